@@ -1,0 +1,39 @@
+# Every target sets up what it needs in .venv; PYTHON picks the interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow lint bench docs clean
+
+demo: .venv/.installed
+	$(BIN)/lmmformula demo
+
+test: .venv/.developer lint
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: .venv/.developer
+	$(BIN)/python -m pytest -q -m slow
+
+lint: .venv/.developer
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/.developer
+	$(BIN)/python benchmarks/reml.py
+
+clean:
+	rm -rf .venv dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -c "import sys; sys.exit('lmmformula needs Python 3.11 or later; set PYTHON=...' if sys.version_info < (3, 11) else 0)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+.venv/.installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.developer: .venv/.installed
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@

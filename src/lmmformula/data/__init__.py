@@ -1,0 +1,1 @@
+"""Any data frame, as named columns."""

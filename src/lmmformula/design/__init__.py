@@ -1,0 +1,1 @@
+"""A model on its data: schema, matrices and cross-products."""

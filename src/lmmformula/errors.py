@@ -1,0 +1,110 @@
+"""What can go wrong, said so that a user can mend it: what, where (a caret under the formula) and what to try."""
+
+from dataclasses import dataclass
+
+CONTEXT = 70
+"""Characters of a long line that are shown to either side of the caret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """
+    A stretch of the text that a user typed, `text[start:end]`.
+
+    start : offset of the first character
+    end : offset just behind the last character
+    """
+
+    start: int
+    end: int
+
+    def __or__(self, other: "Span") -> "Span":
+        """Return the smallest span that holds both; `NOWHERE` holds nothing."""
+        if NOWHERE in (self, other):
+            return self if other == NOWHERE else other
+        return Span(min(self.start, other.start), max(self.end, other.end))
+
+
+NOWHERE = Span(-1, -1)
+"""The place of something that no user typed."""
+
+
+class LmmFormulaError(Exception):
+    """
+    Any error that a user of the package can mend.
+
+    message : one sentence that says what is wrong
+    text, span : the text the user typed and the stretch of it that is at fault; drawn with a caret
+    hint : what to try
+    """
+
+    def __init__(self, message: str, *, text: str = "", span: Span = NOWHERE, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.text = text
+        self.span = span
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return message, marked text and hint, one below the other."""
+        return "\n".join(part for part in (self.message, mark(self.text, self.span), self.hint) if part)
+
+    def located(self, text: str) -> "LmmFormulaError":
+        """Fill in the text that the span points into, where whoever raised the error did not have it."""
+        self.text = self.text or text
+        return self
+
+
+class FormulaError(LmmFormulaError):
+    """The text of a formula or of a prior statement can't be read, or can't mean a model."""
+
+
+class DataError(LmmFormulaError):
+    """The data don't fit the formula: a column is missing, of the wrong kind, or holds what no model can use."""
+
+
+class FitError(LmmFormulaError):
+    """The model can't be fitted to these data, or a fit can't do what was asked of it."""
+
+
+class EngineError(LmmFormulaError):
+    """A Stan engine is missing, or has failed to compile or to sample."""
+
+
+class FitWarning(UserWarning):
+    """A fit or a design that stands, but that its reader must know something about."""
+
+
+def printable(text: str) -> str:
+    r"""
+    Escape what would disturb a terminal or end a comment: control, format and surrogate characters.
+
+    >>> printable("a\nb\u202ec")
+    'a\\nb\\u202ec'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def mark(text: str, span: Span) -> str:
+    """
+    Draw a caret below each character of a span.
+
+    Only the line of the span's first character is shown, and of a long line only the neighbourhood.
+
+    >>> print(mark("y ~ dayz + x", Span(4, 8)))
+        y ~ dayz + x
+            ^^^^
+    """
+    if not text or span == NOWHERE:
+        return ""
+    start = min(max(span.start, 0), len(text))
+    first = text.rfind("\n", 0, start) + 1
+    last = text.find("\n", start)
+    last = len(text) if last < 0 else last
+    end = min(max(span.end, start + 1), max(last, start + 1))
+    left, right = max(first, start - CONTEXT), min(last, max(end, start + 1) + CONTEXT)
+    end = min(end, right) if end > right else end
+    before = ("..." if left > first else "") + printable(text[left:start])
+    marked = printable(text[start : min(end, right)])
+    after = printable(text[min(end, right) : right]) + ("..." if right < last else "")
+    return f"    {before}{marked}{after}\n    {' ' * len(before)}{'^' * max(len(marked), 1)}"

@@ -1,0 +1,1 @@
+"""REML and ML estimation from cross-products."""

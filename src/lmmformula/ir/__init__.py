@@ -1,0 +1,1 @@
+"""What a model is, once its syntax is gone and before any data are seen."""

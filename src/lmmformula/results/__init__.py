@@ -1,0 +1,1 @@
+"""Fits and posteriors under the accessor names of the field."""

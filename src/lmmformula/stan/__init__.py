@@ -1,0 +1,1 @@
+"""Stan programs, their data, and the engines that run them."""
