@@ -1,8 +1,10 @@
 """Data sets that ship with the package, each with R's factor levels; sources and licences are in `files/README.md`."""
 
+import gzip
 import json
 from functools import cache
 from importlib.resources import files
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import DataError
@@ -16,7 +18,7 @@ FILES = files("lmmformula.datasets") / "files"
 @cache
 def catalogue() -> dict[str, dict[str, Any]]:
     """
-    Return what is known of each data set: title, source, licence, file, and the kind and levels of each column.
+    Return what is known of each data set: file, rows, source, licence, and the kind and levels of each column.
 
     >>> catalogue()["sleepstudy"]["n_rows"]
     180
@@ -68,9 +70,8 @@ def read_corpus_csv(file: Any, columns: dict[str, dict[str, Any]]) -> "pd.DataFr
     """
     import pandas as pd
 
-    with file.open("rb") as handle:
-        compression = "gzip" if file.name.endswith(".gz") else None
-        frame = pd.read_csv(handle, dtype=str, keep_default_na=False, na_values=[""], compression=compression)
+    content = gzip.decompress(file.read_bytes()) if file.name.endswith(".gz") else file.read_bytes()
+    frame = pd.read_csv(BytesIO(content), dtype=str, keep_default_na=False, na_values=[""])
     for column, about in columns.items():
         frame[column] = _typed(frame[column], about)
     return frame
@@ -85,7 +86,7 @@ def _typed(text: "pd.Series[Any]", about: dict[str, Any]) -> Any:  # noqa: ANN40
         case "factor" | "ordered" as kind:
             return pd.Categorical(text, categories=about["levels"], ordered=kind == "ordered")
         case "logical":
-            dtype = "boolean" if about["n_na"] else bool
-            return text.map({"TRUE": True, "FALSE": False}).astype(dtype)
+            truth = text.map({"TRUE": True, "FALSE": False})
+            return truth.astype("boolean") if about["n_na"] else truth.astype(bool)
         case _:
             return text

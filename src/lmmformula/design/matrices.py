@@ -99,5 +99,5 @@ class DesignMatrices:
 
     @cached_property
     def theta_names(self) -> tuple[str, ...]:
-        """(n_theta,) names as lme4 gives them: "g.(Intercept)", "g.x.(Intercept)", "g.x" (lower triangle by columns)."""
+        """(n_theta,) names as lme4 gives them, lower triangle by columns: "g.(Intercept)", "g.x.(Intercept)", "g.x"."""
         raise NotImplementedError
