@@ -1,9 +1,25 @@
 """Fit a linear mixed model: `DesignMatrices` -> frozen `Fit`."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
+
 from lmmformula.arrays import FloatArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError
+from lmmformula.fit import blocks
+from lmmformula.fit.convergence import Judgement, judge
+from lmmformula.fit.linear import least_squares
+from lmmformula.fit.newton import Minimum, minimise
+from lmmformula.fit.objective import Point
+from lmmformula.fit.problem import Evaluation, Problem, prepare
+from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
+from lmmformula.fit.start import minque
+from lmmformula.fit.theta import split_theta, theta_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +39,8 @@ class Fit:
     pwrss : penalized weighted residual sum of squares r^2(theta)
     verdict : "ok", "boundary" (singular, and rightly so) or "failed"
     message : what the verdict is about, and what to try; empty for "ok"
+    log : what the optimiser did
+    settings : its tolerances
     """
 
     reml: bool
@@ -38,3 +56,152 @@ class Fit:
     pwrss: float
     verdict: Literal["ok", "boundary", "failed"]
     message: str
+    log: OptimizerLog = field(default=OptimizerLog(), repr=False)
+    settings: OptimizerSettings = field(default=OptimizerSettings(), repr=False)
+
+
+START_LIFT = 1e-4
+"""Added to the inner covariances of a given start, since at zero the criterion is stationary, least or not."""
+
+
+def fit_lmm(
+    design: DesignMatrices,
+    *,
+    reml: bool = True,
+    start: FloatArray | None = None,
+    settings: OptimizerSettings | None = None,
+) -> Fit:
+    """
+    Fit by REML or ML.
+
+    start : theta to start from, lme4's order; None for MINQUE estimates
+
+    Raises
+    ------
+    FitError
+        There are too few rows, or nothing is left to estimate.
+    """
+    settings = settings or OptimizerSettings()
+    _refuse_small(design)
+    if not design.random_terms:
+        return _linear(design, reml=reml)
+    with _explained():
+        problem = prepare(design, reml=reml)
+        first = minque(problem.products, problem.parameters) if start is None else _given(problem, start)
+        found = _snapped(problem, minimise(problem.evaluate, first, settings), settings)
+        log = replace(found.log, strategy=str(problem.structure))
+        inner = problem.covariances(found.parameters)
+        fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, log, settings))
+    return replace(fit, log=log, settings=settings)
+
+
+def evaluate_at(design: DesignMatrices, theta: FloatArray, *, reml: bool = True) -> Fit:
+    """Return what a fit would report if the optimiser had come to rest at theta."""
+    _refuse_small(design)
+    if not design.random_terms:
+        split_theta([], theta)
+        return _linear(design, reml=reml)
+    with _explained():
+        problem = prepare(design, reml=reml)
+        inner = problem.from_theta(theta)
+        judgement = judge(problem.terms, inner, OptimizerLog(), OptimizerSettings())
+        return _report(problem, problem.at(inner), inner, judgement)
+
+
+def conditional_covariances(design: DesignMatrices, fit: Fit) -> tuple[FloatArray, ...]:
+    """Return per random term the (J, k, k) covariances of b given y, theta and beta: sigma^2 Lambda M^-1 Lambda'."""
+    if not design.random_terms:
+        return ()
+    with _explained():
+        problem = prepare(design, reml=fit.reml)
+        point = problem.at(problem.inner(fit.relative_covariance))
+        inner = problem.own_blocks(point.covariances())
+    turns = problem.products.coordinates.random
+    return tuple(
+        fit.sigma**2 * blocks.contract("ab,bcj,dc->jad", U, block, U) for U, block in zip(turns, inner, strict=True)
+    )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn a failed factorisation into an error that a user can act on."""
+    try:
+        yield
+    except np.linalg.LinAlgError as error:
+        raise FitError(
+            f"the criterion can't be computed for these data ({error})",
+            hint="does the model fit the response exactly, or are columns nearly dependent?",
+        ) from error
+
+
+def _refuse_small(design: DesignMatrices) -> None:
+    """Refuse a design with no degree of freedom left for the residual variance."""
+    if design.nobs <= design.n_fixed:
+        raise FitError(
+            f"{design.nobs} rows can't estimate {design.n_fixed} fixed effects and a residual variance",
+            hint="give more rows than columns of fixed effects",
+        )
+
+
+def _given(problem: Problem, theta: FloatArray) -> FloatArray:
+    """Return parameters at a given theta."""
+    return problem.nearest([S + START_LIFT * np.eye(len(S)) for S in problem.from_theta(theta)])
+
+
+def _snapped(problem: Problem, found: Minimum[Evaluation], settings: OptimizerSettings) -> Minimum[Evaluation]:
+    """Put standard deviations that are zero but for rounding to zero exactly, if the criterion agrees."""
+    parameters = problem.parameters.snapped(found.parameters, settings.zero_deviation)
+    if np.array_equal(parameters, found.parameters):
+        return found
+    there = problem.evaluate(parameters)
+    if there.value > found.point.value + settings.stop_decrease + settings.rounding * abs(found.point.value):
+        return found
+    return Minimum(parameters, there, found.log)
+
+
+def _report(problem: Problem, point: Point, inner: Sequence[FloatArray], judgement: Judgement) -> Fit:
+    """Translate a point back to the user's coordinates."""
+    coordinates, profile = problem.products.coordinates, point.profile
+    scale = coordinates.y_scale
+    sigma = scale * math.sqrt(profile.pwrss / profile.degrees)
+    half = sigma * (coordinates.fixed @ profile.inverse_R)
+    covariances = tuple(coordinates.sigma_user(t, S) for t, S in enumerate(inner))
+    modes = zip(coordinates.random, problem.own_rows(point.modes()), strict=True)
+    thetas = [theta_of(term.covariance, S) for term, S in zip(problem.terms, covariances, strict=True)]
+    return Fit(
+        reml=problem.reml,
+        theta=np.concatenate(thetas),
+        beta=coordinates.beta(profile.beta),
+        sigma=sigma,
+        criterion=coordinates.criterion(
+            profile.value, degrees=profile.degrees, reml=problem.reml, sum_log_weights=problem.products.sum_log_weights
+        ),
+        relative_covariance=covariances,
+        modes=tuple(np.ascontiguousarray(scale * (U @ b).T) for U, b in modes),
+        vcov=half @ half.T,
+        log_det_RX=float(np.log(np.abs(np.diag(profile.R))).sum()) - coordinates.log_det_fixed,
+        log_det_L=profile.log_det_M / 2,
+        pwrss=scale**2 * profile.pwrss,
+        verdict=judgement.verdict,
+        message=judgement.message,
+    )
+
+
+def _linear(design: DesignMatrices, *, reml: bool) -> Fit:
+    """Least squares as a `Fit`: no theta, no modes, log|L| = 0."""
+    found = least_squares(design, reml=reml)
+    return Fit(
+        reml=reml,
+        theta=np.zeros(0),
+        beta=found.beta,
+        sigma=found.sigma,
+        criterion=found.criterion,
+        relative_covariance=(),
+        modes=(),
+        vcov=found.vcov,
+        log_det_RX=found.log_det_RX,
+        log_det_L=0.0,
+        pwrss=found.pwrss,
+        verdict="ok",
+        message="",
+    )

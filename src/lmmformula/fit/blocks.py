@@ -1,0 +1,213 @@
+"""
+Small linear algebra on many blocks at once: component axes first, the blocks along the last axis.
+
+A Cholesky factor of 50 000 2 x 2 blocks is six vector operations this way, where a loop over blocks would make 50 000
+calls. Symmetric and triangular blocks are packed, (k (k+1) / 2, J): element (i, j), i >= j, is in row
+packed_index(k)[i, j].
+"""
+
+from functools import cache
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray, IntArray
+
+
+@cache
+def packed_index(k: int) -> IntArray:
+    """
+    Return the (k, k) positions of the elements of a packed symmetric matrix.
+
+    >>> packed_index(3)
+    array([[0, 1, 3],
+           [1, 2, 4],
+           [3, 4, 5]])
+    """
+    index = np.empty((k, k), dtype=np.intp)
+    low = np.tril_indices(k)
+    index[low] = np.arange(len(low[0]))
+    index.T[low] = index[low]
+    return index
+
+
+def pack(blocks: FloatArray) -> FloatArray:
+    """Return the lower triangles of (k, k, J) blocks, packed."""
+    low = np.tril_indices(len(blocks))
+    return np.ascontiguousarray(blocks[low])
+
+
+def unpack(packed: FloatArray) -> FloatArray:
+    """Return the (k, k, ...) symmetric blocks of packed ones."""
+    k = int((2 * len(packed)) ** 0.5)
+    out: FloatArray = packed[packed_index(k)]
+    return out
+
+
+def congruence_matrix(T: FloatArray) -> FloatArray:
+    """Return the matrix D with pack(T'CT) = D @ pack(C) for every symmetric C."""
+    k = len(T)
+    rows, columns = np.tril_indices(k)
+    index = packed_index(k)
+    D = np.zeros((len(rows), len(rows)))
+    products = T[:, rows][:, None, :] * T[:, columns][None, :, :]  # [a, b, (i, j)] = T_ai T_bj
+    for a in range(k):
+        for b in range(k):
+            D[:, index[a, b]] += products[a, b]
+    return D
+
+
+def cholesky(M: FloatArray) -> FloatArray:
+    """
+    Replace packed positive definite blocks by their lower Cholesky factors, in place.
+
+    Raises numpy's LinAlgError where a pivot is not positive.
+    """
+    k = int((2 * len(M)) ** 0.5)
+    index = packed_index(k)
+    for j in range(k):
+        pivot = M[index[j, j]]
+        for c in range(j):
+            pivot -= M[index[j, c]] ** 2
+        if not bool((pivot > 0).all()):
+            raise np.linalg.LinAlgError("a block is not positive definite")
+        np.sqrt(pivot, out=pivot)
+        for i in range(j + 1, k):
+            row = M[index[i, j]]
+            for c in range(j):
+                row -= M[index[i, c]] * M[index[j, c]]
+            row /= pivot
+    return M
+
+
+def log_det_factor(L: FloatArray) -> float:
+    """Return the sum over blocks of log det L."""
+    k = int((2 * len(L)) ** 0.5)
+    index = packed_index(k)
+    total = 0.0
+    for j in range(k):
+        total += float(np.log(L[index[j, j]]).sum())
+    return total
+
+
+def solve_lower(L: FloatArray, right: FloatArray) -> FloatArray:
+    """Replace (k, w, J) right-hand sides by L^-1 right, in place."""
+    index = packed_index(len(right))
+    for i in range(len(right)):
+        for c in range(i):
+            right[i] -= L[index[i, c]] * right[c]
+        right[i] /= L[index[i, i]]
+    return right
+
+
+def solve_upper(L: FloatArray, right: FloatArray) -> FloatArray:
+    """Replace (k, w, J) right-hand sides by L^-T right, in place."""
+    k = len(right)
+    index = packed_index(k)
+    for i in reversed(range(k)):
+        for c in range(i + 1, k):
+            right[i] -= L[index[c, i]] * right[c]
+        right[i] /= L[index[i, i]]
+    return right
+
+
+def multiply(left: FloatArray, blocks: FloatArray) -> FloatArray:
+    """Return left @ block for one (a, k) matrix and all (k, w, J) blocks."""
+    flat: FloatArray = left @ blocks.reshape(len(blocks), -1)
+    return flat.reshape(len(left), *blocks.shape[1:])
+
+
+def times(blocks: FloatArray, right: FloatArray) -> FloatArray:
+    """Return block @ right for all (k, w, J) blocks and one (w, v) matrix."""
+    out: FloatArray = np.matmul(right.T, blocks)
+    return out
+
+
+def gram(blocks: FloatArray) -> FloatArray:
+    """Return packed block' block of (a, k, J) blocks."""
+    k = blocks.shape[1]
+    rows, columns = np.tril_indices(k)
+    out = np.empty((len(rows), blocks.shape[2]))
+    for position, (i, j) in enumerate(zip(rows, columns, strict=True)):
+        np.einsum("aj,aj->j", blocks[:, i], blocks[:, j], out=out[position])
+    return out
+
+
+def products(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return left_j right_j for (a, k, J) and (k, b, J) blocks."""
+    if left.shape[1] == 1:
+        return left * right
+    return einsum("akj,kbj->abj", left, right)
+
+
+def kron_rows(left: FloatArray, rows: FloatArray) -> FloatArray:
+    """Return (left (x) I) rows for (k, k) left and (k J, w) rows, coefficient by coefficient."""
+    if len(left) == 1:
+        return float(left[0, 0]) * rows
+    out: FloatArray = left @ rows.reshape(len(left), -1)
+    return out.reshape(rows.shape)
+
+
+def spread(out: FloatArray, rows: IntArray, columns: IntArray, values: FloatArray) -> None:
+    """Write (a, b, m) blocks into a (a J, b H) matrix, coefficient by coefficient."""
+    a, b, _ = values.shape
+    view = out.reshape(a, len(out) // a, b, out.shape[1] // b)
+    for i in range(a):
+        for j in range(b):
+            view[i, rows, j, columns] = values[i, j]
+
+
+def mirror(matrix: FloatArray) -> FloatArray:
+    """Copy the lower triangle of a square matrix to the upper one, in place, tile by tile."""
+    tile = 256
+    for start in range(0, len(matrix), tile):
+        end = start + tile
+        corner = matrix[start:end, start:end]
+        corner[...] = np.tril(corner) + np.tril(corner, -1).T
+        matrix[start:end, end:] = matrix[end:, start:end].T
+    return matrix
+
+
+def einsum(subscripts: str, *operands: FloatArray) -> FloatArray:
+    """Return np.einsum, without a search for an order of contraction."""
+    out: FloatArray = np.einsum(subscripts, *operands)
+    return out
+
+
+def contract(subscripts: str, *operands: FloatArray) -> FloatArray:
+    """Return np.einsum by matrix products where they do."""
+    out: FloatArray = np.einsum(subscripts, *operands, optimize=True)
+    return out
+
+
+def solve(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return left^-1 right for one small (k, k) matrix."""
+    out: FloatArray = np.linalg.solve(left, right).astype(np.float64, copy=False)
+    return out
+
+
+def square_root(covariance: FloatArray) -> FloatArray:
+    """Return the symmetric square root of a positive semidefinite matrix; negative eigenvalues count as zero."""
+    values, vectors = np.linalg.eigh(covariance)
+    out: FloatArray = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return out
+
+
+def root(covariance: FloatArray) -> FloatArray:
+    """
+    Return the lower triangular L with LL' = covariance, positive semidefinite, diagonal >= 0.
+
+    Pivots below 1e-12 of the trace count as zero, so that a singular matrix has exact zeros.
+
+    >>> root(np.array([[4.0, 2.0], [2.0, 1.0]]))
+    array([[2., 0.],
+           [1., 0.]])
+    """
+    k = len(covariance)
+    rest = np.array(covariance, dtype=np.float64)
+    L = np.zeros((k, k))
+    for j in range(k):
+        if rest[j, j] <= 1e-12 * covariance[j, j] or rest[j, j] <= 0.0:
+            continue
+        L[j:, j] = rest[j:, j] / np.sqrt(rest[j, j])
+        rest[j:, j:] -= np.outer(L[j:, j], L[j:, j])
+    return L

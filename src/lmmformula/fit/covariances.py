@@ -1,0 +1,313 @@
+"""
+Parameters of the relative covariance matrix of one random term, without bounds.
+
+A boundary of the covariance (a variance of zero, a correlation of one) is an ordinary stationary point in parameters
+that pass over it symmetrically: T = Sigma^(1/2) may change the sign of an eigenvalue, and rho = middle + half sin(phi)
+turns back at its bounds. The criterion is smooth there, and its curvature is positive exactly where the boundary is
+the optimum, so Newton's method needs no constraints.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.design.coordinates import block_diagonal
+from lmmformula.fit import blocks
+from lmmformula.ir.covariance import Covariance
+
+
+class CovarianceMap(Protocol):
+    """A map from unbounded parameters to the (k, k) relative covariance Sigma of a term."""
+
+    @property
+    def size(self) -> int:
+        """Number n of parameters."""
+
+    @property
+    def spanning(self) -> FloatArray:
+        """(n, k, k) matrices whose sums approximate Sigma well enough to start at."""
+
+    def root(self, parameters: FloatArray) -> FloatArray:
+        """Return a (k, k) matrix T with TT' = Sigma."""
+
+    def directions(self, parameters: FloatArray) -> FloatArray:
+        """Return (n, k, k) first derivatives of Sigma."""
+
+    def curvature(self, parameters: FloatArray, G: FloatArray) -> FloatArray:
+        """Return (n, n) tr(G d2Sigma)."""
+
+    def nearest(self, covariance: FloatArray) -> FloatArray:
+        """Return parameters of a matrix of this structure near a given one (equal, where it has the structure)."""
+
+    def snapped(self, parameters: FloatArray, zero: float) -> FloatArray:
+        """Return parameters with relative standard deviations below `zero` put to zero exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class SymmetricRoot:
+    """
+    Unstructured or diagonal: Sigma = T T with symmetric T = sum_i t_i D_i.
+
+    basis : (n, k, k) symmetric matrices D_i, orthonormal as vectors
+    """
+
+    basis: FloatArray
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return len(self.basis)
+
+    @property
+    def spanning(self) -> FloatArray:
+        """The basis itself."""
+        return self.basis
+
+    def root(self, parameters: FloatArray) -> FloatArray:
+        """Return T."""
+        return np.tensordot(parameters, self.basis, axes=1)
+
+    def directions(self, parameters: FloatArray) -> FloatArray:
+        """Return D_i T + T D_i."""
+        half = self.basis @ self.root(parameters)
+        return half + half.transpose(0, 2, 1)
+
+    def curvature(self, parameters: FloatArray, G: FloatArray) -> FloatArray:  # noqa: ARG002 (Sigma is quadratic)
+        """Return 2 tr(D_i G D_j)."""
+        n = self.size
+        return 2 * self.basis.reshape(n, -1) @ (G @ self.basis).reshape(n, -1).T
+
+    def nearest(self, covariance: FloatArray) -> FloatArray:
+        """Return the square root's coordinates; of the diagonal alone, where nothing else is in the basis."""
+        if self.size == len(covariance) * (len(covariance) + 1) // 2:
+            T = blocks.square_root(covariance)
+        else:
+            T = np.diag(np.sqrt(np.maximum(np.diag(covariance), 0.0)))
+        return np.tensordot(self.basis, T, axes=2)
+
+    def snapped(self, parameters: FloatArray, zero: float) -> FloatArray:
+        """Return T with small eigenvalues at zero."""
+        values, vectors = np.linalg.eigh(self.root(parameters))
+        T = (vectors * np.where(np.abs(values) < zero, 0.0, values)) @ vectors.T
+        return np.tensordot(self.basis, T, axes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Correlated:
+    """
+    Compound symmetry or autoregression: Sigma = diag(s) C(rho) diag(s), parameters (s_1 .. s_k or s, phi).
+
+    cs : C_ij = rho, -1/(k-1) <= rho <= 1;   ar1 : C_ij = rho^|i-j|, -1 <= rho <= 1
+    k : at least 2
+    """
+
+    structure: str
+    homogeneous: bool
+    k: int
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return 2 if self.homogeneous else self.k + 1
+
+    @property
+    def spanning(self) -> FloatArray:
+        """One variance per coefficient."""
+        return diagonal_basis(self.k)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest correlation."""
+        return (-1.0 / (self.k - 1) if self.structure == "cs" else -1.0), 1.0
+
+    def rho(self, phi: float) -> float:
+        """Return the correlation, bounded: middle + half sin(phi)."""
+        low, high = self.bounds
+        return min(max((low + high) / 2 + (high - low) / 2 * math.sin(phi), low), high)
+
+    def deviations(self, parameters: FloatArray) -> FloatArray:
+        """Return (k,) standard deviations, signed."""
+        return np.repeat(parameters[0], self.k) if self.homogeneous else parameters[:-1]
+
+    def correlation(self, rho: float, order: int = 0) -> FloatArray:
+        """Return the (k, k) correlation matrix, or its derivative of the given order with respect to rho."""
+        lag = np.abs(np.subtract.outer(np.arange(self.k), np.arange(self.k)))
+        lag = np.minimum(lag, 1) if self.structure == "cs" else lag
+        factor = np.ones_like(lag, dtype=np.float64)
+        for done in range(order):
+            factor *= lag - done
+        out: FloatArray = factor * rho ** np.maximum(lag - order, 0)
+        return out
+
+    def root(self, parameters: FloatArray) -> FloatArray:
+        """Return diag(s) times the Cholesky factor of C."""
+        return self.deviations(parameters)[:, None] * blocks.root(self.correlation(self.rho(parameters[-1])))
+
+    def directions(self, parameters: FloatArray) -> FloatArray:
+        """Return the derivatives with respect to s and phi."""
+        s, rho, slope, _ = self._parts(parameters)
+        C = self.correlation(rho)
+        out = np.zeros((self.size, self.k, self.k))
+        if self.homogeneous:
+            out[0] = 2 * parameters[0] * C
+        else:
+            for i in range(self.k):
+                out[i, i] += C[i] * s
+                out[i, :, i] += C[i] * s
+        out[-1] = np.outer(s, s) * self.correlation(rho, 1) * slope
+        return out
+
+    def curvature(self, parameters: FloatArray, G: FloatArray) -> FloatArray:
+        """Return tr(G d2Sigma)."""
+        s, rho, slope, bend = self._parts(parameters)
+        C1, C2 = self.correlation(rho, 1), self.correlation(rho, 2)
+        spread = 2 * G * self.correlation(rho)
+        mixed = 2 * (G * C1 * s).sum(axis=1) * slope
+        out = np.empty((self.size, self.size))
+        out[:-1, :-1] = spread.sum() if self.homogeneous else spread
+        out[-1, :-1] = out[:-1, -1] = mixed.sum() if self.homogeneous else mixed
+        out[-1, -1] = float((G * np.outer(s, s) * (C2 * slope**2 + C1 * bend)).sum())
+        return out
+
+    def nearest(self, covariance: FloatArray) -> FloatArray:
+        """Return standard deviations and the average correlation (of neighbours, for ar1)."""
+        s = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+        scale = np.where(s > 0, s, 1.0)
+        correlation = covariance / np.outer(scale, scale)
+        places = (
+            np.tril_indices(self.k, -1) if self.structure == "cs" else (np.arange(1, self.k), np.arange(self.k - 1))
+        )
+        low, high = self.bounds
+        sine = (float(correlation[places].mean()) - (low + high) / 2) / ((high - low) / 2)
+        phi = math.asin(min(max(sine, -1.0), 1.0))
+        return np.append(math.sqrt(float(np.mean(s**2))) if self.homogeneous else s, phi)
+
+    def snapped(self, parameters: FloatArray, zero: float) -> FloatArray:
+        """Return small standard deviations at zero, and a correlation next to a bound on it."""
+        out = np.where(np.abs(parameters) < zero, 0.0, parameters)
+        phi = float(parameters[-1])
+        bound = math.pi * (round(phi / math.pi - 0.5) + 0.5)
+        out[-1] = bound if abs(phi - bound) < zero else phi
+        return out
+
+    def _parts(self, parameters: FloatArray) -> tuple[FloatArray, float, float, float]:
+        """Return s, rho, d rho / d phi, d2 rho / d phi2."""
+        low, high = self.bounds
+        phi, half = float(parameters[-1]), (high - low) / 2
+        return self.deviations(parameters), self.rho(phi), half * math.cos(phi), -half * math.sin(phi)
+
+
+def covariance_map(covariance: Covariance, k: int) -> CovarianceMap:
+    """Return the map of a structure for k coefficients."""
+    match covariance.structure:
+        case "us":
+            rows, columns = np.tril_indices(k)
+            basis = np.zeros((len(rows), k, k))
+            size = np.where(rows == columns, 1.0, math.sqrt(0.5))
+            basis[np.arange(len(rows)), rows, columns] = size
+            basis[np.arange(len(rows)), columns, rows] = size
+            return SymmetricRoot(basis)
+        case "diag" if covariance.homogeneous:
+            return SymmetricRoot(np.eye(k)[None] / math.sqrt(k))
+        case "cs" | "ar1" if k > 1:
+            return Correlated(covariance.structure, covariance.homogeneous, k)
+        case _:
+            return SymmetricRoot(diagonal_basis(k))
+
+
+def diagonal_basis(k: int) -> FloatArray:
+    """Return the (k, k, k) matrices with a single 1 on the diagonal."""
+    return np.eye(k)[:, :, None] * np.eye(k)[:, None, :]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """
+    The parameters of all terms, term after term within factor after factor.
+
+    maps : per factor, the maps of its terms
+    """
+
+    maps: tuple[tuple[CovarianceMap, ...], ...]
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return sum(m.size for maps in self.maps for m in maps)
+
+    def split(self, parameters: FloatArray) -> list[list[FloatArray]]:
+        """Return per factor, per term, its own parameters."""
+        out, at = [], 0
+        for maps in self.maps:
+            own = []
+            for m in maps:
+                own.append(parameters[at : at + m.size])
+                at += m.size
+            out.append(own)
+        return out
+
+    def roots(self, parameters: FloatArray) -> list[FloatArray]:
+        """Return per factor the block-diagonal T."""
+        return [
+            block_diagonal([m.root(own) for m, own in zip(maps, parts, strict=True)])
+            for maps, parts in zip(self.maps, self.split(parameters), strict=True)
+        ]
+
+    def directions(self, parameters: FloatArray) -> list[FloatArray]:
+        """Return per factor the (n_f, k, k) first derivatives of Sigma."""
+        return [
+            stacked([m.directions(own) for m, own in zip(maps, parts, strict=True)])
+            for maps, parts in zip(self.maps, self.split(parameters), strict=True)
+        ]
+
+    def derivatives(
+        self, parameters: FloatArray, directions: Sequence[FloatArray], G: Sequence[FloatArray], curvature: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """
+        Return gradient and Hessian of the criterion by the chain rule.
+
+        curvature : second derivatives along the directions; tr(G d2Sigma) is added
+        """
+        gradient = [np.tensordot(S, g, axes=2) for S, g in zip(directions, G, strict=True)]
+        hessian, at = curvature.copy(), 0
+        for maps, parts, g in zip(self.maps, self.split(parameters), G, strict=True):
+            place = 0
+            for m, own in zip(maps, parts, strict=True):
+                k = len(m.root(own))
+                inner = g[place : place + k, place : place + k]
+                hessian[at : at + m.size, at : at + m.size] += m.curvature(own, inner)
+                at, place = at + m.size, place + k
+        return np.concatenate(gradient), hessian
+
+    def nearest(self, covariances: Sequence[Sequence[FloatArray]]) -> FloatArray:
+        """Return the parameters nearest to given covariances, per factor and term."""
+        parts = [
+            m.nearest(c)
+            for maps, own in zip(self.maps, covariances, strict=True)
+            for m, c in zip(maps, own, strict=True)
+        ]
+        return np.concatenate(parts)
+
+    def snapped(self, parameters: FloatArray, zero: float) -> FloatArray:
+        """Return parameters with standard deviations below `zero` put to zero exactly."""
+        parts = [
+            m.snapped(own, zero)
+            for maps, all_own in zip(self.maps, self.split(parameters), strict=True)
+            for m, own in zip(maps, all_own, strict=True)
+        ]
+        return np.concatenate(parts)
+
+
+def stacked(pieces: Sequence[FloatArray]) -> FloatArray:
+    """Put the directions of each term into its place in the factor's matrix."""
+    k = sum(p.shape[1] for p in pieces)
+    out = np.zeros((sum(len(p) for p in pieces), k, k))
+    at = place = 0
+    for p in pieces:
+        out[at : at + len(p), place : place + p.shape[1], place : place + p.shape[1]] = p
+        at, place = at + len(p), place + p.shape[1]
+    return out

@@ -1,0 +1,45 @@
+"""A model without random terms: (weighted) least squares."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.design.coordinates import columns_of
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.fit.objective import profile
+
+
+@dataclass(frozen=True, slots=True)
+class LeastSquares:
+    """
+    y = X beta + e, Var(e_i) = sigma^2 / w_i; the fields mean what they mean in `Fit`.
+
+    sigma : residual standard deviation with n - p degrees of freedom for REML (as R's lm), n for ML
+    """
+
+    beta: FloatArray
+    sigma: float
+    vcov: FloatArray
+    criterion: float
+    log_det_RX: float
+    pwrss: float
+
+
+def least_squares(design: DesignMatrices, *, reml: bool) -> LeastSquares:
+    """Solve the normal equations in coordinates that keep their digits."""
+    columns = columns_of(design)
+    coordinates = columns.coordinates
+    found = profile(columns.gram, 0.0, n=design.nobs, reml=reml)
+    sigma = coordinates.y_scale * math.sqrt(found.pwrss / found.degrees)
+    half = sigma * (coordinates.fixed @ found.inverse_R)
+    log_weights = 0.0 if design.weights is None else float(np.log(design.weights).sum())
+    return LeastSquares(
+        beta=coordinates.beta(found.beta),
+        sigma=sigma,
+        vcov=half @ half.T,
+        criterion=coordinates.criterion(found.value, degrees=found.degrees, reml=reml, sum_log_weights=log_weights),
+        log_det_RX=float(np.log(np.diag(found.R)).sum()) - coordinates.log_det_fixed,
+        pwrss=coordinates.y_scale**2 * found.pwrss,
+    )

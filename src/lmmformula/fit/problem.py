@@ -1,0 +1,110 @@
+"""A design made ready for the optimiser: cross-products, covariance parameters and a strategy of elimination."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lmmformula.arrays import FloatArray
+from lmmformula.design.coordinates import block_diagonal
+from lmmformula.design.crossproducts import CrossProducts, cross_products
+from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.fit import blocks
+from lmmformula.fit.covariances import Parameters, covariance_map
+from lmmformula.fit.objective import Objective, Point
+from lmmformula.fit.structure import Structure, objective_for, structure_of
+from lmmformula.fit.theta import sigma_of, split_theta
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """The criterion at parameters, differentiated when asked."""
+
+    problem: "Problem"
+    parameters: FloatArray
+    point: Point
+
+    @property
+    def value(self) -> float:
+        """The criterion, in inner coordinates."""
+        return self.point.profile.value
+
+    def derivatives(self) -> tuple[FloatArray, FloatArray]:
+        """Return gradient and Hessian with respect to the parameters."""
+        parameters = self.problem.parameters
+        directions = parameters.directions(self.parameters)
+        curvature = self.point.curvature(directions)
+        return parameters.derivatives(self.parameters, directions, self.point.gradients(), curvature)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    All that a fit needs of a design.
+
+    terms : the random terms
+    products : cross-products in inner coordinates
+    parameters : the covariance parameters of the factors
+    objective : the criterion of these products
+    structure : how it is computed, and why
+    reml : whether the criterion is REML's
+    """
+
+    terms: tuple[RandomTermDesign, ...]
+    products: CrossProducts
+    parameters: Parameters
+    objective: Objective
+    structure: Structure
+    reml: bool
+
+    def evaluate(self, parameters: FloatArray) -> Evaluation:
+        """Evaluate the criterion; LinAlgError where it can't be."""
+        return Evaluation(self, parameters, self.objective.at(self.parameters.roots(parameters)))
+
+    def at(self, inner: Sequence[FloatArray]) -> Point:
+        """Evaluate the criterion at relative covariances in inner coordinates, per term."""
+        roots = [blocks.square_root(block_diagonal([inner[t] for t in f.terms])) for f in self.products.factors]
+        return self.objective.at(roots)
+
+    def inner(self, covariances: Sequence[FloatArray]) -> list[FloatArray]:
+        """Return relative covariances in inner coordinates, per term."""
+        return [self.products.coordinates.sigma_inner(t, S) for t, S in enumerate(covariances)]
+
+    def from_theta(self, theta: FloatArray) -> list[FloatArray]:
+        """Return the relative covariances of lme4's theta in inner coordinates, per term."""
+        shapes = [(term.covariance, term.n_coefficients) for term in self.terms]
+        parts = split_theta(shapes, theta)
+        return self.inner([sigma_of(covariance, own, k) for (covariance, k), own in zip(shapes, parts, strict=True)])
+
+    def nearest(self, inner: Sequence[FloatArray]) -> FloatArray:
+        """Return the parameters nearest to relative covariances in inner coordinates, per term."""
+        return self.parameters.nearest([[inner[t] for t in f.terms] for f in self.products.factors])
+
+    def covariances(self, parameters: FloatArray) -> list[FloatArray]:
+        """Return the relative covariances in inner coordinates, per term."""
+        return self.own_blocks([T @ T.T for T in self.parameters.roots(parameters)])
+
+    def own_rows(self, per_factor: Sequence[FloatArray]) -> list[FloatArray]:
+        """Cut (k, ..) arrays of the factors into those of the terms, in the order of the terms."""
+        out: dict[int, FloatArray] = {}
+        for factor, array in zip(self.products.factors, per_factor, strict=True):
+            out |= {term: array[place] for term, place in zip(factor.terms, factor.slices(), strict=True)}
+        return [out[t] for t in range(len(self.terms))]
+
+    def own_blocks(self, per_factor: Sequence[FloatArray]) -> list[FloatArray]:
+        """Cut (k, k, ..) arrays of the factors into the diagonal blocks of the terms."""
+        out: dict[int, FloatArray] = {}
+        for factor, array in zip(self.products.factors, per_factor, strict=True):
+            out |= {term: array[place, place] for term, place in zip(factor.terms, factor.slices(), strict=True)}
+        return [out[t] for t in range(len(self.terms))]
+
+
+def prepare(design: DesignMatrices, *, reml: bool) -> Problem:
+    """Form cross-products and choose the strategy."""
+    products = cross_products(design)
+    structure = structure_of(products)
+    terms = design.random_terms
+    maps = tuple(
+        tuple(covariance_map(terms[t].covariance, terms[t].n_coefficients) for t in factor.terms)
+        for factor in products.factors
+    )
+    objective = objective_for(products, structure, reml=reml)
+    return Problem(terms, products, Parameters(maps), objective, structure, reml)

@@ -1,0 +1,131 @@
+"""
+MINQUE(0) estimates of all variance parameters: where the optimiser starts.
+
+Quadratic forms of the ordinary least squares residuals are set equal to their expectations,
+
+    [ n-p         tr(P_0 V_b)         ] [s2   ]   [ y'P_0 y         ]
+    [ tr(P_0 V_a) tr(P_0 V_a P_0 V_b) ] [omega] = [ y'P_0 V_a P_0 y ],     P_0 = I - X (X'X)^-1 X',
+
+for directions V_a = Z_f (I (x) S_a) Z_f'. Rao (1971), J. Multivariate Anal. 1, 257-275. For balanced data the solution
+is the REML estimate itself. Everything comes from the cross-products; no iteration.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.design.crossproducts import CrossProducts
+from lmmformula.fit import blocks
+from lmmformula.fit.covariances import CovarianceMap, Parameters, diagonal_basis, stacked
+
+FLOOR_PER_REPLICATE = 0.05
+"""Least relative variance to start at, times J / n: a T near zero would be close to a stationary point."""
+
+FLOOR_OF_LARGEST = 0.02
+"""Least eigenvalue of a term's covariance to start at, as a part of its largest."""
+
+LEAST_RESIDUAL = 0.02
+"""Least residual variance to start at, as a part of the variance that the fixed effects leave."""
+
+MAX_TABLE = 400
+"""Largest k^2 for which all directions are used; for more only the diagonal ones are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """
+    One factor seen from the least squares fit.
+
+    S : (n, k, k) directions
+    Q : (k, p, J) Z'X R^-1
+    e : (k, J) Z'P_0 y
+    """
+
+    S: FloatArray
+    Q: FloatArray
+    e: FloatArray
+
+    def weighted(self) -> FloatArray:
+        """Return (n, p, p) sum over levels of Q'S_aQ."""
+        k, p, _ = self.Q.shape
+        flat = self.Q.reshape(k * p, -1)
+        return blocks.contract("qxrz,aqr->axz", (flat @ flat.T).reshape(k, p, k, p), self.S)
+
+
+def minque(products: CrossProducts, parameters: Parameters) -> FloatArray:
+    """Return parameters to start the optimiser at."""
+    p, n = products.p, products.n
+    R = np.linalg.cholesky(products.A[:p, :p]).T
+    beta = np.linalg.solve(R.T @ R, products.A[:p, p]) if p else np.zeros(0)
+    residual = float(products.A[p, p] - products.A[:p, p] @ beta)
+    inverse = np.linalg.solve(R, np.eye(p))
+    sides = [
+        _Side(
+            S=_directions(factor.k, parameters.maps[f]),
+            Q=np.matmul(inverse.T, factor.B[:, :p]),
+            e=factor.B[:, p] - np.tensordot(factor.B[:, :p], beta, axes=(1, 0)),
+        )
+        for f, factor in enumerate(products.factors)
+    ]
+    quadratic = np.concatenate([blocks.contract("apq,pj,qj->a", s.S, s.e, s.e) for s in sides])
+    own = [
+        f.C.sum(axis=2) - blocks.einsum("pxj,qxj->pq", s.Q, s.Q) for f, s in zip(products.factors, sides, strict=True)
+    ]
+    linear = np.concatenate([np.tensordot(s.S, K, axes=2) for s, K in zip(sides, own, strict=True)])
+    system = np.block([[np.array([[float(n - p)]]), linear[None]], [linear[:, None], _squares(products, sides)]])
+    solution = np.linalg.lstsq(system, np.append(residual, quadratic), rcond=1e-12)[0]
+    least = LEAST_RESIDUAL * residual / (n - p)
+    omega = solution[1:] / max(float(solution[0]), least)
+    return parameters.nearest(_split(products, sides, omega))
+
+
+def _directions(k: int, maps: Sequence[CovarianceMap]) -> FloatArray:
+    """Return the directions of a factor's Sigma, term by term."""
+    if k * k <= MAX_TABLE:
+        return stacked([m.spanning for m in maps])
+    return stacked([diagonal_basis(m.spanning.shape[1]) for m in maps])
+
+
+def _squares(products: CrossProducts, sides: list[_Side]) -> FloatArray:
+    """Return tr(P_0 V_a P_0 V_b) for all directions."""
+    weighted = np.concatenate([s.weighted().reshape(len(s.S), -1) for s in sides])
+    out: FloatArray = weighted @ weighted.T
+    ends = np.cumsum([len(s.S) for s in sides]).tolist()
+    places = [slice(end - len(s.S), end) for end, s in zip(ends, sides, strict=True)]
+    for f, factor in enumerate(products.factors):
+        levels = np.arange(factor.n_levels)
+        out[places[f], places[f]] += _cells(factor.C, levels, levels, sides[f], sides[f])
+    for (f, g), pair in products.pairs.items():
+        block = _cells(pair.values, pair.rows, pair.columns, sides[f], sides[g])
+        out[places[f], places[g]] += block
+        out[places[g], places[f]] += block.T
+    return out
+
+
+def _cells(C: FloatArray, rows: IntArray, columns: IntArray, left: _Side, right: _Side) -> FloatArray:
+    """Return the sums over cells of tr(S_a C S_b C') - 2 tr(S_a C S_b Q_g Q_f')."""
+    k, h, m = C.shape
+    flat = C.reshape(k * h, m)
+    D = blocks.einsum("pxm,sxm->psm", left.Q[:, :, rows], right.Q[:, :, columns]).reshape(k * h, m)
+    table = (flat @ (flat - 2 * D).T).reshape(k, h, k, h)
+    return blocks.contract("apq,brs,qrps->ab", left.S, right.S, table)
+
+
+def _split(products: CrossProducts, sides: list[_Side], omega: FloatArray) -> list[list[FloatArray]]:
+    """Return per factor and term a positive definite covariance near sum omega_a S_a."""
+    out, at = [], 0
+    for factor, side in zip(products.factors, sides, strict=True):
+        whole = np.tensordot(omega[at : at + len(side.S)], side.S, axes=1)
+        at += len(side.S)
+        floor = FLOOR_PER_REPLICATE * factor.n_levels / products.n
+        out.append([_lifted(whole[place, place], floor) for place in factor.slices()])
+    return out
+
+
+def _lifted(covariance: FloatArray, floor: float) -> FloatArray:
+    values, vectors = np.linalg.eigh(covariance)
+    least = max(floor, FLOOR_OF_LARGEST * float(values[-1]))
+    lifted: FloatArray = (vectors * np.maximum(values, least)) @ vectors.T
+    return lifted
