@@ -5,6 +5,9 @@ from typing import Literal
 
 Structure = Literal["us", "diag", "cs", "ar1"]
 
+STRUCTURES: dict[str, Structure] = {"us": "us", "diag": "diag", "cs": "cs", "ar1": "ar1"}
+"""The functions that may stand around a random-effects term."""
+
 
 @dataclass(frozen=True, slots=True)
 class Covariance:

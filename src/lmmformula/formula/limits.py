@@ -1,0 +1,19 @@
+"""How large a text may be: what is refused before any work is spent on it. Terms have limits too, in ir/limits.py."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TextLimits:
+    """
+    The sizes beyond which a text is refused.
+
+    characters : its length, prior statements included
+    nesting : depth of brackets, and of expressions inside one another
+    """
+
+    characters: int = 250_000
+    nesting: int = 100
+
+
+LIMITS = TextLimits()

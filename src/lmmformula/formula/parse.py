@@ -1,0 +1,92 @@
+"""Text to syntax tree, by the grammar in grammar/lme4.lark."""
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lmmformula.errors import FormulaError
+from lmmformula.formula.ast import Expr, PriorStatement, Specification, walk
+from lmmformula.formula.limits import LIMITS
+from lmmformula.formula.scan import scan
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+
+def grammar_text(name: str = "lme4.lark") -> str:
+    """Read the grammar: inside the installed package, or beside src/ in a checkout."""
+    shipped = files("lmmformula") / "grammar" / name
+    checkout = Path(__file__).parents[3] / "grammar" / name
+    return (shipped if shipped.is_file() else checkout).read_text(encoding="utf-8")
+
+
+@cache
+def parser() -> "Lark":
+    """Build the parser; once, because that takes longer than all the formulas of a session."""
+    from lark import Lark
+
+    from lmmformula.formula.build import Builder
+
+    return Lark(
+        grammar_text(),
+        parser="lalr",
+        start=["specification", "priors"],
+        transformer=Builder(),
+        maybe_placeholders=True,
+    )
+
+
+def parse_text(text: str) -> Specification:
+    """
+    Parse a formula and the prior statements behind it.
+
+    >>> parse_text("y ~ x").formula.rhs
+    Name(name='x', quoted=False)
+    """
+    formula, priors = _parse(text, "specification")
+    _check_depth(text, [formula.rhs, *([formula.lhs] if formula.lhs else []), *_expressions(priors)])
+    return Specification(formula, priors, text)
+
+
+def parse_priors(text: str) -> tuple[PriorStatement, ...]:
+    """
+    Parse prior statements alone.
+
+    >>> [statement.parameter for statement in parse_priors("b ~ normal(0, 1); sigma ~ exponential(1)")]
+    ['b', 'sigma']
+    """
+    if not text.strip():
+        return ()
+    priors: tuple[PriorStatement, ...] = _parse(text, "priors")
+    _check_depth(text, _expressions(priors))
+    return priors
+
+
+def _parse(text: str, start: str) -> Any:  # noqa: ANN401 (what the builder's method of that name returns)
+    from lark.exceptions import UnexpectedInput, VisitError
+
+    from lmmformula.formula.hints import explain
+
+    try:
+        return parser().parse(scan(text), start=start)
+    except UnexpectedInput as error:
+        raise explain(error, text) from None
+    except VisitError as error:
+        if isinstance(error.orig_exc, FormulaError):
+            raise error.orig_exc.located(text) from None
+        raise
+    except FormulaError as error:
+        raise error.located(text) from None
+
+
+def _expressions(priors: tuple[PriorStatement, ...]) -> list[Expr]:
+    return [expr for prior in priors for expr in (*prior.selectors, prior.distribution)]
+
+
+def _check_depth(text: str, expressions: list[Expr]) -> None:
+    """Refuse what later stages, which recurse, could not walk."""
+    for expression in expressions:
+        for expr, depth in walk(expression):
+            if depth > LIMITS.nesting:
+                raise FormulaError(f"expressions nested more than {LIMITS.nesting} deep", text=text, span=expr.span)

@@ -1,0 +1,168 @@
+"""Formula and prior statements to a model."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+from lmmformula.errors import FormulaError
+from lmmformula.formula.ast import Chain, Expr, Formula, Number, Parenthesis, Prefix, PriorStatement, Specification
+from lmmformula.ir.expand import DOT, expand
+from lmmformula.ir.limits import LIMITS
+from lmmformula.ir.lower.expressions import FORMULA_OPERATORS, signed_sum
+from lmmformula.ir.lower.groups import strip
+from lmmformula.ir.lower.priors import lower_prior
+from lmmformula.ir.lower.random import RandomReader, holds_random, is_bar, is_random, warn
+from lmmformula.ir.lower.response import lower_response
+from lmmformula.ir.model import FixedTerms, ModelIR, RandomTerm, Response
+from lmmformula.ir.priors import Prior
+from lmmformula.ir.terms import Apply, Expression, Term, children, depth
+
+Signed = tuple[str, Expr]
+
+
+def lower(specification: Specification) -> ModelIR:
+    """
+    Give a formula its meaning.
+
+    >>> from lmmformula.formula.parse import parse_text
+    >>> print(lower(parse_text("y ~ a*x + (x || g/h)")))
+    y ~ a + x + a:x + (1 | h:g) + (1 | g) + (0 + x | h:g) + (0 + x | g)
+    """
+    try:
+        return _lower(specification)
+    except FormulaError as error:
+        raise error.located(specification.text) from None
+
+
+def lower_priors(statements: tuple[PriorStatement, ...], text: str = "") -> tuple[Prior, ...]:
+    """Give prior statements their meaning; `text` is what was typed."""
+    try:
+        return tuple(map(lower_prior, statements))
+    except FormulaError as error:
+        raise error.located(text) from None
+
+
+def _lower(specification: Specification) -> ModelIR:
+    text = specification.text
+    response = lower_response(specification.formula)
+    fixed_items, random = _split(specification.formula, text)
+    fixed, offsets = _fixed(fixed_items, response, text)
+    return ModelIR(
+        response, fixed, tuple(random), offsets, priors=lower_priors(specification.priors, text), source=text
+    )
+
+
+def _fixed(items: list[Signed], response: Response, text: str) -> tuple[FixedTerms, tuple[Expression, ...]]:
+    if not items:
+        return FixedTerms(intercept=True, terms=()), ()
+    expression = signed_sum(items)
+    found = expand(expression)
+    terms = tuple(term for term in found.terms if not _is_response(term, response, text))
+    dot = _holds_dot(expression)
+    if dot and depth(expression) > LIMITS.operations:
+        raise FormulaError("a `.` among too many other terms", span=expression.span)
+    return FixedTerms(found.intercept, terms, dot, expression if dot else None), found.offsets
+
+
+def _is_response(term: Term, response: Response, text: str) -> bool:
+    """Tell whether a term is the response itself, which R drops with a warning."""
+    same = response.kind == "value" and term.factors == response.expressions
+    if same:
+        warn("the response is also on the right, and is dropped there", text, term)
+    return same
+
+
+def _holds_dot(expression: Expression) -> bool:
+    waiting = [expression]
+    while waiting:
+        found = waiting.pop()
+        if found == DOT:
+            return True
+        if isinstance(found, Apply) and found.function in FORMULA_OPERATORS:
+            waiting.extend(children(found))
+    return False
+
+
+def _split(formula: Formula, text: str) -> tuple[list[Signed], list[RandomTerm]]:
+    """Part the right-hand side into what it adds to the fixed effects and its random-effects terms."""
+    reader = RandomReader(text)
+    rhs = formula.rhs
+    if isinstance(rhs, Chain) and is_bar(rhs):
+        return [("+", Number(1.0))], _unbracketed(rhs, reader)
+    fixed: list[Signed] = []
+    random: list[RandomTerm] = []
+    for sign, item in _items("+", rhs):
+        if is_random(item):
+            random = _combine(random, sign, item, reader)
+        elif holds_random(item):
+            kept, terms = _product(item, reader)
+            fixed += [(sign, expr) for expr in kept]
+            random += terms
+        else:
+            fixed.append((sign, item))
+    return fixed, random
+
+
+def _items(sign: str, expr: Expr) -> Iterator[Signed]:
+    """List the summands of a side; brackets around sums that hold random-effects terms are opened."""
+    match expr:
+        case Chain(operators=operators, operands=operands) if set(operators) <= {"+", "-"}:
+            for operator, operand in zip(("+", *operators), operands, strict=True):
+                yield from _items(operator if sign == "+" else _opposite(operator), operand)
+        case Prefix(operator="+" | "-" as operator, operand=operand) if holds_random(operand):
+            yield from _items(operator if sign == "+" else _opposite(operator), operand)
+        case Parenthesis(inner=inner) if not is_random(expr) and holds_random(inner):
+            yield from _items(sign, inner)
+        case _:
+            yield sign, expr
+
+
+def _opposite(sign: str) -> str:
+    return "-" if sign == "+" else "+"
+
+
+def _combine(random: list[RandomTerm], sign: str, item: Expr, reader: RandomReader) -> list[RandomTerm]:
+    """Add random-effects terms, or remove those that are there; lme4 reads any other `- (1 | g)` as `+ (1 | g)`."""
+    found = reader.read(item)
+    if sign == "-":
+        if all(term in random for term in found):
+            return [term for term in random if term not in found]
+        warn("`-` before a random-effects term is read as `+`, as lme4 does", reader.text, item)
+    return random + found
+
+
+def _unbracketed(rhs: Chain, reader: RandomReader) -> list[RandomTerm]:
+    """Read `y ~ x + 1 | g` as lme4 does, and say so."""
+    lhs = rhs.operands[0]
+    left, right = (reader.source(operand) for operand in (lhs, rhs.operands[-1]))
+    if holds_random(lhs) or len(rhs.operands) > 2:
+        raise FormulaError(
+            "a random-effects term without brackets", span=rhs.span, hint="did you mean y ~ x + (1 | g) + (1 | h)?"
+        )
+    terms = reader.read(rhs)
+    hint = f"read as y ~ 1 + ({left} | {right}), as lme4 does; did you mean y ~ {_guess(lhs, reader)} (1 | {right})?"
+    warn(
+        "a random-effects term without brackets takes in all that stands on the left of its bar", reader.text, rhs, hint
+    )
+    return terms
+
+
+def _guess(lhs: Expr, reader: RandomReader) -> str:
+    match lhs:
+        case Chain(operators=(*_, "+"), operands=(*fixed, Number())) if fixed:
+            return reader.text[fixed[0].span.start : fixed[-1].span.end] + " +"
+        case _:
+            return f"{reader.source(lhs)} +"
+
+
+def _product(item: Expr, reader: RandomReader) -> tuple[list[Expr], list[RandomTerm]]:
+    """Read `x * (1 | g)` as lme4 does, `x + (1 | g)`, and say so."""
+    match strip(item):
+        case Chain(operators=operators, operands=operands) if set(operators) <= {"*", "/", ":"}:
+            random = [operand for operand in operands if is_random(operand)]
+            fixed = [operand for operand in operands if not is_random(operand)]
+            if len(fixed) <= 1 and not any(map(holds_random, fixed)):
+                warn("a random-effects term can only be added; read as `+`, as lme4 does", reader.text, item)
+                return fixed, list(chain.from_iterable(map(reader.read, random)))
+    raise FormulaError(
+        "a random-effects term can only be added", span=item.span, hint="write it outside: ... + (1 | g)"
+    )

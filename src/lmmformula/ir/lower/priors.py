@@ -1,0 +1,91 @@
+"""Prior statements: targets, and distributions whose arguments are worked out here."""
+
+import math
+from difflib import get_close_matches
+
+from lmmformula.errors import FormulaError, Span
+from lmmformula.formula.ast import Call, Expr, PriorStatement, String
+from lmmformula.ir.labels import label
+from lmmformula.ir.lower.expressions import expression
+from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior, PriorTarget, check
+from lmmformula.ir.terms import Apply, Constant, Expression
+
+
+def lower_prior(statement: PriorStatement) -> Prior:
+    """Read one statement."""
+    if statement.parameter not in TARGETS:
+        raise _unknown("nothing called", statement.parameter, list(TARGETS), statement.target_span)
+    target = PriorTarget(statement.parameter, tuple(map(_selector, statement.selectors)))
+    match statement.distribution:
+        case Call(function=name, arguments=arguments, package="") as call if name in DISTRIBUTIONS:
+            named = next((argument for argument in arguments if argument.name), None)
+            if named is not None:
+                raise FormulaError("the numbers of a prior have no names", span=named.span)
+            numbers = tuple(_number(argument.value) for argument in arguments)
+        case Call(function=name) as call:
+            raise _unknown("no distribution called", name, list(DISTRIBUTIONS), call.name_span)
+        case other:
+            raise FormulaError("a prior is a distribution", span=other.span, hint="as in normal(0, 5)")
+    prior = Prior(target, name, numbers, statement.span)
+    check(prior)
+    return prior
+
+
+def _unknown(message: str, name: str, known: list[str], span: Span) -> FormulaError:
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}"
+    return FormulaError(f"there is {message} `{name}`", span=span, hint=hint)
+
+
+def _selector(expr: Expr) -> str:
+    """Name a coefficient or a group as it is printed; the intercept's brackets are part of its name."""
+    match expr:
+        case String(value=value):
+            return value
+        case _:
+            text = label(expression(expr))
+            return "(Intercept)" if text == "Intercept" else text
+
+
+def _number(expr: Expr) -> float:
+    """Work out a number."""
+    try:
+        value = _evaluate(expression(expr))
+    except (ArithmeticError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise FormulaError("the numbers of a prior must be finite", span=expr.span)
+    return value
+
+
+def _evaluate(found: Expression) -> float:
+    """Evaluate arithmetic on numbers; anything else is refused."""
+    match found:
+        case Constant(value=float(value) | int(value)) if not isinstance(value, bool):
+            return float(value)
+        case Apply(function="-", arguments=(operand,)):
+            return -_evaluate(operand)
+        case Apply(function="+", arguments=(operand,)):
+            return _evaluate(operand)
+        case Apply(function="+" | "-" | "*" | "/" | "^" as operator, arguments=(left, right)):
+            return _arithmetic(operator, _evaluate(left), _evaluate(right))
+        case Apply(function="sqrt" | "exp" | "log" as function, arguments=(operand,), keywords=()):
+            return {"sqrt": math.sqrt, "exp": math.exp, "log": math.log}[function](_evaluate(operand))
+        case _:
+            raise FormulaError(
+                "a prior's arguments are numbers", span=found.span, hint="arithmetic is fine, as in normal(0, 1/2)"
+            )
+
+
+def _arithmetic(operator: str, left: float, right: float) -> float:
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/":
+            return left / right
+        case _:
+            return math.pow(left, right)

@@ -1,0 +1,180 @@
+"""Random-effects terms: what stands in a bar, a double bar, or a covariance structure's call."""
+
+import warnings
+from dataclasses import dataclass
+
+from lmmformula.errors import FitWarning, FormulaError, mark
+from lmmformula.formula.ast import Argument, Call, Chain, Expr, Name, Number, Prefix, children, walk
+from lmmformula.ir.covariance import STRUCTURES, UNSTRUCTURED, Covariance
+from lmmformula.ir.expand import expand
+from lmmformula.ir.functions import FUNCTIONS, REGISTERED
+from lmmformula.ir.lower.expressions import terms_expression
+from lmmformula.ir.lower.groups import grouping_factors, strip
+from lmmformula.ir.model import RandomTerm
+from lmmformula.ir.terms import Term
+
+BARS = frozenset(("|", "||"))
+ELSEWHERE = {
+    "homcs": "cs(x | g, hom = TRUE)", "homdiag": "diag(x | g, hom = TRUE)", "hetar1": "ar1(x | g, hom = FALSE)",
+}  # fmt: skip
+"""Structures of other packages -> the same here."""
+
+
+def is_bar(expr: Expr) -> bool:
+    """Tell whether this is `lhs | group`, in as many brackets as you like."""
+    inner = strip(expr)
+    return isinstance(inner, Chain) and set(inner.operators) <= BARS
+
+
+def is_random(expr: Expr) -> bool:
+    """Tell whether this is a random-effects term, or was meant to be one."""
+    inner = strip(expr)
+    if isinstance(inner, Call):
+        known = inner.function in FUNCTIONS or inner.function in REGISTERED
+        barred = bool(inner.arguments) and is_bar(inner.arguments[0].value)
+        return inner.function in STRUCTURES or (barred and not known)
+    return is_bar(inner)
+
+
+def holds_random(expr: Expr) -> bool:
+    """Tell whether there is a random-effects term anywhere outside the calls of an expression."""
+    if is_random(expr):
+        return True
+    match expr:
+        case Call():
+            return False
+        case _:
+            return any(map(holds_random, children(expr)))
+
+
+@dataclass(frozen=True, slots=True)
+class RandomReader:
+    """
+    Reads random-effects terms.
+
+    text : what was typed, for messages
+    """
+
+    text: str
+
+    def read(self, expr: Expr) -> list[RandomTerm]:
+        """Read one term as it is typed; `/` and `||` make several of it."""
+        match strip(expr):
+            case Call() as call:
+                return self._structured(call)
+            case Chain(operators=("|" | "||" as bar,), operands=(lhs, group)):
+                return self._bar(lhs, bar, group, UNSTRUCTURED)
+            case other:
+                raise FormulaError(
+                    "two bars in one random-effects term", span=other.span,
+                    hint="one term for each grouping factor: (1 | g) + (1 | h); brms' (x |ID| g) is not supported yet",
+                )  # fmt: skip
+
+    def _structured(self, call: Call) -> list[RandomTerm]:
+        """Read `cs(lhs | group, hom = TRUE)`."""
+        if call.function not in STRUCTURES or call.package:
+            raise FormulaError(
+                f"there is no covariance structure `{call.function}`", span=call.name_span,
+                hint=f"did you mean {ELSEWHERE[call.function]}?" if call.function in ELSEWHERE else
+                f"there are {', '.join(STRUCTURES)}",
+            )  # fmt: skip
+        match call.arguments:
+            case (Argument(name=None, value=value), *options) if is_bar(value):
+                bar = strip(value)
+            case _:
+                raise FormulaError(
+                    f"{call.function}() takes a random-effects term", span=call.span,
+                    hint=f"as in {call.function}(x | group)",
+                )  # fmt: skip
+        match bar:
+            case Chain(operators=("|",), operands=(lhs, group)):
+                covariance = self._covariance(call, options)
+            case Chain(operators=("||",), operands=(lhs, group)):
+                raise FormulaError(
+                    f"`||` says diagonal, and {call.function}() says something else", span=bar.span,
+                    hint=f"did you mean {call.function}({self.source(lhs)} | {self.source(group)})?",
+                )  # fmt: skip
+            case _:
+                return self.read(bar)
+        nested = strip(group)
+        if options and isinstance(nested, Chain) and "/" in nested.operators:
+            raise FormulaError(
+                "`/` can't be combined with `hom`", span=group.span,
+                hint="write one term for each grouping factor: a and b:a in place of a/b",
+            )  # fmt: skip
+        return self._bar(lhs, "|", group, covariance)
+
+    def _covariance(self, call: Call, options: list[Argument]) -> Covariance:
+        """Read the one option that covariance structures have."""
+        hom: bool | None = None
+        for option in options:
+            match option:
+                case Argument(name="hom", value=Name(name="TRUE" | "FALSE" as value, quoted=False)) if hom is None:
+                    hom = value == "TRUE"
+                case Argument(name="hom"):
+                    raise FormulaError("`hom` must be TRUE or FALSE, once", span=option.span)
+                case Argument(name="het"):
+                    raise FormulaError("there is no argument `het`", span=option.span, hint="did you mean hom = FALSE?")
+                case _:
+                    raise FormulaError(
+                        f"{call.function}() has no such argument", span=option.span, hint="it has `hom`: TRUE or FALSE"
+                    )
+        match call.function:
+            case "us":
+                if hom is not None:
+                    warn("us() has no common standard deviation: `hom` changes nothing", self.text, call)
+                return UNSTRUCTURED
+            case "ar1":
+                return Covariance("ar1", homogeneous=hom is not False)
+            case _:
+                return Covariance(STRUCTURES[call.function], homogeneous=hom is True)
+
+    def _bar(self, lhs: Expr, bar: str, group: Expr, covariance: Covariance) -> list[RandomTerm]:
+        self._check_left(lhs, group)
+        found = expand(terms_expression(lhs))
+        if found.offsets:
+            raise FormulaError(
+                "offset() can't vary between groups", span=lhs.span, hint="add it outside: + offset(...)"
+            )
+        if not found.intercept and not found.terms:
+            raise FormulaError(
+                "nothing varies between the groups", span=lhs.span | group.span, hint="(1 | g) lets the intercept vary"
+            )
+        parts = [(found.intercept, found.terms)]
+        if bar == "||":
+            if not found.terms:
+                raise FormulaError(
+                    "`||` with nothing but the intercept", span=lhs.span | group.span,
+                    hint=f"did you mean (1 | {self.source(group)})?",
+                )  # fmt: skip
+            parts = [*([(True, ())] if found.intercept else []), *((False, (term,)) for term in found.terms)]
+        span = lhs.span | group.span
+        return [
+            RandomTerm(intercept, terms, variables, covariance, span, name if "(" in name else "")
+            for intercept, terms in parts
+            for variables, name in grouping_factors(group)
+        ]
+
+    def _check_left(self, lhs: Expr, group: Expr) -> None:
+        """Refuse bars inside the bar, a dot, and sides that were swapped."""
+        if holds_random(lhs):
+            raise FormulaError(
+                "a random-effects term inside another", span=lhs.span, hint="add it outside the brackets"
+            )
+        dot = next((e for e, _ in walk(lhs) if isinstance(e, Name) and e.name == "." and not e.quoted), None)
+        if dot is not None:
+            raise FormulaError("`.` can't vary between groups", span=dot.span, hint="name the columns that do")
+        if isinstance(strip(group), Number | Prefix) and isinstance(strip(lhs), Name | Chain):
+            raise FormulaError(
+                "a number can't be a grouping factor", span=group.span,
+                hint=f"did you mean ({self.source(group)} | {self.source(lhs)})?",
+            )  # fmt: skip
+
+    def source(self, expr: Expr) -> str:
+        """Return what was typed for an expression."""
+        return self.text[expr.span.start : expr.span.end]
+
+
+def warn(message: str, text: str, expr: Expr | Term, hint: str = "") -> None:
+    """Warn about a formula that is read in a way that its writer may not have meant."""
+    warnings.warn("\n".join(part for part in (message, mark(text, expr.span), hint) if part), FitWarning, stacklevel=2)

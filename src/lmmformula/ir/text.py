@@ -1,0 +1,98 @@
+"""A model as canonical text: what `str(ir)` prints, and what parses back to an equal IR with equal labels."""
+
+from collections.abc import Sequence
+from graphlib import TopologicalSorter
+from itertools import pairwise
+
+from lmmformula.ir.covariance import Covariance
+from lmmformula.ir.labels import label
+from lmmformula.ir.model import ModelIR, RandomTerm, Response
+from lmmformula.ir.names import backticked
+from lmmformula.ir.terms import Apply, Expression, Term
+
+
+def formula_text(ir: ModelIR) -> str:
+    """Write the formula, without prior statements."""
+    return f"{response_text(ir.response)} ~ {right_text(ir)}"
+
+
+def right_text(ir: ModelIR) -> str:
+    """Write fixed terms, offsets and random terms, in this order."""
+    if ir.fixed.pending is not None:
+        fixed = label(ir.fixed.pending)
+    else:
+        fixed = terms_text(ir.fixed.intercept, ir.fixed.terms, [f"offset({label(offset)})" for offset in ir.offsets])
+    return " + ".join([fixed, *map(random_text, ir.random)])
+
+
+def response_text(response: Response) -> str:
+    """Write the left-hand side."""
+    match response.kind, [label(expression) for expression in response.expressions]:
+        case "counts", [successes, failures]:
+            return f"cbind({successes}, {failures})"
+        case "proportion", _:
+            return label(Apply("/", response.expressions))
+        case _, texts:
+            return texts[0]
+
+
+def random_text(random: RandomTerm) -> str:
+    """Write one random term, `(0 + x | g)` or `cs(x | g, hom = TRUE)`."""
+    group = random.name or ":".join(backticked(variable.name) for variable in random.group)
+    inside = f"{terms_text(random.intercept, random.terms)} | {group}"
+    match random.covariance:
+        case Covariance(structure="us"):
+            return f"({inside})"
+        case Covariance(structure="ar1" as structure, homogeneous=homogeneous):
+            return f"{structure}({inside}{'' if homogeneous else ', hom = FALSE'})"
+        case Covariance(structure=structure, homogeneous=homogeneous):
+            return f"{structure}({inside}{', hom = TRUE' if homogeneous else ''})"
+
+
+def terms_text(intercept: bool, terms: Sequence[Term], more: Sequence[str] = ()) -> str:  # noqa: FBT001 (data, not a mode)
+    """Write a sum of terms; the intercept is written only where nothing else implies it."""
+    written = in_writing_order(terms)
+    if not intercept:
+        written.insert(0, "0")
+    return " + ".join([*written, *more] if written else ["1", *more])
+
+
+def in_writing_order(terms: Sequence[Term]) -> list[str]:
+    """
+    Write terms in an order that gives the same terms, in the same order and with the same labels, when it is read.
+
+    R numbers variables as they first appear, writes `a:b` or `b:a` by their numbers, and then sorts terms by order.
+    So `~ a:b + b` has the terms b and a:b; written as `b + a:b`, they would be read as b and b:a.
+    """
+    main = [term for term in terms if term.order <= 1]
+    interactions = [term for term in terms if term.order > 1]
+    by_size = sorted(interactions, key=lambda term: -term.order)
+    for candidate in (list(terms), interactions + main, by_size + main):
+        if _reads_back(candidate):
+            return [term.label for term in candidate]
+    first = _shortest_prefix(interactions)
+    return [*(f"{name} - {name}" for name in map(label, first)), *(term.label for term in terms)]
+
+
+def _reads_back(terms: Sequence[Term], first: Sequence[Expression] = ()) -> bool:
+    """Tell whether each term's factors stand in the order in which `first` and the terms, so written, name them."""
+    numbers: dict[Expression, int] = {factor: number for number, factor in enumerate(first)}
+    for term in terms:
+        for factor in term.factors:
+            numbers.setdefault(factor, len(numbers))
+    return all(list(term.factors) == sorted(term.factors, key=numbers.__getitem__) for term in terms)
+
+
+def _shortest_prefix(terms: Sequence[Term]) -> list[Expression]:
+    """Find variables that, named before the terms, make the terms read back; `(a + b):x` needs b, named before x."""
+    before: dict[Expression, set[Expression]] = {}
+    for term in terms:
+        for earlier, later in pairwise(term.factors):
+            before.setdefault(earlier, set())
+            before.setdefault(later, set()).add(earlier)
+    needed = list(TopologicalSorter(before).static_order())
+    for factor in reversed(list(needed)):
+        fewer = [other for other in needed if other != factor]
+        if _reads_back(terms, fewer):
+            needed = fewer
+    return needed
