@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+
+from fit.oracle import EXAMPLES, covariance_of, criterion, dense_Z, example, marginal
+from lmmformula.design.crossproducts import CrossProducts, cross_products
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.fit.blocks import square_root
+from lmmformula.fit.objective import Objective, Point
+from lmmformula.fit.structure import Structure, objective_for
+
+STRATEGIES = {
+    "single": lambda products: len(products.factors) == 1,
+    "dense": lambda products: True,  # noqa: ARG005
+    "crossed": lambda products: len(products.factors) > 1,
+}
+CASES = [
+    (name, strategy)
+    for name in EXAMPLES
+    for strategy, fits in STRATEGIES.items()
+    if fits(cross_products(example(name)))
+]
+
+
+def roots_at(products: CrossProducts, inner: list[np.ndarray]) -> list[np.ndarray]:
+    """Return block-diagonal square roots of the terms' covariances."""
+    out = []
+    for factor in products.factors:
+        S = np.zeros((factor.k, factor.k))
+        for term, place in zip(factor.terms, factor.slices(), strict=True):
+            S[place, place] = inner[term]
+        out.append(square_root(S))
+    return out
+
+
+def some_covariances(design: DesignMatrices, *, singular: bool) -> list[np.ndarray]:
+    """Return a random relative covariance for each term."""
+    rng = np.random.default_rng(7)
+    return [
+        covariance_of(t.n_coefficients, rng, rank=t.n_coefficients - 1 if singular else None)
+        for t in design.random_terms
+    ]
+
+
+def point_of(name: str, strategy: str, *, reml: bool, singular: bool) -> tuple[Objective, list[np.ndarray], Point]:
+    """Return a strategy's objective, roots and the point there."""
+    design = example(name)
+    products = cross_products(design)
+    objective = objective_for(products, Structure(strategy, ""), reml=reml)
+    inner = [products.coordinates.sigma_inner(t, S) for t, S in enumerate(some_covariances(design, singular=singular))]
+    roots = roots_at(products, inner)
+    return objective, roots, objective.at(roots)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("singular", [False, True])
+@pytest.mark.parametrize(("name", "strategy"), CASES)
+def test_value_is_that_of_explicit_matrices(name: str, strategy: str, *, singular: bool, reml: bool) -> None:
+    """Each strategy's criterion is the naive one, constants and change of coordinates included."""
+    design = example(name)
+    products = cross_products(design)
+    covariances = some_covariances(design, singular=singular)
+    _, _, point = point_of(name, strategy, reml=reml, singular=singular)
+    value = products.coordinates.criterion(
+        point.profile.value,
+        degrees=point.profile.degrees,
+        reml=reml,
+        sum_log_weights=products.sum_log_weights,
+    )
+    assert value == pytest.approx(criterion(design, covariances, reml=reml), rel=1e-11)
+
+
+def symmetric_basis(k: int) -> np.ndarray:
+    """Return all (k, k) symmetric directions."""
+    rows, columns = np.tril_indices(k)
+    out = np.zeros((len(rows), k, k))
+    out[np.arange(len(rows)), rows, columns] = 1.0
+    out[np.arange(len(rows)), columns, rows] = 1.0
+    return out
+
+
+def moved(roots: list[np.ndarray], f: int, direction: np.ndarray, step: float) -> list[np.ndarray]:
+    """Return roots of Sigma_f + step direction; Sigma_f must be regular."""
+    out = list(roots)
+    out[f] = np.linalg.cholesky(roots[f] @ roots[f].T + step * direction)
+    return out
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize(("name", "strategy"), CASES)
+def test_gradient_is_the_slope_of_the_criterion(name: str, strategy: str, *, reml: bool) -> None:
+    """tr(G S) equals the central difference of the criterion along S, for every factor and direction."""
+    objective, roots, point = point_of(name, strategy, reml=reml, singular=False)
+    for f, G in enumerate(point.gradients()):
+        for S in symmetric_basis(len(roots[f])):
+            h = 4e-3 * np.linalg.eigvalsh(roots[f] @ roots[f].T)[0]
+            values = [objective.at(moved(roots, f, S, s * h)).profile.value for s in (-2, -1, 1, 2)]
+            slope = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * h)
+            assert float((G * S).sum()) == pytest.approx(slope, rel=1e-6, abs=1e-5)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize(("name", "strategy"), [case for case in CASES if case[1] in {"single", "dense"}])
+def test_second_derivatives_are_slopes_of_the_gradient(name: str, strategy: str, *, reml: bool) -> None:
+    """Exact curvature equals the central difference of tr(G S) in every pair of directions."""
+    objective, roots, point = point_of(name, strategy, reml=reml, singular=False)
+    directions = [symmetric_basis(len(T)) for T in roots]
+    found = point.curvature(directions)
+    expected = []
+    for f, S_f in enumerate(directions):
+        for S in S_f:
+            h = 4e-3 * np.linalg.eigvalsh(roots[f] @ roots[f].T)[0]
+            sides = []
+            for s in (-2, -1, 1, 2):
+                G = objective.at(moved(roots, f, S, s * h)).gradients()
+                sides.append(np.concatenate([np.tensordot(R, g, axes=2) for R, g in zip(directions, G, strict=True)]))
+            expected.append((sides[0] - 8 * sides[1] + 8 * sides[2] - sides[3]) / (12 * h))
+    scale = np.abs(found).max()
+    np.testing.assert_allclose(found, np.array(expected), rtol=1e-6, atol=1e-7 * scale)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("singular", [False, True])
+@pytest.mark.parametrize(("name", "strategy"), [case for case in CASES if case[1] != "dense"])
+def test_strategies_agree(name: str, strategy: str, *, singular: bool, reml: bool) -> None:
+    """Gradients, modes and conditional covariances are the same whatever the order of elimination."""
+    _, _, here = point_of(name, strategy, reml=reml, singular=singular)
+    _, _, dense = point_of(name, "dense", reml=reml, singular=singular)
+    for what in ("gradients", "modes", "covariances"):
+        for a, b in zip(getattr(here, what)(), getattr(dense, what)(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9 * max(1.0, np.abs(b).max()), err_msg=what)
+
+
+def explicit_information(design: DesignMatrices, inner: list[np.ndarray], reml: bool) -> np.ndarray:  # noqa: FBT001
+    """Return (m/r^2) y'P V_a P V_b P y - g_a g_b / m from n x n matrices, directions in inner coordinates."""
+    products = cross_products(design)
+    turns = products.coordinates.random
+    inverse = np.linalg.inv(marginal(design, [U @ S @ U.T for U, S in zip(turns, inner, strict=True)]))
+    X, y = design.X, design.y if design.offset is None else design.y - design.offset
+    P = inverse - inverse @ X @ np.linalg.solve(X.T @ inverse @ X, X.T @ inverse)
+    m = design.nobs - (design.n_fixed if reml else 0)
+    Py = P @ y
+    scale = m / float(y @ Py)
+    moves = []
+    Z = dense_Z(design)
+    for factor in products.factors:
+        whole = np.concatenate([Z[t] @ turns[t] for t in factor.terms], axis=2)
+        moves += [np.einsum("ija,ab,ljb->il", whole, S, whole) @ Py for S in symmetric_basis(factor.k)]
+    D = np.array(moves)
+    linear = scale * D @ Py
+    return scale * D @ P @ D.T - np.outer(linear, linear) / m
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("singular", [False, True])
+@pytest.mark.parametrize("name", ["crossed", "crossed slopes", "nested and crossed"])
+def test_average_information_is_that_of_explicit_matrices(name: str, *, singular: bool, reml: bool) -> None:
+    """Where exact second derivatives cost too much, the curvature is (m/r^2) y'P V_a P V_b P y - g_a g_b / m."""
+    design = example(name)
+    _, roots, point = point_of(name, "crossed", reml=reml, singular=singular)
+    products = cross_products(design)
+    covariances = some_covariances(design, singular=singular)
+    inner = [products.coordinates.sigma_inner(t, S) for t, S in enumerate(covariances)]
+    expected = explicit_information(design, inner, reml)
+    found = point.curvature([symmetric_basis(len(T)) for T in roots])
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10 * np.abs(expected).max())
