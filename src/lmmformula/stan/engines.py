@@ -1,0 +1,128 @@
+"""The engines that sample from a program, behind one protocol: stanli (embedded) and CmdStan (through cmdstanpy)."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from secrets import randbelow
+from typing import Any, Protocol
+
+from lmmformula.errors import NOWHERE, EngineError, Span
+from lmmformula.stan.draws import Draws
+from lmmformula.stan.generate import StanProgram
+from lmmformula.stan.start import StartingPoint
+
+Progress = bool | Callable[[int, int], object]
+"""Whether to show a bar where there is a terminal; or what to call with (iterations done, iterations in all)."""
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """
+    What to sample.
+
+    chains, warmup, draws : numbers of chains and, for each, of iterations before the first draw and of draws
+    seed : the same seed gives the same draws from the same engine
+    start : where chains start; by default at random
+    progress : see `Progress`
+    options : those of the engine; "adapt_delta" and "max_treedepth" both have
+    """
+
+    chains: int
+    warmup: int
+    draws: int
+    seed: int
+    start: StartingPoint | None = None
+    progress: Progress = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def iterations(self) -> int:
+        """Number of iterations of all chains."""
+        return self.chains * (self.warmup + self.draws)
+
+
+class Engine(Protocol):
+    """Something that samples."""
+
+    name: str
+
+    def sample(self, program: StanProgram, run: Run) -> Draws:
+        """
+        Draw from the posterior distribution.
+
+        Raises
+        ------
+        EngineError
+            The engine is missing, or fails to compile or to sample.
+        """
+
+
+def sample(
+    program: StanProgram,
+    *,
+    engine: str | Engine = "auto",
+    chains: int = 4,
+    warmup: int = 1000,
+    draws: int = 1000,
+    seed: int | None = None,
+    start: StartingPoint | None = None,
+    progress: Progress = True,
+    **options: Any,  # noqa: ANN401 (whatever the engine knows)
+) -> Draws:
+    """
+    Sample from a program's posterior distribution.
+
+    engine : "auto" (stanli), "stanli", "cmdstan", or an engine of one's own
+    seed : None picks one, which the draws record
+
+    Raises
+    ------
+    EngineError
+        The engine is missing or does not know an option, or it fails to compile or to sample.
+    """
+    for what, value, least in (("chains", chains, 1), ("warmup", warmup, 0), ("draws", draws, 1)):
+        if value < least:
+            raise EngineError(f"{what} must be a whole number, {least} or more, not {value!r}")
+    if seed is None:
+        seed = 1 + randbelow(LARGEST_SEED)
+    elif not 0 <= seed <= LARGEST_SEED:
+        raise EngineError(f"seed must be a whole number between 0 and {LARGEST_SEED}, not {seed!r}")
+    chosen = engine_named(engine) if isinstance(engine, str) else engine
+    return chosen.sample(program, Run(chains, warmup, draws, seed, start, progress, options))
+
+
+def engine_named(name: str) -> Engine:
+    """
+    Return an engine by its name; "auto" is stanli.
+
+    Raises
+    ------
+    EngineError
+        There is no engine of that name.
+    """
+    match name:
+        case "auto" | "stanli":
+            from lmmformula.stan.stanli_engine import StanliEngine
+
+            return StanliEngine()
+        case "cmdstan" | "cmdstanpy":
+            from lmmformula.stan.cmdstan_engine import CmdStanEngine
+
+            return CmdStanEngine()
+        case _:
+            raise EngineError(f"there is no engine '{name}'", hint="choose 'stanli' or 'cmdstan'")
+
+
+def compile_error(engine: str, code: str, message: str) -> EngineError:
+    """Make an error of what a compiler said, with a caret under the place in our program."""
+    found = re.search(r"line (\d+), column (\d+)", message)
+    reason = [line.strip() for line in message.splitlines() if line.strip() and not re.match(r"\s*(\d+:|-+$|\^)", line)]
+    text = reason[-1] if reason else message
+    span = NOWHERE
+    if found:
+        lines = code.splitlines(keepends=True)
+        start = sum(map(len, lines[: int(found[1]) - 1])) + int(found[2])
+        span = Span(start, start + 1)
+    place = f" (line {found[1]})" if found else ""
+    return EngineError(f"{engine} does not accept the Stan program{place}: {text}", text=code, span=span)

@@ -1,0 +1,176 @@
+"""Random terms of a design -> grouping factors of a program: what multiplies, what is correlated, what is sampled."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.errors import FitError
+from lmmformula.ir.covariance import UNSTRUCTURED
+from lmmformula.stan.names import Identifiers, suffixes
+from lmmformula.stan.program import Block, Column, Covariate, Cross, Factor, Fixed, Form, Treatment
+
+if TYPE_CHECKING:
+    from lmmformula.arrays import FloatArray
+
+CENTERED_FROM = 3.0
+"""Information n_j tau^2 / sigma^2 on a level's effect from which the centred geometry is the easier one to sample."""
+LARGEST_CROSS = 4_000_000
+"""Entries of the products of two factors' columns (32 MB) up to which a model with several factors is marginal."""
+
+
+def fixed_effects(design: DesignMatrices) -> Fixed:
+    """Set the intercept apart from the other columns of X."""
+    intercept = design.fixed_assign.index(0) if 0 in design.fixed_assign else -1
+    columns = tuple(i for i in range(design.n_fixed) if i != intercept)
+    return Fixed(intercept >= 0, tuple(design.fixed_names[i] for i in columns), columns, intercept)
+
+
+def choose_form(form: str, design: DesignMatrices) -> Form:
+    """Return the form that was asked for or, for "auto", the marginal one wherever it applies."""
+    sizes = Counter[str]()
+    for term in design.random_terms:
+        sizes[term.group] += term.n_levels * term.n_coefficients
+    match form:
+        case "conditional":
+            return "conditional"
+        case "marginal" if sizes:
+            return "marginal"
+        case "marginal":
+            message = "the marginal form integrates random effects out, and this model has none"
+            raise FitError(message, hint="form='auto' chooses the form that a model can have")
+        case "auto":
+            crossed = sum(a * b for a, b in combinations(sizes.values(), 2))
+            return "marginal" if sizes and crossed <= LARGEST_CROSS else "conditional"
+        case _:
+            raise FitError(f"a Stan program has no form {form!r}", hint="choose 'auto', 'marginal' or 'conditional'")
+
+
+def random_covariates(
+    design: DesignMatrices, fixed: Fixed
+) -> tuple[tuple[Column, ...], tuple[tuple[Covariate, ...], ...]]:
+    """
+    Find what each random coefficient multiplies: nothing, a column of X, or a vector of its own.
+
+    A vector that several coefficients use is declared once.
+    """
+    own: list[tuple[FloatArray, Column]] = []
+    covariates = []
+    labels = suffixes(name for term in design.random_terms for name in term.coefficient_names)
+    numbered = iter(labels)
+    for t, term in enumerate(design.random_terms):
+        row = []
+        for i, (label, values) in enumerate(zip(term.coefficient_names, term.covariates.T, strict=True)):
+            suffix = next(numbered)
+            same = (j for j, column in enumerate(fixed.columns, 1) if np.array_equal(design.X[:, column], values))
+            if np.all(values == 1):
+                row.append(Covariate(label, "", 0 if fixed.intercept else -1))
+            elif number := next(same, 0):
+                row.append(Covariate(label, f"X[ : , {number}]", number))
+            else:
+                known = next((column for array, column in own if np.array_equal(array, values)), None)
+                if known is None:
+                    known = Column(f"x_{suffix}", label, t, i)
+                    own.append((values, known))
+                row.append(Covariate(label, known.name, -1))
+        covariates.append(tuple(row))
+    return tuple(column for _, column in own), tuple(covariates)
+
+
+def grouping_factors(
+    design: DesignMatrices,
+    covariates: Sequence[tuple[Covariate, ...]],
+    form: Form,
+    *,
+    information: Mapping[str, float],
+    geometry: Mapping[str, str],
+) -> tuple[Factor, ...]:
+    """Collect the terms of each grouping factor; in the marginal form the one with most effects is integrated out."""
+    merged: dict[str, list[int]] = {}
+    for position, term in enumerate(design.random_terms):
+        merged.setdefault(term.group, []).append(position)
+    wholes = {g: tuple(c for t in terms for c in covariates[t]) for g, terms in merged.items()}
+    levels = {g: design.random_terms[terms[0]].n_levels for g, terms in merged.items()}
+    treatments = _treatments(wholes, information, geometry)
+    if form == "marginal":
+        treatments[max(merged, key=lambda g: levels[g] * len(wholes[g]))] = "integrated"
+    carried = _carried(wholes, treatments)
+    return tuple(
+        Factor(
+            label=group,
+            suffix=suffix,
+            n_levels=levels[group],
+            covariates=wholes[group],
+            blocks=_blocks([(t, design.random_terms[t]) for t in terms], suffix),
+            treatment=treatments[group],
+            carried=carried[group],
+        )
+        for (group, terms), suffix in zip(merged.items(), suffixes(merged), strict=True)
+    )
+
+
+def _treatments(
+    groups: Mapping[str, object], information: Mapping[str, float], geometry: Mapping[str, str]
+) -> dict[str, Treatment]:
+    """Choose the geometry of each factor, as if it were sampled: as asked for, else by information."""
+    for group, wanted in geometry.items():
+        if group not in groups:
+            raise FitError(f"no grouping factor '{group}' to choose a geometry for", hint=f"it has {', '.join(groups)}")
+        if wanted not in ("centered", "noncentered"):
+            raise FitError(f"there is no geometry {wanted!r}", hint="choose 'centered' or 'noncentered'")
+    return {
+        group: "centered"
+        if geometry.get(group, "centered" if information.get(group, 0.0) >= CENTERED_FROM else "") == "centered"
+        else "noncentered"
+        for group in groups
+    }
+
+
+def _carried(
+    covariates: Mapping[str, tuple[Covariate, ...]], treatments: Mapping[str, Treatment]
+) -> dict[str, tuple[int, ...]]:
+    """Let each fixed effect be the mean of the first centred coefficient of the same column, and of no other."""
+    claimed = {-1}
+    result = {}
+    for group, row in covariates.items():
+        carried = []
+        for covariate in row:
+            free = treatments[group] == "centered" and covariate.fixed not in claimed
+            carried.append(covariate.fixed if free else -1)
+            claimed.add(carried[-1])
+        result[group] = tuple(carried)
+    return result
+
+
+def _blocks(terms: Sequence[tuple[int, RandomTermDesign]], suffix: str) -> tuple[Block, ...]:
+    """Lay the terms of one factor out, one behind the other."""
+    blocks = []
+    start = 1
+    for number, (position, term) in enumerate(terms, start=1):
+        k = term.n_coefficients
+        mark = str(number) if len(terms) > 1 else ""
+        kind = {"us": "L", "cs": "rho", "ar1": "rho", "diag": ""}[term.covariance.structure]
+        blocks.append(
+            Block(
+                term=position,
+                start=start,
+                stop=start + k - 1,
+                covariance=term.covariance if k > 1 else UNSTRUCTURED,
+                sd=f"sd{number}_{suffix}",
+                correlation=f"{kind}{mark}_{suffix}" if kind and k > 1 else "",
+            )
+        )
+        start += k
+    return tuple(blocks)
+
+
+def cross_products(factors: Sequence[Factor]) -> tuple[Cross, ...]:
+    """Name the products between the columns of every two factors, the integrated one first."""
+    names = Identifiers()
+    ordered = sorted(factors, key=lambda factor: factor.treatment != "integrated")
+    return tuple(
+        Cross(left, right, names.new(f"cross_{left.suffix}_{right.suffix}")) for left, right in combinations(ordered, 2)
+    )

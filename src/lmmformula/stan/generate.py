@@ -1,0 +1,99 @@
+"""The driver of the package: model and design -> a program with its data, ready to be written or run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
+from pathlib import Path
+
+from lmmformula.arrays import AnyArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.ir.model import ModelIR
+from lmmformula.stan.data import stan_data
+from lmmformula.stan.lower import lower_program
+from lmmformula.stan.parameters import Parameters, describe_parameters
+from lmmformula.stan.priors import PriorRow
+from lmmformula.stan.program import Form, Program
+from lmmformula.stan.render import render
+
+
+@dataclass(frozen=True)
+class StanProgram:
+    """
+    A Stan program with its data; `str()` is its text.
+
+    code : the text
+    data : entry of the data block -> array
+    parameters : which variable holds which quantity of the model
+    priors : the prior of each parameter, and the line of the program it became
+    program : the program as data
+    """
+
+    code: str
+    data: dict[str, AnyArray]
+    parameters: Parameters
+    priors: tuple[PriorRow, ...]
+    program: Program = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def form(self) -> Form:
+        """Whether random effects are integrated out: "marginal" or "conditional"."""
+        return self.program.form
+
+    def data_json(self) -> str:
+        """Write the data as CmdStan reads them, every number exactly."""
+        lines = (f"{json.dumps(name)}: {json.dumps(array.tolist())}" for name, array in self.data.items())
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    def write(self, path: str | PathLike[str]) -> Path:
+        """Write the program to `path`, and its data beside it: `model.stan` and `model.data.json`."""
+        target = Path(path)
+        target.write_text(self.code, encoding="utf-8")
+        target.with_suffix(".data.json").write_text(self.data_json(), encoding="utf-8")
+        return target
+
+
+def stan_program(
+    ir: ModelIR,
+    design: DesignMatrices,
+    *,
+    form: str = "auto",
+    literals: bool = False,
+    information: Mapping[str, float] | None = None,
+    geometry: Mapping[str, str] | None = None,
+) -> StanProgram:
+    """
+    Generate the Stan program of a model on its design.
+
+    form : "marginal" (random effects integrated out), "conditional", or "auto" for marginal wherever it applies
+    literals : write the numbers of the priors in the program's text, instead of its data
+    information : n_j tau^2 / sigma^2 of a typical level by grouping factor, as a fit tells; chooses the geometry of
+        effects that are sampled: centred where it is large, non-centred where it is small or not known
+    geometry : "centered" or "noncentered" by grouping factor, to choose it oneself
+
+    Raises
+    ------
+    FitError
+        There is no such program: of this family, form or geometry.
+    FormulaError
+        A prior statement fits no parameter of the model.
+    """
+    program, priors = lower_program(ir, design, form=form, information=information, geometry=geometry)
+    return StanProgram(
+        code=render(program, literals=literals, version=_version()),
+        data=stan_data(program, design, literals=literals),
+        parameters=describe_parameters(program, design),
+        priors=priors,
+        program=program,
+    )
+
+
+def _version() -> str:
+    try:
+        return version("lmmformula")
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,214 @@
+"""A model on its design -> a Stan program as data: parameters, priors and factors in their places."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError
+from lmmformula.ir.model import ModelIR
+from lmmformula.stan import factors as f
+from lmmformula.stan.priors import Choice, PriorRow, Slot, bounds_of, prior_statements, resolve
+from lmmformula.stan.program import Block, Declaration, Factor, Fixed, Program, Section, Statement
+from lmmformula.stan.scales import size, spread
+
+DEFAULT_SCALE = 2.5
+"""Scale of the default priors, in units of the spread of the response (over that of the predictor)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter and the numbers or matrix in it that have priors; none for those the model itself describes."""
+
+    declaration: Declaration
+    slots: tuple[Slot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The parameters that share a heading: the population level, one grouping factor, or the residual."""
+
+    title: str
+    parameters: tuple[Parameter, ...]
+    factor: Factor | None = None
+
+
+def lower_program(
+    ir: ModelIR,
+    design: DesignMatrices,
+    *,
+    form: str = "auto",
+    information: Mapping[str, float] | None = None,
+    geometry: Mapping[str, str] | None = None,
+    flat: bool = False,
+) -> tuple[Program, tuple[PriorRow, ...]]:
+    """
+    Lower a model on its design to a Stan program and the table of its priors.
+
+    form : "marginal", "conditional", or "auto" for marginal wherever it applies
+    information : n_j tau^2 / sigma^2 of a typical level, by grouping factor; where it is not known, non-centred
+    geometry : "centered" or "noncentered" by grouping factor; wins over `information`
+    flat : leave out all priors, so that a test sees the likelihood alone
+
+    Raises
+    ------
+    FitError
+        The form can't express the model.
+    FormulaError
+        A prior statement fits no parameter.
+    """
+    if (ir.family.name, ir.family.link) != ("gaussian", "identity"):
+        message = f"there is no Stan program yet for the family {ir.family.name} with link {ir.family.link}"
+        raise FitError(message, hint="the gaussian family with the identity link has one")
+    fixed = f.fixed_effects(design)
+    columns, covariates = f.random_covariates(design, fixed)
+    chosen = f.choose_form(form, design)
+    factors = f.grouping_factors(design, covariates, chosen, information=information or {}, geometry=geometry or {})
+    parts = [_population(design, fixed), *(_group(design, factor) for factor in factors), _residual(design, fixed)]
+    slots = [slot for part in parts for parameter in part.parameters for slot in parameter.slots]
+    choices = resolve(slots, ir.priors, ir.source)
+    written = [_write(part, choices, flat=flat) for part in parts]
+    sections = tuple(section for section, _, _ in written)
+    numbers = (number for section in sections for s in section.statements for number in s.arguments if number.name)
+    program = Program(
+        formula=(ir.source or str(ir)).split("\n")[0].strip(),
+        form=chosen,
+        n_rows=design.nobs,
+        response=design.response_name,
+        fixed=fixed,
+        weights=design.weights is not None,
+        offset=design.offset is not None,
+        columns=columns,
+        factors=factors,
+        crosses=f.cross_products(factors) if chosen == "marginal" else (),
+        sections=sections,
+        numbers=tuple(dict.fromkeys(numbers)),
+        parameters=tuple(declaration for _, declarations, _ in written for declaration in declarations),
+    )
+    return program, tuple(row for _, _, rows in written for row in rows)
+
+
+def _write(
+    part: Part, choices: Mapping[Slot, Choice], *, flat: bool
+) -> tuple[Section, tuple[Declaration, ...], tuple[PriorRow, ...]]:
+    """Write the prior statements of a part, and bound its parameters as these ask for."""
+    statements: list[Statement] = []
+    declarations = []
+    rows = []
+    for parameter in part.parameters:
+        declaration = parameter.declaration
+        if parameter.slots:
+            chosen = [choices[slot] for slot in parameter.slots]
+            own = prior_statements(declaration.name, chosen)
+            lower, upper = bounds_of(chosen, own)
+            declaration = replace(declaration, lower=lower, upper=upper)
+            statements += own
+            stan = [own[index if len(own) > 1 else 0] for index in range(len(chosen))]
+            rows += [PriorRow(str(c.slot), str(c), not c.given, s.text()) for c, s in zip(chosen, stan, strict=True)]
+        declarations.append(declaration)
+    return Section(part.title, () if flat else tuple(statements), part.factor), tuple(declarations), tuple(rows)
+
+
+# --- what each part declares, and the default priors ----------------------------------------------------------------
+
+
+def response_spread(design: DesignMatrices, fixed: Fixed) -> float:
+    """Spread of y less its offset: around its centre or, where there is no intercept, around zero."""
+    y = response(design)
+    return spread(y) if fixed.intercept else (size(y) or 1.0)
+
+
+def response(design: DesignMatrices) -> FloatArray:
+    """(n,) y less its offset."""
+    return design.y if design.offset is None else design.y - design.offset
+
+
+def _population(design: DesignMatrices, fixed: Fixed) -> Part:
+    """Declare the fixed effects: the intercept at the predictors' means, and the other coefficients."""
+    scale = DEFAULT_SCALE * response_spread(design, fixed)
+    parameters = []
+    if fixed.intercept:
+        middle = float(np.median(response(design)))
+        comment = "intercept at the predictors' means" if fixed.K else ""
+        slot = Slot("Intercept", (), ("student_t", (3.0, middle, scale)))
+        parameters.append(
+            Parameter(Declaration("real", "", "Intercept_c" if fixed.K else "Intercept", comment), (slot,))
+        )
+    if fixed.K:
+        slots = tuple(
+            Slot("b", (label,), ("normal", (0.0, scale / spread(design.X[:, column]))))
+            for label, column in zip(fixed.labels, fixed.columns, strict=True)
+        )
+        parameters.append(Parameter(Declaration("vector", str(fixed.K), "b", ", ".join(fixed.labels)), slots))
+    return Part("population level", tuple(parameters))
+
+
+def _group(design: DesignMatrices, factor: Factor) -> Part:
+    """Declare a factor's standard deviations, correlations and, unless integrated out, what its effects are made of."""
+    fixed = f.fixed_effects(design)
+    scale = DEFAULT_SCALE * response_spread(design, fixed)
+    slots = tuple(
+        Slot("sd", (factor.label, covariate.label), ("student_t", (3.0, 0.0, scale / spread(values))), lower=0.0)
+        for covariate, values in zip(factor.covariates, _columns(design, factor), strict=True)
+    )
+    parameters = []
+    if factor.sd_from_blocks:
+        parameters += [_block_sd(factor, block, slots[block.start - 1 : block.stop]) for block in factor.blocks]
+    else:
+        comment = ", ".join(covariate.label for covariate in factor.covariates) if factor.k > 1 else ""
+        parameters.append(Parameter(_vector(factor.name("sd"), factor.k, comment), slots))
+    parameters += [_correlation(factor, block) for block in factor.blocks if block.correlation]
+    count, k = factor.name("N"), factor.k
+    match factor.treatment:
+        case "integrated":
+            pass
+        case "noncentered":
+            shape = ("vector", count) if k == 1 else ("matrix", f"{count}, {k}")
+            parameters.append(Parameter(Declaration(*shape, factor.name("z"), "standardised effects")))
+        case "centered":
+            name = factor.name("u" if factor.simple else "coef")
+            declaration = Declaration("vector", count if k == 1 else str(k), name, array="" if k == 1 else count)
+            parameters.append(Parameter(declaration))
+    return Part(factor.label, tuple(parameters), factor)
+
+
+def _columns(design: DesignMatrices, factor: Factor) -> Iterator[FloatArray]:
+    """List the columns of Z of one level, for all terms of a factor."""
+    for block in factor.blocks:
+        yield from design.random_terms[block.term].covariates.T
+
+
+def _vector(name: str, k: int, comment: str) -> Declaration:
+    """Declare a vector, but a plain number if it would have one element."""
+    return Declaration("real", "", name, comment) if k == 1 else Declaration("vector", str(k), name, comment)
+
+
+def _block_sd(factor: Factor, block: Block, slots: tuple[Slot, ...]) -> Parameter:
+    """Declare the standard deviations of one block: one for each coefficient, or one for all."""
+    labels = ", ".join(covariate.label for covariate in factor.covariates[block.start - 1 : block.stop])
+    if not block.covariance.homogeneous:
+        return Parameter(_vector(block.sd, block.size, labels), slots)
+    widest = max(slots, key=lambda slot: slot.default[1])
+    slot = Slot("sd", (factor.label,), widest.default, lower=0.0)
+    return Parameter(Declaration("real", "", block.sd, f"of each of {labels}"), (slot,))
+
+
+def _correlation(factor: Factor, block: Block) -> Parameter:
+    """Declare the correlations of one block: a Cholesky factor, or the one number that a structure has."""
+    name = block.correlation
+    if block.covariance.structure == "us":
+        slot = Slot("cor", (factor.label,), ("lkj", (2.0,)), matrix=True)
+        return Parameter(Declaration("cholesky_factor_corr", str(block.size), name, "of their correlations"), (slot,))
+    lowest = -1.0 if block.covariance.structure == "ar1" else -1.0 / (block.size - 1)
+    slot = Slot("cor", (factor.label,), ("uniform", (lowest, 1.0)), lower=lowest, upper=1.0)
+    comment = "of neighbours" if block.covariance.structure == "ar1" else "of any two"
+    return Parameter(Declaration("real", "", name, f"correlation {comment}"), (slot,))
+
+
+def _residual(design: DesignMatrices, fixed: Fixed) -> Part:
+    """Declare the residual standard deviation."""
+    scale = DEFAULT_SCALE * response_spread(design, fixed)
+    slot = Slot("sigma", (), ("student_t", (3.0, 0.0, scale)), lower=0.0)
+    return Part("residual", (Parameter(Declaration("real", "", "sigma"), (slot,)),))

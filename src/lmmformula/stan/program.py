@@ -1,0 +1,338 @@
+"""A Stan program as data: what fills its blocks, apart from how it is laid out (templates/) or named in the model."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lmmformula.ir.covariance import Covariance
+
+Form = Literal["conditional", "marginal"]
+Geometry = Literal["centered", "noncentered"]
+Treatment = Literal["integrated", "centered", "noncentered"]
+
+
+def number_text(value: float) -> str:
+    """
+    Write a number so that Stan reads the same one; never as a fraction, since 1/2 is 0 there.
+
+    >>> number_text(2.0), number_text(0.1), number_text(-1e300), number_text(float("inf"))
+    ('2', '0.1', '-1e+300', 'positive_infinity()')
+    """
+    if value in (float("inf"), float("-inf")):
+        return "positive_infinity()" if value > 0 else "negative_infinity()"
+    return repr(int(value)) if value == int(value) and abs(value) < 1e9 else repr(float(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """
+    A number of a prior: an entry of the data block, or a figure in the program's text.
+
+    name : its name in the data block; "" for one that is always written in place (0, degrees of freedom)
+    values : one number, or one for each element of a vector parameter
+    positive : whether it must be greater than 0
+    """
+
+    name: str
+    values: tuple[float, ...]
+    positive: bool = False
+
+    def text(self, *, literals: bool) -> str:
+        """Write its name, or the number or column vector of numbers themselves."""
+        if self.name and not literals:
+            return self.name
+        texts = [number_text(value) for value in self.values]
+        return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]'"
+
+    @property
+    def type(self) -> str:
+        """Its type in the data block."""
+        bounds = "<lower=0>" if self.positive else ""
+        return f"real{bounds}" if len(self.values) == 1 else f"vector{bounds}[{len(self.values)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """
+    `left ~ distribution(arguments);`.
+
+    left : a parameter, or one element of it
+    """
+
+    left: str
+    distribution: str
+    arguments: tuple[Number, ...]
+
+    def text(self, *, literals: bool = False) -> str:
+        """Write it as Stan text, with its numbers in place or by their names."""
+        arguments = ", ".join(number.text(literals=literals) for number in self.arguments)
+        return f"{self.left} ~ {self.distribution}({arguments});"
+
+
+Bounds = tuple[Number | None, ...]
+"""One bound for all elements of a parameter, or one for each: set by a user, or by nature, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """
+    One parameter.
+
+    base : "real", "vector", "matrix", "cholesky_factor_corr"
+    sizes : what stands in brackets, "" for a scalar
+    lower, upper : one bound for all elements, or one for each
+    array : size of the array of such things, "" for none
+    """
+
+    base: str
+    sizes: str
+    name: str
+    comment: str = ""
+    lower: Bounds = ()
+    upper: Bounds = ()
+    array: str = ""
+
+    def text(self, *, literals: bool = False) -> str:
+        """Write type and name as Stan text."""
+        lower = _bounds(self.lower, float("-inf"), literals=literals)
+        upper = _bounds(self.upper, float("inf"), literals=literals)
+        bounds = ", ".join(f"{side}={text}" for side, text in (("lower", lower), ("upper", upper)) if text)
+        bounds = f"<{bounds}>" if bounds else ""
+        sizes = f"[{self.sizes}]" if self.sizes else ""
+        array = f"array[{self.array}] " if self.array else ""
+        return f"{array}{self.base}{bounds}{sizes} {self.name};"
+
+
+def _bounds(bounds: Bounds, none: float, *, literals: bool) -> str:
+    """Write a bound, or one for each element; "" where there is none at all."""
+    if not any(bounds):
+        return ""
+    texts = [number_text(none) if bound is None else bound.text(literals=literals) for bound in bounds]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Covariate:
+    """
+    The values that a random coefficient multiplies.
+
+    label : the coefficient's name
+    text : "" for a column of ones, else the Stan expression of the column: a column of X or a vector of the data block
+    fixed : number of the fixed effect of the same values, from 1 for b[1]; 0 for the intercept, -1 for none
+    """
+
+    label: str
+    text: str
+    fixed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """
+    The coefficients of one random term within its factor: columns `start` to `stop` (from 1, both included).
+
+    term : its position in the design's random terms
+    sd : identifier of its own standard deviations, where the factor's are put together from those of its blocks
+    correlation : identifier of its Cholesky factor ("us") or number rho ("cs", "ar1"); "" where nothing is correlated
+    """
+
+    term: int
+    start: int
+    stop: int
+    covariance: Covariance
+    sd: str
+    correlation: str
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return self.stop - self.start + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """
+    A grouping factor with all its random terms: k coefficients for each of its levels.
+
+    suffix : of all its identifiers
+    n_levels : number of levels in these data, for comments
+    treatment : integrated out, or sampled in one of two geometries
+    carried : for each coefficient the number of the fixed effect (as in `Covariate`) that its centred effects vary
+        around, -1 where that is zero
+    """
+
+    label: str
+    suffix: str
+    n_levels: int
+    covariates: tuple[Covariate, ...]
+    blocks: tuple[Block, ...]
+    treatment: Treatment
+    carried: tuple[int, ...]
+
+    @property
+    def k(self) -> int:
+        """Number of random coefficients of each level."""
+        return len(self.covariates)
+
+    @property
+    def integrated(self) -> bool:
+        """Whether its random effects are integrated out."""
+        return self.treatment == "integrated"
+
+    @property
+    def ones(self) -> bool:
+        """Whether its only coefficient is an intercept."""
+        return self.k == 1 and not self.covariates[0].text
+
+    @property
+    def correlated(self) -> bool:
+        """Whether there is a Cholesky factor L of the coefficients' correlations."""
+        return any(block.correlation for block in self.blocks)
+
+    @property
+    def sd_from_blocks(self) -> bool:
+        """Whether the standard deviations are put together from those of its blocks, some of which have but one."""
+        return any(block.covariance.homogeneous for block in self.blocks)
+
+    @property
+    def L_from_blocks(self) -> bool:
+        """Whether L is put together, not a parameter itself."""
+        return self.correlated and (len(self.blocks) > 1 or self.blocks[0].covariance.structure != "us")
+
+    @property
+    def simple(self) -> bool:
+        """Whether its centred effects are parameters themselves: one for each level, around zero."""
+        return self.k == 1 and self.carried == (-1,)
+
+    def root(self, divisor: str = "") -> str:
+        """Write a root of the covariance matrix of its coefficients, that of sd / divisor: diag(sd) * L."""
+        sd = self.name("sd") + divisor
+        return f"diag_pre_multiply({sd}, {self.name('L')})" if self.correlated else f"diag_matrix({sd})"
+
+    def name(self, prefix: str) -> str:
+        """Return the identifier of one of its quantities: `sd_group`."""
+        return f"{prefix}_{self.suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """
+    The prior statements of the population level, of one grouping factor, or of the residual.
+
+    factor : the grouping factor, whose effects are distributed here too unless they are integrated out
+    """
+
+    title: str
+    statements: tuple[Statement, ...]
+    factor: Factor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """The products of the random-effects columns of two factors, `left`'s in rows."""
+
+    left: Factor
+    right: Factor
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """
+    The fixed effects.
+
+    intercept : whether there is one; if so X is used around its means
+    labels : names of the columns of X without the intercept
+    columns : positions of those columns, and of the intercept (or -1), in the design's X
+    """
+
+    intercept: bool
+    labels: tuple[str, ...]
+    columns: tuple[int, ...]
+    intercept_column: int
+
+    @property
+    def K(self) -> int:
+        """Number of columns of X."""
+        return len(self.labels)
+
+    @property
+    def intercept_name(self) -> str:
+        """The parameter of the intercept: at the means of X's columns, if there are any."""
+        return "Intercept_c" if self.K else "Intercept"
+
+    @property
+    def width(self) -> int:
+        """Number of columns of [1, X, y], the intercept's being there only if there is one."""
+        return int(self.intercept) + self.K + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A vector of the data block that is not a column of X: its identifier and what it holds."""
+
+    name: str
+    label: str
+    term: int
+    coefficient: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """
+    A Stan program.
+
+    formula : as typed
+    columns : covariates of random terms that X does not hold
+    factors : in lme4's order
+    crosses : pairs of factors of which not both are integrated out, in the marginal form
+    sections : prior statements
+    numbers : the numbers of the priors that stand in the data block
+    parameters : in the order of the parameters block
+    """
+
+    formula: str
+    form: Form
+    n_rows: int
+    response: str
+    fixed: Fixed
+    weights: bool
+    offset: bool
+    columns: tuple[Column, ...]
+    factors: tuple[Factor, ...]
+    crosses: tuple[Cross, ...]
+    sections: tuple[Section, ...]
+    numbers: tuple[Number, ...]
+    parameters: tuple[Declaration, ...]
+    family: str = "gaussian"
+    link: str = "identity"
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """The covariance structures whose Cholesky factor a function of the program makes."""
+        return tuple(
+            structure
+            for structure in ("cs", "ar1")
+            if any(b.correlation and b.covariance.structure == structure for f in self.factors for b in f.blocks)
+        )
+
+    @property
+    def integrated(self) -> Factor | None:
+        """The factor that is integrated out, if any."""
+        return next((factor for factor in self.factors if factor.integrated), None)
+
+    @property
+    def sampled(self) -> tuple[Factor, ...]:
+        """The factors whose random effects are parameters."""
+        return tuple(factor for factor in self.factors if not factor.integrated)
+
+    @property
+    def transformed_parameters(self) -> bool:
+        """Whether there is a transformed parameters block."""
+        sampled = any(not factor.simple or factor.treatment == "noncentered" for factor in self.sampled)
+        return sampled or any(factor.sd_from_blocks or factor.L_from_blocks for factor in self.factors)
+
+    def means(self, factor: Factor) -> tuple[str, ...]:
+        """Write what a factor's centred coefficients vary around: fixed effects where these are carried, else 0."""
+        slopes = "".join(f" - X_means[{i}] * b[{i}]" for i in factor.carried if i > 0)
+        intercept = self.fixed.intercept_name + slopes
+        return tuple("0" if i < 0 else f"b[{i}]" if i else intercept for i in factor.carried)

@@ -1,0 +1,88 @@
+"""A Stan program as data -> its text. All layout is in templates/; here lines are broken and labels escaped."""
+
+from functools import cache
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from lmmformula.errors import printable
+from lmmformula.stan.program import Program
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+WIDTH = 78
+"""Longest line."""
+LONGEST_LABEL = 60
+"""Characters of a column's or level's name that a comment shows."""
+
+
+def render(program: Program, *, literals: bool = False, version: str = "") -> str:
+    """
+    Write the program's text.
+
+    literals : write the numbers of the priors in place, instead of by their names in the data block
+    version : of this package, for the header
+    """
+    return _template(f"{program.form}.stan.jinja").render(
+        program=program, fixed=program.fixed, literals=literals, version=version
+    )
+
+
+@cache
+def _template(name: str) -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(  # noqa: S701 (the text is Stan, and labels are escaped by `label`)
+        loader=PackageLoader("lmmformula.stan"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"comment": comment, "label": label, "declare": declare, "short": short}
+    return environment.get_template(name)
+
+
+def label(name: str, longest: int = LONGEST_LABEL) -> str:
+    r"""
+    Make a user's name fit to stand in a comment.
+
+    >>> label("a\nb */")
+    'a\\nb */'
+    """
+    escaped = printable(name)
+    return escaped if len(escaped) <= longest else escaped[: longest - 3] + "..."
+
+
+def comment(text: str, indent: int = 0) -> str:
+    """
+    Write text as comment lines that fit the width.
+
+    >>> comment("levels of batch", indent=2)
+    '  // levels of batch'
+    """
+    start = " " * indent + "// "
+    return "\n".join(start + line for line in wrap(text, WIDTH - len(start), break_on_hyphens=False) or [""])
+
+
+def declare(text: str, about: str = "", indent: int = 2) -> str:
+    """
+    Write a declaration and what it is: behind it if the line is long enough, else above.
+
+    >>> declare("vector[N] y;", "yield")
+    '  vector[N] y; // yield'
+    """
+    line = " " * indent + text
+    if not about:
+        return line
+    return f"{line} // {about}" if len(line) + 4 + len(about) <= WIDTH else f"{comment(about, indent)}\n{line}"
+
+
+def short(values: tuple[float, ...]) -> str:
+    """
+    Show numbers in a comment.
+
+    >>> short((36.192456, 2.0))
+    '36.19, 2'
+    """
+    return ", ".join(f"{value:.4g}" for value in values)

@@ -1,0 +1,221 @@
+"""Where chains start, and on what scale: from estimates of the model's parameters to values for its program."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.stan.generate import StanProgram
+from lmmformula.stan.program import Block, Declaration, Factor
+
+SHRINK = 0.95
+"""Correlations start at this fraction of their estimates, so that none starts at 1 or -1."""
+LEAST_SD = 0.05
+"""Standard deviations start at no less than this, in units of sigma over the spread of what they multiply."""
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """
+    A start for chains.
+
+    values : value of every parameter of the program, on its own (constrained) scale
+    inverse_metric : rough posterior variances on the sampler's (unconstrained) scale, in the order of the program's
+        parameters; None to leave it to the warm-up
+    """
+
+    values: dict[str, FloatArray]
+    inverse_metric: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """
+    Estimates to start from, in the design's order and on the user's scale.
+
+    beta, vcov : (p,) fixed effects and (p, p) their covariance matrix
+    sigma : residual standard deviation
+    covariances : per random term the (k, k) covariance matrix of its coefficients
+    modes : per random term the (J, k) random effects
+    """
+
+    beta: FloatArray
+    vcov: FloatArray
+    sigma: float
+    covariances: Sequence[FloatArray]
+    modes: Sequence[FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """
+    A parameter's value, and its rough posterior variance on the unconstrained scale.
+
+    variance : one number for all its elements, or one for each
+    """
+
+    value: FloatArray
+    variance: FloatArray
+
+
+def starting_point(program: StanProgram, estimates: Estimates) -> StartingPoint:
+    """
+    Start where a fit of the same model says that the posterior is.
+
+    The posterior does not depend on it, only the length of the warm-up does.
+    """
+    guesses = _population(program, estimates)
+    for factor in program.program.factors:
+        guesses |= _factor(program, factor, estimates)
+    freedom = max(program.program.n_rows - len(estimates.beta), 1)
+    guesses["sigma"] = Guess(np.asarray(estimates.sigma), np.asarray(0.5 / freedom))
+    declared = program.program.parameters
+    values = {d.name: _within(d, guesses[d.name].value) for d in declared}
+    variances = [np.broadcast_to(guesses[d.name].variance, _free_size(d, values[d.name])) for d in declared]
+    return StartingPoint(values, np.concatenate(variances) if variances else None)
+
+
+def _population(program: StanProgram, estimates: Estimates) -> dict[str, Guess]:
+    """Guess the intercept at the predictors' means, and the other coefficients."""
+    fixed = program.program.fixed
+    guesses = {}
+    slopes = list(fixed.columns)
+    if fixed.K:
+        guesses["b"] = Guess(estimates.beta[slopes], np.diag(estimates.vcov)[slopes])
+    if fixed.intercept:
+        at = np.zeros(len(estimates.beta))
+        at[fixed.intercept_column] = 1.0
+        if fixed.K:
+            at[slopes] = program.data["X"].mean(axis=0)
+        guesses[fixed.intercept_name] = Guess(np.asarray(at @ estimates.beta), np.asarray(at @ estimates.vcov @ at))
+    return guesses
+
+
+def _factor(program: StanProgram, factor: Factor, estimates: Estimates) -> dict[str, Guess]:
+    """Guess standard deviations, correlations and, where they are sampled, the effects of one grouping factor."""
+    sds: list[FloatArray] = []
+    roots: list[FloatArray] = []
+    information: list[FloatArray] = []
+    guesses: dict[str, Guess] = {}
+    per_level = program.program.n_rows / factor.n_levels
+    for block in factor.blocks:
+        covariance = np.asarray(estimates.covariances[block.term])
+        spreads = _sizes(program, factor)[block.start - 1 : block.stop]
+        least = LEAST_SD * estimates.sigma / spreads
+        sd = np.maximum(np.sqrt(np.diag(covariance)), least)
+        correlation: FloatArray = SHRINK * covariance / np.outer(sd, sd)
+        np.fill_diagonal(correlation, 1.0)
+        sds.append(sd)
+        roots.append(np.asarray(np.linalg.cholesky(_nearest(correlation)), dtype=np.float64))
+        information.append(per_level * np.square(sd * spreads / estimates.sigma))
+        looseness = np.square(1 + 1 / information[-1])
+        if factor.sd_from_blocks:
+            value = np.asarray(sd.mean()) if block.covariance.homogeneous or len(sd) == 1 else sd
+            guesses[block.sd] = Guess(value, np.minimum(looseness.mean() / (2 * factor.n_levels), 1.0))
+        if block.correlation:
+            value, count = _correlation(block, correlation, roots[-1])
+            variance = np.minimum(looseness.max() * count / factor.n_levels, 1.0)
+            guesses[block.correlation] = Guess(value, variance)
+    sd = np.concatenate(sds)
+    info = np.concatenate(information)
+    if not factor.sd_from_blocks:
+        variance = np.minimum(np.square(1 + 1 / info) / (2 * factor.n_levels), 1.0)
+        guesses[factor.name("sd")] = Guess(sd[0] if factor.k == 1 else sd, variance)
+    return guesses | _effects(program, factor, estimates, sd=sd, roots=roots, info=info)
+
+
+def _effects(
+    program: StanProgram,
+    factor: Factor,
+    estimates: Estimates,
+    *,
+    sd: FloatArray,
+    roots: Sequence[FloatArray],
+    info: FloatArray,
+) -> dict[str, Guess]:
+    """Guess what the effects of a sampled factor are made of."""
+    if factor.integrated:
+        return {}
+    u = np.concatenate([estimates.modes[block.term] for block in factor.blocks], axis=1)
+    if factor.treatment == "noncentered":
+        L = _block_diagonal(roots)
+        z = np.linalg.solve(sd[:, np.newaxis] * L, u.T).T
+        variance = np.repeat(1 / (1 + info), factor.n_levels)  # columns of a matrix one behind the other
+        return {factor.name("z"): Guess(z[:, 0] if factor.k == 1 else z, variance)}
+    means = [_mean(program, factor, i, estimates.beta) for i in factor.carried]
+    coefficients = u + np.array(means)
+    variance = np.tile(np.square(sd) / (1 + info), factor.n_levels)  # an array of vectors, level by level
+    name = factor.name("u" if factor.simple else "coef")
+    return {name: Guess(coefficients[:, 0] if factor.k == 1 else coefficients, variance)}
+
+
+def _mean(program: StanProgram, factor: Factor, carried: int, beta: FloatArray) -> float:
+    """Work out what a centred coefficient varies around; the intercept, at the means of the predictors left out."""
+    fixed = program.program.fixed
+    if carried < 0:
+        return 0.0
+    if carried > 0:
+        return float(beta[fixed.columns[carried - 1]])
+    rest = [i for i in range(1, fixed.K + 1) if i not in factor.carried]
+    means = program.data["X"].mean(axis=0) if rest else ()
+    return float(beta[fixed.intercept_column]) + sum(float(means[i - 1] * beta[fixed.columns[i - 1]]) for i in rest)
+
+
+def _sizes(program: StanProgram, factor: Factor) -> FloatArray:
+    """Root mean square of what each coefficient of a factor multiplies, 1 where that is 0."""
+    columns = []
+    for covariate in factor.covariates:
+        if not covariate.text:
+            columns.append(1.0)
+            continue
+        values = program.data["X"][:, covariate.fixed - 1] if covariate.fixed > 0 else program.data[covariate.text]
+        columns.append(float(np.sqrt(np.mean(np.square(values)))) or 1.0)
+    return np.array(columns)
+
+
+def _correlation(block: Block, correlation: FloatArray, root: FloatArray) -> tuple[FloatArray, float]:
+    """Read the value of a block's correlation parameter, and a factor for its variance on the unconstrained scale."""
+    match block.covariance.structure:
+        case "ar1":
+            return np.asarray(np.diag(correlation, 1).mean()), 4.0
+        case "cs":
+            lowest = -1 / (block.size - 1)
+            mean = correlation[np.triu_indices(block.size, 1)].mean()
+            return np.asarray(np.clip(mean, SHRINK * lowest, SHRINK)), 4.0
+        case _:
+            return root, 1.0
+
+
+def _nearest(correlation: FloatArray) -> FloatArray:
+    """Lift the eigenvalues of a matrix that is only just not positive definite."""
+    lowest = float(np.linalg.eigvalsh(correlation)[0])
+    lift = max(1e-3 - lowest, 0.0)
+    return (correlation + lift * np.eye(len(correlation))) / (1 + lift)
+
+
+def _block_diagonal(blocks: Sequence[FloatArray]) -> FloatArray:
+    size = sum(len(block) for block in blocks)
+    result = np.zeros((size, size))
+    start = 0
+    for block in blocks:
+        result[start : start + len(block), start : start + len(block)] = block
+        start += len(block)
+    return result
+
+
+def _within(declaration: Declaration, value: FloatArray) -> FloatArray:
+    """Move a value inside the bounds of its parameter."""
+    lower = np.array([-np.inf if bound is None else bound.values[0] for bound in declaration.lower] or [-np.inf])
+    upper = np.array([np.inf if bound is None else bound.values[0] for bound in declaration.upper] or [np.inf])
+    margin = np.where(np.isfinite(upper - lower), 0.01 * (upper - lower), 0.0)
+    inside = np.clip(value, lower + margin, upper - margin)
+    return inside.reshape(np.shape(value))
+
+
+def _free_size(declaration: Declaration, value: FloatArray) -> int:
+    """Count the numbers of a parameter on the unconstrained scale."""
+    if declaration.base == "cholesky_factor_corr":
+        return len(value) * (len(value) - 1) // 2
+    return prod(np.shape(value))
