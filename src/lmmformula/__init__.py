@@ -1,1 +1,85 @@
-"""Mixed-effects models from one lme4 formula: an exact REML/ML fit and a Stan program, side by side."""
+"""
+Mixed-effects models from one lme4 formula: an exact REML/ML fit and a Stan program, side by side.
+
+>>> import lmmformula as lf
+>>> model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
+>>> model.fit().fixef.round(3)
+(Intercept)    251.405
+Days            10.467
+Name: estimate, dtype: float64
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lmmformula import datasets
+    from lmmformula.api.comparison import Comparison, compare
+    from lmmformula.api.fits import LinearMixedFit
+    from lmmformula.api.model import Model, glmer, lmer
+    from lmmformula.api.parsing import parse
+    from lmmformula.api.posterior import Posterior
+    from lmmformula.errors import DataError, EngineError, FitError, FitWarning, FormulaError, LmmFormulaError
+    from lmmformula.ir.model import ModelIR
+    from lmmformula.stan.generate import StanProgram
+
+_HOMES = {
+    "Comparison": "api.comparison",
+    "compare": "api.comparison",
+    "LinearMixedFit": "api.fits",
+    "Model": "api.model",
+    "glmer": "api.model",
+    "lmer": "api.model",
+    "parse": "api.parsing",
+    "Posterior": "api.posterior",
+    "DataError": "errors",
+    "EngineError": "errors",
+    "FitError": "errors",
+    "FitWarning": "errors",
+    "FormulaError": "errors",
+    "LmmFormulaError": "errors",
+    "ModelIR": "ir.model",
+    "StanProgram": "stan.generate",
+}
+"""Public name -> the module that holds it; imported on first use, so that `import lmmformula` is light."""
+
+__all__ = [
+    "Comparison",
+    "DataError",
+    "EngineError",
+    "FitError",
+    "FitWarning",
+    "FormulaError",
+    "LinearMixedFit",
+    "LmmFormulaError",
+    "Model",
+    "ModelIR",
+    "Posterior",
+    "StanProgram",
+    "__version__",
+    "compare",
+    "datasets",
+    "glmer",
+    "lmer",
+    "parse",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever the public name is)
+    value: Any
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("lmmformula")
+    elif name == "datasets":
+        value = import_module("lmmformula.datasets")
+    elif name in _HOMES:
+        value = getattr(import_module(f"lmmformula.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'lmmformula' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

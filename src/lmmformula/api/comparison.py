@@ -1,0 +1,49 @@
+"""A fit and a posterior side by side, as a user holds them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lmmformula.api.fits import LinearMixedFit
+from lmmformula.api.posterior import Posterior
+from lmmformula.errors import FitError
+from lmmformula.present.comparison import comparison_html, comparison_text
+from lmmformula.results.comparison import ComparisonResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(ComparisonResult):
+    """
+    Estimates beside posterior means.
+
+    `print(comparison)` shows them; `fixed`, `variance` and `random` are data frames, `plot()` a figure.
+    """
+
+    def __str__(self) -> str:
+        return comparison_text(self)
+
+    def __repr__(self) -> str:
+        return comparison_text(self)
+
+    def _repr_html_(self) -> str:
+        return comparison_html(self)
+
+    def plot(self) -> "Figure":
+        """Draw parameters and random effects; needs matplotlib (`pip install 'lmmformula[plot]'`)."""
+        from lmmformula.present.plots import comparison_figure
+
+        return comparison_figure(self)
+
+
+def compare(fit: LinearMixedFit, posterior: Posterior) -> Comparison:
+    """Put a fit and a posterior of the same model on the same data side by side."""
+    if isinstance(fit, Posterior) and isinstance(posterior, LinearMixedFit):
+        fit, posterior = posterior, fit
+    for value, kind, maker in ((fit, LinearMixedFit, "model.fit()"), (posterior, Posterior, "model.sample()")):
+        if not isinstance(value, kind):
+            raise FitError(
+                f"compare needs a {kind.__name__}, and was given a {type(value).__name__}", hint=f"make one by {maker}"
+            )
+    return Comparison(fit, posterior)

@@ -1,0 +1,40 @@
+"""The families a user may name, and what can be done with each."""
+
+import re
+
+from lmmformula.errors import FitError, FormulaError
+from lmmformula.ir.family import Family
+
+DEFAULT_LINKS = {
+    "gaussian": "identity",
+    "binomial": "logit",
+    "poisson": "log",
+    "Gamma": "inverse",
+    "inverse.gaussian": "1/mu^2",
+}
+"""R's families and their default links."""
+
+
+def read_family(family: str | Family) -> Family:
+    """
+    Read a family as R writes it: a name, or a name with a link.
+
+    >>> read_family("binomial"), read_family("binomial(probit)")
+    (Family(name='binomial', link='logit'), Family(name='binomial', link='probit'))
+    """
+    if isinstance(family, Family):
+        return family
+    match = re.fullmatch(r"""\s*([\w.]+)\s*(?:\(\s*(?:link\s*=\s*)?["']?([\w/^]*)["']?\s*\))?\s*""", str(family))
+    name, link = match.groups() if match else (str(family), None)
+    if name not in DEFAULT_LINKS:
+        raise FormulaError(f"there is no family '{family}'", hint=f"the families are: {', '.join(DEFAULT_LINKS)}")
+    return Family(name, link or DEFAULT_LINKS[name])
+
+
+def require_gaussian(family: Family, what: str) -> None:
+    """Refuse what is not available yet for other families than the Gaussian one."""
+    if (family.name, family.link) != ("gaussian", "identity"):
+        raise FitError(
+            f"{what} is not available yet for the family {family.name} with link {family.link}",
+            hint='what works today: family="gaussian" with the identity link (formulas of all families are parsed)',
+        )

@@ -1,0 +1,34 @@
+"""A frequentist fit as a user holds it: the numbers of `results`, printed."""
+
+from dataclasses import dataclass
+
+from lmmformula.present import html, linear, summary
+from lmmformula.present.text import Text
+from lmmformula.results.lmm import LinearMixedResult
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearMixedFit(LinearMixedResult):
+    """
+    A linear mixed model fitted by REML or ML; ordinary least squares where it has no random term.
+
+    `print(fit)` shows the summary that lme4's users know; all numbers are attributes under lme4's names.
+
+    >>> import lmmformula as lf
+    >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
+    >>> round(fit.sigma, 3), fit.ngroups, fit.is_singular
+    (49.51, {'Batch': 6}, False)
+    """
+
+    def summary(self) -> Text:
+        """Summarise like lme4's `summary` (lm's, where there is no random term)."""
+        return Text(linear.linear_summary(self) if self.is_linear_model else summary.summary(self))
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return linear.linear_brief(self) if self.is_linear_model else summary.brief(self)
+
+    def _repr_html_(self) -> str:
+        return html.fit_html(self)

@@ -1,0 +1,177 @@
+"""The model a user holds: a formula on its data, and the doors to everything that can be done with it."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lmmformula.api.families import require_gaussian
+from lmmformula.api.fits import LinearMixedFit
+from lmmformula.api.parsing import Priors, specification
+from lmmformula.data.table import Table, read_table
+from lmmformula.design.build import build_design
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.schema import Schema
+from lmmformula.fit.lmm import Fit, fit_lmm
+from lmmformula.fit.settings import OptimizerSettings
+from lmmformula.ir.family import Family
+from lmmformula.ir.model import ModelIR
+from lmmformula.present.explain import explain
+from lmmformula.present.text import Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lmmformula.api.posterior import Posterior
+    from lmmformula.stan.generate import StanProgram
+
+Form = Literal["auto", "marginal", "conditional"]
+Engine = Literal["auto", "stanli", "cmdstan"]
+
+
+class Model:
+    """
+    A mixed-effects model on its data: parsed, and its design matrices built; nothing is fitted yet.
+
+    spec : formula, with prior statements behind it if you like; or a `ModelIR`
+    data : a data frame of any kind that narwhals reads (pandas, polars, pyarrow), or a mapping of columns
+    family : the response's distribution, "gaussian" or "binomial(probit)"
+    weights : column name or array; the residual variance of row i is sigma^2 / weights[i]
+    offset : column name or array, added to the linear predictor
+    contrasts : factor -> contrasts of its columns, "contr.sum", for the fixed effects
+    priors : prior statements, a text or a list, that join those of `spec`; the later of equals wins
+    na_action : "omit" leaves out rows with missing values and counts them; "fail" refuses them
+
+    >>> import lmmformula as lf
+    >>> model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
+    >>> model.design.X.shape, model.design.Zt.shape
+    ((180, 2), (36, 180))
+    """
+
+    ir: ModelIR
+    schema: Schema
+    design: DesignMatrices
+
+    def __init__(
+        self,
+        spec: str | ModelIR,
+        data: object,
+        *,
+        family: str | Family = "gaussian",
+        weights: str | npt.ArrayLike | None = None,
+        offset: str | npt.ArrayLike | None = None,
+        contrasts: Mapping[str, Any] | None = None,
+        priors: Priors = None,
+        na_action: Literal["omit", "fail"] = "omit",
+    ) -> None:
+        ir = specification(spec, family, priors)
+        self.table: Table = read_table(data)
+        self.ir = ir.bind(self.table.names)
+        self.schema, self.design = build_design(
+            self.ir, self.table, weights=weights, offset=offset, contrasts=contrasts, na_action=na_action
+        )
+        self.data_name = _name_of(data)
+
+    def __repr__(self) -> str:
+        return f"Model({self.ir.formula!r}, {self.design.nobs} rows)"
+
+    def explain(self) -> Text:
+        """Say what the formula means for these data: variables, terms, dimensions, and the model in maths."""
+        return Text(explain(self.ir, self.schema, self.design))
+
+    def fit(
+        self, *, reml: bool = True, start: npt.ArrayLike | None = None, settings: OptimizerSettings | None = None
+    ) -> LinearMixedFit:
+        """
+        Fit by REML or by maximum likelihood.
+
+        reml : REML; False for maximum likelihood
+        start : theta to start from; found from the data where None
+        settings : of the optimiser
+        """
+        require_gaussian(self.ir.family, "fitting")
+        theta = None if start is None else np.asarray(start, dtype=float)
+        fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)
+        return LinearMixedFit(self.ir, self.schema, self.design, fit, self.table, self.data_name)
+
+    def stan(self, *, form: Form = "auto", literals: bool = False) -> "StanProgram":
+        """
+        Generate the Stan program and its data.
+
+        form : "marginal" integrates the random effects out, "conditional" samples them, "auto" takes the marginal
+            form wherever there is one
+        literals : write the numbers of the priors into the program instead of into its data
+        """
+        from lmmformula.api.sampling import program_of
+
+        require_gaussian(self.ir.family, "a Stan program")
+        return program_of(self, form=form, literals=literals)
+
+    def sample(
+        self,
+        *,
+        engine: Engine = "auto",
+        chains: int = 4,
+        warmup: int = 1000,
+        draws: int = 1000,
+        seed: int | None = None,
+        form: Form = "auto",
+        warm_start: bool = True,
+        progress: bool = True,
+        **engine_options: Any,  # noqa: ANN401 (the engine checks its own options)
+    ) -> "Posterior":
+        """
+        Draw from the posterior by Stan.
+
+        engine : "stanli" (comes with the package), "cmdstan" (through cmdstanpy), or "auto" for the first there is
+        chains, warmup, draws : number of chains, and iterations of each that are thrown away and kept
+        seed : the same seed gives the same draws
+        warm_start : start the chains around the REML fit, with its metric; it costs milliseconds
+        progress : show a bar, where there is a terminal
+        engine_options : passed on to the engine
+        """
+        from lmmformula.api.sampling import posterior_of
+
+        require_gaussian(self.ir.family, "sampling")
+        run = {"engine": engine, "chains": chains, "warmup": warmup, "draws": draws, "seed": seed, "progress": progress}
+        return posterior_of(self, form=form, warm_start=warm_start, **run, **engine_options)
+
+    @cached_property
+    def reml_fit(self) -> Fit:
+        """The estimates of the REML fit with default settings, on which the Stan program's geometry and start rest."""
+        return fit_lmm(self.design)
+
+    @cached_property
+    def priors(self) -> "pd.DataFrame":
+        """One row per parameter: target, distribution, whether it is the default, and its Stan statement."""
+        import pandas as pd
+
+        rows = self.stan().priors
+        return pd.DataFrame([(r.target, r.distribution, r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
+
+
+PRIOR_COLUMNS = ["target", "distribution", "default", "stan"]
+
+
+def lmer(formula: str, data: object, *, reml: bool = True, **options: Any) -> LinearMixedFit:  # noqa: ANN401
+    """
+    Fit a linear mixed model, for people who come from R: `Model(formula, data, ...).fit(reml=...)`.
+
+    >>> import lmmformula as lf
+    >>> lf.lmer("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fixef.round(1).to_dict()
+    {'(Intercept)': 1527.5}
+    """
+    return Model(formula, data, **options).fit(reml=reml)
+
+
+def glmer(formula: str, data: object, *, family: str | Family, **options: Any) -> LinearMixedFit:  # noqa: ANN401
+    """Fit a generalised linear mixed model: `Model(formula, data, family=...).fit()`."""
+    return Model(formula, data, family=family, **options).fit(reml=False)
+
+
+def _name_of(data: object) -> str:
+    """Return what a pandas data frame says it is called; data frames have no names of their own."""
+    attributes = getattr(data, "attrs", None)
+    return str(attributes.get("name", "")) if isinstance(attributes, dict) else ""

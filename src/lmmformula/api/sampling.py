@@ -1,0 +1,35 @@
+"""From a model to its Stan program, and from there to its posterior."""
+
+from typing import TYPE_CHECKING, Any
+
+from lmmformula.api.posterior import Posterior
+from lmmformula.results.warmstart import estimates_of, information_of
+from lmmformula.stan.engines import sample
+from lmmformula.stan.generate import StanProgram, stan_program
+from lmmformula.stan.start import starting_point
+
+if TYPE_CHECKING:
+    from lmmformula.api.model import Model
+
+
+def program_of(model: "Model", *, form: str, literals: bool = False) -> StanProgram:
+    """
+    Generate the program of a model.
+
+    The REML fit says how much each level's rows tell of its effects, on which the geometry of effects that are sampled
+    depends; what is exported is what is run.
+    """
+    information = information_of(model.design, model.reml_fit)
+    return stan_program(model.ir, model.design, form=form, literals=literals, information=information)
+
+
+def posterior_of(model: "Model", *, form: str, warm_start: bool, **options: Any) -> Posterior:  # noqa: ANN401
+    """
+    Sample the posterior of a model.
+
+    options : those of `lmmformula.stan.engines.sample`
+    """
+    program = program_of(model, form=form)
+    start = starting_point(program, estimates_of(model.reml_fit)) if warm_start else None
+    draws = sample(program, start=start, **options)
+    return Posterior(model.ir, model.schema, model.design, program, draws, model.table, model.data_name)

@@ -1,0 +1,111 @@
+"""A fit and a posterior, side by side, as text."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from lmmformula.present.formula import formula_text
+from lmmformula.present.posterior import decimals_for, fixed_cells, sampling_line
+from lmmformula.present.tables import html_table, table_lines
+from lmmformula.results.comparison import ComparisonResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_LEVELS = 5
+"""Levels of a grouping factor whose random effects are printed; all are in `Comparison.random`."""
+
+
+def comparison_text(result: ComparisonResult) -> str:
+    """Print fixed effects, standard deviations and correlations, random effects, and the largest difference."""
+    sections = [_heading(result)]
+    if len(result.fixed):
+        sections.append(["Fixed effects", *table_lines(*fixed_table(result))])
+    sections.append(["Standard deviations and correlations", *table_lines(*variance_table(result), left=2)])
+    if len(result.random):
+        header, rows = random_table(result)
+        sections.append([_random_title(result), *table_lines(header, rows, left=3)])
+    sections.append(_closing(result))
+    return "\n\n".join("\n".join(lines) for lines in sections)
+
+
+def comparison_html(result: ComparisonResult) -> str:
+    """Show a comparison in a notebook."""
+    tables = [html_table(*fixed_table(result), "Fixed effects")] if len(result.fixed) else []
+    tables.append(html_table(*variance_table(result), "Standard deviations and correlations"))
+    if len(result.random):
+        tables.append(html_table(*random_table(result), _random_title(result)))
+    closing = "<br>".join(escape(line) for line in _closing(result))
+    return "".join([*tables, f"<p>{closing}</p>"])
+
+
+def fixed_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
+    """Lay out header and rows of the fixed effects."""
+    frame = result.fixed
+    columns = _columns(frame, ["estimate", "se", "mean", "sd", "difference"])
+    header = ["", "estimate", "se", "posterior mean", "posterior sd", "difference", "in sds"]
+    return header, _rows([str(name) for name in frame.index], columns, frame)
+
+
+def variance_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
+    """Lay out header and rows of standard deviations, correlations and sigma."""
+    frame = result.variance
+    columns = _columns(frame, ["estimate", "mean", "sd", "q5", "q95", "difference"])
+    groups, names = ([str(key[i]) for key in frame.index] for i in (0, 1))
+    header = ["", "", "estimate", "posterior mean", "posterior sd", "q5", "q95", "difference", "in sds"]
+    return header, _rows(groups, [names, *columns], frame)
+
+
+def random_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
+    """Lay out header and rows of the random effects of the first levels of each grouping factor."""
+    import pandas as pd
+
+    frame = result.random
+    seen = frame.groupby(level="group", sort=False, observed=True)
+    first = pd.concat([rows.iloc[: MOST_LEVELS * _width(rows)] for _, rows in seen])
+    columns = _columns(first, ["estimate", "se", "mean", "sd", "difference"])
+    groups, levels, names = ([str(key[i]) for key in first.index] for i in (0, 1, 2))
+    header = ["group", "level", "", "estimate", "se", "posterior mean", "posterior sd", "difference", "in sds"]
+    return header, _rows(groups, [levels, names, *columns], first)
+
+
+def _heading(result: ComparisonResult) -> list[str]:
+    fit, posterior = result.fit, result.posterior
+    groups = "".join(f"; {name}, {count} levels" for name, count in fit.ngroups.items())
+    data = f"{fit.data_name}: " if fit.data_name else ""
+    method = "least squares" if fit.is_linear_model else ("REML" if fit.reml else "maximum likelihood")
+    return [
+        f"{method} beside the posterior of {formula_text(fit.ir)}",
+        f"   Data: {data}{fit.nobs} rows{groups}",
+        f"Sampler: {sampling_line(posterior)}",
+    ]
+
+
+def _random_title(result: ComparisonResult) -> str:
+    total = len(result.random)
+    shown = len(random_table(result)[1])
+    return "Random effects" + (f" (the first {shown} of {total}; all are in .random)" if shown < total else "")
+
+
+def _closing(result: ComparisonResult) -> list[str]:
+    label, size = result.largest()
+    fit, posterior = result.explained
+    return [
+        f"Explained variance: {fit:.6f} estimated, {posterior:.6f} posterior mean",
+        f"Largest difference: {size:.2f} posterior sds ({label})",
+        f"Diagnostics: {result.posterior.diagnostics()}",
+    ]
+
+
+def _columns(frame: "pd.DataFrame", names: list[str]) -> list[list[str]]:
+    decimals = decimals_for(frame["sd"])
+    return [fixed_cells(frame[name], decimals) for name in names]
+
+
+def _rows(labels: list[str], columns: list[list[str]], frame: "pd.DataFrame") -> list[list[str]]:
+    in_sds = fixed_cells(frame["in_sds"], 2)
+    return [list(row) for row in zip(labels, *columns, in_sds, strict=True)]
+
+
+def _width(rows: "pd.DataFrame") -> int:
+    """Count the random coefficients of each level."""
+    return rows.index.get_level_values("name").nunique()

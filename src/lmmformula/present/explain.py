@@ -1,0 +1,112 @@
+"""What a formula means for its data, in plain words and in maths."""
+
+from collections.abc import Iterator, Sequence
+
+from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.schema import Schema
+from lmmformula.ir.model import ModelIR
+from lmmformula.present.formula import formula_text
+
+MOST_SUMMANDS = 8
+"""Columns of X, or coefficients of a term, that the equation writes out."""
+MOST_LEVELS = 6
+
+
+def explain(ir: ModelIR, schema: Schema, design: DesignMatrices) -> str:
+    """Print variables with their types, fixed and random terms, dimensions, and the model as equations."""
+    sections = [
+        [f"Model      {formula_text(ir)}", f"Family     {ir.family.name}, link {ir.family.link}", *_rows(design)],
+        ["Variables", *(f"  {line}" for line in str(schema).splitlines())],
+        [f"Fixed effects: {design.n_fixed} coefficients", *_fixed(design)],
+        [f"Random effects: {design.n_random} in all", *_random(design)] if design.random_terms else [],
+        ["In maths", *(f"  {line}" for line in equations(design))],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def equations(design: DesignMatrices) -> Iterator[str]:
+    """Write the model as equations, one line each."""
+    beta = (_summand(f"β{i + 1}", name) for i, name in enumerate(design.fixed_names))
+    summands = list(_first(list(beta)))
+    start, blocks = 1, []
+    for number, term in enumerate(design.random_terms, start=1):
+        symbols = [f"b{start + i}" for i in range(term.n_coefficients)]
+        start += term.n_coefficients
+        named = [f"{symbol}[{term.group}]" for symbol in symbols]
+        summands += _first([_summand(b, name) for b, name in zip(named, term.coefficient_names, strict=True)])
+        blocks.append(_distribution(symbols, term, number))
+    if design.offset is not None:
+        summands.append("offset")
+    yield f"{design.response_name} = {' + '.join([*summands, 'ε'])}"
+    yield from blocks
+    yield "ε ~ N(0, σ²)" if design.weights is None else "ε ~ N(0, σ² / weight)"
+
+
+def _rows(design: DesignMatrices) -> list[str]:
+    lines = [f"Data       {design.nobs} rows"]
+    dropped = design.n_given - design.nobs
+    if dropped:
+        missing = ", ".join(f"{name} in {count}" for name, count in design.missing.items() if count)
+        lines[0] += f" of {design.n_given}; {dropped} left out with missing values ({missing})"
+    return lines
+
+
+def _fixed(design: DesignMatrices) -> list[str]:
+    lines = []
+    for number, label in enumerate(("", *design.fixed_terms)):
+        columns = [n for n, term in zip(design.fixed_names, design.fixed_assign, strict=True) if term == number]
+        if columns and columns != [label or "(Intercept)"]:
+            lines.append(f"  {label}: {', '.join(_first(columns))}")
+        elif columns:
+            lines.append(f"  {columns[0]}")
+    if design.dropped_names:
+        lines.append(f"  dropped, because other columns determine them: {', '.join(design.dropped_names)}")
+    return lines
+
+
+def _random(design: DesignMatrices) -> list[str]:
+    lines = []
+    for term in design.random_terms:
+        shown = list(term.levels[:MOST_LEVELS])
+        levels = ", ".join([*shown, "..."] if term.n_levels > MOST_LEVELS else shown)
+        lines += [
+            f"  {term.group}: {term.n_levels} levels ({levels})",
+            f"    {_coefficients(term)}; {_structure(term)}",
+        ]
+    return lines
+
+
+def _coefficients(term: RandomTermDesign) -> str:
+    names = ", ".join(_first(term.coefficient_names))
+    return f"{term.n_coefficients} coefficients each: {names}" if term.n_coefficients > 1 else f"1 coefficient: {names}"
+
+
+def _structure(term: RandomTermDesign) -> str:
+    if term.n_coefficients == 1:
+        return "one standard deviation"
+    match term.covariance.structure:
+        case "us":
+            return "every standard deviation and correlation free"
+        case "diag":
+            text = "uncorrelated"
+        case "cs":
+            text = "one correlation for all pairs"
+        case "ar1":
+            text = "correlation falling with distance, r^|i-j|"
+    return text + (", one standard deviation for all" if term.covariance.homogeneous else "")
+
+
+def _distribution(symbols: Sequence[str], term: RandomTermDesign, number: int) -> str:
+    if len(symbols) == 1:
+        return f"{symbols[0]}[{term.group}] ~ N(0, τ{number}²)"
+    names = ", ".join(symbols) if len(symbols) <= MOST_LEVELS else f"{symbols[0]}, ..., {symbols[-1]}"
+    k = len(symbols)
+    return f"({names})[{term.group}] ~ N(0, Σ{number}), Σ{number} a {k} x {k} covariance matrix ({_structure(term)})"
+
+
+def _summand(symbol: str, name: str) -> str:
+    return symbol if name == "(Intercept)" else f"{symbol}·{name}"
+
+
+def _first(texts: Sequence[str]) -> list[str]:
+    return list(texts) if len(texts) <= MOST_SUMMANDS else [*texts[: MOST_SUMMANDS - 1], "...", texts[-1]]

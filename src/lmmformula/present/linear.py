@@ -1,0 +1,77 @@
+"""A linear model (no random term) as text, in the layout of R's lm."""
+
+import math
+
+from lmmformula.present.formula import formula_text
+from lmmformula.present.numbers import (
+    SUMMARY_DIGITS,
+    format_coefficients,
+    format_number,
+    format_numbers,
+    format_p_value,
+    format_statistics,
+)
+from lmmformula.present.summary import missing_lines, quantile_lines
+from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
+from lmmformula.results.lmm import LinearMixedResult
+
+
+def linear_summary(result: LinearMixedResult, *, width: int = WIDTH) -> str:
+    """Print like R's `summary.lm`: residuals, coefficients with t tests, residual standard error, R^2, F."""
+    sections = [
+        _heading(result),
+        ["Residuals:", *quantile_lines(result.residuals("pearson").to_numpy())],
+        _coefficients(result, width),
+        _goodness(result),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def linear_brief(result: LinearMixedResult, *, width: int = WIDTH) -> str:
+    """Print like R's `print.lm`: coefficients."""
+    cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)
+    lines = vector_lines(list(result.fixef.index), cells, gap=2, width=width)
+    return "\n".join([*_heading(result), "", "Coefficients:", *lines])
+
+
+def _heading(result: LinearMixedResult) -> list[str]:
+    lines = ["Linear model fit by least squares", f"Formula: {formula_text(result.ir)}"]
+    return [*lines, f"   Data: {result.data_name}"] if result.data_name else lines
+
+
+def _coefficients(result: LinearMixedResult, width: int) -> list[str]:
+    from scipy.special import stdtr
+
+    estimates, errors = list(result.fixef), list(result.std_errors)
+    if not estimates:
+        return ["No Coefficients"]
+    t_values = [e / s if s else math.nan for e, s in zip(estimates, errors, strict=True)]
+    p_values = [2 * float(stdtr(result.df_residual, -abs(t))) for t in t_values]
+    columns = [
+        *format_coefficients([estimates, errors]),
+        format_statistics(t_values),
+        [format_p_value(p, max(1, SUMMARY_DIGITS - 1)) for p in p_values],
+    ]
+    headings = ["Estimate", "Std. Error", "t value", "Pr(>|t|)"]
+    return ["Coefficients:", *matrix_lines(list(result.fixef.index), headings, columns, right=True, width=width)]
+
+
+def _goodness(result: LinearMixedResult) -> list[str]:
+    from scipy.special import fdtrc
+
+    df = result.df_residual
+    lines = [f"Residual standard error: {format_number(result.sigma, SUMMARY_DIGITS)} on {df} degrees of freedom"]
+    lines += missing_lines(result)
+    model_df = result.design.n_fixed - result.has_intercept
+    if model_df < 1:
+        return lines
+    r2 = result.r_squared
+    adjusted = 1 - (1 - r2) * (result.nobs - result.has_intercept) / df
+    f = (r2 / model_df) / ((1 - r2) / df)
+    p = format_p_value(float(fdtrc(model_df, df, f)))
+    r2_text, adjusted_text, f_text = (format_number(value, SUMMARY_DIGITS) for value in (r2, adjusted, f))
+    return [
+        *lines,
+        f"Multiple R-squared:  {r2_text},\tAdjusted R-squared:  {adjusted_text} ",
+        f"F-statistic: {f_text} on {model_df} and {df} DF,  p-value: {p}",
+    ]

@@ -1,0 +1,80 @@
+"""A posterior as text."""
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from lmmformula.present.formula import formula_text
+from lmmformula.present.tables import html_table, table_lines
+from lmmformula.results.posterior import SUMMARY_COLUMNS, PosteriorResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def posterior_text(result: PosteriorResult) -> str:
+    """Print heading, fixed effects, standard deviations and correlations, and the verdict of the diagnostics."""
+    frame = result.summary()
+    p = result.design.n_fixed
+    names = [str(name) for name in frame.index]
+    sections = [
+        [f"Posterior of {formula_text(result.ir)}", *_heading(result)],
+        ["Fixed effects:", *_table(names[:p], frame.iloc[:p])] if p else [],
+        ["Standard deviations and correlations:", *_table(names[p:], frame.iloc[p:])],
+        [f"Diagnostics: {result.diagnostics()}"],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def posterior_html(result: PosteriorResult) -> str:
+    """Show a posterior in a notebook: its table and the verdict."""
+    frame = result.summary()
+    rows = _rows([str(name) for name in frame.index], frame)
+    verdict = escape(str(result.diagnostics()))
+    return html_table(["", *SUMMARY_COLUMNS], rows, formula_text(result.ir)) + f"<p>{verdict}</p>"
+
+
+def sampling_line(result: PosteriorResult) -> str:
+    """Say in one line how the draws were made."""
+    draws = result.draws
+    return (
+        f"{result.raw.engine}, {result.program.form} form, {draws.n_chains} chains of {draws.n_draws} draws, "
+        f"{result.raw.seconds:.1f} s"
+    )
+
+
+def decimals_for(sds: Iterable[float], digits: int = 3) -> int:
+    """
+    Find the decimals that show the smallest standard deviation with `digits` significant digits, 6 at most.
+
+    >>> decimals_for([9.02, 0.895])
+    3
+    """
+    sizes = [sd for sd in sds if math.isfinite(sd) and sd > 0]
+    return min(6, max(0, digits - 1 - math.floor(math.log10(min(sizes))))) if sizes else digits
+
+
+def fixed_cells(values: Iterable[float], decimals: int) -> list[str]:
+    """Write numbers with so many decimals; nothing for NaN."""
+    return ["" if math.isnan(value) else f"{value:.{decimals}f}" for value in values]
+
+
+def _heading(result: PosteriorResult) -> list[str]:
+    groups = "".join(f"; {name}, {count} levels" for name, count in result.ngroups.items())
+    data = f"{result.data_name}: " if result.data_name else ""
+    return [f"   Data: {data}{result.nobs} rows{groups}", f"Sampler: {sampling_line(result)}"]
+
+
+def _table(names: Sequence[str], frame: "pd.DataFrame") -> list[str]:
+    return table_lines(["", *SUMMARY_COLUMNS], _rows(names, frame))
+
+
+def _rows(names: Sequence[str], frame: "pd.DataFrame") -> list[list[str]]:
+    decimals = decimals_for(frame["sd"])
+    columns = [fixed_cells(frame[name], decimals) for name in ("mean", "sd")]
+    columns.append(fixed_cells(frame["mcse"], min(6, decimals + 1)))
+    columns += [fixed_cells(frame[name], decimals) for name in ("q5", "q95")]
+    columns += [fixed_cells(frame[name], 0) for name in ("ess_bulk", "ess_tail")]
+    columns.append(fixed_cells(frame["rhat"], 3))
+    return [list(row) for row in zip(names, *columns, strict=True)]

@@ -1,0 +1,161 @@
+"""A fitted linear mixed model as text, in the layout that lme4's users know."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from lmmformula.present.formula import formula_text
+from lmmformula.present.numbers import (
+    SUMMARY_DIGITS,
+    abbreviate,
+    format_coefficients,
+    format_number,
+    format_numbers,
+    format_statistics,
+    round_to,
+    zap_small,
+)
+from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
+from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.varcorr import VarCorr
+
+MOST_CORRELATIONS = 12
+"""More fixed effects than these, and their correlations are not shown: lme4's `lme4.summary.cor.max`."""
+
+
+def summary(result: LinearMixedResult, *, width: int = WIDTH) -> str:
+    """Print like lme4's `summary`: criterion, scaled residuals, random effects, fixed effects, their correlations."""
+    sections = [
+        _heading(result),
+        _criterion(result, decimals=1, width=width),
+        _scaled_residuals(result),
+        ["Random effects:", *varcorr_lines(result.varcorr, variance=True, width=width), *_observations(result)],
+        _coefficients(result),
+        _correlations(result, width),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + _remarks(result)
+
+
+def brief(result: LinearMixedResult, *, width: int = WIDTH) -> str:
+    """Print like lme4's `print`: criterion, standard deviations, fixed effects."""
+    cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)
+    lines = [
+        *_heading(result),
+        *_criterion(result, decimals=4, width=width),
+        "Random effects:",
+        *varcorr_lines(result.varcorr, width=width),
+        *_observations(result),
+        "Fixed Effects:" if cells else "No fixed effect coefficients",
+        *vector_lines(list(result.fixef.index), cells, gap=2, width=width),
+    ]
+    return "\n".join(lines) + _remarks(result)
+
+
+def varcorr_lines(
+    varcorr: VarCorr, *, digits: int = SUMMARY_DIGITS, variance: bool = False, width: int = WIDTH
+) -> list[str]:
+    """Lay out variance components as a matrix of group, name, (variance,) standard deviation and correlations."""
+    labels: list[str] = []
+    names: list[str] = []
+    sds: list[float] = []
+    for term in varcorr:
+        labels += [term.label, *[""] * (len(term.names) - 1)]
+        names += term.names
+        sds += list(term.sds)
+    labels, names, sds = [*labels, "Residual"], [*names, ""], [*sds, varcorr.sigma]
+    headings, columns = ["Groups", "Name"], [labels, names]
+    if variance:
+        headings, columns = [*headings, "Variance"], [*columns, format_numbers([sd**2 for sd in sds], digits)]
+    headings, columns = [*headings, "Std.Dev."], [*columns, format_numbers(sds, digits)]
+    correlations = _correlation_columns(varcorr, max(2, digits - 2))
+    headings += ["Corr", *[""] * (len(correlations) - 1)] if correlations else []
+    return matrix_lines([""] * len(labels), headings, [*columns, *correlations], width=width)
+
+
+def _correlation_columns(varcorr: VarCorr, decimals: int) -> list[list[str]]:
+    """Lower triangles of the terms' correlations, one below the other; as many columns as the widest term needs."""
+    count = max((len(term.names) for term in varcorr), default=1) - 1
+    columns: list[list[str]] = [[] for _ in range(count)]
+    for term in varcorr:
+        k = len(term.names)
+        values = [round_to(float(r), decimals) for r in term.correlation.ravel()]
+        cells = format_numbers(values, least_decimals=decimals)
+        for j, column in enumerate(columns):
+            column += [cells[i * k + j] if j < i else "" for i in range(k)]
+    for column in columns:
+        column.append("")
+    return columns
+
+
+def _heading(result: LinearMixedResult) -> list[str]:
+    method = "REML" if result.reml else "maximum likelihood "
+    lines = [f"Linear mixed model fit by {method} ['lmerMod']", f"Formula: {formula_text(result.ir)}"]
+    return [*lines, f"   Data: {result.data_name}"] if result.data_name else lines
+
+
+def _criterion(result: LinearMixedResult, *, decimals: int, width: int) -> list[str]:
+    if result.reml:
+        return [f"REML criterion at convergence: {format_number(round_to(result.reml_criterion, decimals))}"]
+    values = [result.aic, result.bic, result.loglik, result.deviance, result.df_residual]
+    cells = format_numbers([round_to(value, decimals) for value in values])
+    cells[-1] = str(result.df_residual)
+    return vector_lines(["AIC", "BIC", "logLik", "deviance", "df.resid"], cells, width=width)
+
+
+def _scaled_residuals(result: LinearMixedResult) -> list[str]:
+    return ["Scaled residuals: ", *quantile_lines(result.residuals("scaled").to_numpy())]
+
+
+def quantile_lines(values: npt.ArrayLike) -> list[str]:
+    """Lay out minimum, quartiles and maximum under R's names."""
+    quantiles = zap_small(
+        [float(q) for q in np.quantile(np.asarray(values), [0, 0.25, 0.5, 0.75, 1])], SUMMARY_DIGITS + 1
+    )
+    return vector_lines(["Min", "1Q", "Median", "3Q", "Max"], format_numbers(quantiles, SUMMARY_DIGITS))
+
+
+def _observations(result: LinearMixedResult) -> list[str]:
+    groups = "; ".join(f"{name}, {count}" for name, count in result.ngroups.items())
+    return [f"Number of obs: {result.nobs}, groups:  {groups}", *missing_lines(result)]
+
+
+def missing_lines(result: LinearMixedResult) -> list[str]:
+    """Say how many rows were left out, where some were."""
+    dropped = result.design.n_given - result.nobs
+    plural = "s" if dropped != 1 else ""
+    return [f"  ({dropped} observation{plural} deleted due to missingness)"] if dropped else []
+
+
+def _coefficients(result: LinearMixedResult) -> list[str]:
+    if not len(result.fixef):
+        return ["No fixed effect coefficients"]
+    estimates, errors = list(result.fixef), list(result.std_errors)
+    t_values = [e / s if s else math.nan for e, s in zip(estimates, errors, strict=True)]
+    columns = [*format_coefficients([estimates, errors]), format_statistics(t_values)]
+    names = list(result.fixef.index)
+    return ["Fixed effects:", *matrix_lines(names, ["Estimate", "Std. Error", "t value"], columns, right=True)]
+
+
+def _correlations(result: LinearMixedResult, width: int) -> list[str]:
+    names = list(result.fixef.index)
+    p = len(names)
+    if not 1 < p <= MOST_CORRELATIONS:
+        return []
+    errors = result.std_errors.to_numpy()
+    correlations = result.vcov.to_numpy() / np.outer(errors, errors)
+    cells = format_numbers([round_to(float(r), 3) for r in correlations.ravel()], least_decimals=3)
+    columns = [[cells[i * p + j] if j < i else "" for i in range(1, p)] for j in range(p - 1)]
+    rows, headings = abbreviate(names, 11)[1:], abbreviate(names, 6)[:-1]
+    return ["Correlation of Fixed Effects:", *matrix_lines(rows, headings, columns, width=width)]
+
+
+def _remarks(result: LinearMixedResult) -> str:
+    lines = []
+    dropped = len(result.design.dropped_names)
+    if dropped:
+        things = "column / coefficient" if dropped == 1 else "columns / coefficients"
+        lines += ["fit warnings:", f"fixed-effect model matrix is rank deficient so dropping {dropped} {things}"]
+    if result.fit.message:
+        lines.append(result.fit.message)
+    return "".join(f"\n{line}" for line in lines)

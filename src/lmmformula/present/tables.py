@@ -1,0 +1,93 @@
+"""Aligned text, laid out as R prints vectors and matrices, and HTML tables."""
+
+from collections.abc import Sequence
+from html import escape
+
+WIDTH = 80
+"""`getOption("width")`: columns of a line."""
+
+
+def vector_lines(names: Sequence[str], cells: Sequence[str], *, gap: int = 1, width: int = WIDTH) -> list[str]:
+    """
+    Lay out a named vector: names above values, both to the right, as many per line as fit.
+
+    >>> vector_lines(["(Intercept)", "Days"], ["251.41", "10.47"], gap=2)
+    ['(Intercept)         Days  ', '     251.41        10.47  ']
+    """
+    if not cells:
+        return []
+    field = max(map(len, (*names, *cells)))
+    per_line = max(1, width // (field + gap))
+    space = " " * gap
+    return [
+        "".join(text.rjust(field) + space for text in row[start : start + per_line])
+        for start in range(0, len(cells), per_line)
+        for row in (names, cells)
+    ]
+
+
+def matrix_lines(
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    *,
+    right: bool = False,
+    width: int = WIDTH,
+) -> list[str]:
+    """
+    Lay out a matrix of text: row names to the left, columns aligned, columns that don't fit below.
+
+    columns : the cells, column by column
+    right : whether cells and headings stand to the right
+
+    >>> matrix_lines(["a", "b"], ["one", "two"], [["1", "10"], ["x", ""]], right=True)
+    ['  one two', 'a   1   x', 'b  10    ']
+    """
+    label_width = max(map(len, row_names), default=0)
+    widths = [max(map(len, (name, *column))) for name, column in zip(column_names, columns, strict=True)]
+    lines: list[str] = []
+    start = 0
+    while start < len(columns):
+        stop = start + 1
+        used = label_width + widths[start] + 1
+        while stop < len(columns) and used + widths[stop] + 1 < width:
+            used += widths[stop] + 1
+            stop += 1
+        table = [(" " * label_width, column_names[start:stop])]
+        rows = zip(*columns[start:stop], strict=True)
+        table += [(name.ljust(label_width), row) for name, row in zip(row_names, rows, strict=True)]
+        for label, row in table:
+            cells = (c.rjust(w) if right else c.ljust(w) for c, w in zip(row, widths[start:stop], strict=True))
+            lines.append(" ".join((label, *cells)))
+        start = stop
+    return lines
+
+
+def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, gap: int = 2) -> list[str]:
+    """
+    Lay out a table: the first `left` columns to the left, the others to the right.
+
+    >>> table_lines(["name", "mean"], [["x", "0.5"], ["sigma", "11.0"]])
+    ['name   mean', 'x       0.5', 'sigma  11.0']
+    """
+    table = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    return [
+        (" " * gap)
+        .join(cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        .rstrip()
+        for row in table
+    ]
+
+
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """
+    Make an HTML table; every text is escaped.
+
+    >>> html_table(["a"], [["<b>"]])
+    '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'
+    """
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell.strip())}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,164 @@
+"""A fit and a posterior of one model, side by side."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmmformula.arrays import AnyArray, FloatArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError
+from lmmformula.results.draws import parameters_of, random_effects_of
+from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.posterior import PosteriorResult
+from lmmformula.results.varcorr import unique_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class ComparisonResult:
+    """
+    Estimates beside posterior means; `difference` is mean - estimate, and `in_sds` the same in posterior sds.
+
+    fit, posterior : of the same model on the same data
+    """
+
+    fit: LinearMixedResult
+    posterior: PosteriorResult
+
+    def __post_init__(self) -> None:
+        require_same_model(self.fit, self.posterior)
+
+    @cached_property
+    def fixed(self) -> "pd.DataFrame":
+        """Fixed effects: estimate, se, mean, sd, difference, in_sds."""
+        p = self.fit.design.n_fixed
+        return self._parameters.iloc[:p].drop(columns=["group", "q5", "q95"]).set_index("name")
+
+    @cached_property
+    def variance(self) -> "pd.DataFrame":
+        """Standard deviations, correlations and sigma: estimate, mean, sd, q5, q95, difference, in_sds."""
+        p = self.fit.design.n_fixed
+        return self._parameters.iloc[p:].drop(columns="se").set_index(["group", "name"])
+
+    @cached_property
+    def random(self) -> "pd.DataFrame":
+        """Random effects by grouping factor, level and coefficient: estimate, se, mean, sd, difference, in_sds."""
+        import pandas as pd
+
+        terms = self.fit.design.random_terms
+        labels = unique_labels([term.group for term in terms])
+        keys = [
+            (label, level, name)
+            for label, term in zip(labels, terms, strict=True)
+            for level in term.levels
+            for name in term.coefficient_names
+        ]
+        _, draws = random_effects_of(self.fit.design, self.posterior.draws)
+        estimates = [modes.ravel() for modes in self.fit.fit.modes]
+        frame = _side_by_side(np.concatenate(estimates) if estimates else np.empty(0), draws)
+        frame.insert(1, "se", self._conditional_sds())
+        frame.index = pd.MultiIndex.from_tuples(keys, names=["group", "level", "name"])
+        return frame.drop(columns=["q5", "q95"])
+
+    @cached_property
+    def explained(self) -> tuple[float, float]:
+        """Explained variance: of the fit, and the posterior's mean."""
+        return self.fit.explained_variance(), self.posterior.explained_variance()
+
+    def largest(self) -> tuple[str, float]:
+        """Find the quantity, among parameters and random effects, whose two estimates differ most in posterior sds."""
+        parameters = self._parameters["in_sds"].to_numpy()
+        quantities, _ = parameters_of(self.fit.design, self.posterior.draws)
+        effects, _ = random_effects_of(self.fit.design, self.posterior.draws)
+        labels = [quantity.label for quantity in (*quantities, *effects)]
+        sizes = np.abs(np.concatenate([parameters, self.random["in_sds"].to_numpy()]))
+        worst = int(np.argmax(np.nan_to_num(sizes)))
+        return labels[worst], float(sizes[worst])
+
+    @cached_property
+    def _parameters(self) -> "pd.DataFrame":
+        quantities, draws = parameters_of(self.fit.design, self.posterior.draws)
+        frame = _side_by_side(self._estimates(), draws)
+        errors = np.full(len(frame), np.nan)
+        errors[: self.fit.design.n_fixed] = self.fit.std_errors
+        frame.insert(1, "se", errors)
+        names = [q.name if q.part == "fixed" else f"{q.part} {q.name}".strip() for q in quantities]
+        frame.insert(0, "name", names)
+        frame.insert(0, "group", [q.group for q in quantities])
+        return frame
+
+    def _estimates(self) -> FloatArray:
+        """Estimates in the order of `parameters_of`."""
+        values = [*self.fit.fixef]
+        for term, design in zip(self.fit.varcorr, self.fit.design.random_terms, strict=True):
+            values += list(term.sds)
+            if design.covariance.structure != "diag":
+                values += [term.correlation[j, i] for j in range(len(term.names)) for i in range(j)]
+        return np.array([*values, self.fit.sigma])
+
+    def _conditional_sds(self) -> FloatArray:
+        """Conditional standard deviations of the random effects, in the order of `random_effects_of`."""
+        from lmmformula.fit.lmm import conditional_covariances
+
+        covariances = conditional_covariances(self.fit.design, self.fit.fit)
+        diagonals = [np.sqrt(np.diagonal(c, axis1=1, axis2=2)).ravel() for c in covariances]
+        return np.concatenate(diagonals) if diagonals else np.empty(0)
+
+
+def require_same_model(fit: LinearMixedResult, posterior: PosteriorResult) -> None:
+    """Refuse a fit and a posterior of different formulas or different data."""
+    if fit.design.response_name != posterior.design.response_name or _shape(fit.design) != _shape(posterior.design):
+        raise FitError(
+            "the fit and the posterior are of different models",
+            hint=f"the fit is of   {_formula(fit)}\nthe posterior of  {_formula(posterior)}",
+        )
+    if not _same_data(fit.design, posterior.design):
+        raise FitError(
+            "the fit and the posterior are of one formula, but not of the same data",
+            hint="make both from one model: compare(model.fit(), model.sample())",
+        )
+
+
+def _shape(design: DesignMatrices) -> tuple[object, ...]:
+    terms = tuple((term.group, term.coefficient_names, term.covariance) for term in design.random_terms)
+    return design.fixed_names, terms
+
+
+def _formula(result: LinearMixedResult | PosteriorResult) -> str:
+    return result.ir.formula
+
+
+def _same_data(a: DesignMatrices, b: DesignMatrices) -> bool:
+    if a is b:
+        return True
+    arrays: list[tuple[AnyArray | None, AnyArray | None]] = [
+        (a.y, b.y),
+        (a.X, b.X),
+        (a.weights, b.weights),
+        (a.offset, b.offset),
+    ]
+    arrays += [(s.covariates, t.covariates) for s, t in zip(a.random_terms, b.random_terms, strict=True)]
+    arrays += [(s.codes, t.codes) for s, t in zip(a.random_terms, b.random_terms, strict=True)]
+    if any(s.levels != t.levels for s, t in zip(a.random_terms, b.random_terms, strict=True)):
+        return False
+    return all(x is y or (x is not None and y is not None and np.array_equal(x, y)) for x, y in arrays)
+
+
+def _side_by_side(estimates: FloatArray, draws: FloatArray) -> "pd.DataFrame":
+    """
+    Put estimates beside the posterior's moments.
+
+    estimates : (variables,);  draws : (C, D, variables)
+    """
+    import pandas as pd
+
+    mean, sd = draws.mean(axis=(0, 1)), draws.std(axis=(0, 1), ddof=1)
+    low, high = np.quantile(draws, [0.05, 0.95], axis=(0, 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        in_sds = (mean - estimates) / sd
+    columns = {"estimate": estimates, "mean": mean, "sd": sd, "q5": low, "q95": high}
+    return pd.DataFrame(columns | {"difference": mean - estimates, "in_sds": in_sds})

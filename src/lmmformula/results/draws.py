@@ -1,0 +1,132 @@
+"""Posterior draws under the model's own names, whatever the Stan program called them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmmformula.arrays import AnyArray, FloatArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.results.varcorr import unique_labels
+from lmmformula.stan.draws import Draws
+from lmmformula.stan.generate import StanProgram
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterDraws:
+    """
+    Draws of everything that a linear mixed model estimates. C chains of D draws.
+
+    beta : (C, D, p) fixed effects
+    sds : per random term, (C, D, k) standard deviations
+    correlations : per random term, (C, D, k, k)
+    sigma : (C, D) residual standard deviation
+    modes : per random term, (C, D, J, k) random effects
+    """
+
+    beta: FloatArray
+    sds: tuple[FloatArray, ...]
+    correlations: tuple[FloatArray, ...]
+    sigma: FloatArray
+    modes: tuple[FloatArray, ...]
+
+    @property
+    def n_chains(self) -> int:
+        """C."""
+        return len(self.sigma)
+
+    @property
+    def n_draws(self) -> int:
+        """Number D of draws of each chain."""
+        return int(self.sigma.shape[1])
+
+    def explained(self) -> FloatArray:
+        """(C, D) share of the variance components that belongs to the random effects."""
+        explained = sum((np.sum(sd**2, axis=-1) for sd in self.sds), np.zeros_like(self.sigma))
+        share: FloatArray = explained / (explained + self.sigma**2)
+        return share
+
+
+def read_draws(program: StanProgram, draws: Draws) -> ParameterDraws:
+    """Find the model's parameters among the variables of its Stan program."""
+    where = program.parameters
+    return ParameterDraws(
+        beta=where.fixed.of(draws),
+        sds=tuple(term.sds_of(draws) for term in where.random),
+        correlations=tuple(term.correlations_of(draws) for term in where.random),
+        sigma=draws[where.sigma],
+        modes=tuple(term.effects_of(draws) for term in where.random),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """
+    One scalar of the posterior: what part of the model it belongs to, which group, and its name.
+
+    part : "fixed", "sd", "cor", "sigma" or "random"
+    """
+
+    part: str
+    group: str
+    name: str
+
+    @property
+    def label(self) -> str:
+        """Its name in one word, as the targets of priors are written: `b[x]`, `sd[group, x]`, `sigma`."""
+        match self.part:
+            case "fixed":
+                return self.name
+            case "sigma":
+                return "sigma"
+            case part:
+                return f"{part}[{self.group}, {self.name}]"
+
+
+def parameters_of(design: DesignMatrices, draws: ParameterDraws) -> tuple[list[Quantity], FloatArray]:
+    """List fixed effects, standard deviations, correlations and sigma, and stack their draws (C, D, variables)."""
+    quantities = [Quantity("fixed", "", name) for name in design.fixed_names]
+    columns = [draws.beta]
+    labels = unique_labels([term.group for term in design.random_terms])
+    for label, term, sds, correlations in zip(labels, design.random_terms, draws.sds, draws.correlations, strict=True):
+        names = term.coefficient_names
+        quantities += [Quantity("sd", label, name) for name in names]
+        columns.append(sds)
+        if term.covariance.structure == "diag":
+            continue
+        for j, name in enumerate(names):
+            quantities += [Quantity("cor", label, f"{names[i]}, {name}") for i in range(j)]
+            columns += [correlations[:, :, j, i, None] for i in range(j)]
+    quantities.append(Quantity("sigma", "Residual", ""))
+    columns.append(draws.sigma[:, :, None])
+    return quantities, np.concatenate(columns, axis=2)
+
+
+def random_effects_of(design: DesignMatrices, draws: ParameterDraws) -> tuple[list[Quantity], FloatArray]:
+    """List the random effects, term by term, level by level, and stack their draws (C, D, variables)."""
+    quantities: list[Quantity] = []
+    columns = [np.empty((draws.n_chains, draws.n_draws, 0))]
+    labels = unique_labels([term.group for term in design.random_terms])
+    for label, term, modes in zip(labels, design.random_terms, draws.modes, strict=True):
+        quantities += [
+            Quantity("random", label, f"{level}, {name}") for level in term.levels for name in term.coefficient_names
+        ]
+        columns.append(modes.reshape(draws.n_chains, draws.n_draws, -1))
+    return quantities, np.concatenate(columns, axis=2)
+
+
+def draws_frame(values: AnyArray, names: Sequence[str]) -> "pd.DataFrame":
+    """
+    Lay out draws (C, D, variables) as a data frame: one row per draw, indexed by chain and draw, from 1.
+
+    names : of the variables
+    """
+    import pandas as pd
+
+    chains, draws, count = values.shape
+    index = pd.MultiIndex.from_product([range(1, chains + 1), range(1, draws + 1)], names=["chain", "draw"])
+    return pd.DataFrame(values.reshape(chains * draws, count), index=index, columns=list(names))

@@ -1,0 +1,67 @@
+"""Random effects as data frames: the terms of one grouping factor side by side."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.results.varcorr import unique_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def modes_by_group(random_terms: Sequence[RandomTermDesign], modes: Sequence[FloatArray]) -> "dict[str, pd.DataFrame]":
+    """
+    Lay out random effects: grouping factor -> levels x coefficients.
+
+    modes : per random term, (J, k)
+    """
+    import pandas as pd
+
+    frames: dict[str, pd.DataFrame] = {}
+    for group, members in terms_by_group(random_terms).items():
+        names = unique_labels([name for i in members for name in random_terms[i].coefficient_names])
+        index = pd.Index(random_terms[members[0]].levels, name=group)
+        frames[group] = pd.DataFrame(np.hstack([modes[i] for i in members]), index=index, columns=names)
+    return frames
+
+
+def conditional_variances(
+    random_terms: Sequence[RandomTermDesign], covariances: Sequence[FloatArray]
+) -> dict[str, FloatArray]:
+    """
+    Lay out covariance matrices as `modes_by_group` lays out modes: grouping factor -> (J, k, k).
+
+    covariances : per random term, (J, k, k)
+    """
+    blocks: dict[str, FloatArray] = {}
+    for group, members in terms_by_group(random_terms).items():
+        sizes = [random_terms[i].n_coefficients for i in members]
+        block = np.full((random_terms[members[0]].n_levels, sum(sizes), sum(sizes)), np.nan)
+        start = 0
+        for i, size in zip(members, sizes, strict=True):
+            block[:, start : start + size, start : start + size] = covariances[i]
+            start += size
+        blocks[group] = block
+    return blocks
+
+
+def coefficients_by_group(fixef: "pd.Series[float]", ranef: "dict[str, pd.DataFrame]") -> "dict[str, pd.DataFrame]":
+    """Add to the random effects of each level the fixed effects of the same names, 0 where there is none."""
+    frames: dict[str, pd.DataFrame] = {}
+    for group, modes in ranef.items():
+        names = [*fixef.index, *(name for name in modes.columns if name not in fixef.index)]
+        spread = modes.reindex(columns=names, fill_value=0.0)
+        frames[group] = spread + fixef.reindex(names, fill_value=0.0)
+    return frames
+
+
+def terms_by_group(random_terms: Sequence[RandomTermDesign]) -> dict[str, list[int]]:
+    """Collect, by grouping factor, the positions of its random terms, in their order."""
+    groups: dict[str, list[int]] = {}
+    for i, term in enumerate(random_terms):
+        groups.setdefault(term.group, []).append(i)
+    return groups

@@ -1,0 +1,323 @@
+"""A fitted linear mixed model under the accessor names of the field."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from lmmformula.arrays import FloatArray
+from lmmformula.data.table import Table
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.schema import Schema
+from lmmformula.errors import FitError
+from lmmformula.fit.blocks import root
+from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
+from lmmformula.ir.model import ModelIR
+from lmmformula.results import frames
+from lmmformula.results.effects import coefficients_by_group, conditional_variances, modes_by_group
+from lmmformula.results.prediction import NewLevels, RandomPart, predictions, random_part, simulated
+from lmmformula.results.varcorr import VarCorr, varcorr_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ResidualKind = Literal["response", "pearson", "deviance", "working", "scaled"]
+SINGULAR_TOLERANCE = 1e-4
+"""A diagonal element of theta below this makes a fit singular: the default of lme4's `isSingular`."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMixedResult:
+    """
+    A linear mixed model, fitted by REML or ML; ordinary least squares where it has no random term.
+
+    The model is y = X beta + offset + Z b + e with Cov(b) = sigma^2 Lambda(theta) Lambda(theta)' and
+    Var(e_i) = sigma^2 / weights_i.
+
+    ir, schema, design : the model, its variables, its matrices
+    fit : the estimates
+    table : the data that were given, rows with missing values included
+    data_name : what the data are called, for the second line of the summary; may be empty
+    """
+
+    ir: ModelIR
+    schema: Schema
+    design: DesignMatrices
+    fit: Fit
+    table: Table
+    data_name: str = ""
+
+    @cached_property
+    def fixef(self) -> "pd.Series[float]":
+        """(p,) fixed effects beta."""
+        return self._by_coefficient(self.fit.beta, "estimate")
+
+    @cached_property
+    def vcov(self) -> "pd.DataFrame":
+        """(p, p) covariance matrix of the fixed effects, sigma^2 (X' V^-1 X)^-1."""
+        import pandas as pd
+
+        names = list(self.design.fixed_names)
+        return pd.DataFrame(self.fit.vcov, index=names, columns=names)
+
+    @cached_property
+    def std_errors(self) -> "pd.Series[float]":
+        """(p,) standard errors of the fixed effects."""
+        return self._by_coefficient(np.sqrt(np.diag(self.fit.vcov)), "std_error")
+
+    @overload
+    def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...
+    @overload
+    def ranef(self, *, condvar: Literal[True]) -> "tuple[dict[str, pd.DataFrame], dict[str, FloatArray]]": ...
+    def ranef(self, *, condvar: bool = False) -> Any:
+        """
+        Conditional modes of the random effects: grouping factor -> levels x coefficients.
+
+        condvar : return also their conditional covariance matrices, grouping factor -> (J, k, k); NaN between
+            coefficients of different terms, for which there is none
+        """
+        modes = modes_by_group(self.design.random_terms, self.fit.modes)
+        if not condvar:
+            return modes
+        covariances = conditional_covariances(self.design, self.fit)
+        return modes, conditional_variances(self.design.random_terms, covariances)
+
+    def coef(self) -> "dict[str, pd.DataFrame]":
+        """Add fixed effects and random effects: grouping factor -> levels x coefficients."""
+        return coefficients_by_group(self.fixef, self.ranef())
+
+    @cached_property
+    def varcorr(self) -> VarCorr:
+        """Standard deviations and correlations of the random effects, and the residual standard deviation."""
+        return varcorr_of(self.design.random_terms, self.fit.relative_covariance, self.fit.sigma)
+
+    @property
+    def sigma(self) -> float:
+        """Residual standard deviation."""
+        return self.fit.sigma
+
+    @cached_property
+    def theta(self) -> "pd.Series[float]":
+        """(n_theta,) relative covariance parameters, named and ordered as in lme4."""
+        import pandas as pd
+
+        return pd.Series(self.fit.theta, index=list(self.design.theta_names), name="theta")
+
+    @property
+    def is_linear_model(self) -> bool:
+        """Whether there is no random term, so that this is ordinary least squares."""
+        return not self.design.random_terms
+
+    @property
+    def reml(self) -> bool:
+        """Whether REML's criterion was minimised, rather than the deviance."""
+        return self.fit.reml and not self.is_linear_model
+
+    @property
+    def nobs(self) -> int:
+        """Number n of rows used."""
+        return self.design.nobs
+
+    @property
+    def ngroups(self) -> dict[str, int]:
+        """Grouping factor -> number of its levels."""
+        return {term.group: term.n_levels for term in self.design.random_terms}
+
+    @property
+    def n_parameters(self) -> int:
+        """Degrees of freedom of the likelihood, p + n_theta + 1."""
+        return self.design.n_fixed + len(self.fit.theta) + 1
+
+    @property
+    def df_residual(self) -> int:
+        """As in lme4, n - p - n_theta - 1; for a linear model as in lm, n - p."""
+        return self.nobs - (self.design.n_fixed if self.is_linear_model else self.n_parameters)
+
+    @cached_property
+    def deviance(self) -> float:
+        """
+        -2 log likelihood at the estimates, for REML fits too: 2 log|L| + n (1 + log(2 pi r^2 / n)) - sum(log w).
+
+        lme4 vignette "lmer", equation 35.
+        """
+        n = self.nobs
+        return 2 * self.fit.log_det_L + n * (1 + math.log(2 * math.pi * self.fit.pwrss / n)) - self._log_weights
+
+    @cached_property
+    def reml_criterion(self) -> float:
+        """
+        REML criterion at the estimates, for ML fits too.
+
+        2 log|L| + 2 log|R_X| + (n - p) (1 + log(2 pi r^2 / (n - p))) - sum(log w); lme4 vignette "lmer", equation 42.
+        """
+        m = self.nobs - self.design.n_fixed
+        log_dets = 2 * (self.fit.log_det_L + self.fit.log_det_RX)
+        return log_dets + m * (1 + math.log(2 * math.pi * self.fit.pwrss / m)) - self._log_weights
+
+    @property
+    def loglik(self) -> float:
+        """Log likelihood; the restricted one for REML fits, as in lme4."""
+        return -0.5 * (self.reml_criterion if self.reml else self.deviance)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, -2 loglik + 2 (p + n_theta + 1)."""
+        return -2 * self.loglik + 2 * self.n_parameters
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, -2 loglik + log(n) (p + n_theta + 1)."""
+        return -2 * self.loglik + math.log(self.nobs) * self.n_parameters
+
+    @cached_property
+    def is_singular(self) -> bool:
+        """Whether a relative covariance factor has a (nearly) zero on its diagonal, as lme4's `isSingular`."""
+        roots = [root(relative) for relative in self.fit.relative_covariance]
+        return any(bool(np.any(np.diag(L) < SINGULAR_TOLERANCE)) for L in roots)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the optimum was reached, be it singular."""
+        return self.fit.verdict != "failed"
+
+    @cached_property
+    def fitted(self) -> "pd.Series[float]":
+        """(n,) fitted values X beta + offset + Z b, indexed by the positions of the rows used."""
+        return self._by_row(self._population + random_part(self.design.random_terms, self.fit.modes), "fitted")
+
+    def residuals(self, kind: ResidualKind = "response") -> "pd.Series[float]":
+        """
+        (n,) residuals.
+
+        kind : "response" or "working" (y - fitted), "pearson" or "deviance" (times the square roots of the weights),
+            "scaled" (these divided by sigma)
+        """
+        response = self.design.y - self.fitted.to_numpy()
+        weights = self.design.weights
+        pearson = response if weights is None else response * np.sqrt(weights)
+        match kind:
+            case "response" | "working":
+                values = response
+            case "pearson" | "deviance":
+                values = pearson
+            case "scaled":
+                values = pearson / self.sigma
+            case _:
+                kinds = "response, pearson, deviance, working, scaled"
+                raise FitError(f"there are no residuals of the kind {kind!r}", hint=f"the kinds are: {kinds}")
+        return self._by_row(values, "residual")
+
+    def predict(
+        self, newdata: object = None, *, random: RandomPart = "conditional", new_levels: NewLevels = "error"
+    ) -> "pd.Series[float]":
+        """
+        Predict the response's mean; NaN where a variable is missing.
+
+        newdata : any data frame with the columns of the formula; None for the rows of the fit
+        random : "conditional" adds the random effects of each row's levels, "population" leaves them at zero
+        new_levels : what to do with a level that the fit has not seen: "error", or "population" (no effect)
+        """
+        if newdata is None and random == "conditional":
+            return self.fitted.rename("prediction")
+        if newdata is None:
+            return self._by_row(self._population, "prediction")
+        return predictions(self, newdata, random=random, new_levels=new_levels)
+
+    def simulate(self, n: int = 1, seed: int | None = None) -> "pd.DataFrame":
+        """(nobs, n) responses drawn from the fitted model, random effects drawn anew each time."""
+        import pandas as pd
+
+        draws = simulated(self.design, self.fit, self._population, n, np.random.default_rng(seed))
+        return pd.DataFrame(draws, index=self.design.kept_rows, columns=[f"sim_{i + 1}" for i in range(n)])
+
+    def refit(self, y: npt.ArrayLike) -> Self:
+        """Fit the same model to another response: one value per row used, or per row of the data that were given."""
+        return replace(self, **self._refitted(np.asarray(y, dtype=float)))
+
+    def explained_variance(self) -> float:
+        """
+        Share of the variance components that belongs to the random effects: sum(sd^2) / (sum(sd^2) + sigma^2).
+
+        For a linear model, R^2. (`icc` weighs slopes with the values of their variables; this doesn't.)
+        """
+        if self.is_linear_model:
+            return self.r_squared
+        explained = sum(float(np.sum(term.sds**2)) for term in self.varcorr)
+        return explained / (explained + self.sigma**2)
+
+    def icc(self, group: str | None = None) -> float:
+        """
+        Intraclass correlation: share of the variance, given the fixed effects, that lies between levels.
+
+        mean_i(z_i' Cov(b) z_i) / (the same + sigma^2), "adjusted" in Nakagawa, Johnson & Schielzeth (2017).
+
+        group : the grouping factor whose share is asked for; None for all of them together
+        """
+        if group is not None and group not in self.ngroups:
+            raise FitError(
+                f"{group!r} is not a grouping factor of this model", hint=f"they are: {', '.join(self.ngroups)}"
+            )
+        shares = {term.group: 0.0 for term in self.design.random_terms}
+        for term, variation in zip(self.design.random_terms, self.varcorr, strict=True):
+            z = term.covariates
+            shares[term.group] += float(np.mean(np.einsum("ni,ij,nj->n", z, variation.covariance, z)))
+        total = sum(shares.values()) + self.sigma**2
+        return (sum(shares.values()) if group is None else shares[group]) / total
+
+    @property
+    def r_squared(self) -> float:
+        """Multiple R^2 of a linear model, around the mean where it has an intercept."""
+        w = np.ones(self.nobs) if self.design.weights is None else self.design.weights
+        y = self.design.y if self.design.offset is None else self.design.y - self.design.offset
+        centre = np.average(y, weights=w) if self.has_intercept else 0.0
+        return 1.0 - float(np.sum(w * self.residuals().to_numpy() ** 2) / np.sum(w * (y - centre) ** 2))
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether X has a column of ones of its own."""
+        return self.ir.fixed.intercept
+
+    def tidy(self) -> "pd.DataFrame":
+        """One row per fixed effect, standard deviation and correlation."""
+        return frames.tidy(self.fixef, self.std_errors, self.varcorr)
+
+    def glance(self) -> "pd.DataFrame":
+        """One row that sums up the fit."""
+        return frames.glance(self)
+
+    def augment(self) -> "pd.DataFrame":
+        """One row per observation: response, variables, fitted values and residuals."""
+        return frames.augment(self)
+
+    @cached_property
+    def _population(self) -> FloatArray:
+        """(n,) X beta + offset."""
+        fixed: FloatArray = self.design.X @ self.fit.beta
+        return fixed if self.design.offset is None else fixed + self.design.offset
+
+    @property
+    def _log_weights(self) -> float:
+        return 0.0 if self.design.weights is None else float(np.sum(np.log(self.design.weights)))
+
+    def _by_coefficient(self, values: FloatArray, name: str) -> "pd.Series[float]":
+        import pandas as pd
+
+        return pd.Series(values, index=list(self.design.fixed_names), name=name)
+
+    def _by_row(self, values: FloatArray, name: str) -> "pd.Series[float]":
+        import pandas as pd
+
+        return pd.Series(values, index=self.design.kept_rows, name=name)
+
+    def _refitted(self, y: FloatArray) -> dict[str, Any]:
+        if y.shape == (self.design.n_given,):
+            y = y[self.design.kept_rows]
+        if y.shape != (self.nobs,):
+            raise FitError(f"refit needs {self.nobs} values, one per row used, and was given {y.size}")
+        if not np.all(np.isfinite(y)):
+            raise FitError("refit can't use a response with missing or infinite values")
+        design = replace(self.design, y=y)
+        return {"design": design, "fit": fit_lmm(design, reml=self.fit.reml, settings=self.fit.settings)}

@@ -1,0 +1,133 @@
+"""Standard deviations and correlations of the random effects."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.design.matrices import RandomTermDesign
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class TermVariation:
+    """
+    How the coefficients of one random term vary between the levels of its grouping factor.
+
+    label : the grouping factor, made unique where it has several terms: "Subject", "Subject.1"
+    group : the grouping factor
+    names : (k,) names of the coefficients
+    sds : (k,) standard deviations
+    correlation : (k, k) correlations, NaN beside a standard deviation of zero
+    """
+
+    label: str
+    group: str
+    names: tuple[str, ...]
+    sds: FloatArray
+    correlation: FloatArray
+
+    @property
+    def covariance(self) -> FloatArray:
+        """(k, k) covariance matrix, zero beside a standard deviation of zero."""
+        return np.nan_to_num(self.correlation) * np.outer(self.sds, self.sds)
+
+
+@dataclass(frozen=True, eq=False)
+class VarCorr:
+    """
+    The variance components of a model: one `TermVariation` per random term, in lme4's order, and the residual.
+
+    sigma : residual standard deviation
+    """
+
+    terms: tuple[TermVariation, ...]
+    sigma: float
+
+    def __getitem__(self, label: str) -> TermVariation:
+        """Return the term of a grouping factor; the second one of `Subject` is called "Subject.1"."""
+        for term in self.terms:
+            if term.label == label:
+                return term
+        raise KeyError(label)
+
+    def __iter__(self) -> Iterator[TermVariation]:
+        return iter(self.terms)
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+    def __str__(self) -> str:
+        return self.frame.to_string(index=False, na_rep="")
+
+    def _repr_html_(self) -> str:
+        return self.frame.to_html(index=False, na_rep="")
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """
+        One row per random coefficient and one for the residual.
+
+        Columns: group, name, variance, sd, and corr_1, corr_2, ...: correlations with the coefficients above it.
+        """
+        import pandas as pd
+
+        widest = max((len(term.names) for term in self.terms), default=1)
+        rows = [
+            (term.label, name, term.sds[i] ** 2, term.sds[i], *_padded(term.correlation[i, :i], widest - 1))
+            for term in self.terms
+            for i, name in enumerate(term.names)
+        ]
+        rows.append(("Residual", "", self.sigma**2, self.sigma, *_padded(np.empty(0), widest - 1)))
+        columns = ["group", "name", "variance", "sd", *(f"corr_{i + 1}" for i in range(widest - 1))]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def varcorr_of(
+    random_terms: Sequence[RandomTermDesign], relative_covariance: Sequence[FloatArray], sigma: float
+) -> VarCorr:
+    """
+    Variance components from the relative covariance matrices: Cov(b) = sigma^2 * relative covariance.
+
+    relative_covariance : per random term, (k, k)
+    """
+    labels = unique_labels([term.group for term in random_terms])
+    terms = (
+        variation(label, term, sigma**2 * relative)
+        for label, term, relative in zip(labels, random_terms, relative_covariance, strict=True)
+    )
+    return VarCorr(tuple(terms), sigma)
+
+
+def variation(label: str, term: RandomTermDesign, covariance: FloatArray) -> TermVariation:
+    """Split a covariance matrix (k, k) into standard deviations and correlations."""
+    sds = np.sqrt(np.diag(covariance))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = covariance / np.outer(sds, sds)
+    np.fill_diagonal(correlation, 1.0)
+    return TermVariation(label, term.group, term.coefficient_names, sds, correlation)
+
+
+def unique_labels(names: Sequence[str]) -> list[str]:
+    """
+    Make names distinct by numbering repeats, like R's `make.unique`.
+
+    >>> unique_labels(["g", "g", "h", "g"])
+    ['g', 'g.1', 'h', 'g.2']
+    """
+    labels: list[str] = []
+    for name in names:
+        label, number = name, 0
+        while label in labels:
+            number += 1
+            label = f"{name}.{number}"
+        labels.append(label)
+    return labels
+
+
+def _padded(values: FloatArray, length: int) -> list[float]:
+    return [*values, *[float("nan")] * (length - len(values))]
