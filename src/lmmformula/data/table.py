@@ -176,7 +176,7 @@ def _of_frame(data: Any, columns: Collection[str] | None) -> Table:  # noqa: ANN
 def _of_values(name: str, values: Any) -> Any:  # noqa: ANN401 (a numpy array or a narwhals series)
     """Bring the values of a mapping into the form that `convert` knows."""
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(object).filled(None)
+        values = np.ma.filled(values.astype(object), None)
     if isinstance(values, (list, tuple, range)):
         values = _array(values)
     if isinstance(values, np.ndarray):

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.ir.covariance import UNSTRUCTURED, Covariance
 
@@ -37,6 +39,28 @@ class RandomTermDesign:
     def n_coefficients(self) -> int:
         """Number k of random coefficients per level."""
         return len(self.coefficient_names)
+
+    @property
+    def theta_names(self) -> tuple[str, ...]:
+        """
+        Names of the distinct entries of the relative covariance factor, lower triangle by columns, as lme4 gives them.
+
+        A homogeneous structure repeats entries: diag has one, cs one on and one below the diagonal of each column, and
+        the third and later columns of ar1 repeat the second.
+        """
+        names, k = self.coefficient_names, self.n_coefficients
+        cells = [(i, j) for j in range(k) for i in range(j, k)]
+        match self.covariance:
+            case Covariance("diag", homogeneous=True):
+                return (f"{self.group}.*",)
+            case Covariance("diag"):
+                cells = [(i, i) for i in range(k)]
+            case Covariance("cs", homogeneous=True):
+                below = [name for j in range(k - 1) for name in (names[j], f"*.{names[j]}")]
+                return tuple(f"{self.group}.{name}" for name in (*below, names[-1]))
+            case Covariance("ar1", homogeneous=True):
+                cells = [(i, j) for i, j in cells if j < 2]
+        return tuple(f"{self.group}.{names[i]}" + (f".{names[j]}" if i != j else "") for i, j in cells)
 
 
 @dataclass(frozen=True)
@@ -95,9 +119,25 @@ class DesignMatrices:
 
         Terms one below the other, in a term level by level, in a level coefficient by coefficient, as lme4's Zt.
         """
-        raise NotImplementedError
+        from scipy.sparse import csc_array, csr_array
+
+        terms = self.random_terms
+        if not terms:
+            return csr_array((0, self.nobs))
+        heights = [term.n_levels * term.n_coefficients for term in terms]
+        first_rows = np.cumsum([0, *heights[:-1]])
+        indices = [
+            start + term.codes[:, None] * term.n_coefficients + np.arange(term.n_coefficients)
+            for start, term in zip(first_rows, terms, strict=True)
+        ]
+        values = np.hstack([term.covariates for term in terms])
+        ends = np.arange(self.nobs + 1) * values.shape[1]
+        # each column of Z' is a row of data: its entries in order are the terms' covariates of that row
+        columns = csc_array((values.ravel(), np.hstack(indices).ravel(), ends), shape=(sum(heights), self.nobs))
+        columns.eliminate_zeros()
+        return columns.tocsr()
 
     @cached_property
     def theta_names(self) -> tuple[str, ...]:
         """(n_theta,) names as lme4 gives them, lower triangle by columns: "g.(Intercept)", "g.x.(Intercept)", "g.x"."""
-        raise NotImplementedError
+        return tuple(name for term in self.random_terms for name in term.theta_names)

@@ -1,0 +1,220 @@
+"""A model and its data -> what its variables are (`Schema`) and its numbers (`DesignMatrices`)."""
+
+import warnings
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.data.table import Table
+from lmmformula.design.coding import matrix, term_schemas
+from lmmformula.design.contrasts import Contrast, default_contrast, read_contrasts
+from lmmformula.design.fixed import distinct, independent_columns
+from lmmformula.design.inputs import SHOWN, Inputs, read_inputs
+from lmmformula.design.limits import LIMITS, refuse_large
+from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.random import check_levels, check_number_of_effects, lme4_order
+from lmmformula.design.response import response_name
+from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
+from lmmformula.design.values import Factor, Numbers
+from lmmformula.errors import DataError, FitWarning, LmmFormulaError, printable
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.terms import Expression, Term, label
+
+NaAction = Literal["omit", "exclude", "fail"]
+
+
+def learn_schema(ir: ModelIR, table: Table, *, contrasts: Mapping[str, Any] | None = None) -> Schema:
+    """Find out what each variable of a model is, and what its columns are."""
+    return build_design(ir, table, contrasts=contrasts)[0]
+
+
+def build_design(
+    ir: ModelIR,
+    table: Table,
+    *,
+    weights: Any = None,  # noqa: ANN401 (a column's name or anything that numpy makes an array of)
+    offset: Any = None,  # noqa: ANN401 (as weights)
+    contrasts: Mapping[str, Any] | None = None,
+    na_action: NaAction = "omit",
+) -> tuple[Schema, DesignMatrices]:
+    """
+    Make the design of a model on data: R's columns, in R's order, of the rows in which nothing is missing.
+
+    weights, offset : name of a column, or (n,) numbers
+    contrasts : name of a factor -> "treatment", "sum", "helmert", "poly", "SAS", a matrix with a row per level, or a
+        `Contrast`; for X only, as lmer's argument, unless the `Contrast` says otherwise
+    na_action : "omit" rows with something missing; "exclude" them (results show them as missing); or "fail"
+
+    Raises
+    ------
+    DataError
+        The data don't fit the formula; the message says where.
+    """
+    try:
+        inputs = read_inputs(ir, table, weights, offset, na_action)
+        _refuse_constant_response(ir, inputs)
+        schema = _schema(ir, inputs, read_contrasts(contrasts), offset if isinstance(offset, str) else None)
+        X = _fixed_matrix(schema, inputs)
+        schema, X = _drop_dependent(ir, schema, X)
+        return schema, _matrices(ir, schema, inputs, X)
+    except LmmFormulaError as error:
+        raise error.located(ir.source) from None
+
+
+def _schema(ir: ModelIR, inputs: Inputs, contrasts: Mapping[str, Contrast], offset: str | None) -> Schema:
+    """Decide what each variable is, and which columns each term has."""
+    everything = distinct([*ir.fixed.terms, *(term for random in ir.random for term in random.terms)])
+    variables = {label(e): _variable(e, inputs.values[label(e)], contrasts) for e in everything}
+    _refuse_unknown_contrasts(contrasts, variables)
+    _refuse_response_on_the_right(ir)
+    fixed = term_schemas(ir.fixed.terms, variables, intercept=ir.fixed.intercept, random=False, limit=LIMITS.columns)
+    order = lme4_order([len(inputs.groups[term.group_name].levels) for term in ir.random])
+    return Schema(
+        response=response_name(ir.response),
+        columns=inputs.frame.columns,
+        variables=variables,
+        states=inputs.frame.states,
+        fixed=fixed,
+        random=tuple(_random_schema(ir, i, inputs, variables) for i in order),
+        order=order,
+        offset=offset,
+    )
+
+
+def _variable(expression: Expression, value: Numbers | Factor, contrasts: Mapping[str, Contrast]) -> VariableSchema:
+    """Decide how a variable is coded: by the argument `contrasts`, by C() in the formula, or by R's default."""
+    name = label(expression)
+    match value:
+        case Numbers(suffixes=suffixes):
+            return NumericVariable(name, suffixes)
+        case Factor(kind="date"):
+            raise DataError(
+                f"`{name}` holds dates, which are neither numbers nor levels",
+                span=expression.span,
+                hint="make a column of days since some day, or of text",
+            )
+        case Factor(levels=levels) if len(levels) < 2:
+            raise DataError(
+                f"the factor `{name}` has only one level in the rows used: {printable(''.join(levels))}",
+                span=expression.span,
+                hint="contrasts need at least two levels; leave it out",
+            )
+        case Factor(levels=levels, ordered=ordered, kind=kind, contrast=own):
+            default = own or default_contrast(ordered=ordered)
+            given = contrasts.get(name) or contrasts.get(name.strip("`"))
+            return FactorVariable(
+                name, levels, ordered, kind,
+                fixed=given or default,
+                random=given if given is not None and given.random else default,
+            )  # fmt: skip
+
+
+def _random_schema(ir: ModelIR, number: int, inputs: Inputs, variables: Mapping[str, VariableSchema]) -> RandomSchema:
+    """Name the columns and levels of a random term, and make lme4's checks of its size."""
+    term = ir.random[number]
+    levels = inputs.groups[term.group_name].levels
+    n_rows = len(inputs.y)
+    gaussian = ir.family.name == "gaussian"
+    check_levels(term, len(levels), n_rows, gaussian=gaussian)
+    terms = term_schemas(term.terms, variables, intercept=term.intercept, random=True, limit=LIMITS.coefficients)
+    schema = RandomSchema(term.group_name, tuple(variable.name for variable in term.group), levels, terms)
+    if gaussian and all(random.covariance.structure == "us" for random in ir.random):
+        check_number_of_effects(term, len(levels), len(schema.columns), n_rows)
+    return schema
+
+
+def _fixed_matrix(schema: Schema, inputs: Inputs) -> FloatArray:
+    n_rows = len(inputs.y)
+    refuse_large(n_rows, len(schema.fixed_columns), "the matrix of the fixed effects")
+    return matrix(schema.fixed, schema.variables, inputs.values, n=n_rows, random=False)
+
+
+def _drop_dependent(ir: ModelIR, schema: Schema, X: FloatArray) -> tuple[Schema, FloatArray]:
+    """Drop the columns of X that depend on earlier ones, as lme4 does, and say so."""
+    independent = independent_columns(X, intercept=ir.fixed.intercept)
+    if independent.all():
+        return schema, X
+    names = schema.fixed_columns
+    dropped = tuple(names[j] for j in np.flatnonzero(~independent))
+    shown = ", ".join(f"`{printable(name)}`" for name in dropped[:SHOWN]) + (", ..." if len(dropped) > SHOWN else "")
+    warnings.warn(
+        f"the fixed effects are linearly dependent: {len(dropped)} of {len(names)} columns dropped: {shown}",
+        FitWarning,
+        stacklevel=3,
+    )
+    kept = Schema(
+        schema.response, schema.columns, schema.variables, schema.states, schema.fixed, schema.random, schema.order,
+        dropped, schema.offset,
+    )  # fmt: skip
+    return kept, np.asfortranarray(X[:, independent])
+
+
+def _matrices(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> DesignMatrices:
+    n_rows = len(inputs.y)
+    first = 0 if ir.fixed.intercept else 1
+    columns = [(name, i + first) for i, term in enumerate(schema.fixed) for name in term.columns]
+    kept = [(name, number) for name, number in columns if name not in schema.dropped]
+    return DesignMatrices(
+        y=inputs.y,
+        X=X,
+        weights=inputs.weights,
+        offset=inputs.offset,
+        fixed_names=tuple(name for name, _ in kept),
+        fixed_assign=tuple(number for _, number in kept),
+        fixed_terms=tuple(term.label for term in ir.fixed.terms),
+        dropped_names=schema.dropped,
+        random_terms=tuple(
+            _random_design(ir, number, random, schema, inputs)
+            for number, random in zip(schema.order, schema.random, strict=True)
+        ),
+        response_name=schema.response,
+        kept_rows=np.arange(n_rows) if inputs.rows is None else inputs.rows,
+        n_given=inputs.frame.table.n_rows,
+        missing=inputs.missing,
+    )
+
+
+def _random_design(ir: ModelIR, number: int, random: RandomSchema, schema: Schema, inputs: Inputs) -> RandomTermDesign:
+    n_rows = len(inputs.y)
+    refuse_large(n_rows, len(random.columns), f"the columns of the random term of '{random.group}'")
+    return RandomTermDesign(
+        group=random.group,
+        levels=random.levels,
+        codes=inputs.groups[random.group].codes,
+        coefficient_names=random.columns,
+        covariates=matrix(random.terms, schema.variables, inputs.values, n=n_rows, random=True),
+        covariance=ir.random[number].covariance,
+    )
+
+
+def _refuse_constant_response(ir: ModelIR, inputs: Inputs) -> None:
+    y = inputs.y if inputs.offset is None else inputs.y - inputs.offset
+    if ir.family.name == "gaussian" and len(y) > 1 and y.min() == y.max():
+        raise DataError(
+            f"the response `{response_name(ir.response)}` is constant in the rows used",
+            span=ir.response.expressions[0].span,
+            hint="there is nothing to explain",
+        )
+
+
+def _refuse_response_on_the_right(ir: ModelIR) -> None:
+    for term in ir.fixed.terms:
+        if term == Term(ir.response.expressions[:1]):
+            raise DataError("the response stands on the right of the formula, too", span=term.span, hint="leave it out")
+
+
+def _refuse_unknown_contrasts(contrasts: Mapping[str, Contrast], variables: Mapping[str, VariableSchema]) -> None:
+    """Refuse contrasts for what is no factor of the model: a misspelt name must not pass in silence."""
+    factors = [name.strip("`") for name, variable in variables.items() if isinstance(variable, FactorVariable)]
+    for name in contrasts:
+        if name in factors or name in variables:
+            continue
+        near = get_close_matches(name, factors, n=1)
+        known = f"the factors are: {', '.join(map(printable, factors))}" if factors else "the model has no factors"
+        raise DataError(
+            f"contrasts are given for '{printable(name)}', which is no factor of the model",
+            hint=f"did you mean '{printable(near[0])}'?" if near else known,
+        )

@@ -1,0 +1,164 @@
+"""The fixed table of functions that need no memory: arithmetic, comparisons, and functions of each element."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lmmformula.design.values import Factor, Numbers, Scalar, Value, elementwise, logical, missing, numbers
+from lmmformula.errors import DataError
+
+Function = Callable[..., Value]
+
+
+def each(function: Callable[..., Any]) -> Function:
+    """Make a function of columns for the table, from one of numpy arrays."""
+    return lambda *arguments, **named: elementwise(function, *arguments, *named.values())
+
+
+def _plus(x: Value, y: Value = 0.0) -> Value:
+    return elementwise(np.add, x, y)
+
+
+def _minus(x: Value, y: Value | None = None) -> Value:
+    return elementwise(np.negative, x) if y is None else elementwise(np.subtract, x, y)
+
+
+def _log(x: Value, base: Value = math.e) -> Value:
+    return elementwise(lambda a, b: np.log(a) if b is math.e else np.log(a) / np.log(b), x, base)
+
+
+def _round(x: Value, digits: Value = 0.0) -> Value:
+    return elementwise(lambda a, d: np.round(a, int(d)), x, digits)
+
+
+def _comparison(name: str, compare: Callable[..., Any]) -> Function:
+    def compared(x: Value, y: Value) -> Value:
+        if isinstance(y, Factor) and isinstance(x, str):
+            x, y = y, x
+        if isinstance(x, Factor) and x.kind != "logical" and isinstance(y, str) and name in {"==", "!="}:
+            return _equals_level(x, y, wanted=name == "==")
+        a, b = numbers(x), numbers(y)
+        return logical(compare(a, b), np.isnan(a) | np.isnan(b))
+
+    return compared
+
+
+def _equals_level(x: Factor, level: str, *, wanted: bool) -> Value:
+    codes = [i for i, label in enumerate(x.levels) if label == level]
+    return logical(np.isin(x.codes, codes) == wanted, x.codes < 0)
+
+
+def _is_in(x: Value, table: Value) -> Value:
+    constants = table if isinstance(table, tuple) else (table,)
+    if isinstance(x, Factor):
+        codes = [i for i, label in enumerate(x.levels) if label in constants]
+        return logical(np.isin(x.codes, codes), np.zeros(len(x.codes), dtype=np.bool_))
+    values = np.asarray(numbers(x))
+    found = np.isin(values, np.array([numbers(constant) for constant in constants]))
+    return logical(found, np.zeros(values.shape, dtype=np.bool_))
+
+
+def _and(x: Value, y: Value) -> Value:
+    a, b = np.asarray(numbers(x)), np.asarray(numbers(y))
+    is_false = (a == 0) | (b == 0)
+    return logical(~is_false, ~is_false & (np.isnan(a) | np.isnan(b)))
+
+
+def _or(x: Value, y: Value) -> Value:
+    a, b = np.asarray(numbers(x)), np.asarray(numbers(y))
+    is_true = (np.nan_to_num(a) != 0) | (np.nan_to_num(b) != 0)
+    return logical(is_true, ~is_true & (np.isnan(a) | np.isnan(b)))
+
+
+def _not(x: Value) -> Value:
+    a = np.asarray(numbers(x))
+    return logical(a == 0, np.isnan(a))
+
+
+def _is_na(x: Value) -> Value:
+    if not isinstance(x, (Numbers, Factor)):
+        return x is None
+    rows = len(x.values) if isinstance(x, Numbers) else len(x.codes)
+    mask = missing(x)
+    nothing = np.zeros(rows, dtype=np.bool_)
+    return logical(nothing if mask is None else mask, nothing)
+
+
+def _ifelse(test: Value, yes: Value, no: Value) -> Value:
+    return elementwise(lambda t, a, b: np.where(np.isnan(t), np.nan, np.where(t != 0, a, b)), test, yes, no)
+
+
+def _identity(x: Value) -> Value:
+    return x
+
+
+def _vector(*values: Value) -> Value:
+    flat: list[Scalar] = []
+    for value in values:
+        if isinstance(value, (Numbers, Factor)):
+            raise DataError("c() makes vectors of constants, not of columns")
+        flat.extend(value if isinstance(value, tuple) else (value,))
+    return tuple(flat)
+
+
+def _as_numeric(x: Value) -> Value:
+    match x:
+        case Factor(kind="factor", codes=codes):
+            return Numbers(np.where(codes < 0, np.nan, codes + 1.0))  # R counts levels from 1
+        case Numbers() | None:
+            return x
+        case _:
+            return elementwise(np.positive, x)
+
+
+def _as_integer(x: Value) -> Value:
+    return elementwise(np.trunc, _as_numeric(x))
+
+
+def _as_logical(x: Value) -> Value:
+    return OPERATORS["!="](x, 0.0)
+
+
+def _pnorm(q: Value) -> Value:
+    from scipy.special import ndtr
+
+    return elementwise(ndtr, q)
+
+
+def _qnorm(p: Value) -> Value:
+    from scipy.special import ndtri
+
+    return elementwise(ndtri, p)
+
+
+def _smallest(*x: Value) -> Value:
+    return elementwise(lambda *values: functools.reduce(np.minimum, values), *x)
+
+
+def _largest(*x: Value) -> Value:
+    return elementwise(lambda *values: functools.reduce(np.maximum, values), *x)
+
+
+OPERATORS: dict[str, Function] = {
+    "+": _plus, "-": _minus, "*": each(np.multiply), "/": each(np.divide), "^": each(np.power),
+    "%%": each(np.mod), "%/%": each(np.floor_divide), "%in%": _is_in,
+    "<": _comparison("<", np.less), "<=": _comparison("<=", np.less_equal), "==": _comparison("==", np.equal),
+    ">": _comparison(">", np.greater), ">=": _comparison(">=", np.greater_equal), "!=": _comparison("!=", np.not_equal),
+    "&": _and, "&&": _and, "|": _or, "||": _or, "!": _not,
+}  # fmt: skip
+
+FUNCTIONS: dict[str, Function] = {
+    "I": _identity, "c": _vector, "log": _log,
+    "log10": each(np.log10), "log2": each(np.log2), "log1p": each(np.log1p), "exp": each(np.exp),
+    "expm1": each(np.expm1), "sqrt": each(np.sqrt), "abs": each(np.abs), "sign": each(np.sign),
+    "sin": each(np.sin), "cos": each(np.cos), "tan": each(np.tan),
+    "asin": each(np.arcsin), "acos": each(np.arccos), "atan": each(np.arctan),
+    "sinh": each(np.sinh), "cosh": each(np.cosh), "tanh": each(np.tanh),
+    "floor": each(np.floor), "ceiling": each(np.ceil), "trunc": each(np.trunc), "round": _round,
+    "plogis": each(lambda q: 1 / (1 + np.exp(-q))), "qlogis": each(lambda p: np.log(p) - np.log1p(-p)),
+    "pnorm": _pnorm, "qnorm": _qnorm, "pmin": _smallest, "pmax": _largest, "ifelse": _ifelse, "is.na": _is_na,
+    "as.numeric": _as_numeric, "as.integer": _as_integer, "as.logical": _as_logical,
+}  # fmt: skip

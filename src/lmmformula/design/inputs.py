@@ -1,0 +1,170 @@
+"""All that a model reads, evaluated and cut to the rows in which nothing is missing."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmformula.arrays import BoolArray, FloatArray, IntArray
+from lmmformula.data.columns import FactorColumn
+from lmmformula.data.table import Table
+from lmmformula.design.fixed import check_weights, distinct, named_numbers, offset_of
+from lmmformula.design.frame import Frame, at
+from lmmformula.design.random import Grouping, group_column, grouping
+from lmmformula.design.response import response_name, response_values
+from lmmformula.design.values import Factor, Numbers, missing, restrict
+from lmmformula.errors import DataError, FitWarning, printable
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.terms import Expression, label
+
+SHOWN = 5
+"""Rows or names that a message lists before it says '...'."""
+
+Masks = dict[str, BoolArray]
+"""Column or expression -> the rows in which it is missing, for those that are missing anywhere."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """
+    A model's ingredients on the n rows used.
+
+    frame : the expressions on all rows
+    rows : positions of the rows used, None for all
+    y, weights, offset : (n,)
+    values : the variables of the terms, by label
+    groups : grouping factors, by name
+    missing : column or expression -> number of rows in which it is missing
+    """
+
+    frame: Frame
+    rows: IntArray | None
+    y: FloatArray
+    weights: FloatArray | None
+    offset: FloatArray | None
+    values: dict[str, Numbers | Factor]
+    groups: dict[str, Grouping]
+    missing: dict[str, int]
+
+
+def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_action: str) -> Inputs:
+    """Evaluate all that a model reads, and keep the rows in which nothing is missing."""
+    if na_action not in {"omit", "exclude", "fail"}:
+        raise DataError(f"na_action is '{na_action}'", hint="it can be 'omit', 'exclude' or 'fail'")
+    if not table.n_rows:
+        raise DataError("the data have no rows")
+    frame = Frame(table, ir.source)
+    y, trials = response_values(frame, ir.response, ir.family)
+    values = {expression: frame.column(expression) for expression in _expressions(ir)}
+    prior = None if weights is None else named_numbers(table, weights, "weights")
+    known_part = total_offset(frame, ir, offset)
+    columns = {v.name: group_column(table, v, ir.source) for term in ir.random for v in term.group}
+
+    masks = _masks(y, ir, values, columns, {"(weights)": prior, "(offset)": known_part})
+    rows = _rows_used(masks, table.n_rows, na_action)
+    for expression in (*ir.response.expressions, *values):
+        _tell_of_invented(frame, expression)
+    if prior is not None:
+        check_weights(prior, rows)
+
+    used = {label(expression): restrict(value, rows) for expression, value in values.items()}
+    y = _kept(y, rows)
+    _refuse_infinite(frame, ir.response.expressions[0], y, rows)
+    for expression in values:
+        value = used[label(expression)]
+        if isinstance(value, Numbers):
+            _refuse_infinite(frame, expression, value.values, rows)
+    return Inputs(
+        frame=frame,
+        rows=rows,
+        y=y,
+        weights=_product(
+            None if prior is None else _kept(prior, rows), None if trials is None else _kept(trials, rows)
+        ),
+        offset=None if known_part is None else _kept(known_part, rows),
+        values=used,
+        groups={t.group_name: grouping([columns[v.name] for v in t.group], rows) for t in ir.random},
+        missing={name: int(mask.sum()) for name, mask in masks.items()},
+    )
+
+
+def total_offset(frame: Frame, ir: ModelIR, given: object) -> FloatArray | None:
+    """Add up the offset() terms and the argument `offset`, (n,); None if there is neither."""
+    parts = [offset_of(frame, expression) for expression in ir.offsets]
+    if given is not None:
+        parts.append(named_numbers(frame.table, given, "offset"))
+    return np.add.reduce(parts) if parts else None
+
+
+def _expressions(ir: ModelIR) -> Iterator[Expression]:
+    """List the variables of all terms, each once."""
+    return iter(distinct([*ir.fixed.terms, *(term for random in ir.random for term in random.terms)]))
+
+
+def _masks(
+    y: FloatArray,
+    ir: ModelIR,
+    values: Mapping[Expression, Numbers | Factor],
+    columns: Mapping[str, FactorColumn],
+    arguments: Mapping[str, FloatArray | None],
+) -> Masks:
+    """Find what is missing where."""
+    everything: dict[str, Numbers | Factor] = {response_name(ir.response): Numbers(y)}
+    everything |= {label(expression): value for expression, value in values.items()}
+    everything |= {name: Factor(column.codes, column.levels) for name, column in columns.items()}
+    everything |= {name: Numbers(array) for name, array in arguments.items() if array is not None}
+    return {name: mask for name, value in everything.items() if (mask := missing(value)) is not None}
+
+
+def _rows_used(masks: Masks, n_rows: int, na_action: str) -> IntArray | None:
+    """Return the positions of the rows in which nothing is missing; None if that is all rows."""
+    if not masks:
+        return None
+    counts = ", ".join(f"{printable(name)} in {int(mask.sum())} rows" for name, mask in masks.items())
+    if na_action == "fail":
+        raise DataError(f"values are missing: {counts}", hint="na_action='omit' drops these rows")
+    rows = np.flatnonzero(~np.logical_or.reduce(list(masks.values())))
+    if not len(rows):
+        raise DataError(f"none of the {n_rows} rows is complete; missing: {counts}")
+    return rows
+
+
+def _tell_of_invented(frame: Frame, expression: Expression) -> None:
+    """Warn of rows that are dropped although no value of theirs was missing in the data."""
+    invented = frame.invented(expression)
+    if invented is not None:
+        warnings.warn(
+            f"`{printable(label(expression))}` has no value in {int(invented.sum())} rows where its columns have one; "
+            f"these rows are dropped: {_listed(invented)}",
+            FitWarning,
+            stacklevel=4,
+        )
+
+
+def _refuse_infinite(frame: Frame, expression: Expression, values: FloatArray, rows: IntArray | None) -> None:
+    if np.isfinite(values.sum()):
+        return
+    infinite = np.isinf(values) if values.ndim == 1 else np.isinf(values).any(axis=1)
+    if infinite.any():
+        places = np.flatnonzero(infinite) if rows is None else rows[infinite]
+        everywhere = np.zeros(frame.table.n_rows, dtype=np.bool_)
+        everywhere[places] = True
+        message = f"`{printable(label(expression))}` is infinite in {len(places)} rows: {_listed(everywhere)}"
+        raise at(DataError(message, hint="drop these rows, or mend the column"), expression.span, frame.source)
+
+
+def _listed(mask: BoolArray) -> str:
+    places = np.flatnonzero(mask)
+    shown = ", ".join(map(str, places[:SHOWN].tolist()))
+    return f"row{'s' if len(places) > 1 else ''} {shown}{', ...' if len(places) > SHOWN else ''} (counted from 0)"
+
+
+def _kept(column: FloatArray, rows: IntArray | None) -> FloatArray:
+    return column if rows is None else column[rows]
+
+
+def _product(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return first * second

@@ -1,0 +1,181 @@
+"""What an expression of a formula is once it has been evaluated: numbers, a factor, or a constant."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lmmformula.arrays import BoolArray, FloatArray, IntArray
+from lmmformula.data.columns import Column, FactorColumn, Kind, NumericColumn
+from lmmformula.data.factorize import compress, float_levels
+from lmmformula.design.contrasts import Contrast
+from lmmformula.errors import DataError
+
+LOGICAL = ("FALSE", "TRUE")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """
+    One numeric column, or several that belong together, as those of poly(x, 2).
+
+    values : (n,) or (n, k), NaN where missing
+    suffixes : (k,) what is appended to the expression to name each column; empty for one column
+    """
+
+    values: FloatArray
+    suffixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """
+    Levels.
+
+    codes : (n,) index into `levels`, -1 where missing
+    contrast : how its levels become columns, where the formula says so: C(f, contr.sum)
+    """
+
+    codes: IntArray
+    levels: tuple[str, ...]
+    ordered: bool = False
+    kind: Kind = "factor"
+    contrast: Contrast | None = None
+
+
+Scalar = float | str | bool | None
+Value = Numbers | Factor | Scalar | tuple[Scalar, ...]
+"""An evaluated expression; a tuple is the constant vector that c(...) makes."""
+
+
+def of_column(column: Column) -> Numbers | Factor:
+    """Return the value of a column of the data."""
+    match column:
+        case NumericColumn(values=values):
+            return Numbers(values)
+        case FactorColumn(codes=codes, levels=levels, ordered=ordered, kind=kind):
+            return Factor(codes, levels, ordered, kind)
+
+
+def logical(truth: BoolArray | np.bool_, missing: BoolArray | np.bool_) -> Value:
+    """Return a logical value, a constant where both arguments are."""
+    if np.ndim(truth) == 0:
+        return None if missing else bool(truth)
+    return Factor(np.where(missing, -1, truth.astype(np.intp)), LOGICAL, kind="logical")
+
+
+def numbers(value: Value) -> FloatArray | float:
+    """
+    Return the numbers of a value for arithmetic: (n,), or a scalar; logicals count as 0 and 1, as in R.
+
+    Raises
+    ------
+    DataError
+        The value is a factor, text, or several columns.
+    """
+    match value:
+        case Numbers(values=values) if values.ndim == 1:
+            return values
+        case Numbers():
+            raise DataError("several columns stand where one is needed", hint="name the columns one by one")
+        case Factor(codes=codes, kind="logical"):
+            return np.where(codes < 0, np.nan, codes)
+        case Factor(kind="date"):
+            raise DataError(
+                "dates stand where numbers are needed", hint="make a column of days since some day, and use that"
+            )
+        case Factor(kind=kind):
+            what = "text" if kind == "string" else "a factor"
+            raise DataError(
+                f"{what} stands where numbers are needed", hint="as.numeric(f) gives the level numbers of f"
+            )
+        case bool() | int() | float():
+            return float(value)
+        case None:
+            return np.nan
+        case str():
+            raise DataError(f"the text '{value}' stands where numbers are needed")
+        case _:
+            raise DataError("a vector of constants stands where a column is needed")
+
+
+def column_of_numbers(value: Value) -> FloatArray:
+    """Return the numbers of a value that must be a column, (n,)."""
+    found = numbers(value)
+    if not isinstance(found, np.ndarray):
+        raise DataError("a constant stands where a column is needed")
+    return found
+
+
+def factor(value: Value) -> Factor:
+    """Return a value as a factor; numbers become levels in numeric order."""
+    match value:
+        case Factor():
+            return value
+        case Numbers(values=values) if values.ndim == 1:
+            return Factor(*float_levels(values))
+        case _:
+            raise DataError("only a column can be a factor")
+
+
+def elementwise(function: Callable[..., Any], *arguments: Value) -> Value:
+    """Apply a numpy function to numbers; a constant if all arguments are constants."""
+    with np.errstate(all="ignore"):  # what is not finite is found, named and counted later
+        result = function(*map(numbers, arguments))
+    return Numbers(np.asarray(result, dtype=np.float64)) if np.ndim(result) else float(result)
+
+
+def missing(value: Value) -> BoolArray | None:
+    """Return which rows are missing, None if none is."""
+    mask: BoolArray
+    match value:
+        case Numbers(values=values):
+            if np.isfinite(values.sum()):  # one pass without a temporary; a sum that overflows only costs the second
+                return None
+            mask = np.isnan(values if values.ndim == 1 else values.sum(axis=1))
+        case Factor(codes=codes):
+            if len(codes) and codes.min() >= 0:
+                return None
+            mask = np.less(codes, 0)
+        case _:
+            return None
+    return mask if mask.any() else None
+
+
+def restrict(value: Numbers | Factor, rows: IntArray | None) -> Numbers | Factor:
+    """
+    Keep some rows, and of a factor the levels that occur in them, as R's drop.unused.levels; logicals keep both.
+
+    rows : positions, None for all
+    """
+    match value:
+        case Numbers(values=values, suffixes=suffixes):
+            return value if rows is None else Numbers(values[rows], suffixes)
+        case Factor(codes=codes, levels=levels, ordered=ordered, kind=kind, contrast=contrast):
+            codes = codes if rows is None else codes[rows]
+            if kind == "logical":
+                return Factor(codes, levels, ordered, kind, contrast)
+            codes, occurring = compress(codes, len(levels))
+            if len(occurring) < len(levels):
+                levels = tuple(levels[i] for i in occurring)
+            return Factor(codes, levels, ordered, kind, contrast)
+
+
+def recode(value: Factor, levels: tuple[str, ...]) -> tuple[Factor, tuple[str, ...]]:
+    """
+    Express a factor in given levels, by their labels.
+
+    Returns
+    -------
+    factor, unseen
+        The factor, with -1 also where its label is not among the levels, and the labels for which that is so.
+    """
+    if value.levels == levels:
+        return value, ()
+    position = {label: i for i, label in enumerate(levels)}
+    lookup = np.array([*(position.get(label, -1) for label in value.levels), -1], dtype=np.intp)
+    lost = [i for i, label in enumerate(value.levels) if label not in position]
+    occurring = np.unique(value.codes[np.isin(value.codes, lost)]) if lost else ()
+    recoded = Factor(lookup[value.codes], levels, value.ordered, value.kind, value.contrast)
+    return recoded, tuple(value.levels[i] for i in occurring)
