@@ -18,6 +18,7 @@ from lmmformula.formula.ast import (
     PriorStatement,
     String,
 )
+from lmmformula.formula.hints import unusable_character
 from lmmformula.formula.quoting import unquote
 
 if TYPE_CHECKING:
@@ -32,16 +33,11 @@ def place(token: Token) -> Span:
 
 
 def checked_name(token: Token) -> str:
-    """Refuse a name that holds a character which is neither letter nor digit of any alphabet."""
-    name = str(token)
-    if not name.replace(".", "_").isidentifier():
-        bad = next(i for i in range(len(name)) if not ("_" + name[i].replace(".", "_")).isidentifier())
-        start = place(token).start + bad
-        raise FormulaError(
-            f"unexpected character {name[bad]!a}", span=Span(start, start + 1),
-            hint="a column whose name holds it goes into backticks: `a b`",
-        )  # fmt: skip
-    return name
+    """Refuse a name that holds what is neither letter nor digit of any alphabet."""
+    for offset, character in enumerate(str(token)):
+        if not f"_{character.replace('.', '_')}".isidentifier():
+            raise unusable_character(character, place(token).start + offset)
+    return str(token)
 
 
 class Builder(Base):

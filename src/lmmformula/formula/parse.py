@@ -69,9 +69,10 @@ def _parse(text: str, start: str) -> Any:  # noqa: ANN401 (what the builder's me
     from lmmformula.formula.hints import explain
 
     try:
-        return parser().parse(scan(text), start=start)
+        scanned = scan(text)
+        return parser().parse(scanned, start=start)
     except UnexpectedInput as error:
-        raise explain(error, text) from None
+        raise explain(error, text, parser().lex(scanned)) from None
     except VisitError as error:
         if isinstance(error.orig_exc, FormulaError):
             raise error.orig_exc.located(text) from None

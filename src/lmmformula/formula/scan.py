@@ -30,8 +30,6 @@ def scan(text: str) -> str:
     """
     if len(text) > LIMITS.characters:
         raise FormulaError(f"a formula of {len(text)} characters: the limit is {LIMITS.characters}")
-    if not text.strip():
-        raise FormulaError("the formula is empty", hint="a formula looks like `y ~ x + (x | group)`")
     blank: list[tuple[int, int]] = []
     newlines: list[int] = []
     opened: list[int] = []
@@ -50,7 +48,10 @@ def scan(text: str) -> str:
                 raise _unclosed_quote(text, found)
     if opened:
         raise _unclosed_bracket(text, opened[-1])
-    return _join_lines(_blanked(text, blank), newlines)
+    blanked = _blanked(text, blank)
+    if not blanked.strip(" \t\r\n;"):
+        raise FormulaError("the formula is empty", hint="a formula looks like y ~ x + (x | group)")
+    return _join_lines(blanked, newlines)
 
 
 def _check_depth(text: str, opened: list[int]) -> None:

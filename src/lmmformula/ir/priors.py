@@ -88,7 +88,10 @@ def check(prior: Prior) -> None:
     found = DISTRIBUTIONS[prior.distribution]
     if len(target.selectors) > TARGETS[target.parameter]:
         allowed = TARGETS[target.parameter]
-        raise FormulaError(f"`{target.parameter}` takes {allowed or 'no'} selectors in brackets", span=prior.span)
+        raise FormulaError(
+            f"`{target.parameter}` takes {f'at most {allowed}' if allowed else 'no'} selectors in brackets",
+            span=prior.span,
+        )
     if (prior.distribution == "lkj") != (target.parameter == "cor"):
         raise FormulaError(
             "correlations have an lkj() prior, and nothing else has", span=prior.span, hint="try `cor ~ lkj(2)`"

@@ -15,9 +15,12 @@ from lmmformula.ir.terms import Term
 
 BARS = frozenset(("|", "||"))
 ELSEWHERE = {
-    "homcs": "cs(x | g, hom = TRUE)", "homdiag": "diag(x | g, hom = TRUE)", "hetar1": "ar1(x | g, hom = FALSE)",
-}  # fmt: skip
-"""Structures of other packages -> the same here."""
+    "homcs": "did you mean cs(x | g, hom = TRUE)?",
+    "homdiag": "did you mean diag(x | g, hom = TRUE)?",
+    "hetar1": "did you mean ar1(x | g, hom = FALSE)?",
+    **dict.fromkeys(("toep", "ou", "rr", "mat", "gau", "propto", "unstruc"), f"there are {', '.join(STRUCTURES)}"),
+}
+"""Covariance structures of other packages -> what to say."""
 
 
 def is_bar(expr: Expr) -> bool:
@@ -73,10 +76,10 @@ class RandomReader:
     def _structured(self, call: Call) -> list[RandomTerm]:
         """Read `cs(lhs | group, hom = TRUE)`."""
         if call.function not in STRUCTURES or call.package:
+            name, brackets = call.function, self.text[call.name_span.end : call.span.end].strip()
             raise FormulaError(
-                f"there is no covariance structure `{call.function}`", span=call.name_span,
-                hint=f"did you mean {ELSEWHERE[call.function]}?" if call.function in ELSEWHERE else
-                f"there are {', '.join(STRUCTURES)}",
+                f"there is no covariance structure `{name}`", span=call.name_span,
+                hint=ELSEWHERE.get(name, f"there are {', '.join(STRUCTURES)}; or did you mean {name} + {brackets}?"),
             )  # fmt: skip
         match call.arguments:
             case (Argument(name=None, value=value), *options) if is_bar(value):
@@ -164,7 +167,7 @@ class RandomReader:
         dot = next((e for e, _ in walk(lhs) if isinstance(e, Name) and e.name == "." and not e.quoted), None)
         if dot is not None:
             raise FormulaError("`.` can't vary between groups", span=dot.span, hint="name the columns that do")
-        if isinstance(strip(group), Number | Prefix) and isinstance(strip(lhs), Name | Chain):
+        if isinstance(strip(lhs), Name) and _holds_number(strip(group)):
             raise FormulaError(
                 "a number can't be a grouping factor", span=group.span,
                 hint=f"did you mean ({self.source(group)} | {self.source(lhs)})?",
@@ -173,6 +176,17 @@ class RandomReader:
     def source(self, expr: Expr) -> str:
         """Return what was typed for an expression."""
         return self.text[expr.span.start : expr.span.end]
+
+
+def _holds_number(group: Expr) -> bool:
+    """Tell whether this reads like what stands before a bar: `1`, `0 + x`."""
+    match group:
+        case Number() | Prefix(operand=Number()):
+            return True
+        case Chain(operands=operands):
+            return any(map(_holds_number, operands))
+        case _:
+            return False
 
 
 def warn(message: str, text: str, expr: Expr | Term, hint: str = "") -> None:
