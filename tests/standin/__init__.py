@@ -1,0 +1,18 @@
+"""
+A STAND-IN for a CmdStan installation, for tests only: CmdStan itself is in no package registry.
+
+`build_standin` makes a folder that unmodified cmdstanpy takes for CmdStan 2.37: `make path/model` turns a Stan program
+into an executable that speaks CmdStan's command line and writes Stan CSV. Behind that command line the draws come from
+stanli. So everything between `CmdStanModel(...)` and the parsed draws is really exercised (compiling, files, options,
+warm starts, processes, error texts), all but the sampler itself, for which tests marked `cmdstan` need the real thing.
+
+What it leaves out: it samples with NUTS and finds posterior modes, and has no other method; a file of initial values
+must hold every parameter; draws are written when a chain has ended; diagnostic and profile files stay unwritten.
+
+Where PyPI's `prophet` is installed, its genuine `stanc`, `stansummary` and `diagnose` of CmdStan 2.37 are used, and
+`genuine_cmdstan` finds the one genuine executable it ships, to which the stand-in is compared in `test_standin.py`.
+"""
+
+from standin.installation import build_standin, genuine_cmdstan, genuine_tool
+
+__all__ = ["build_standin", "genuine_cmdstan", "genuine_tool"]
