@@ -1,8 +1,134 @@
-"""A model in mathematics."""
+"""A model in mathematics: its level-one equation, the distribution of its random effects, its priors."""
 
-from lmmformula.ir.model import ModelIR
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from lmmformula.errors import printable
+from lmmformula.ir.labels import label, number
+from lmmformula.ir.model import ModelIR, RandomTerm
+from lmmformula.ir.priors import Prior
+from lmmformula.ir.terms import Expression, Term
+
+ESCAPES = {
+    "\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    **{character: "\\" + character for character in "{}$&#_%"},
+}  # fmt: skip
+"""Characters that mean something to LaTeX -> what prints them."""
+
+WRITTEN_OUT = 3
+"""A covariance matrix of more coefficients than this is a symbol."""
 
 
 def latex(ir: ModelIR) -> str:
-    """Write a model in mathematics."""
-    raise NotImplementedError(ir)
+    r"""
+    Write a model as a LaTeX `aligned` environment.
+
+    i numbers rows, `\text{group}[i]` is the level of row i; a factor's coefficient stands for all of its columns.
+    """
+    tags = [rf"^{{({k})}}" if len(ir.random) > 1 else "" for k, _ in enumerate(ir.random, 1)]
+    random = list(zip(tags, ir.random, strict=True))
+    lines = [_mean(ir, random), *(_distribution(tag, term) for tag, term in random)]
+    if ir.family.name == "gaussian":
+        lines.append(r"\varepsilon_i &\sim \mathcal{N}\left(0, \sigma^2\right)")
+    lines += map(_prior, ir.priors)
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def text(name: str) -> str:
+    r"""
+    Write a name upright, with what LaTeX would read as a command escaped.
+
+    >>> text("my_var")
+    '\\text{my\\_var}'
+    """
+    return rf"\text{{{''.join(ESCAPES.get(character, character) for character in printable(name))}}}"
+
+
+def _mean(ir: ModelIR, random: Sequence[tuple[str, RandomTerm]]) -> str:
+    """Write what the response, or the link of its mean, is a sum of; a tag tells random-effects terms apart."""
+    fixed = [rf"\beta_{{{k}}}{_times(term)}" for k, term in _numbered(ir.fixed.intercept, ir.fixed.terms)]
+    if ir.fixed.pending is not None:
+        fixed = [rf"\beta \cdot {text(label(ir.fixed.pending))}"]
+    offsets = [_row(offset) for offset in ir.offsets]
+    effects = chain.from_iterable(_effects(tag, term) for tag, term in random)
+    total = " + ".join([*fixed, *offsets, *effects]) or "0"
+    response = rf"{text(ir.response.label)}_i"
+    if ir.family.name == "gaussian" and ir.family.link == "identity":
+        return rf"{response} &= {total} + \varepsilon_i"
+    if ir.family.name == "gaussian":
+        return rf"{response} &= \mu_i + \varepsilon_i, \quad {text(ir.family.link)}(\mu_i) = {total}"
+    return rf"{response} &\sim {text(ir.family.name)}(\mu_i), \quad {text(ir.family.link)}(\mu_i) = {total}"
+
+
+def _numbered(intercept: bool, terms: Sequence[Term]) -> Iterator[tuple[int, Term]]:  # noqa: FBT001 (data, not a mode)
+    """Number coefficients; the intercept has 0."""
+    return enumerate([Term(), *terms] if intercept else terms, 0 if intercept else 1)
+
+
+def _times(term: Term) -> str:
+    """Write the column that a coefficient multiplies, nothing for the intercept."""
+    return r" \, " + r" \cdot ".join(map(_row, term.factors)) if term.factors else ""
+
+
+def _row(expression: Expression) -> str:
+    return f"{text(label(expression))}_i"
+
+
+def _effects(tag: str, term: RandomTerm) -> Iterator[str]:
+    """Write what a random-effects term adds to the mean."""
+    for k, column in _numbered(term.intercept, term.terms):
+        yield rf"u{tag}_{{{k}, {text(term.group_name)}[i]}}{_times(column)}"
+
+
+def _distribution(tag: str, term: RandomTerm) -> str:
+    """Write the distribution of the random effects of one level."""
+    coefficients = [k for k, _ in _numbered(term.intercept, term.terms)]
+    effects = [rf"u{tag}_{{{k}, j}}" for k in coefficients]
+    vector = effects[0] if len(effects) == 1 else _matrix([[effect] for effect in effects])
+    levels = rf"\quad j = 1, \dots, J_{{{text(term.group_name)}}}"
+    return rf"{vector} &\sim \mathcal{{N}}\left(0, {_covariance(tag, term, coefficients)}\right), {levels}"
+
+
+def _covariance(tag: str, term: RandomTerm, coefficients: list[int]) -> str:
+    """Write a covariance matrix of standard deviations tau and correlations rho."""
+    if len(coefficients) > WRITTEN_OUT:
+        return rf"\Sigma{tag}"
+    structure, common = term.covariance.structure, term.covariance.homogeneous
+    tau = {k: rf"\tau{tag}" + ("" if common else f"_{{{k}}}") for k in coefficients}
+    rho = rf"\rho{tag}"
+
+    def element(i: int, j: int) -> str:
+        scale = _power(tau[i], 2) if tau[i] == tau[j] else f"{tau[i]} {tau[j]}"
+        match structure:
+            case _ if i == j:
+                return scale
+            case "diag":
+                return "0"
+            case "cs":
+                return f"{rho} {scale}"
+            case "ar1":
+                return f"{_power(rho, abs(i - j))} {scale}"
+            case _:
+                return f"{rho}_{{{min(i, j)}{max(i, j)}}} {scale}"
+
+    rows = [[element(i, j) for j in coefficients] for i in coefficients]
+    return rows[0][0] if len(rows) == 1 else _matrix(rows)
+
+
+def _power(symbol: str, exponent: int) -> str:
+    if exponent == 1:
+        return symbol
+    return rf"\left({symbol}\right)^{exponent}" if "^" in symbol else f"{symbol}^{exponent}"
+
+
+def _matrix(rows: list[list[str]]) -> str:
+    return r"\begin{pmatrix} " + r" \\ ".join(" & ".join(row) for row in rows) + r" \end{pmatrix}"
+
+
+def _prior(prior: Prior) -> str:
+    """Write a prior statement."""
+    symbols = {"Intercept": r"\beta_0", "b": r"\beta", "sd": r"\tau", "cor": "R", "sigma": r"\sigma"}
+    symbol = symbols.get(prior.target.parameter, text(prior.target.parameter))
+    selectors = ", ".join(map(text, prior.target.selectors))
+    arguments = ", ".join(map(number, prior.arguments))
+    return rf"{symbol}{f'_{{{selectors}}}' if selectors else ''} &\sim {text(prior.distribution)}({arguments})"

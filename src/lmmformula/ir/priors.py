@@ -10,34 +10,18 @@ from lmmformula.ir.names import quote
 _PLAIN_SELECTOR = re.compile(r"\(Intercept\)|[A-Za-z][A-Za-z0-9_.]*(?::[A-Za-z][A-Za-z0-9_.]*)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """
-    A distribution that a prior may have.
-
-    parameters : their names, in order; a leading `+` marks one that must be positive
-    """
-
-    parameters: tuple[str, ...]
-
-
-DISTRIBUTIONS: dict[str, Distribution] = {
-    "normal": Distribution(("mu", "+sigma")),
-    "student_t": Distribution(("+nu", "mu", "+sigma")),
-    "cauchy": Distribution(("mu", "+sigma")),
-    "logistic": Distribution(("mu", "+sigma")),
-    "double_exponential": Distribution(("mu", "+sigma")),
-    "lognormal": Distribution(("mu", "+sigma")),
-    "exponential": Distribution(("+beta",)),
-    "gamma": Distribution(("+alpha", "+beta")),
-    "inv_gamma": Distribution(("+alpha", "+beta")),
-    "chi_square": Distribution(("+nu",)),
-    "weibull": Distribution(("+alpha", "+sigma")),
-    "beta": Distribution(("+alpha", "+beta")),
-    "uniform": Distribution(("lower", "upper")),
-    "lkj": Distribution(("+eta",)),
+DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("normal", "cauchy", "logistic", "double_exponential", "laplace"), ("location", "scale")),
+    **dict.fromkeys(("half_normal", "half_cauchy", "lognormal"), ("location", "scale")),
+    **dict.fromkeys(("student_t", "half_student_t"), ("df", "location", "scale")),
+    "exponential": ("rate",),
+    "gamma": ("shape", "rate"),
+    **dict.fromkeys(("inv_gamma", "weibull"), ("shape", "scale")),
+    "chi_square": ("df",),
+    "uniform": ("lower", "upper"),
+    **dict.fromkeys(("lkj", "lkj_corr", "lkj_corr_cholesky"), ("eta",)),
 }
-"""Stan name -> parameters."""
+"""Distributions that a prior may have, by Stan's names and a few others -> the numbers they take."""
 
 TARGETS: dict[str, int] = {
     "Intercept": 0, "b": 1, "sd": 2, "cor": 1, "sigma": 0, "shape": 0, "phi": 0, "nu": 0, "zi": 0, "hu": 0,
@@ -83,24 +67,14 @@ class Prior:
 
 
 def check(prior: Prior) -> None:
-    """Refuse a statement whose target, distribution or numbers can't be right, whatever the model."""
-    target = prior.target
-    found = DISTRIBUTIONS[prior.distribution]
-    if len(target.selectors) > TARGETS[target.parameter]:
-        allowed = TARGETS[target.parameter]
+    """Refuse what can't be right whatever the model: too many selectors, too few numbers."""
+    allowed = TARGETS[prior.target.parameter]
+    if len(prior.target.selectors) > allowed:
+        many = f"at most {allowed}" if allowed else "no"
+        raise FormulaError(f"`{prior.target.parameter}` takes {many} selectors in brackets", span=prior.span)
+    wanted = DISTRIBUTIONS[prior.distribution]
+    if len(prior.arguments) != len(wanted):
         raise FormulaError(
-            f"`{target.parameter}` takes {f'at most {allowed}' if allowed else 'no'} selectors in brackets",
+            f"{prior.distribution}({', '.join(wanted)}) takes {len(wanted)} numbers, not {len(prior.arguments)}",
             span=prior.span,
         )
-    if (prior.distribution == "lkj") != (target.parameter == "cor"):
-        raise FormulaError(
-            "correlations have an lkj() prior, and nothing else has", span=prior.span, hint="try `cor ~ lkj(2)`"
-        )
-    if len(prior.arguments) != len(found.parameters):
-        names = ", ".join(name.removeprefix("+") for name in found.parameters)
-        raise FormulaError(f"{prior.distribution}() takes {len(found.parameters)} numbers: {names}", span=prior.span)
-    for name, value in zip(found.parameters, prior.arguments, strict=True):
-        if name.startswith("+") and value <= 0:
-            raise FormulaError(f"the {name[1:]} of {prior.distribution}() must be positive", span=prior.span)
-    if prior.distribution == "uniform" and prior.arguments[0] >= prior.arguments[1]:
-        raise FormulaError("the lower bound of uniform() must be below the upper one", span=prior.span)
