@@ -139,6 +139,17 @@ def products(left: FloatArray, right: FloatArray) -> FloatArray:
     return einsum("akj,kbj->abj", left, right)
 
 
+def cross(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return left_j' right_j for (k, a, J) and (k, b, J) blocks."""
+    return products(left.transpose(1, 0, 2), right)
+
+
+def segment_sums(array: FloatArray, starts: IntArray) -> FloatArray:
+    """Return sums of neighbours along the last axis, from each start to the next."""
+    out: FloatArray = np.add.reduceat(array, starts, axis=-1)
+    return out
+
+
 def kron_rows(left: FloatArray, rows: FloatArray) -> FloatArray:
     """Return (left (x) I) rows for (k, k) left and (k J, w) rows, coefficient by coefficient."""
     if len(left) == 1:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.fit.crossed import Crossed
 from lmmformula.fit.dense import Dense
+from lmmformula.fit.nested import Nested, chain_of
 from lmmformula.fit.objective import Objective
 from lmmformula.fit.single import SingleFactor
 
-DENSE_EFFECTS = 250
+DENSE_EFFECTS = 150
 """Number of random effects up to which several factors are treated as one dense matrix."""
 
 
@@ -37,6 +38,9 @@ def structure_of(products: CrossProducts) -> Structure:
         return Structure("single", f"one grouping factor, {factors[0].n_levels} levels of {factors[0].k} coefficients")
     if total <= DENSE_EFFECTS:
         return Structure("dense", f"{len(factors)} grouping factors with only {total} random effects in all")
+    if (chain := chain_of(products)) is not None:
+        names = " in ".join(f"'{factors[f].group}'" for f in chain)
+        return Structure("nested", f"{names}: eliminated from the finest to the coarsest, without fill-in")
     first = factors[largest(products)]
     rest = total - first.k * first.n_levels
     return Structure("crossed", f"'{first.group}' eliminated level by level, {rest} other random effects dense")
@@ -52,6 +56,8 @@ def objective_for(products: CrossProducts, structure: Structure, *, reml: bool) 
     match structure.name:
         case "single":
             return SingleFactor(products, reml)
+        case "nested":
+            return Nested(products, reml, chain_of(products) or ())
         case "dense":
             return Dense(products, reml)
         case _:
