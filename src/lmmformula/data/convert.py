@@ -55,6 +55,8 @@ def to_factor(name: str, raw: Any) -> FactorColumn:  # noqa: ANN401 (as in to_co
             present = ~raw.is_null().to_numpy()
             codes, levels = integer_levels(raw.drop_nulls().to_numpy())
             return FactorColumn(name, scatter(codes, present), levels)
+        if type(raw.dtype).__name__ == "Object":
+            return _objects_as_factor(name, raw.to_list())
         raw = raw.to_numpy() if raw.dtype.is_numeric() else raw
     if isinstance(raw, np.ndarray):
         if raw.dtype.kind in "iu":
@@ -102,7 +104,8 @@ def _from_series(name: str, series: "nw.Series[Any]") -> Column:
     if dtype == nw.String:
         return FactorColumn(name, *sort_levels(*_native_codes(series)), kind="string")
     if dtype.is_temporal():
-        return FactorColumn(name, *_date_levels(series.to_numpy()), kind="date")
+        dates = series.to_numpy()
+        return _from_array(name, dates) if dates.dtype.kind in "Mm" else _from_objects(name, dates.tolist())
     if dtype.is_nested():
         raise _unusable(name, f"values of type {dtype}")
     return _from_objects(name, series.to_list())

@@ -88,11 +88,10 @@ class Table:
             if str(label) == name:
                 hint = f"the data have a column {label!r}, but names must be text: rename it"
                 return DataError(message, hint=hint)
-        near = get_close_matches(name, self.names, n=1, cutoff=0.6) or [
-            known for known in self.names if known.lower() == name.lower()
-        ]
+        folded = {known.lower(): known for known in self.names}
+        near = get_close_matches(name.lower(), folded, n=1, cutoff=0.7)
         if near:
-            return DataError(message, hint=f"did you mean '{printable(near[0])}'?")
+            return DataError(message, hint=f"did you mean '{printable(folded[near[0]])}'?")
         known = ", ".join(map(printable, self.names[:12])) + (", ..." if len(self.names) > 12 else "")
         return DataError(message, hint=f"the columns are: {known}" if known else "the data have no columns")
 
@@ -132,7 +131,7 @@ def _of_mapping(data: Mapping[Any, Any]) -> Table:
 def _length(name: str, values: Any) -> int:  # noqa: ANN401 (a sequence)
     if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
         raise DataError(
-            f"column '{printable(name)}' is a {type(values).__name__}, not a sequence of values",
+            f"column '{printable(name)}' is of type {type(values).__name__}, not a sequence of values",
             hint="give a list, a numpy array or a series of a data frame library",
         )
     return len(values)
@@ -176,7 +175,9 @@ def _of_frame(data: Any, columns: Collection[str] | None) -> Table:  # noqa: ANN
 def _of_values(name: str, values: Any) -> Any:  # noqa: ANN401 (a numpy array or a narwhals series)
     """Bring the values of a mapping into the form that `convert` knows."""
     if isinstance(values, np.ma.MaskedArray):
-        values = np.ma.filled(values.astype(object), None)
+        mask = np.ma.getmaskarray(values)
+        values = np.array(values.data, dtype=object)
+        values[mask] = None
     if isinstance(values, (list, tuple, range)):
         values = _array(values)
     if isinstance(values, np.ndarray):

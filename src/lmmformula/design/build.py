@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSche
 from lmmformula.design.values import Factor, Numbers
 from lmmformula.errors import DataError, FitWarning, LmmFormulaError, printable
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Expression, Term, label
+from lmmformula.ir.terms import Expression, label
 
 NaAction = Literal["omit", "exclude", "fail"]
 
@@ -69,7 +70,6 @@ def _schema(ir: ModelIR, inputs: Inputs, contrasts: Mapping[str, Contrast], offs
     everything = distinct([*ir.fixed.terms, *(term for random in ir.random for term in random.terms)])
     variables = {label(e): _variable(e, inputs.values[label(e)], contrasts) for e in everything}
     _refuse_unknown_contrasts(contrasts, variables)
-    _refuse_response_on_the_right(ir)
     fixed = term_schemas(ir.fixed.terms, variables, intercept=ir.fixed.intercept, random=False, limit=LIMITS.columns)
     order = lme4_order([len(inputs.groups[term.group_name].levels) for term in ir.random])
     return Schema(
@@ -137,26 +137,22 @@ def _drop_dependent(ir: ModelIR, schema: Schema, X: FloatArray) -> tuple[Schema,
     independent = independent_columns(X, intercept=ir.fixed.intercept)
     if independent.all():
         return schema, X
-    names = schema.fixed_columns
-    dropped = tuple(names[j] for j in np.flatnonzero(~independent))
+    schema = replace(schema, aliased=tuple(np.flatnonzero(~independent).tolist()))
+    dropped = schema.dropped
     shown = ", ".join(f"`{printable(name)}`" for name in dropped[:SHOWN]) + (", ..." if len(dropped) > SHOWN else "")
     warnings.warn(
-        f"the fixed effects are linearly dependent: {len(dropped)} of {len(names)} columns dropped: {shown}",
+        f"the fixed effects are linearly dependent: {len(dropped)} of {X.shape[1]} columns dropped: {shown}",
         FitWarning,
         stacklevel=3,
     )
-    kept = Schema(
-        schema.response, schema.columns, schema.variables, schema.states, schema.fixed, schema.random, schema.order,
-        dropped, schema.offset,
-    )  # fmt: skip
-    return kept, np.asfortranarray(X[:, independent])
+    return schema, np.asfortranarray(X[:, independent])
 
 
 def _matrices(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> DesignMatrices:
     n_rows = len(inputs.y)
     first = 0 if ir.fixed.intercept else 1
     columns = [(name, i + first) for i, term in enumerate(schema.fixed) for name in term.columns]
-    kept = [(name, number) for name, number in columns if name not in schema.dropped]
+    kept = [columns[j] for j in schema.kept]
     return DesignMatrices(
         y=inputs.y,
         X=X,
@@ -198,12 +194,6 @@ def _refuse_constant_response(ir: ModelIR, inputs: Inputs) -> None:
             span=ir.response.expressions[0].span,
             hint="there is nothing to explain",
         )
-
-
-def _refuse_response_on_the_right(ir: ModelIR) -> None:
-    for term in ir.fixed.terms:
-        if term == Term(ir.response.expressions[:1]):
-            raise DataError("the response stands on the right of the formula, too", span=term.span, hint="leave it out")
 
 
 def _refuse_unknown_contrasts(contrasts: Mapping[str, Contrast], variables: Mapping[str, VariableSchema]) -> None:

@@ -27,7 +27,7 @@ def full_factors(
     term, or if there is no rest; without an intercept, the first factor of the first term with any is coded in full.
 
     >>> full_factors([["f"], ["f", "x"], ["g", "x"]], lambda label: label != "x", intercept=True)
-    [(False,), (False, False), (True, False)]
+    [(False,), (True, False), (False, False)]
     """
     bits: dict[str, int] = {}
     masks: list[int] = []
@@ -98,11 +98,15 @@ def term_columns(
     if not term.variables:
         yield np.ones(n)
         return
-    columns: list[FloatArray] = []
-    for name, full in zip(term.variables, term.full, strict=True):
-        own = list(_columns(variables[name], values[name], full=full, random=random))
-        columns = [before * column for column in own for before in columns] if columns else own
-    yield from columns
+    parts = [
+        _columns(variables[name], values[name], full=full, random=random)
+        for name, full in zip(term.variables, term.full, strict=True)
+    ]
+    before: list[FloatArray] = []
+    for part in parts[:-1]:
+        before = [first * column for column in part for first in before] if before else list(part)
+    for column in parts[-1]:  # one by one: a factor may have very many
+        yield from (first * column for first in before) if before else (column,)
 
 
 def _columns(variable: VariableSchema, value: Numbers | Factor, *, full: bool, random: bool) -> Iterator[FloatArray]:

@@ -40,9 +40,7 @@ def fixed_matrix(ir: ModelIR, schema: Schema, table: Table) -> FloatArray:
     values = known_values(frame, schema, ir.fixed.terms)
     n_rows = table.n_rows
     full = matrix(schema.fixed, schema.variables, values, n=n_rows, random=False)
-    columns = schema.fixed_columns
-    kept = [j for j, name in enumerate(columns) if name not in schema.dropped]
-    return full if len(kept) == len(columns) else np.asfortranarray(full[:, kept])
+    return np.asfortranarray(full[:, list(schema.kept)]) if schema.aliased else full
 
 
 def offset_values(ir: ModelIR, schema: Schema, table: Table) -> FloatArray:

@@ -135,8 +135,8 @@ def _tell_of_invented(frame: Frame, expression: Expression) -> None:
     invented = frame.invented(expression)
     if invented is not None:
         warnings.warn(
-            f"`{printable(label(expression))}` has no value in {int(invented.sum())} rows where its columns have one; "
-            f"these rows are dropped: {_listed(invented)}",
+            f"`{printable(label(expression))}` has no value where its columns have one, in {_listed(invented)}; "
+            "these rows are dropped",
             FitWarning,
             stacklevel=4,
         )
@@ -150,14 +150,15 @@ def _refuse_infinite(frame: Frame, expression: Expression, values: FloatArray, r
         places = np.flatnonzero(infinite) if rows is None else rows[infinite]
         everywhere = np.zeros(frame.table.n_rows, dtype=np.bool_)
         everywhere[places] = True
-        message = f"`{printable(label(expression))}` is infinite in {len(places)} rows: {_listed(everywhere)}"
+        message = f"`{printable(label(expression))}` is infinite in {_listed(everywhere)}"
         raise at(DataError(message, hint="drop these rows, or mend the column"), expression.span, frame.source)
 
 
 def _listed(mask: BoolArray) -> str:
+    """Write how many rows a mask holds, and the first of them."""
     places = np.flatnonzero(mask)
-    shown = ", ".join(map(str, places[:SHOWN].tolist()))
-    return f"row{'s' if len(places) > 1 else ''} {shown}{', ...' if len(places) > SHOWN else ''} (counted from 0)"
+    shown = ", ".join(map(str, places[:SHOWN].tolist())) + (", ..." if len(places) > SHOWN else "")
+    return f"{len(places)} row{'s' if len(places) > 1 else ''} ({shown}, counted from 0)"
 
 
 def _kept(column: FloatArray, rows: IntArray | None) -> FloatArray:

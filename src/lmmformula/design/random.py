@@ -72,6 +72,16 @@ def _cross(first: IntArray, second: IntArray, n_first: int, n_second: int) -> tu
     cells = first * n_second + second
     if n_first * n_second <= DENSE * len(cells) + 1024:
         return compress(cells, n_first * n_second)
+    for inner, outer, n_inner in ((first, second, n_first), (second, first, n_second)):
+        holder = np.empty(n_inner, dtype=np.intp)
+        holder[inner] = outer
+        if np.array_equal(holder[inner], outer):  # nested: each inner level is a cell, so n rows need no sorting
+            each = np.arange(n_inner)
+            cell = each * n_second + holder if inner is first else holder * n_second + each
+            rank = np.empty(n_inner, dtype=np.intp)
+            order = np.argsort(cell)
+            rank[order] = each
+            return rank[inner], cell[order]
     occurring, codes = np.unique(cells, return_inverse=True)
     return codes.astype(np.intp, copy=False), occurring
 

@@ -125,7 +125,7 @@ class Schema:
     fixed : the fixed terms, the intercept first if there is one
     random : the random terms, in the order of `DesignMatrices.random_terms`
     order : number of each of them in the formula
-    dropped : names of the columns of X that were dropped because they depend on others
+    aliased : positions of the columns of X that were dropped because they depend on others
     offset : the column named by the argument `offset`
     """
 
@@ -136,13 +136,23 @@ class Schema:
     fixed: tuple[TermSchema, ...] = ()
     random: tuple[RandomSchema, ...] = ()
     order: tuple[int, ...] = ()
-    dropped: tuple[str, ...] = ()
+    aliased: tuple[int, ...] = ()
     offset: str | None = None
 
     @property
     def fixed_columns(self) -> tuple[str, ...]:
         """Names of all columns of X, the dropped ones included."""
         return tuple(name for term in self.fixed for name in term.columns)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Positions of the columns of X that were not dropped."""
+        return tuple(j for j in range(len(self.fixed_columns)) if j not in self.aliased)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Names of the columns of X that were dropped."""
+        return tuple(self.fixed_columns[j] for j in self.aliased)
 
     def __str__(self) -> str:
         lines = [f"response: {self.response}"]
@@ -169,7 +179,7 @@ class Schema:
             fixed=tuple(map(_term, data["fixed"])),
             random=tuple(map(_random, data["random"])),
             order=tuple(data["order"]),
-            dropped=tuple(data["dropped"]),
+            aliased=tuple(data["aliased"]),
             offset=data["offset"],
         )
 

@@ -110,6 +110,9 @@ def bs(
     """bs(x, df, knots, degree, intercept, Boundary.knots): B-splines; outside the boundary the polynomials go on."""
     from formulaic.transforms.basis_spline import basis_spline
 
+    least = int(numbers(degree)) + bool(intercept)
+    if df is not None and int(numbers(df)) < least:
+        raise DataError(f"bs() of this degree has at least {least} degrees of freedom", hint=f"use df = {least}")
     lower, upper = _bounds(state, Boundary_knots)
     basis = _formulaic(
         basis_spline, x, state, df=_integer(df), knots=_floats(knots), degree=_integer(degree),

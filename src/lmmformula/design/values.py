@@ -86,10 +86,9 @@ def numbers(value: Value) -> FloatArray | float:
                 "dates stand where numbers are needed", hint="make a column of days since some day, and use that"
             )
         case Factor(kind=kind):
-            what = "text" if kind == "string" else "a factor"
-            raise DataError(
-                f"{what} stands where numbers are needed", hint="as.numeric(f) gives the level numbers of f"
-            )
+            if kind == "string":
+                raise DataError("text stands where numbers are needed")
+            raise DataError("a factor stands where numbers are needed", hint="as.numeric(f) numbers the levels of f")
         case bool() | int() | float():
             return float(value)
         case None:
