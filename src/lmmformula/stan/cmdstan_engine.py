@@ -18,7 +18,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import EngineError
 from lmmformula.stan.draws import Draws
-from lmmformula.stan.engines import Run, compile_error
+from lmmformula.stan.engines import Run, compile_error, place_in
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.progress import reporter
 
@@ -29,6 +29,10 @@ OPTIONS = (
     "cpp_options", "stanc_options",
 )  # fmt: skip
 OF_THE_COMPILER = ("cpp_options", "stanc_options")
+EXACT = 17
+"""Significant digits with which draws lose nothing on their way through a file."""
+LINES = 3
+"""Lines of a tool's output that an error quotes."""
 
 
 class CmdStanEngine:
@@ -45,20 +49,21 @@ class CmdStanEngine:
         with _silence():
             model = _model(cmdstanpy, program, {n: v for n, v in run.options.items() if n in OF_THE_COMPILER})
             options = {n: v for n, v in run.options.items() if n not in OF_THE_COMPILER} | _start(model, run)
+            options.setdefault("sig_figs", EXACT)
             began = perf_counter()
             with reporter(run.progress if callable(run.progress) else False, run.iterations) as report:
                 try:
                     fit = model.sample(
                         data={name: array.tolist() for name, array in program.data.items()},
                         chains=run.chains,
-                        seed=run.seed or 1,
+                        seed=run.seed,
                         iter_warmup=run.warmup,
                         iter_sampling=run.draws,
                         show_progress=run.progress is True and sys.stderr.isatty(),
                         **options,
                     )
-                except (RuntimeError, ValueError, TypeError) as error:
-                    raise EngineError(f"CmdStan could not sample: {error}") from error
+                except (RuntimeError, ValueError, TypeError, OSError) as error:
+                    raise _run_error(model, str(error)) from error
                 if report is not None:
                     report(run.iterations)
             return self._draws(fit, run, perf_counter() - began)
@@ -125,13 +130,38 @@ def _model(cmdstanpy: ModuleType, program: StanProgram, options: dict[str, Any])
     source = folder / "model.stan"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not source.is_file():
+        executable = source.with_suffix(".exe" if sys.platform == "win32" else "")
+        if not (source.is_file() and executable.is_file()):
             source.write_text(program.code, encoding="utf-8")
         return cmdstanpy.CmdStanModel(stan_file=source, **options)
-    except ValueError as error:
-        raise compile_error("CmdStan", program.code, str(error)) from error
-    except (OSError, RuntimeError) as error:
-        raise EngineError(f"CmdStan could not compile the program: {error}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _compile_error(program.code, str(error)) from error
+
+
+def _compile_error(code: str, message: str) -> EngineError:
+    """Tell what stanc says of the program from what else can fail while make runs."""
+    stanc = r"^(?:Syntax|Semantic) error in .*?(?=^\S*make\S*: |^Command |\Z)"
+    said = re.search(stanc, message, re.DOTALL | re.MULTILINE)
+    if said:
+        return compile_error("CmdStan", code, said[0])
+    lines = [line.strip() for line in message.splitlines() if "error" in line.lower()] or [message]
+    return EngineError(
+        "CmdStan could not compile the program: " + "; ".join(lines[:LINES]),
+        hint="look whether `make` and a C++ compiler are installed, and CmdStan is complete",
+    )
+
+
+def _run_error(model: Any, message: str) -> EngineError:  # noqa: ANN401
+    """Take what the executable said out of what cmdstanpy says around it, and find the place in the program."""
+    said, _, files = message.removeprefix("Error during sampling:").partition("Command and output files:")
+    console = re.search(r"console_msgs \(if any\):\s*(\S.*)", files)
+    if not said.strip() and console and Path(console[1]).is_file():
+        said = "\n".join(Path(console[1]).read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LINES:])
+    lines = list(dict.fromkeys(line.strip() for line in said.splitlines() if line.strip()))[:LINES]
+    text = re.sub(r" \(in '[^']*', line \d[^)]*\)", "", "; ".join(lines)).removeprefix("Exception: ")
+    # What was compiled may have other comments, and so other lines, than the program at hand.
+    code = Path(model.stan_file).read_text(encoding="utf-8")
+    return EngineError(f"CmdStan could not sample: {text}", text=code, span=place_in(code, said))
 
 
 def _start(model: Any, run: Run) -> dict[str, Any]:  # noqa: ANN401
@@ -147,10 +177,10 @@ def _start(model: Any, run: Run) -> dict[str, Any]:  # noqa: ANN401
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep cmdstanpy's log from the terminal, save for errors."""
+    """Keep cmdstanpy's log from the terminal: its errors come as ours."""
     logger = logging.getLogger("cmdstanpy")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:

@@ -115,14 +115,28 @@ def engine_named(name: str) -> Engine:
 
 
 def compile_error(engine: str, code: str, message: str) -> EngineError:
-    """Make an error of what a compiler said, with a caret under the place in our program."""
-    found = re.search(r"line (\d+), column (\d+)", message)
-    reason = [line.strip() for line in message.splitlines() if line.strip() and not re.match(r"\s*(\d+:|-+$|\^)", line)]
-    text = reason[-1] if reason else message
-    span = NOWHERE
-    if found:
-        lines = code.splitlines(keepends=True)
-        start = sum(map(len, lines[: int(found[1]) - 1])) + int(found[2])
-        span = Span(start, start + 1)
-    place = f" (line {found[1]})" if found else ""
+    """
+    Make an error of what a compiler said, with a caret under the place in our program.
+
+    message : ends with the reason, which stanc gives below an excerpt of the program between two rules
+    """
+    *_, reason = re.split(r"-{20,}\n", message)
+    text = " ".join(line.strip() for line in reason.splitlines() if line.strip())
+    span = place_in(code, message)
+    place = "" if span == NOWHERE else f" (line {code.count(chr(10), 0, span.start) + 1})"
     return EngineError(f"{engine} does not accept the Stan program{place}: {text}", text=code, span=span)
+
+
+def place_in(code: str, message: str) -> Span:
+    r"""
+    Find the place in a program that a message names.
+
+    >>> place_in("data {\n  int n;\n}", "not a name (in 'model.stan', line 2, column 6 to column 7)")
+    Span(start=13, end=14)
+    """
+    found = re.search(r"line (\d+), column (\d+)(?: to column (\d+))?", message)
+    if found is None:
+        return NOWHERE
+    before = sum(map(len, code.splitlines(keepends=True)[: int(found[1]) - 1]))
+    start = before + int(found[2])
+    return Span(start, max(before + int(found[3] or 0), start + 1))

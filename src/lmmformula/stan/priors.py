@@ -239,27 +239,33 @@ def prior_statements(variable: str, choices: Sequence[Choice]) -> tuple[Statemen
     """
     stem = variable.removesuffix("_c")
     if len({_pattern(choice) for choice in choices}) == 1:
-        columns = zip(*(choice.arguments for choice in choices), strict=True)
-        return (_statement(variable, stem, choices[0].distribution, [tuple(column) for column in columns]),)
-    return tuple(
-        _statement(f"{variable}[{i}]", f"{stem}_{i}", choice.distribution, [(a,) for a in choice.arguments])
-        for i, choice in enumerate(choices, start=1)
-    )
+        return (_statement(variable, stem, choices),)
+    return tuple(_statement(f"{variable}[{i}]", f"{stem}_{i}", [choice]) for i, choice in enumerate(choices, start=1))
 
 
 def _pattern(choice: Choice) -> tuple[object, ...]:
-    """Return what must be equal for two elements to share a statement: distribution, shapes and where zeros stand."""
+    """Return what must be equal for two elements to share a statement: distribution, figures in place, and bounds."""
+    arguments = zip(choice.arguments, _in_place(choice), strict=True)
+    return (choice.distribution, *(a if own or choice.distribution == "uniform" else None for a, own in arguments))
+
+
+def _in_place(choice: Choice) -> list[bool]:
+    """Say which numbers of a prior are written in place: 0, shapes, and the bounds that a parameter has by nature."""
     kinds = DISTRIBUTIONS[choice.distribution].arguments.values()
-    fixed = tuple(a if kind == "shape" or a == 0 else None for a, kind in zip(choice.arguments, kinds, strict=True))
-    bounds = choice.arguments if choice.distribution == "uniform" else ()
-    return (choice.distribution, fixed, bounds)
+    natural = (choice.slot.lower, choice.slot.upper)
+    return [
+        a == 0 or kind == "shape" or (kind in ("lower", "upper") and a in natural)
+        for a, kind in zip(choice.arguments, kinds, strict=True)
+    ]
 
 
-def _statement(left: str, stem: str, distribution: str, columns: list[tuple[float, ...]]) -> Statement:
+def _statement(left: str, stem: str, choices: Sequence[Choice]) -> Statement:
+    distribution = choices[0].distribution
     arguments = []
-    for (name, kind), values in zip(DISTRIBUTIONS[distribution].arguments.items(), columns, strict=True):
+    columns = zip(*(choice.arguments for choice in choices), strict=True)
+    about = zip(DISTRIBUTIONS[distribution].arguments.items(), columns, _in_place(choices[0]), strict=True)
+    for (name, kind), values, in_place in about:
         one = values[:1] if len(set(values)) == 1 else values
-        in_place = kind == "shape" or one == (0.0,)
         arguments.append(Number("" if in_place else f"prior_{stem}_{name}", one, kind == "positive"))
     stan_name = "lkj_corr_cholesky" if distribution == "lkj" else distribution
     return Statement(left, stan_name, tuple(arguments))

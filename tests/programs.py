@@ -1,0 +1,160 @@
+"""The models that the tests of generated programs share: one for each kind of node and each seam between them."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from corpus import dataset
+from designs import design, model
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.stan.generate import StanProgram, stan_program
+from lmmformula.stan.lower import lower_program
+from lmmformula.stan.program import Program
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    A model, its data and what is asked of its program.
+
+    text : formula and prior statements
+    data : name of a data set, or of a frame below
+    """
+
+    text: str
+    data: str
+    form: str = "auto"
+    literals: bool = False
+    weights: str | None = None
+    offset: str | None = None
+    geometry: dict[str, str] = field(default_factory=dict)
+
+
+def small() -> pd.DataFrame:
+    """48 rows with two crossed factors, one nested in the first, two predictors and a factor of three levels."""
+    rng = np.random.default_rng(20)
+    n = 48
+    frame = pd.DataFrame(
+        {
+            "x": rng.normal(2.0, 1.0, n),
+            "z": rng.normal(size=n),
+            "a": pd.Categorical([f"a{i % 4}" for i in range(n)]),
+            "b": pd.Categorical([f"b{i // 4 % 3}" for i in range(n)]),
+            "f": pd.Categorical([("lo", "mid", "hi")[i % 3] for i in range(n)], ["lo", "mid", "hi"]),
+            "w": rng.uniform(0.5, 2.0, n),
+            "o": rng.normal(size=n),
+        }
+    )
+    frame["y"] = 1 + frame.x + rng.normal(size=4)[frame.a.cat.codes] + rng.normal(size=3)[frame.b.cat.codes]
+    frame["y"] += rng.normal(scale=0.5, size=n)
+    return frame
+
+
+def hostile() -> pd.DataFrame:
+    """Columns and levels whose names would break a program that used them as they are."""
+    frame = small()
+    return pd.DataFrame(
+        {
+            "data": frame.y,
+            "lambda": frame.x,
+            "y.1": frame.z,
+            "Größe\n*/ }": frame.a.cat.rename_categories(lambda level: f"{level}\n// }}"),
+            "温度": frame.b,
+            "real": frame.w,
+        }
+    )
+
+
+FRAMES = {"small": small, "hostile": hostile}
+
+CASES: dict[str, Case] = {
+    "regression": Case("Reaction ~ Days", "sleepstudy"),
+    "no_predictors": Case("y ~ 1", "small"),
+    "intercept": Case("Reaction ~ Days + (1 | Subject)", "sleepstudy"),
+    "intercept_conditional": Case("Reaction ~ Days + (1 | Subject)", "sleepstudy", form="conditional"),
+    "intercept_centered": Case(
+        "Reaction ~ Days + (1 | Subject)", "sleepstudy", form="conditional", geometry={"Subject": "centered"}
+    ),
+    "slope": Case("Reaction ~ Days + (Days | Subject)", "sleepstudy"),
+    "slope_literals": Case("Reaction ~ Days + (Days | Subject)", "sleepstudy", literals=True),
+    "slope_conditional": Case("Reaction ~ Days + (Days | Subject)", "sleepstudy", form="conditional"),
+    "slope_centered": Case(
+        "Reaction ~ Days + (Days | Subject)", "sleepstudy", form="conditional", geometry={"Subject": "centered"}
+    ),
+    "slope_alone": Case("y ~ 0 + x + (0 + x | a)", "small"),
+    "diagonal": Case("Reaction ~ Days + (Days || Subject)", "sleepstudy"),
+    "diagonal_conditional": Case("Reaction ~ Days + (Days || Subject)", "sleepstudy", form="conditional"),
+    "three": Case("y ~ x + (x + z | a)", "small"),
+    "three_diagonal": Case("y ~ x + diag(x + z | a)", "small"),
+    "three_conditional": Case("y ~ x + (x + z | a)", "small", form="conditional"),
+    "six": Case("y ~ x + (x + z + I(x^2) + I(z^2) + I(x*z) | a)", "small"),
+    "two_terms": Case("y ~ x + (x | a) + (0 + f | a)", "small"),
+    "crossed": Case("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin"),
+    "crossed_centered": Case(
+        "diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", geometry={"sample": "centered"}
+    ),
+    "crossed_conditional": Case(
+        "diameter ~ 1 + (1 | plate) + (1 | sample)",
+        "Penicillin",
+        form="conditional",
+        geometry={"plate": "centered", "sample": "centered"},
+    ),
+    "crossed_slopes": Case("y ~ x + z + (x | a) + (z | b)", "small", geometry={"b": "centered"}),
+    "crossed_three": Case("y ~ x + (1 | a) + (1 | b) + (0 + x | f)", "small"),
+    "nested": Case("strength ~ 1 + (1 | batch/cask)", "Pastes"),
+    "no_fixed_effects": Case("y ~ 0 + (1 | a)", "small"),
+    "cell_means": Case("y ~ 0 + f + (1 | a)", "small"),
+    "ar1": Case("y ~ x + ar1(0 + f | a)", "small"),
+    "cs": Case("y ~ x + cs(0 + f | a)", "small"),
+    "cs_homogeneous": Case("y ~ x + cs(0 + f | a, hom = TRUE)", "small", form="conditional"),
+    "diag_homogeneous": Case("y ~ x + diag(0 + f | a, hom = TRUE) + (1 | a)", "small"),
+    "weights": Case("y ~ x + (x | a) + (1 | b)", "small", weights="w"),
+    "weights_one": Case("y ~ x + (1 | a)", "small", weights="w", offset="o"),
+    "weights_conditional": Case("y ~ x + (1 | a)", "small", form="conditional", weights="w", offset="o"),
+    "weights_regression": Case("y ~ 1", "small", weights="w"),
+    "offset": Case("y ~ x + offset(o) + (1 | a)", "small"),
+    "offset_alone": Case("y ~ 0 + offset(o) + (1 | a)", "small", form="conditional"),
+    "priors_uniform": Case(
+        "y ~ x + (x | group)\nsd ~ uniform(0, 100)\nsigma ~ uniform(0, 100)\nb ~ normal(0, 10)", "coffee"
+    ),
+    "priors_mixed": Case(
+        "y ~ x + z + (x | a)\nb ~ normal(0, 1)\nb[z] ~ student_t(4, 1, 2)\nsd[a] ~ exponential(1)\n"
+        "sd[a, x] ~ uniform(0, 5)\ncor ~ lkj(4)\nsigma ~ lognormal(0, 1)\nIntercept ~ cauchy(0, 10)",
+        "small",
+        literals=True,
+    ),
+    "hostile": Case("data ~ `lambda` + y.1 + (`lambda` | `Größe\\n*/ }`) + (1 | 温度)", "hostile", weights="real"),
+}
+
+
+def frame(name: str) -> pd.DataFrame:
+    """The data of a case."""
+    return FRAMES[name]() if name in FRAMES else dataset(name)
+
+
+@cache
+def design_of(name: str) -> DesignMatrices:
+    """The design of a case."""
+    case = CASES[name]
+    return design(case.text, frame(case.data), weights=case.weights, offset=case.offset)[1]
+
+
+@cache
+def program_of(name: str, **changes: Any) -> StanProgram:
+    """The program of a case."""
+    case = CASES[name]
+    return stan_program(
+        model(case.text),
+        design_of(name),
+        form=changes.get("form", case.form),
+        literals=case.literals,
+        geometry=case.geometry,
+    )
+
+
+def flat_program(name: str, form: str) -> Program:
+    """The program of a case without any prior: its likelihood alone."""
+    return lower_program(model(CASES[name].text), design_of(name), form=form, flat=True)[0]

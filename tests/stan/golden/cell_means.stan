@@ -1,0 +1,76 @@
+// y ~ 0 + f + (1 | a)
+//
+// gaussian family, identity link; 48 rows, 4 levels of a
+//
+//   y = X * b + Z * u + e
+//   e ~ normal(0, sigma)
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Marginal form: the likelihood is that of y with u of a integrated out, in
+// sums over rows that are formed once, so that its cost does not grow with
+// the number of rows. That u is drawn from its exact distribution given the
+// parameters in generated quantities.
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+data {
+  int<lower=1> N; // rows
+  vector[N] y; // y
+  matrix[N, 3] X; // flo, fmid, fhi
+  int<lower=1> N_a; // levels of a
+  array[N] int<lower=1, upper=N_a> level_a; // of each row
+  real<lower=0> prior_b_scale; // 17.25
+  real<lower=0> prior_sd_a_scale; // 8.219
+  real<lower=0> prior_sigma_scale; // 8.219
+}
+transformed data {
+  matrix[N, 4] D; // X, y
+  D[ : , 1 : 3] = X;
+  D[ : , 4] = y;
+  matrix[4, 4] DD = crossprod(D);
+  // sums of products over the rows of each level
+  vector[N_a] ZZ_a = zeros_vector(N_a);
+  matrix[N_a, 4] ZD_a;
+  ZD_a = rep_matrix(0, N_a, 4);
+  for (n in 1 : N) {
+    ZZ_a[level_a[n]] += 1;
+    ZD_a[level_a[n]] += D[n];
+  }
+}
+parameters {
+  vector[3] b; // flo, fmid, fhi
+  real<lower=0> sd_a;
+  real<lower=0> sigma;
+}
+model {
+  // population level
+  b ~ normal(0, prior_b_scale);
+  // a
+  sd_a ~ student_t(3, 0, prior_sd_a_scale);
+  // residual
+  sigma ~ student_t(3, 0, prior_sigma_scale);
+  // y, with u of a integrated out
+  {
+    // r = y - X * beta = D * c
+    vector[4] c = append_row(-b, 1);
+    vector[N_a] Zr = ZD_a * c;
+    real lambda = sd_a / sigma;
+    vector[N_a] m = 1 + square(lambda) * ZZ_a;
+    real rr = quad_form(DD, c);
+    rr -= square(lambda) * sum(square(Zr) ./ m);
+    target += -0.5 * sum(log(m));
+    target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
+  }
+}
+generated quantities {
+  vector[N_a] u_a;
+  {
+    vector[4] c = append_row(-b, 1);
+    vector[N_a] Zr = ZD_a * c;
+    real lambda = sd_a / sigma;
+    vector[N_a] m = 1 + square(lambda) * ZZ_a;
+    vector[N_a] mean_u = square(lambda) * Zr ./ m;
+    u_a = to_vector(normal_rng(mean_u, sd_a ./ sqrt(m)));
+  }
+}

@@ -1,0 +1,55 @@
+// diameter ~ 1 + (1 | plate) + (1 | sample)
+//
+// gaussian family, identity link; 144 rows, 24 levels of plate, 6 levels of
+// sample
+//
+//   y = Intercept + Z * u + e
+//   e ~ normal(0, sigma)
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+data {
+  int<lower=1> N; // rows
+  vector[N] y; // diameter
+  int<lower=1> N_plate; // levels of plate
+  array[N] int<lower=1, upper=N_plate> level_plate; // of each row
+  int<lower=1> N_sample; // levels of sample
+  array[N] int<lower=1, upper=N_sample> level_sample; // of each row
+  real prior_Intercept_location; // 23
+  real<lower=0> prior_Intercept_scale; // 3.706
+  real<lower=0> prior_sd_plate_scale; // 3.706
+  real<lower=0> prior_sd_sample_scale; // 3.706
+  real<lower=0> prior_sigma_scale; // 3.706
+}
+parameters {
+  real Intercept;
+  real<lower=0> sd_plate;
+  vector[N_plate] coef_plate;
+  real<lower=0> sd_sample;
+  vector[N_sample] u_sample;
+  real<lower=0> sigma;
+}
+transformed parameters {
+  vector[N_plate] u_plate = coef_plate - Intercept;
+}
+model {
+  // population level
+  Intercept ~ student_t(3, prior_Intercept_location, prior_Intercept_scale);
+  // plate
+  sd_plate ~ student_t(3, 0, prior_sd_plate_scale);
+  coef_plate ~ normal(Intercept, sd_plate);
+  // sample
+  sd_sample ~ student_t(3, 0, prior_sd_sample_scale);
+  u_sample ~ normal(0, sd_sample);
+  // residual
+  sigma ~ student_t(3, 0, prior_sigma_scale);
+  // diameter
+  {
+    vector[N] mu = rep_vector(Intercept, N);
+    mu += u_plate[level_plate];
+    mu += u_sample[level_sample];
+    y ~ normal(mu, sigma);
+  }
+}

@@ -1,0 +1,56 @@
+// Reaction ~ Days + (1 | Subject)
+//
+// gaussian family, identity link; 180 rows, 18 levels of Subject
+//
+//   y = Intercept + X * b + Z * u + e
+//   e ~ normal(0, sigma)
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+data {
+  int<lower=1> N; // rows
+  vector[N] y; // Reaction
+  matrix[N, 1] X; // Days
+  int<lower=1> N_Subject; // levels of Subject
+  array[N] int<lower=1, upper=N_Subject> level_Subject; // of each row
+  real prior_Intercept_location; // 288.7
+  real<lower=0> prior_Intercept_scale; // 148.3
+  real<lower=0> prior_b_scale; // 40.02
+  real<lower=0> prior_sd_Subject_scale; // 148.3
+  real<lower=0> prior_sigma_scale; // 148.3
+}
+transformed data {
+  row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+}
+parameters {
+  real Intercept_c; // intercept at the predictors' means
+  vector[1] b; // Days
+  real<lower=0> sd_Subject;
+  vector[N_Subject] coef_Subject;
+  real<lower=0> sigma;
+}
+transformed parameters {
+  vector[N_Subject] u_Subject = coef_Subject - Intercept_c;
+}
+model {
+  // population level
+  Intercept_c ~ student_t(3, prior_Intercept_location, prior_Intercept_scale);
+  b ~ normal(0, prior_b_scale);
+  // Subject
+  sd_Subject ~ student_t(3, 0, prior_sd_Subject_scale);
+  coef_Subject ~ normal(Intercept_c, sd_Subject);
+  // residual
+  sigma ~ student_t(3, 0, prior_sigma_scale);
+  // Reaction
+  {
+    vector[N] mu = rep_vector(Intercept_c, N);
+    mu += u_Subject[level_Subject];
+    y ~ normal_id_glm(X_c, mu, b, sigma);
+  }
+}
+generated quantities {
+  real Intercept = Intercept_c - X_means * b;
+}

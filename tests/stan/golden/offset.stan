@@ -1,0 +1,85 @@
+// y ~ x + offset(o) + (1 | a)
+//
+// gaussian family, identity link; 48 rows, 4 levels of a
+//
+//   y = Intercept + X * b + offsets + Z * u + e
+//   e ~ normal(0, sigma)
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Marginal form: the likelihood is that of y with u of a integrated out, in
+// sums over rows that are formed once, so that its cost does not grow with
+// the number of rows. That u is drawn from its exact distribution given the
+// parameters in generated quantities.
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+data {
+  int<lower=1> N; // rows
+  vector[N] y; // y
+  matrix[N, 1] X; // x
+  vector[N] offsets; // known part of the linear predictor
+  int<lower=1> N_a; // levels of a
+  array[N] int<lower=1, upper=N_a> level_a; // of each row
+  real prior_Intercept_location; // 3.1
+  real<lower=0> prior_Intercept_scale; // 4.68
+  real<lower=0> prior_b_scale; // 4.674
+  real<lower=0> prior_sd_a_scale; // 4.68
+  real<lower=0> prior_sigma_scale; // 4.68
+}
+transformed data {
+  real y_mean = mean(y - offsets);
+  row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
+  matrix[N, 3] D; // 1, X, y, the data around their means
+  D[ : , 1] = ones_vector(N);
+  D[ : , 2 : 2] = X - rep_matrix(X_means, N);
+  D[ : , 3] = y - offsets - y_mean;
+  matrix[3, 3] DD = crossprod(D);
+  // sums of products over the rows of each level
+  vector[N_a] ZZ_a = zeros_vector(N_a);
+  matrix[N_a, 3] ZD_a;
+  ZD_a = rep_matrix(0, N_a, 3);
+  for (n in 1 : N) {
+    ZZ_a[level_a[n]] += 1;
+    ZD_a[level_a[n]] += D[n];
+  }
+}
+parameters {
+  real Intercept_c; // intercept at the predictors' means
+  vector[1] b; // x
+  real<lower=0> sd_a;
+  real<lower=0> sigma;
+}
+model {
+  // population level
+  Intercept_c ~ student_t(3, prior_Intercept_location, prior_Intercept_scale);
+  b ~ normal(0, prior_b_scale);
+  // a
+  sd_a ~ student_t(3, 0, prior_sd_a_scale);
+  // residual
+  sigma ~ student_t(3, 0, prior_sigma_scale);
+  // y, with u of a integrated out
+  {
+    // r = y - X * beta = D * c
+    vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
+    vector[N_a] Zr = ZD_a * c;
+    real lambda = sd_a / sigma;
+    vector[N_a] m = 1 + square(lambda) * ZZ_a;
+    real rr = quad_form(DD, c);
+    rr -= square(lambda) * sum(square(Zr) ./ m);
+    target += -0.5 * sum(log(m));
+    target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
+  }
+}
+generated quantities {
+  real Intercept = Intercept_c - X_means * b;
+  vector[N_a] u_a;
+  {
+    vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
+    vector[N_a] Zr = ZD_a * c;
+    real lambda = sd_a / sigma;
+    vector[N_a] m = 1 + square(lambda) * ZZ_a;
+    vector[N_a] mean_u = square(lambda) * Zr ./ m;
+    u_a = to_vector(normal_rng(mean_u, sd_a ./ sqrt(m)));
+  }
+}

@@ -1,0 +1,112 @@
+// y ~ x + z + (x | a)
+//
+// gaussian family, identity link; 48 rows, 4 levels of a
+//
+//   y = Intercept + X * b + Z * u + e
+//   e ~ normal(0, sigma)
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Marginal form: the likelihood is that of y with u of a integrated out, in
+// sums over rows that are formed once, so that its cost does not grow with
+// the number of rows. That u is drawn from its exact distribution given the
+// parameters in generated quantities.
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+data {
+  int<lower=1> N; // rows
+  vector[N] y; // y
+  matrix[N, 2] X; // x, z
+  int<lower=1> N_a; // levels of a
+  array[N] int<lower=1, upper=N_a> level_a; // of each row
+}
+transformed data {
+  real y_mean = mean(y);
+  row_vector[2] X_means = rep_row_vector(1.0 / N, N) * X;
+  matrix[N, 4] D; // 1, X, y, the data around their means
+  D[ : , 1] = ones_vector(N);
+  D[ : , 2 : 3] = X - rep_matrix(X_means, N);
+  D[ : , 4] = y - y_mean;
+  matrix[4, 4] DD = crossprod(D);
+  // sums of products over the rows of each level
+  matrix[N, 2] Z_a; // (Intercept), x
+  Z_a[ : , 1] = ones_vector(N);
+  Z_a[ : , 2] = X[ : , 1];
+  array[N_a] matrix[2, 2] ZZ_a;
+  ZZ_a = rep_array(rep_matrix(0, 2, 2), N_a);
+  matrix[2 * N_a, 4] ZD_a;
+  ZD_a = rep_matrix(0, 2 * N_a, 4);
+  for (n in 1 : N) {
+    ZZ_a[level_a[n]] += Z_a[n]' * Z_a[n];
+    ZD_a[level_a[n]] += Z_a[n, 1] * D[n];
+    ZD_a[N_a + level_a[n]] += Z_a[n, 2] * D[n];
+  }
+  array[2, 2] vector[N_a] zz; // entries of ZZ_a, level by level
+  for (i in 1 : 2) {
+    for (h in 1 : 2) {
+      zz[i, h] = to_vector(ZZ_a[ : , i, h]);
+    }
+  }
+  vector[N_a] det_zz = zz[1, 1] .* zz[2, 2] - square(zz[1, 2]);
+}
+parameters {
+  real Intercept_c; // intercept at the predictors' means
+  vector[2] b; // x, z
+  vector<lower=0, upper=[positive_infinity(), 5]'>[2] sd_a; // (Intercept), x
+  cholesky_factor_corr[2] L_a; // of their correlations
+  real<lower=0> sigma;
+}
+model {
+  // population level
+  Intercept_c ~ cauchy(0, 10);
+  b[1] ~ normal(0, 1);
+  b[2] ~ student_t(4, 1, 2);
+  // a
+  sd_a[1] ~ exponential(1);
+  sd_a[2] ~ uniform(0, 5);
+  L_a ~ lkj_corr_cholesky(4);
+  // residual
+  sigma ~ lognormal(0, 1);
+  // y, with u of a integrated out
+  {
+    // r = y - X * beta = D * c
+    vector[4] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
+    vector[2 * N_a] Zr = ZD_a * c;
+    matrix[2, 2] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
+    matrix[N_a, 2] v = to_matrix(Zr, N_a, 2) * Lambda;
+    real rr = quad_form(DD, c);
+    // M = Lambda' * ZZ * Lambda + I of each level, and its determinant
+    real l11 = Lambda[1, 1];
+    real l21 = Lambda[2, 1];
+    real l22 = Lambda[2, 2];
+    vector[N_a] m11 = 1 + square(l11) * zz[1, 1];
+    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
+    vector[N_a] m12 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]);
+    vector[N_a] m22 = 1 + square(l22) * zz[2, 2];
+    vector[N_a] det = m11 + m22 - 1 + square(l11 * l22) * det_zz;
+    rr -= sum(m22 .* square(v[ : , 1]) ./ det);
+    rr += 2 * sum(m12 .* v[ : , 1] .* v[ : , 2] ./ det);
+    rr -= sum(m11 .* square(v[ : , 2]) ./ det);
+    target += -0.5 * sum(log(det));
+    target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
+  }
+}
+generated quantities {
+  real Intercept = Intercept_c - X_means * b;
+  matrix[2, 2] cor_a = multiply_lower_tri_self_transpose(L_a);
+  matrix[N_a, 2] u_a;
+  {
+    vector[4] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
+    vector[2 * N_a] Zr = ZD_a * c;
+    matrix[2, 2] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
+    matrix[N_a, 2] v = to_matrix(Zr, N_a, 2) * Lambda;
+    for (j in 1 : N_a) {
+      matrix[2, 2] M = quad_form_sym(ZZ_a[j], Lambda);
+      matrix[2, 2] L = cholesky_decompose(add_diag(M, 1));
+      row_vector[2] w = mdivide_left_tri_low(L, v[j]')';
+      w += sigma * to_row_vector(normal_rng(zeros_vector(2), 1));
+      u_a[j] = mdivide_right_tri_low(w, L) * Lambda';
+    }
+  }
+}

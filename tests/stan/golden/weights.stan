@@ -1,0 +1,145 @@
+// y ~ x + (x | a) + (1 | b)
+//
+// gaussian family, identity link; 48 rows, 4 levels of a, 3 levels of b
+//
+//   y = Intercept + X * b + Z * u + e
+//   e ~ normal(0, sigma / sqrt(weights))
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Marginal form: the likelihood is that of y with u of a integrated out, in
+// sums over rows that are formed once, so that its cost does not grow with
+// the number of rows. That u is drawn from its exact distribution given the
+// parameters in generated quantities.
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+data {
+  int<lower=1> N; // rows
+  vector[N] y; // y
+  matrix[N, 1] X; // x
+  vector<lower=0>[N] weights; // the residual variance is sigma^2 / weights
+  int<lower=1> N_a; // levels of a
+  array[N] int<lower=1, upper=N_a> level_a; // of each row
+  int<lower=1> N_b; // levels of b
+  array[N] int<lower=1, upper=N_b> level_b; // of each row
+  real prior_Intercept_location; // 2.669
+  real<lower=0> prior_Intercept_scale; // 4.352
+  real<lower=0> prior_b_scale; // 4.346
+  vector<lower=0>[2] prior_sd_a_scale; // 4.352, 4.346
+  real<lower=0> prior_sd_b_scale; // 4.352
+  real<lower=0> prior_sigma_scale; // 4.352
+}
+transformed data {
+  real y_mean = mean(y);
+  row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
+  matrix[N, 3] D; // 1, X, y, the data around their means
+  D[ : , 1] = ones_vector(N);
+  D[ : , 2 : 2] = X - rep_matrix(X_means, N);
+  D[ : , 3] = y - y_mean;
+  vector[N] root_weights = sqrt(weights);
+  D = diag_pre_multiply(root_weights, D);
+  matrix[3, 3] DD = crossprod(D);
+  // sums of products over the rows of each level
+  matrix[N, 2] Z_a; // (Intercept), x
+  Z_a[ : , 1] = ones_vector(N);
+  Z_a[ : , 2] = X[ : , 1];
+  Z_a = diag_pre_multiply(root_weights, Z_a);
+  array[N_a] matrix[2, 2] ZZ_a;
+  ZZ_a = rep_array(rep_matrix(0, 2, 2), N_a);
+  matrix[2 * N_a, 3] ZD_a;
+  ZD_a = rep_matrix(0, 2 * N_a, 3);
+  vector[N] Z_b = root_weights;
+  vector[N_b] ZZ_b = zeros_vector(N_b);
+  matrix[N_b, 3] ZD_b;
+  ZD_b = rep_matrix(0, N_b, 3);
+  matrix[2 * N_a, N_b] cross_a_b;
+  cross_a_b = rep_matrix(0, 2 * N_a, N_b);
+  for (n in 1 : N) {
+    ZZ_a[level_a[n]] += Z_a[n]' * Z_a[n];
+    ZD_a[level_a[n]] += Z_a[n, 1] * D[n];
+    ZD_a[N_a + level_a[n]] += Z_a[n, 2] * D[n];
+    ZZ_b[level_b[n]] += square(Z_b[n]);
+    ZD_b[level_b[n]] += Z_b[n] * D[n];
+    cross_a_b[level_a[n], level_b[n]] += Z_a[n, 1] * Z_b[n];
+    cross_a_b[N_a + level_a[n], level_b[n]] += Z_a[n, 2] * Z_b[n];
+  }
+  array[2, 2] vector[N_a] zz; // entries of ZZ_a, level by level
+  for (i in 1 : 2) {
+    for (h in 1 : 2) {
+      zz[i, h] = to_vector(ZZ_a[ : , i, h]);
+    }
+  }
+  vector[N_a] det_zz = zz[1, 1] .* zz[2, 2] - square(zz[1, 2]);
+}
+parameters {
+  real Intercept_c; // intercept at the predictors' means
+  vector[1] b; // x
+  vector<lower=0>[2] sd_a; // (Intercept), x
+  cholesky_factor_corr[2] L_a; // of their correlations
+  real<lower=0> sd_b;
+  vector[N_b] z_b; // standardised effects
+  real<lower=0> sigma;
+}
+transformed parameters {
+  vector[N_b] u_b = sd_b * z_b;
+}
+model {
+  // population level
+  Intercept_c ~ student_t(3, prior_Intercept_location, prior_Intercept_scale);
+  b ~ normal(0, prior_b_scale);
+  // a
+  sd_a ~ student_t(3, 0, prior_sd_a_scale);
+  L_a ~ lkj_corr_cholesky(2);
+  // b
+  sd_b ~ student_t(3, 0, prior_sd_b_scale);
+  z_b ~ std_normal();
+  // residual
+  sigma ~ student_t(3, 0, prior_sigma_scale);
+  // y, with u of a integrated out
+  {
+    // r = y - X * beta - Z * u, where y - X * beta = D * c
+    vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
+    vector[2 * N_a] Zr = ZD_a * c;
+    Zr -= cross_a_b * u_b;
+    matrix[2, 2] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
+    matrix[N_a, 2] v = to_matrix(Zr, N_a, 2) * Lambda;
+    real rr = quad_form(DD, c);
+    rr -= 2 * dot_product(u_b, ZD_b * c);
+    rr += dot_product(ZZ_b, square(u_b));
+    // M = Lambda' * ZZ * Lambda + I of each level, and its determinant
+    real l11 = Lambda[1, 1];
+    real l21 = Lambda[2, 1];
+    real l22 = Lambda[2, 2];
+    vector[N_a] m11 = 1 + square(l11) * zz[1, 1];
+    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
+    vector[N_a] m12 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]);
+    vector[N_a] m22 = 1 + square(l22) * zz[2, 2];
+    vector[N_a] det = m11 + m22 - 1 + square(l11 * l22) * det_zz;
+    rr -= sum(m22 .* square(v[ : , 1]) ./ det);
+    rr += 2 * sum(m12 .* v[ : , 1] .* v[ : , 2] ./ det);
+    rr -= sum(m11 .* square(v[ : , 2]) ./ det);
+    target += -0.5 * sum(log(det));
+    target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
+    target += sum(log(root_weights));
+  }
+}
+generated quantities {
+  real Intercept = Intercept_c - X_means * b;
+  matrix[2, 2] cor_a = multiply_lower_tri_self_transpose(L_a);
+  matrix[N_a, 2] u_a;
+  {
+    vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
+    vector[2 * N_a] Zr = ZD_a * c;
+    Zr -= cross_a_b * u_b;
+    matrix[2, 2] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
+    matrix[N_a, 2] v = to_matrix(Zr, N_a, 2) * Lambda;
+    for (j in 1 : N_a) {
+      matrix[2, 2] M = quad_form_sym(ZZ_a[j], Lambda);
+      matrix[2, 2] L = cholesky_decompose(add_diag(M, 1));
+      row_vector[2] w = mdivide_left_tri_low(L, v[j]')';
+      w += sigma * to_row_vector(normal_rng(zeros_vector(2), 1));
+      u_a[j] = mdivide_right_tri_low(w, L) * Lambda';
+    }
+  }
+}
