@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # The reader of our output has gone; without this Python would complain once more while closing stdout.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILED
+        except OSError as error:
+            print(f"error: {error.strerror or error}: {error.filename or 'output'}", file=sys.stderr)
+            return FAILED
     return 0
 
 
@@ -182,7 +185,7 @@ def _read(source: str) -> Any:  # noqa: ANN401 (a pandas data frame; pandas is i
             frame = pd.read_parquet(path)
         else:
             separator = "\t" if path.suffix == ".tsv" else ","
-            frame = pd.read_csv(sys.stdin if source == "-" else path, sep=separator, float_precision="round_trip")
+            frame = pd.read_csv(sys.stdin if source == "-" else path, sep=separator)
     except (OSError, ValueError, ImportError) as error:
         raise DataError(f"can't read the data '{source}': {error}") from error
     frame.attrs["name"] = path.name
@@ -190,12 +193,8 @@ def _read(source: str) -> Any:  # noqa: ANN401 (a pandas data frame; pandas is i
 
 
 def _save(frame: Any, path: Path | None) -> None:  # noqa: ANN401 (a pandas data frame)
-    if path is None:
-        return
-    try:
+    if path is not None:
         frame.to_csv(path, index=False)
-    except OSError as error:
-        raise DataError(f"can't write '{path}': {error.strerror or error}") from error
 
 
 def _count(text: str) -> int:

@@ -9,7 +9,7 @@ from lmmformula.present.numbers import (
     format_coefficients,
     format_number,
     format_numbers,
-    format_p_value,
+    format_p_values,
     zap_small,
 )
 
@@ -50,12 +50,21 @@ def test_one_number_has_seven_digits_at_most(value: float, expected: str) -> Non
     assert format_number(value) == expected
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"), [(0.04321, "0.0432"), (1e-30, "< 2.2e-16"), (0.5, "0.5"), (3.21e-7, "3.21e-07")]
-)
-def test_p_values(value: float, expected: str) -> None:
-    """Below the smallest step of a double nothing more is said."""
-    assert format_p_value(value, 3) == expected
+P_VALUES = [
+    # values, digits, what R's format.pval(values, digits) gives
+    ([0.04321], 3, ["0.0432"]),
+    ([1e-30], 4, ["< 2.2e-16"]),
+    ([1e-30], 3, ["<2e-16"]),
+    ([0.5, 1e-30], 3, ["0.5", "<2e-16"]),
+    ([9.894096e-15, 1e-30], 3, ["9.89e-15", "< 2e-16"]),
+    ([0.0456, 3.21e-7, 0.5], 3, ["0.0456", "3.21e-07", "0.5000"]),
+]
+
+
+@pytest.mark.parametrize(("values", "digits", "expected"), P_VALUES)
+def test_p_values(values: list[float], digits: int, expected: list[str]) -> None:
+    """Small ones in scientific notation, and nothing said beyond a double's precision."""
+    assert format_p_values(values, digits) == expected
 
 
 def test_a_small_coefficient_sets_the_decimals_of_all() -> None:

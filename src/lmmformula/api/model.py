@@ -10,10 +10,12 @@ import numpy.typing as npt
 from lmmformula.api.families import require_gaussian
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.parsing import Priors, specification
+from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.build import build_design
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
+from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.ir.family import Family
@@ -92,7 +94,7 @@ class Model:
         settings : of the optimiser
         """
         require_gaussian(self.ir.family, "fitting")
-        theta = None if start is None else np.asarray(start, dtype=float)
+        theta = None if start is None else _numbers(start, "start")
         fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)
         return LinearMixedFit(self.ir, self.schema, self.design, fit, self.table, self.data_name)
 
@@ -169,6 +171,13 @@ def lmer(formula: str, data: object, *, reml: bool = True, **options: Any) -> Li
 def glmer(formula: str, data: object, *, family: str | Family, **options: Any) -> LinearMixedFit:  # noqa: ANN401
     """Fit a generalised linear mixed model: `Model(formula, data, family=...).fit()`."""
     return Model(formula, data, family=family, **options).fit(reml=False)
+
+
+def _numbers(values: npt.ArrayLike, what: str) -> FloatArray:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise FitError(f"{what} must be numbers, not {values!r:.60}") from None
 
 
 def _name_of(data: object) -> str:

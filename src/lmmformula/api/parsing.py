@@ -17,12 +17,10 @@ def parse(text: str) -> ModelIR:
     """
     Parse a formula, and prior statements behind it, to the model they mean.
 
-    >>> print(parse("y ~ x*z + (x || g)"))
-    y ~ x + z + x:z + (x || g)
+    >>> print(parse("y ~ x*z + (x | g)"))
+    y ~ x + z + x:z + (x | g)
     """
-    if not isinstance(text, str):
-        raise FormulaError(f"a formula is a text, not a {type(text).__name__}", hint='such as "y ~ x + (x | group)"')
-    return lower(parse_text(text))
+    return lower(parse_text(_text(text, "a formula", "y ~ x + (x | group)")))
 
 
 def specification(spec: str | ModelIR, family: str | Family, priors: Priors) -> ModelIR:
@@ -31,11 +29,15 @@ def specification(spec: str | ModelIR, family: str | Family, priors: Priors) -> 
 
     Formula and statements are parsed as one text, so that a caret can point into either.
     """
+    ir = spec if isinstance(spec, ModelIR) else parse(spec)  # by itself, so that a fault of it is shown by itself
     statements = [priors] if isinstance(priors, str) else list(priors or ())
-    if isinstance(spec, ModelIR) and not statements:
-        ir = spec
-    else:
-        if isinstance(spec, str):
-            parse(spec)  # a fault of the formula is shown in the formula alone
-        ir = parse("\n".join([str(spec) if isinstance(spec, ModelIR) else spec, *statements]))
+    if statements:
+        texts = [_text(statement, "a prior", "sd ~ exponential(1)") for statement in statements]
+        ir = parse("\n".join([str(spec), *texts]))
     return replace(ir, family=read_family(family))
+
+
+def _text(value: object, what: str, example: str) -> str:
+    if not isinstance(value, str):
+        raise FormulaError(f"{what} is a text, not a {type(value).__name__}", hint=f'such as "{example}"')
+    return value

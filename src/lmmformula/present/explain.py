@@ -16,7 +16,7 @@ def explain(ir: ModelIR, schema: Schema, design: DesignMatrices) -> str:
     """Print variables with their types, fixed and random terms, dimensions, and the model as equations."""
     sections = [
         [f"Model      {formula_text(ir)}", f"Family     {ir.family.name}, link {ir.family.link}", *_rows(design)],
-        ["Variables", *(f"  {line}" for line in str(schema).splitlines())],
+        ["Variables", *_variables(schema)],
         [f"Fixed effects: {design.n_fixed} coefficients", *_fixed(design)],
         [f"Random effects: {design.n_random} in all", *_random(design)] if design.random_terms else [],
         ["In maths", *(f"  {line}" for line in equations(design))],
@@ -40,6 +40,17 @@ def equations(design: DesignMatrices) -> Iterator[str]:
     yield f"{design.response_name} = {' + '.join([*summands, 'ε'])}"
     yield from blocks
     yield "ε ~ N(0, σ²)" if design.weights is None else "ε ~ N(0, σ² / weight)"
+
+
+def _variables(schema: Schema) -> list[str]:
+    """List each variable once: the response, those of the terms, those that only group."""
+    groups = [f"{name} (groups)" for name in _grouping_only(schema)]
+    return [f"  {line}" for line in (f"{schema.response} (response)", *map(str, schema.variables.values()), *groups)]
+
+
+def _grouping_only(schema: Schema) -> list[str]:
+    names = dict.fromkeys(name for term in schema.random for name in term.variables)
+    return [name for name in names if name not in schema.variables]
 
 
 def _rows(design: DesignMatrices) -> list[str]:

@@ -8,7 +8,7 @@ from lmmformula.present.numbers import (
     format_coefficients,
     format_number,
     format_numbers,
-    format_p_value,
+    format_p_values,
     format_statistics,
 )
 from lmmformula.present.summary import missing_lines, quantile_lines
@@ -50,7 +50,7 @@ def _coefficients(result: LinearMixedResult, width: int) -> list[str]:
     columns = [
         *format_coefficients([estimates, errors]),
         format_statistics(t_values),
-        [format_p_value(p, max(1, SUMMARY_DIGITS - 1)) for p in p_values],
+        format_p_values(p_values, SUMMARY_DIGITS - 1),
     ]
     headings = ["Estimate", "Std. Error", "t value", "Pr(>|t|)"]
     return ["Coefficients:", *matrix_lines(list(result.fixef.index), headings, columns, right=True, width=width)]
@@ -67,8 +67,8 @@ def _goodness(result: LinearMixedResult) -> list[str]:
         return lines
     r2 = result.r_squared
     adjusted = 1 - (1 - r2) * (result.nobs - result.has_intercept) / df
-    f = (r2 / model_df) / ((1 - r2) / df)
-    p = format_p_value(float(fdtrc(model_df, df, f)))
+    f = (r2 / model_df) / ((1 - r2) / df) if r2 < 1 else math.inf
+    p = format_p_values([float(fdtrc(model_df, df, f))], SUMMARY_DIGITS)[0]
     r2_text, adjusted_text, f_text = (format_number(value, SUMMARY_DIGITS) for value in (r2, adjusted, f))
     return [
         *lines,

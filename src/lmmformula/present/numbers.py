@@ -1,6 +1,7 @@
 """Numbers as R prints them: columns share as many digits as their neediest element deserves."""
 
 import math
+import sys
 from collections.abc import Sequence
 
 SUMMARY_DIGITS = 4
@@ -47,15 +48,26 @@ def format_number(value: float, digits: int = DEFAULT_DIGITS) -> str:
     return format_numbers([value], digits)[0]
 
 
-def format_p_value(value: float, digits: int = SUMMARY_DIGITS) -> str:
+def format_p_values(values: Sequence[float], digits: int) -> list[str]:
     """
-    Format a p value, like R's `format.pval`.
+    Format p values, like R's `format.pval`: those below 0.001 apart from the others, none below a double's precision.
 
-    >>> format_p_value(1e-30), format_p_value(0.0123)
-    ('< 2.2e-16', '0.0123')
+    >>> format_p_values([0.0123, 1e-30], 3), format_p_values([3.21e-7, 1e-30], 3)
+    (['0.0123', '<2e-16'], ['3.21e-07', '< 2e-16'])
     """
-    smallest = 2.220446e-16
-    return "< 2.2e-16" if value < smallest else format_number(value, digits)
+    cells = [""] * len(values)
+    tiny = [value < sys.float_info.epsilon for value in values]
+    for small in (False, True):
+        chosen = [i for i, value in enumerate(values) if not tiny[i] and (value < 1e-3) == small]
+        for i, cell in zip(chosen, format_numbers([values[i] for i in chosen], digits), strict=True):
+            cells[i] = cell
+    width = max(map(len, cells), default=0)
+    digits = max(1, digits - 2)
+    if 0 < width < digits + 6:
+        digits = max(1, width - 7)
+    gap = "" if digits == 1 and width <= 6 else " "
+    smallest = "<" + gap + format_number(sys.float_info.epsilon, digits)
+    return [smallest if is_tiny else cell for cell, is_tiny in zip(cells, tiny, strict=True)]
 
 
 def format_coefficients(columns: Sequence[Sequence[float]], digits: int = SUMMARY_DIGITS) -> list[list[str]]:

@@ -1,0 +1,179 @@
+"""The model a user holds."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import lmmformula as lf
+from corpus import dataset, record
+from lmmformula.api.families import read_family
+from lmmformula.ir.family import Family
+
+FORMULA = "Reaction ~ Days + (Days | Subject)"
+
+
+def test_the_main_job() -> None:
+    """One formula and one data frame: fit, program, posterior and comparison, with the numbers that R has."""
+    model = lf.Model("y ~ x + (x | group)", dataset("coffee"))
+    fit = model.fit()
+    assert fit.reml_criterion == pytest.approx(3675.3, abs=0.05)
+    assert list(fit.fixef) == pytest.approx([4.11141, 0.46835], abs=1e-5)
+    assert list(fit.std_errors) == pytest.approx([0.90321, 0.09713], abs=1e-5)
+    assert list(fit.varcorr["group"].sds) == pytest.approx([9.025, 0.895], abs=1e-3)
+    assert fit.sigma == pytest.approx(0.981, abs=5e-4)
+    assert list(fit.ranef()["group"].loc["1"]) == pytest.approx([-7.2738, -0.7390], abs=1e-4)
+    assert fit.explained_variance() == pytest.approx(0.988435, abs=1e-6)
+    program = model.stan()
+    posterior = model.sample(seed=123, progress=False)
+    assert posterior.program.code == program.code
+    assert posterior.diagnostics().ok
+    assert abs(lf.compare(fit, posterior).largest()[1]) < 0.5
+
+
+def test_ml_instead_of_reml() -> None:
+    """`reml=False` minimises the deviance."""
+    fit = lf.Model(FORMULA, dataset("sleepstudy")).fit(reml=False)
+    expected = record("lmm", "lmm-003m")
+    assert fit.deviance == pytest.approx(expected["criterion"]["value"], abs=1e-7)
+    assert not fit.reml
+
+
+FRAMES = {
+    "pandas": lambda data: data,
+    "polars": pl.from_pandas,
+    "pyarrow": pa.Table.from_pandas,
+    "mapping": lambda data: {name: data[name].to_numpy() for name in data},
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_any_data_frame_gives_the_same_fit(kind: str) -> None:
+    """pandas, polars, pyarrow, and a mapping of columns."""
+    data: Any = FRAMES[kind](dataset("sleepstudy"))
+    fit = lf.Model(FORMULA, data).fit()
+    assert fit.reml_criterion == pytest.approx(1743.6282719599653, abs=1e-7)
+
+
+def test_weights_and_offset_by_name_and_as_arrays() -> None:
+    """Both ways are the same model; a named offset is found again in new data."""
+    data = dataset("toy")
+    named = lf.Model("y ~ x + (1 | g) + (1 | h)", data, weights="w", offset="off").fit()
+    arrays = lf.Model("y ~ x + (1 | g) + (1 | h)", data, weights=data["w"].to_numpy(), offset=data["off"]).fit()
+    assert named.reml_criterion == pytest.approx(record("lmm", "lmm-107r")["criterion"]["value"], abs=1e-6)
+    assert arrays.reml_criterion == pytest.approx(named.reml_criterion, abs=1e-9)
+    np.testing.assert_allclose(named.predict(data), named.fitted)
+
+
+def test_lmer_and_glmer_are_shorthands() -> None:
+    """For people who come from R."""
+    data = dataset("sleepstudy")
+    assert lf.lmer(FORMULA, data).loglik == pytest.approx(lf.Model(FORMULA, data).fit().loglik)
+    assert not lf.lmer(FORMULA, data, reml=False).reml
+    assert lf.glmer(FORMULA, data, family="gaussian").deviance == pytest.approx(1751.9393, abs=1e-3)
+
+
+@pytest.mark.parametrize("call", ["fit", "stan", "sample"])
+def test_other_families_are_said_to_be_missing(call: str) -> None:
+    """Their formulas are parsed; fitting says what works."""
+    data = dataset("sleepstudy").assign(slow=lambda d: (d["Reaction"] > 300).astype(float))
+    model = lf.Model("slow ~ Days + (1 | Subject)", data, family="binomial")
+    assert model.ir.family == Family("binomial", "logit")
+    with pytest.raises(lf.FitError, match=r"(?s)not available yet.*binomial.*gaussian"):
+        getattr(model, call)()
+
+
+def test_families_are_read_as_r_writes_them() -> None:
+    """A name, a name with a link, or the IR's own record."""
+    assert read_family("poisson") == Family("poisson", "log")
+    assert read_family('binomial(link = "probit")') == Family("binomial", "probit")
+    assert read_family(Family("Gamma", "log")) == Family("Gamma", "log")
+
+
+def test_a_model_from_an_ir() -> None:
+    """A parsed formula serves as well as its text, and keeps its priors."""
+    ir = lf.parse(FORMULA + "\nsd ~ exponential(1)")
+    model = lf.Model(ir, dataset("sleepstudy"))
+    assert model.ir == ir
+    assert model.fit().fixef["Days"] == pytest.approx(10.467, abs=1e-3)
+
+
+def test_priors_join_those_of_the_text() -> None:
+    """As a text or a list; the later of two for one target wins."""
+    data = dataset("sleepstudy")
+    text = lf.Model(FORMULA + "\nb ~ normal(0, 9)\nsigma ~ exponential(1)", data, priors="b ~ normal(0, 5)")
+    listed = lf.Model(FORMULA, data, priors=["b ~ normal(0, 5)", "sigma ~ exponential(1)"])
+    for model in (text, listed):
+        table = model.priors.set_index("target")
+        assert table.loc["b[Days]", "distribution"] == "normal(0, 5)"
+        assert table.loc["sigma", "distribution"] == "exponential(1)"
+        assert list(table["default"]) == [True, False, True, True, True, False]
+
+
+def test_a_fault_in_a_prior_is_marked_in_the_prior() -> None:
+    """The caret points into the statement, wherever it was given."""
+    with pytest.raises(lf.FormulaError) as caught:
+        lf.Model(FORMULA, dataset("sleepstudy"), priors=["b ~ normal(0, 5)", "sigma ~ exponential(1"])
+    assert "sigma ~ exponential(1" in str(caught.value)
+
+
+def test_missing_rows_are_counted() -> None:
+    """In the design, in the printed fit and in the explanation."""
+    model = lf.Model("y ~ x + z + f3 + (x | g) + (1 | h)", dataset("toy_na"))
+    dropped = len(dataset("toy_na")) - model.design.nobs
+    assert dropped > 0
+    assert f"({dropped} observations deleted due to missingness)" in str(model.fit())
+    assert "left out with missing values" in model.explain()
+
+
+def test_the_program_is_written_with_its_data(tmp_path: Any) -> None:  # noqa: ANN401
+    """`write` makes two files; the data are JSON."""
+    program = lf.Model("y ~ x + (x | group)", dataset("coffee")).stan()
+    program.write(tmp_path / "coffee.stan")
+    assert (tmp_path / "coffee.stan").read_text(encoding="utf-8") == program.code
+    assert json.loads((tmp_path / "coffee.data.json").read_text(encoding="utf-8"))["N"] == 1000
+
+
+def test_forms_and_literals_reach_the_program() -> None:
+    """The conditional form declares random effects, literals write numbers of the priors in place."""
+    model = lf.Model("y ~ x + (x | group)", dataset("coffee"))
+    assert model.stan().form == "marginal"
+    assert model.stan(form="conditional").form == "conditional"
+    assert "prior_" in model.stan().code
+    assert "prior_" not in model.stan(literals=True).code
+
+
+def test_repr_of_a_model() -> None:
+    """The formula and the number of rows."""
+    assert repr(lf.Model(FORMULA, dataset("sleepstudy"))) == f"Model('{FORMULA}', 180 rows)"
+
+
+def test_texts_show_themselves() -> None:
+    """At a prompt `model.explain()` and `fit.summary()` show text, not its escapes; notebooks get HTML."""
+    model = lf.Model(FORMULA, dataset("sleepstudy"))
+    assert repr(model.explain()).startswith("Model      Reaction ~ Days")
+    fit = model.fit()
+    assert repr(fit.summary()) == str(fit)
+    assert repr(fit) != str(fit)
+    assert "<table>" in fit._repr_html_()
+    assert fit.summary()._repr_html_().startswith("<pre>")
+
+
+def test_data_frames_may_carry_a_name() -> None:
+    """Pandas' `attrs["name"]` shows in the heading."""
+    data = dataset("sleepstudy").copy()
+    data.attrs["name"] = "sleepstudy"
+    assert "   Data: sleepstudy\n" in str(lf.Model(FORMULA, data).fit())
+    assert "Data:" not in str(lf.Model(FORMULA, pd.DataFrame(dataset("sleepstudy").to_dict("list"))).fit())
+
+
+def test_singular_fits_say_so() -> None:
+    """The verdict is in the numbers and in print."""
+    fit = lf.Model("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff2")).fit()
+    assert fit.is_singular
+    assert fit.converged
+    assert "estimated as zero" in str(fit)
