@@ -158,6 +158,15 @@ def kron_rows(left: FloatArray, rows: FloatArray) -> FloatArray:
     return out.reshape(rows.shape)
 
 
+def kron_columns(columns: FloatArray, right: FloatArray) -> FloatArray:
+    """Return columns (right (x) I) for (w, k J) columns and (k, k) right, coefficient by coefficient."""
+    J = columns.shape[1] // len(right)
+    out = np.zeros(columns.shape)
+    for a, b in np.argwhere(right != 0.0):
+        out[:, b * J : (b + 1) * J] += right[a, b] * columns[:, a * J : (a + 1) * J]
+    return out
+
+
 def spread(out: FloatArray, rows: IntArray, columns: IntArray, values: FloatArray) -> None:
     """Write (a, b, m) blocks into a (a J, b H) matrix, coefficient by coefficient."""
     a, b, _ = values.shape

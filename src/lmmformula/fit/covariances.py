@@ -43,6 +43,9 @@ class CovarianceMap(Protocol):
     def nearest(self, covariance: FloatArray) -> FloatArray:
         """Return parameters of a matrix of this structure near a given one (equal, where it has the structure)."""
 
+    def rescaled(self, parameters: FloatArray, factor: float) -> FloatArray:
+        """Return parameters of all standard deviations times a factor."""
+
     def snapped(self, parameters: FloatArray, zero: float) -> FloatArray:
         """Return parameters with relative standard deviations below `zero` put to zero exactly."""
 
@@ -88,6 +91,10 @@ class SymmetricRoot:
         else:
             T = np.diag(np.sqrt(np.maximum(np.diag(covariance), 0.0)))
         return np.tensordot(self.basis, T, axes=2)
+
+    def rescaled(self, parameters: FloatArray, factor: float) -> FloatArray:
+        """Return the parameters of factor T."""
+        return factor * parameters
 
     def snapped(self, parameters: FloatArray, zero: float) -> FloatArray:
         """Return T with small eigenvalues at zero."""
@@ -185,6 +192,10 @@ class Correlated:
         sine = (float(correlation[places].mean()) - (low + high) / 2) / ((high - low) / 2)
         phi = math.asin(min(max(sine, -1.0), 1.0))
         return np.append(math.sqrt(float(np.mean(s**2))) if self.homogeneous else s, phi)
+
+    def rescaled(self, parameters: FloatArray, factor: float) -> FloatArray:
+        """Return the parameters of factor s, with the same correlation."""
+        return np.append(factor * parameters[:-1], parameters[-1])
 
     def snapped(self, parameters: FloatArray, zero: float) -> FloatArray:
         """Return small standard deviations at zero, and a correlation next to a bound on it."""
@@ -289,6 +300,15 @@ class Parameters:
             m.nearest(c)
             for maps, own in zip(self.maps, covariances, strict=True)
             for m, c in zip(maps, own, strict=True)
+        ]
+        return np.concatenate(parts)
+
+    def rescaled(self, parameters: FloatArray, factor: float) -> FloatArray:
+        """Return parameters of all standard deviations times a factor."""
+        parts = [
+            m.rescaled(own, factor)
+            for maps, all_own in zip(self.maps, self.split(parameters), strict=True)
+            for m, own in zip(maps, all_own, strict=True)
         ]
         return np.concatenate(parts)
 

@@ -19,6 +19,11 @@ from lmmformula.fit import blocks
 from lmmformula.fit.objective import Directions, Profile, Roots, data_curvature, profile
 from lmmformula.fit.schur import Schur
 
+SINGLE_PRECISION = 2000
+"""Size of the Schur complement from which its inverse, needed for traces only, is taken in single precision.
+
+The criterion keeps all its digits; the gradient's error of 1e-7 of its terms moves the optimum by less than that."""
+
 SMALL_ROOT = 1e-3
 """Smallest singular value of T below which K is computed without dividing by T."""
 
@@ -87,21 +92,34 @@ class Crossed:
         H = self.C22 - self.schur.downdate(half)
         U = self.B2 - self.schur.spread(WB)
         A = self.products.A - blocks.contract("axj,ayj->xy", Y1, Y1)
-        S = self._scaled(roots, self._scaled(roots, H).T)
+        S = self.congruence(roots, H)
         S[np.diag_indices(len(S))] += 1.0
         R, info = lapack.dpotrf(S.T, lower=0, clean=0, overwrite_a=1)  # S = R'R
         if info:
             raise np.linalg.LinAlgError("the Schur complement is not positive definite")
-        Y2, _ = lapack.dtrtrs(R, np.asfortranarray(self._scaled(roots, U)), trans=1)
+        Y2, _ = lapack.dtrtrs(R, np.asfortranarray(self.scaled(roots, U)), trans=1)
         log_det = 2 * blocks.log_det_factor(L) + 2 * float(np.log(np.diag(R)).sum())
         found = profile(A - Y2.T @ Y2, log_det, n=self.products.n, reml=self.reml)
         return CrossedPoint(self, tuple(roots), found, half, H, U, R)
 
-    def _scaled(self, roots: Roots, rows: FloatArray) -> FloatArray:
-        """Return Lambda_2' rows."""
+    def scaled(self, roots: Roots, rows: FloatArray) -> FloatArray:
+        """Return Lambda_2' rows; with transposed roots, Lambda_2 rows."""
         out = np.empty(rows.shape)
         for f, here in zip(self.rest, self.places, strict=True):
-            out[here] = blocks.kron_rows(roots[f].T, rows[here])
+            if len(roots[f]) == 1:
+                np.multiply(rows[here], float(roots[f][0, 0]), out=out[here])
+            else:
+                out[here] = blocks.kron_rows(roots[f].T, rows[here])
+        return out
+
+    def congruence(self, roots: Roots, matrix: FloatArray) -> FloatArray:
+        """Return Lambda_2' matrix Lambda_2 for a symmetric (q2, q2) matrix."""
+        out = self.scaled(roots, matrix)
+        for f, here in zip(self.rest, self.places, strict=True):
+            if len(roots[f]) == 1:
+                out[:, here] *= float(roots[f][0, 0])
+            else:
+                out[:, here] = blocks.kron_columns(out[:, here], roots[f])
         return out
 
 
@@ -122,40 +140,39 @@ class CrossedPoint:
     H: FloatArray
     U: FloatArray
     R: FloatArray
-    W2_: FloatArray | None = None
-    inverse_: FloatArray | None = None
+    inverses_: tuple[FloatArray, FloatArray] | None = None
+    projected_: tuple[FloatArray, FloatArray] | None = None
 
     def inverses(self) -> tuple[FloatArray, FloatArray]:
-        """Return S^-1 and W_2 = Lambda_2 S^-1 Lambda_2', (q2, q2)."""
+        """Return S^-1 and W_2 = Lambda_2 S^-1 Lambda_2', (q2, q2), for traces: in single precision where it pays."""
         from scipy.linalg import lapack
 
-        if self.W2_ is None or self.inverse_ is None:
-            inverse, _ = lapack.dpotri(self.R, lower=0)
-            self.inverse_ = blocks.mirror(inverse.T)
-            self.W2_ = self._lambda2(self._lambda2(self.inverse_).T)
-        return self.inverse_, self.W2_
+        if self.inverses_ is None:
+            if len(self.R) < SINGLE_PRECISION:
+                inverse, _ = lapack.dpotri(self.R, lower=0)
+            else:
+                inverse, _ = lapack.spotri(self.R.astype(np.float32), lower=0, overwrite_c=1)
+            S = blocks.mirror(inverse.T.astype(np.float64))
+            self.inverses_ = S, self.objective.congruence([T.T for T in self.roots], S)
+        return self.inverses_
 
-    def _lambda2(self, rows: FloatArray) -> FloatArray:
-        """Return Lambda_2 rows."""
-        out = np.empty(rows.shape)
-        for f, here in zip(self.objective.rest, self.objective.places, strict=True):
-            out[here] = blocks.kron_rows(self.roots[f], rows[here])
-        return out
+    def w2_times(self, right: FloatArray) -> FloatArray:
+        """Return W_2 right for (q2, w) right, by the Cholesky factor."""
+        from scipy.linalg import lapack
 
-    def whitened(self, right: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """
-        Return for combinations [X y] right, (p+1, w), what V^-1 makes of them.
+        half = np.asfortranarray(self.objective.scaled(self.roots, right))
+        solution, _ = lapack.dpotrs(self.R, half, lower=0, overwrite_b=1)
+        return self.objective.scaled([T.T for T in self.roots], solution)
 
-        Returns
-        -------
-        Q1, Q2, x2
-            Z_1'V^-1[X y] right as (k, w, J), Z_2'V^-1[X y] right as (q2, w), and W_2 U right.
-        """
-        _, W2 = self.inverses()
-        U = self.U @ right
-        x2 = W2 @ U
-        inner = blocks.times(self.factor.B, right) - self.objective.schur.gather(x2)
-        return self.reduced(inner), U - self.H @ x2, x2
+    def projected(self) -> tuple[FloatArray, FloatArray]:
+        """Return Z_1'V^-1[X R^-1, e] as (k, p+1, J) and Z_2'V^-1[X R^-1, e] as (q2, p+1), e scaled by sqrt(m) / r."""
+        if self.projected_ is None:
+            right = self.profile.whitener
+            U = self.U @ right
+            x2 = self.w2_times(U)
+            inner = blocks.times(self.factor.B, right) - self.objective.schur.gather(x2)
+            self.projected_ = self.reduced(inner), U - self.H @ x2
+        return self.projected_
 
     @property
     def factor(self) -> Any:  # noqa: ANN401
@@ -174,7 +191,7 @@ class CrossedPoint:
         """Return per factor the sum over levels of K - [REML] N - E."""
         inverse, W2 = self.inverses()
         p = len(self.profile.beta)
-        Q1, Q2, _ = self.whitened(self.profile.whitener)
+        Q1, Q2 = self.projected()
         keep = slice(None) if self.profile.reml else slice(p, None)
         out: list[FloatArray] = [np.empty(0)] * len(self.roots)
         for f, here in zip(self.objective.rest, self.objective.places, strict=True):
@@ -206,7 +223,7 @@ class CrossedPoint:
     def curvature(self, directions: Directions) -> FloatArray:
         """Return the average information, (m/r^2) y'P V_a P V_b P y - g_a g_b / m."""
         p = len(self.profile.beta)
-        Q1, Q2, _ = self.whitened(self.profile.whitener)
+        Q1, Q2 = self.projected()
         objective, first = self.objective, self.objective.first
         sizes = [len(S) for S in directions]
         ends = np.cumsum(sizes).tolist()
@@ -225,7 +242,7 @@ class CrossedPoint:
         v1 = self.reduced(blocks.products(C, d1) + objective.schur.gather(d2))
         v2 = objective.schur.spread(reduced) + self.H @ d2
         quadratic = blocks.contract("kaj,kbj->ab", d1, v1) + d2.T @ v2
-        quadratic -= v2.T @ (self.inverses()[1] @ v2)
+        quadratic -= v2.T @ self.w2_times(v2)
         side = blocks.contract("kaj,kxj->ax", d1, Q1) + d2.T @ Q2
         quadratic -= side[:, :p] @ side[:, :p].T
         quadratic = (quadratic + quadratic.T) / 2
@@ -238,7 +255,7 @@ class CrossedPoint:
     def modes(self) -> list[FloatArray]:
         """Return per factor the (k, J) conditional modes."""
         contrast = np.append(-self.profile.beta, 1.0)[:, None]
-        x2 = self.inverses()[1] @ (self.U @ contrast)
+        x2 = self.w2_times(self.U @ contrast)
         inner = blocks.times(self.factor.B, contrast) - self.objective.schur.gather(x2)
         out: list[FloatArray] = [np.empty(0)] * len(self.roots)
         out[self.objective.first] = self.w_times(inner)[:, 0]

@@ -18,7 +18,6 @@ from lmmformula.fit.newton import Minimum, minimise
 from lmmformula.fit.objective import Point
 from lmmformula.fit.problem import Evaluation, Problem, prepare
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
-from lmmformula.fit.start import minque
 from lmmformula.fit.theta import split_theta, theta_of
 
 
@@ -60,6 +59,9 @@ class Fit:
     settings: OptimizerSettings = field(default=OptimizerSettings(), repr=False)
 
 
+EXACT_FIT = 1e-13
+"""Ratio of residual to total sum of squares that is nothing but rounding."""
+
 START_LIFT = 1e-4
 """Added to the inner covariances of a given start, since at zero the criterion is stationary, least or not."""
 
@@ -87,8 +89,9 @@ def fit_lmm(
         return _linear(design, reml=reml)
     with _explained():
         problem = prepare(design, reml=reml)
-        first = minque(problem.products, problem.parameters) if start is None else _given(problem, start)
+        first = problem.start() if start is None else _given(problem, start)
         found = _snapped(problem, minimise(problem.evaluate, first, settings), settings)
+        _refuse_exact_fit(problem, found.point.point)
         log = replace(found.log, strategy=str(problem.structure))
         inner = problem.covariances(found.parameters)
         fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, log, settings))
@@ -140,6 +143,15 @@ def _refuse_small(design: DesignMatrices) -> None:
         raise FitError(
             f"{design.nobs} rows can't estimate {design.n_fixed} fixed effects and a residual variance",
             hint="give more rows than columns of fixed effects",
+        )
+
+
+def _refuse_exact_fit(problem: Problem, point: Point) -> None:
+    """Refuse a fit whose residuals are nothing but rounding: its likelihood has no maximum."""
+    if point.profile.pwrss <= EXACT_FIT * problem.products.A[-1, -1]:
+        raise FitError(
+            "the random effects fit the response exactly, so no residual variance is left to estimate",
+            hint="does the response vary within the levels of the grouping factors?",
         )
 
 

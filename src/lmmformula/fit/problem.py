@@ -1,7 +1,10 @@
 """A design made ready for the optimiser: cross-products, covariance parameters and a strategy of elimination."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.coordinates import block_diagonal
@@ -10,6 +13,7 @@ from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.fit import blocks
 from lmmformula.fit.covariances import Parameters, covariance_map
 from lmmformula.fit.objective import Objective, Point
+from lmmformula.fit.start import starting_point
 from lmmformula.fit.structure import Structure, objective_for, structure_of
 from lmmformula.fit.theta import sigma_of, split_theta
 
@@ -54,6 +58,16 @@ class Problem:
     objective: Objective
     structure: Structure
     reml: bool
+
+    def start(self) -> FloatArray:
+        """Return parameters to start the optimiser at."""
+        return starting_point(self.products, self.parameters, self._value)
+
+    def _value(self, parameters: FloatArray) -> float:
+        try:
+            return self.evaluate(parameters).value
+        except np.linalg.LinAlgError:
+            return math.inf
 
     def evaluate(self, parameters: FloatArray) -> Evaluation:
         """Evaluate the criterion; LinAlgError where it can't be."""

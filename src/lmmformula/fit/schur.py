@@ -17,10 +17,10 @@ from lmmformula.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.fit import blocks
 
-DENSE_ABOVE = 0.13
-"""Part of the other effects that a level must meet for dense rows to be the faster way."""
+DENSE_ABOVE = 0.2
+"""Part of the other effects, times sqrt(k + 1), that a level must meet for dense rows to be the faster way."""
 
-MAX_PAIRS = 1e8
+MAX_PAIRS = 3e7
 """Largest number of numbers the sparse operator may hold; more makes the levels with most pairs dense."""
 
 
@@ -112,7 +112,7 @@ class Schur:
 
 def split(counts: IntArray, q2: int, k: int) -> BoolArray:
     """Say which levels, by the number of other effects they meet, get dense rows."""
-    heavy = counts > DENSE_ABOVE * q2
+    heavy: BoolArray = counts * np.sqrt(k + 1) > DENSE_ABOVE * q2
     size = np.where(heavy, 0, counts * (counts + 1) // 2) * (k * (k + 1) // 2)
     order = np.argsort(-size)
     too_much = np.cumsum(size[order][::-1])[::-1] > MAX_PAIRS
@@ -127,17 +127,19 @@ def pair_operators(
     from scipy.sparse import csc_array
 
     counts = np.diff(pointer)[light]
-    start = pointer[light]
+    size = np.concatenate([[0], np.cumsum(counts * (counts + 1) // 2)])
+    index_type = np.int32 if max(q2 * q2, size[-1]) < 2**31 else np.int64
     # every entry of a light row is paired with itself and those before it in its row
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    entry = within + np.repeat(start, counts)
+    within = np.arange(counts.sum(), dtype=index_type) - np.repeat(np.cumsum(counts) - counts, counts)
+    entry = (within + np.repeat(pointer[light], counts)).astype(index_type)
     left = np.repeat(entry, within + 1)
-    ends = np.cumsum(within + 1)
-    right = np.arange(len(left)) - np.repeat(ends - (within + 1) - (entry - within), within + 1)
-    size = np.cumsum(counts * (counts + 1) // 2)
-    index_type = np.int32 if max(q2 * q2, len(left)) < 2**31 else np.int64
-    indices: AnyArray = (columns[left] * q2 + columns[right]).astype(index_type)
-    indptr: AnyArray = np.concatenate([[0], size]).astype(index_type)
+    before = np.cumsum(within + 1) - (within + 1)  # pairs of earlier entries
+    right: AnyArray = np.arange(len(left), dtype=index_type)
+    right -= np.repeat((before - (entry - within)).astype(index_type), within + 1)
+    places = columns.astype(index_type)
+    indices: AnyArray = places[left] * index_type(q2)
+    indices += places[right]
+    indptr: AnyArray = size.astype(index_type)
     out = {}
     for a in range(len(values)):
         for b in range(a + 1):

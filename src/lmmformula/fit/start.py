@@ -10,7 +10,7 @@ for directions V_a = Z_f (I (x) S_a) Z_f'. Rao (1971), J. Multivariate Anal. 1, 
 is the REML estimate itself. Everything comes from the cross-products; no iteration.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,17 @@ FLOOR_OF_LARGEST = 0.02
 """Least eigenvalue of a term's covariance to start at, as a part of its largest."""
 
 LEAST_RESIDUAL = 0.02
-"""Least residual variance to start at, as a part of the variance that the fixed effects leave."""
+"""Least residual variance to start at, as a part of the variance that the fixed effects leave, where the estimate of it
+is not positive."""
+
+DOUBTFUL_RESIDUAL = 0.05
+"""Part of the variance that the fixed effects leave, below which the estimated residual variance is checked."""
+
+ROUNDING = 1e-12
+"""Residual variance, relative to the same, that is nothing but rounding."""
+
+SCALE_STEP = 4.0
+"""Factor by which all standard deviations are moved in that check."""
 
 MAX_TABLE = 400
 """Largest k^2 for which all directions are used; for more only the diagonal ones are."""
@@ -49,13 +59,29 @@ class _Side:
 
     def weighted(self) -> FloatArray:
         """Return (n, p, p) sum over levels of Q'S_aQ."""
-        k, p, _ = self.Q.shape
-        flat = self.Q.reshape(k * p, -1)
+        k, p, J = self.Q.shape
+        flat = self.Q.reshape(k * p, J)
         return blocks.contract("qxrz,aqr->axz", (flat @ flat.T).reshape(k, p, k, p), self.S)
 
 
-def minque(products: CrossProducts, parameters: Parameters) -> FloatArray:
-    """Return parameters to start the optimiser at."""
+def starting_point(products: CrossProducts, parameters: Parameters, value: Callable[[FloatArray], float]) -> FloatArray:
+    """
+    Return parameters to start the optimiser at.
+
+    MINQUE(0) is poor at a residual variance far below the others; then the scale is sought by the criterion's `value`.
+    """
+    found, residual = minque(products, parameters)
+    if residual > DOUBTFUL_RESIDUAL:
+        return found
+    best = value(found)
+    for factor in (SCALE_STEP, 1 / SCALE_STEP):
+        while (there := value(moved := parameters.rescaled(found, factor))) < best:
+            found, best = moved, there
+    return found
+
+
+def minque(products: CrossProducts, parameters: Parameters) -> tuple[FloatArray, float]:
+    """Return parameters, and the residual variance as a part of what the fixed effects leave."""
     p, n = products.p, products.n
     R = np.linalg.cholesky(products.A[:p, :p]).T
     beta = np.linalg.solve(R.T @ R, products.A[:p, p]) if p else np.zeros(0)
@@ -76,9 +102,9 @@ def minque(products: CrossProducts, parameters: Parameters) -> FloatArray:
     linear = np.concatenate([np.tensordot(s.S, K, axes=2) for s, K in zip(sides, own, strict=True)])
     system = np.block([[np.array([[float(n - p)]]), linear[None]], [linear[:, None], _squares(products, sides)]])
     solution = np.linalg.lstsq(system, np.append(residual, quadratic), rcond=1e-12)[0]
-    least = LEAST_RESIDUAL * residual / (n - p)
-    omega = solution[1:] / max(float(solution[0]), least)
-    return parameters.nearest(_split(products, sides, omega))
+    left = residual / (n - p)
+    s2 = float(solution[0]) if solution[0] > ROUNDING * left else LEAST_RESIDUAL * left
+    return parameters.nearest(_split(products, sides, solution[1:] / s2)), float(solution[0]) / left
 
 
 def _directions(k: int, maps: Sequence[CovarianceMap]) -> FloatArray:
