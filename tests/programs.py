@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -131,30 +130,30 @@ CASES: dict[str, Case] = {
 
 
 def frame(name: str) -> pd.DataFrame:
-    """The data of a case."""
+    """Return the data of a case."""
     return FRAMES[name]() if name in FRAMES else dataset(name)
 
 
 @cache
 def design_of(name: str) -> DesignMatrices:
-    """The design of a case."""
+    """Return the design of a case."""
     case = CASES[name]
     return design(case.text, frame(case.data), weights=case.weights, offset=case.offset)[1]
 
 
 @cache
-def program_of(name: str, **changes: Any) -> StanProgram:
-    """The program of a case."""
+def program_of(name: str) -> StanProgram:
+    """Return the program of a case."""
     case = CASES[name]
     return stan_program(
         model(case.text),
         design_of(name),
-        form=changes.get("form", case.form),
+        form=case.form,
         literals=case.literals,
         geometry=case.geometry,
     )
 
 
 def flat_program(name: str, form: str) -> Program:
-    """The program of a case without any prior: its likelihood alone."""
+    """Return the program of a case without any prior: its likelihood alone."""
     return lower_program(model(CASES[name].text), design_of(name), form=form, flat=True)[0]

@@ -17,7 +17,7 @@ each_case = pytest.mark.parametrize("name", CASES)
 
 
 def settled(code: str) -> str:
-    """A program without what changes from release to release."""
+    """Return a program without what changes from release to release."""
     return re.sub(r"by lmmformula [\w.+-]+,", "by lmmformula,", code)
 
 

@@ -71,7 +71,9 @@ def lower_program(
     choices = resolve(slots, ir.priors, ir.source)
     written = [_write(part, choices, flat=flat) for part in parts]
     sections = tuple(section for section, _, _ in written)
-    numbers = (number for section in sections for s in section.statements for number in s.arguments if number.name)
+    declarations = tuple(declaration for _, own, _ in written for declaration in own)
+    numbers = [number for section in sections for s in section.statements for number in s.arguments]
+    numbers += [bound for d in declarations for bound in (*d.lower, *d.upper) if bound is not None]
     program = Program(
         formula=(ir.source or str(ir)).split("\n")[0].strip(),
         form=chosen,
@@ -84,8 +86,8 @@ def lower_program(
         factors=factors,
         crosses=f.cross_products(factors) if chosen == "marginal" else (),
         sections=sections,
-        numbers=tuple(dict.fromkeys(numbers)),
-        parameters=tuple(declaration for _, declarations, _ in written for declaration in declarations),
+        numbers=tuple(dict.fromkeys(number for number in numbers if number.name)),
+        parameters=declarations,
     )
     return program, tuple(row for _, _, rows in written for row in rows)
 

@@ -1,0 +1,276 @@
+"""What generated programs mean: their log densities against numpy, against each other, and against REML."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import stanli
+
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.fit.lmm import evaluate_at
+from lmmformula.fit.theta import theta_of
+from lmmformula.ir.covariance import Covariance
+from lmmformula.stan.data import stan_data
+from lmmformula.stan.program import Declaration, Factor, Program, Statement
+from lmmformula.stan.render import render
+from programs import CASES, design_of, flat_program, program_of
+
+each_case = pytest.mark.parametrize("name", CASES)
+Point = dict[str, np.ndarray]
+
+
+# --- an independent density -----------------------------------------------------------------------------------------
+
+
+def random_point(program: Program, design: DesignMatrices, rng: np.random.Generator) -> Point:
+    """Draw values of all parameters within their bounds, those of standard deviations around that of y."""
+    return {d.name: random_value(d, program, design, rng) for d in program.parameters}
+
+
+def random_value(
+    declaration: Declaration, program: Program, design: DesignMatrices, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw a value for one parameter."""
+    counts = {factor.name("N"): factor.n_levels for factor in program.factors}
+    sizes = [declaration.array, *declaration.sizes.split(",")]
+    shape = tuple(counts.get(s.strip()) or int(s) for s in sizes if s.strip())
+    if declaration.base == "cholesky_factor_corr":
+        k = shape[0]
+        noise = rng.normal(size=(k, k + 3))
+        covariance = noise @ noise.T
+        return np.linalg.cholesky(covariance / np.sqrt(np.outer(np.diag(covariance), np.diag(covariance))))
+    lower, upper = bounds(declaration)
+    if np.isfinite(lower).all() and np.isinf(upper).all():
+        return (lower + np.std(design.y) * np.exp(rng.normal(scale=0.5, size=shape))).reshape(shape)
+    if np.isfinite(lower).any():
+        top = np.where(np.isfinite(upper), upper, lower + 3)
+        return (lower + (top - lower) * rng.uniform(0.2, 0.8, size=shape)).reshape(shape)
+    return rng.normal(size=shape)
+
+
+def bounds(declaration: Declaration) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper bounds of a parameter's elements."""
+    lower = np.array([-np.inf if n is None else n.values[0] for n in declaration.lower] or [-np.inf])
+    upper = np.array([np.inf if n is None else n.values[0] for n in declaration.upper] or [np.inf])
+    return lower, upper
+
+
+def log_jacobian(declaration: Declaration, value: np.ndarray) -> float:
+    """Return the log of what the transformation from the unconstrained scale does to volumes."""
+    if declaration.base == "cholesky_factor_corr":
+        total = 0.0
+        for i in range(1, len(value)):
+            for j in range(i):
+                rest = 1 - np.sum(value[i, :j] ** 2)
+                total += np.log1p(-(value[i, j] ** 2) / rest) + 0.5 * np.log(rest)
+        return total
+    lower, upper = np.broadcast_arrays(*bounds(declaration))
+    total = 0.0
+    for low, high, x in np.nditer([lower, upper, value]):
+        if np.isfinite(low) and np.isfinite(high):
+            total += np.log((x - low) * (high - x) / (high - low))
+        elif np.isfinite(low):
+            total += np.log(x - low)
+    return float(total)
+
+
+LOG_DENSITIES: dict[str, Any] = {
+    "normal": lambda x, m, s: -(((x - m) / s) ** 2) / 2,
+    "student_t": lambda x, df, m, s: -(df + 1) / 2 * np.log1p(((x - m) / s) ** 2 / df),
+    "cauchy": lambda x, m, s: -np.log1p(((x - m) / s) ** 2),
+    "exponential": lambda x, r: -r * x,
+    "lognormal": lambda x, m, s: -np.log(x) - ((np.log(x) - m) / s) ** 2 / 2,
+    "uniform": lambda x, *_bounds: 0.0 * x,
+    "lkj_corr_cholesky": lambda L, eta: [
+        np.sum([(len(L) - i + 2 * eta - 2) * np.log(L[i - 1, i - 1]) for i in range(2, len(L) + 1)])
+    ],
+}
+"""Log densities without constants, of which differences between two points know nothing."""
+
+
+def log_prior(statement: Statement, point: Point) -> float:
+    """Return the density that one prior statement adds."""
+    name, _, index = statement.left.rstrip("]").partition("[")
+    value = point[name][int(index) - 1] if index else point[name]
+    arguments = [np.array(n.values) if len(n.values) > 1 else n.values[0] for n in statement.arguments]
+    return float(np.sum(LOG_DENSITIES[statement.distribution](value, *arguments)))
+
+
+def correlation_factor(covariance: Covariance, value: np.ndarray, k: int) -> np.ndarray:
+    """Return the Cholesky factor of one block's correlations."""
+    if covariance.structure == "us":
+        return value
+    lags = np.abs(np.subtract.outer(np.arange(k), np.arange(k)))
+    return np.linalg.cholesky(value**lags if covariance.structure == "ar1" else np.where(lags == 0, 1.0, value))
+
+
+def root(factor: Factor, point: Point) -> np.ndarray:
+    """Return the (k, k) root of the covariance matrix of a factor's coefficients."""
+    result = np.zeros((factor.k, factor.k))
+    for block in factor.blocks:
+        columns = slice(block.start - 1, block.stop)
+        L = np.eye(block.size)
+        if block.correlation:
+            L = correlation_factor(block.covariance, point[block.correlation], block.size)
+        sd = point[block.sd] if factor.sd_from_blocks else np.atleast_1d(point[factor.name("sd")])[columns]
+        result[columns, columns] = (sd * np.ones(block.size))[:, np.newaxis] * L
+    return result
+
+
+def log_density(program: Program, design: DesignMatrices, point: Point) -> float:
+    """
+    Return the log density on the unconstrained scale, up to a constant: a multivariate normal in all its n x n glory.
+
+    y ~ N(X beta + Z_s u_s, sigma^2 W^-1 + Z_g Sigma_g Z_g'), u_s sampled, u_g integrated out.
+    """
+    fixed = program.fixed
+    mean = np.zeros(design.nobs) if design.offset is None else design.offset.copy()
+    centre = design.X[:, list(fixed.columns)].mean(axis=0) if fixed.K else np.zeros(0)
+    intercept = float(point.get(fixed.intercept_name, np.zeros(())))
+    if fixed.intercept:
+        mean = mean + intercept
+    if fixed.K:
+        mean = mean + (design.X[:, list(fixed.columns)] - centre * fixed.intercept) @ point["b"]
+    weights = np.ones(design.nobs) if design.weights is None else design.weights
+    V = np.diag(point["sigma"] ** 2 / weights)
+    total = sum(log_jacobian(d, point[d.name]) for d in program.parameters)
+    total += sum(log_prior(s, point) for section in program.sections for s in section.statements)
+    for factor in program.factors:
+        Z = np.concatenate([design.random_terms[block.term].covariates for block in factor.blocks], axis=1)
+        codes = design.random_terms[factor.blocks[0].term].codes
+        T = root(factor, point)
+        if factor.treatment == "integrated":
+            V += (Z @ T @ T.T @ Z.T) * np.equal.outer(codes, codes)
+            continue
+        if factor.treatment == "noncentered":
+            z = point[factor.name("z")].reshape(factor.n_levels, factor.k)
+            total += -0.5 * np.sum(z**2)
+            u = z @ T.T
+        else:
+            slopes = [i for i in factor.carried if i > 0]
+            start = intercept - sum(centre[i - 1] * point["b"][i - 1] for i in slopes) if fixed.intercept else 0.0
+            around = [0.0 if i < 0 else point["b"][i - 1] if i else start for i in factor.carried]
+            values = point[factor.name("u" if factor.simple else "coef")].reshape(factor.n_levels, factor.k)
+            u = values - np.array(around)
+            total += -0.5 * np.sum(np.linalg.solve(T, u.T) ** 2) - factor.n_levels * np.log(np.linalg.det(T))
+        mean = mean + np.sum(Z * u[codes], axis=1)
+    residual = design.y - mean
+    return float(total - 0.5 * np.linalg.slogdet(V)[1] - 0.5 * residual @ np.linalg.solve(V, residual))
+
+
+def compiled(program: Program, design: DesignMatrices) -> stanli.Model:
+    """Compile the program on its data, ready to be evaluated."""
+    return stanli.Model(stan_code=render(program), data=stan_data(program, design))
+
+
+def free(model: stanli.Model, point: Point) -> np.ndarray:
+    """Bring a point to the unconstrained scale."""
+    return model.unconstrain({name: v.ravel(order="F") if v.ndim else float(v) for name, v in point.items()})
+
+
+@each_case
+def test_log_density_is_the_one_written_down(name: str) -> None:
+    """Between random points each program's log density changes as an independent n x n computation says, to 1e-10."""
+    program, design = program_of(name).program, design_of(name)
+    model = compiled(program, design)
+    rng = np.random.default_rng(11)
+    points = [random_point(program, design, rng) for _ in range(4)]
+    ours = np.array([model.log_prob_grad(free(model, point))[0] for point in points])
+    numpys = np.array([log_density(program, design, point) for point in points])
+    difference = np.diff(ours) - np.diff(numpys)
+    assert np.abs(difference / np.maximum(np.abs(ours[1:]), 1)).max() < 1e-10
+
+
+# --- the forms against each other, and against REML -----------------------------------------------------------------
+
+
+def integrated(model: stanli.Model, point: np.ndarray, columns: np.ndarray) -> float:
+    """Return the log integral over columns in which a log density is quadratic: a Newton step, the Laplace term."""
+    at = point.copy()
+    at[columns] = 0.0
+    density, gradient = model.log_prob_grad(at)
+    hessian = np.empty((len(columns), len(columns)))
+    for row, column in enumerate(columns):
+        at[column] = 1.0
+        hessian[row] = (model.log_prob_grad(at)[1] - gradient)[columns]
+        at[column] = 0.0
+    hessian = (hessian + hessian.T) / 2
+    step = np.linalg.solve(-hessian, gradient[columns])
+    return float(density + 0.5 * gradient[columns] @ step - 0.5 * np.linalg.slogdet(-hessian)[1])
+
+
+def columns_of(program: Program, model: stanli.Model, wanted: tuple[str, ...]) -> np.ndarray:
+    """Find the positions of some parameters on the unconstrained scale."""
+    names = [name.partition("[")[0] for name in model.constrained_names]
+    sizes = {d.name: names.count(d.name) for d in program.parameters}
+    for d in program.parameters:
+        if d.base == "cholesky_factor_corr":
+            k = int(d.sizes)
+            sizes[d.name] = k * (k - 1) // 2
+    stops = np.cumsum([sizes[d.name] for d in program.parameters])
+    found = [
+        np.arange(stop - sizes[d.name], stop)
+        for d, stop in zip(program.parameters, stops, strict=True)
+        if d.name in wanted
+    ]
+    return np.concatenate(found) if found else np.arange(0)
+
+
+def effects(program: Program) -> tuple[str, ...]:
+    """Name the parameters that random effects are made of."""
+    prefixes = {"noncentered": ("z",), "centered": ("coef", "u"), "integrated": ()}
+    return tuple(factor.name(prefix) for factor in program.factors for prefix in prefixes[factor.treatment])
+
+
+MIXED = [name for name, case in CASES.items() if design_of(name).random_terms]
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_marginal_form_is_the_conditional_one_integrated(name: str) -> None:
+    """Integrating the effects that a form samples gives the same function of the other parameters, to 1e-10."""
+    rng = np.random.default_rng(12)
+    values = []
+    common: list[Point] = []
+    for form in ("marginal", "conditional"):
+        program, design = flat_program(name, form), design_of(name)
+        model = compiled(program, design)
+        columns = columns_of(program, model, effects(program))
+        common = common or [random_point(program, design, rng) for _ in range(3)]
+        points = [
+            {d.name: p.get(d.name, random_value(d, program, design, rng)) for d in program.parameters} for p in common
+        ]
+        values.append(np.diff([integrated(model, free(model, point), columns) for point in points]))
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("form", ["marginal", "conditional"])
+@pytest.mark.parametrize("name", MIXED)
+def test_both_forms_are_the_reml_criterion(name: str, form: str) -> None:
+    """Integrated over flat fixed effects too, each form is the REML criterion of the fit at that theta and sigma."""
+    program, design = flat_program(name, form), design_of(name)
+    model = compiled(program, design)
+    columns = columns_of(program, model, (*effects(program), "b", program.fixed.intercept_name))
+    rng = np.random.default_rng(13)
+    stans, remls = [], []
+    for _ in range(3):
+        point = random_point(program, design, rng)
+        jacobian = sum(log_jacobian(d, point[d.name]) for d in program.parameters)
+        stans.append(integrated(model, free(model, point), columns) - jacobian)
+        remls.append(-0.5 * reml_criterion(program, design, point))
+    np.testing.assert_allclose(np.diff(stans), np.diff(remls), rtol=1e-10, atol=1e-10)
+
+
+def reml_criterion(program: Program, design: DesignMatrices, point: Point) -> float:
+    """Return log|L|^2 + log|R_X|^2 + (n-p) log s^2 + r^2 / s^2, the REML criterion at given theta and s, from a fit."""
+    sigma = float(point["sigma"])
+    relative: dict[int, np.ndarray] = {}
+    for factor in program.factors:
+        T = root(factor, point) / sigma
+        covariance = T @ T.T
+        for block in factor.blocks:
+            columns = slice(block.start - 1, block.stop)
+            relative[block.term] = covariance[columns, columns]
+    theta = np.concatenate([theta_of(term.covariance, relative[t]) for t, term in enumerate(design.random_terms)])
+    fit = evaluate_at(design, theta, reml=True)
+    freedom = design.nobs - design.n_fixed
+    return 2 * (fit.log_det_L + fit.log_det_RX) + 2 * freedom * np.log(sigma) + fit.pwrss / sigma**2
