@@ -177,11 +177,13 @@ def _missing_operator(place: Place) -> FormulaError | None:
     return place.error(f"no operator between `{left}` and `{right}`", hint)
 
 
-def _bracket(place: Place) -> FormulaError | None:
+def _bracket(place: Place) -> FormulaError | None:  # noqa: PLR0911 (a table)
     """Tell brackets and commas out of place."""
     match place.found.type, place.before:
         case "CLOSE", Token(type="OPEN"):
             return place.error("nothing stands between the brackets")
+        case "CLOSE" | "COMMA", Token(type="EQUAL"):
+            return place.error("no value stands behind `=`", before=True)
         case "LSQB", _:
             return place.error("`[` can't stand here", UNUSABLE["["] if place.first else PRIOR_EXAMPLE)
         case "COMMA", Token(type="OPEN" | "COMMA"):

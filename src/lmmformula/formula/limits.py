@@ -9,10 +9,12 @@ class TextLimits:
     The sizes beyond which a text is refused.
 
     characters : its length, prior statements included
+    symbols : number of names, numbers, operators and brackets in it
     nesting : depth of brackets, and of expressions inside one another
     """
 
     characters: int = 250_000
+    symbols: int = 50_000
     nesting: int = 100
 
 

@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.errors import FormulaError
+from lmmformula.errors import FormulaError, Span
 from lmmformula.formula.ast import Expr, PriorStatement, Specification, walk
 from lmmformula.formula.limits import LIMITS
 from lmmformula.formula.scan import scan
@@ -90,4 +90,5 @@ def _check_depth(text: str, expressions: list[Expr]) -> None:
     for expression in expressions:
         for expr, depth in walk(expression):
             if depth > LIMITS.nesting:
-                raise FormulaError(f"expressions nested more than {LIMITS.nesting} deep", text=text, span=expr.span)
+                place = Span(expr.span.start, expr.span.start + 1)
+                raise FormulaError(f"expressions nested more than {LIMITS.nesting} deep", text=text, span=place)

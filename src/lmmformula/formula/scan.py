@@ -14,6 +14,7 @@ _LANDMARK = re.compile(
       | (?P<unclosed>["'`])""",
     re.DOTALL | re.VERBOSE,
 )
+_SYMBOL = re.compile(r"[\w.]+|[^\w\s]")
 _CONTINUES = frozenset("+-*/:^|&~,=<>!%")
 """A line that ends or begins with one of these isn't over, or isn't new; no statement begins or ends with them."""
 _PARTNER = {")": "(", "]": "["}
@@ -29,7 +30,7 @@ def scan(text: str) -> str:
     'y ~ x +            (x | g)\nb ~ normal(0, 1)'
     """
     if len(text) > LIMITS.characters:
-        raise FormulaError(f"a formula of {len(text)} characters: the limit is {LIMITS.characters}")
+        raise FormulaError(f"a formula of {len(text):,} characters: the limit is {LIMITS.characters:,}")
     blank: list[tuple[int, int]] = []
     newlines: list[int] = []
     opened: list[int] = []
@@ -48,10 +49,16 @@ def scan(text: str) -> str:
                 raise _unclosed_quote(text, found)
     if opened:
         raise _unclosed_bracket(text, opened[-1])
-    blanked = _blanked(text, blank)
-    if not blanked.strip(" \t\r\n;"):
+    return _join_lines(_checked(_blanked(text, blank)), newlines)
+
+
+def _checked(text: str) -> str:
+    """Refuse a text that holds nothing, or too much."""
+    if not text.strip(" \t\r\n;"):
         raise FormulaError("the formula is empty", hint="a formula looks like y ~ x + (x | group)")
-    return _join_lines(blanked, newlines)
+    if len(text) > LIMITS.symbols and sum(1 for _ in _SYMBOL.finditer(text)) > LIMITS.symbols:
+        raise FormulaError(f"a formula of more than {LIMITS.symbols:,} names and operators")
+    return text
 
 
 def _check_depth(text: str, opened: list[int]) -> None:

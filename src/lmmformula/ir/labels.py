@@ -36,11 +36,11 @@ def label(expression: Expression) -> str:  # noqa: PLR0911 (one line for each ki
         case Apply(function=".", arguments=()):
             return "."
         case Apply(function="+", arguments=(first, _, _, *_) as summands):
-            return " + ".join([_within(first, SUM), *(_within(summand, PRODUCT) for summand in summands[1:])])
+            return " + ".join([within(first, SUM), *(within(summand, PRODUCT) for summand in summands[1:])])
         case Apply(function=function, arguments=(left, right)) if function in BINARY:
             return _binary(function, left, right)
         case Apply(function=function, arguments=(operand,)) if function in UNARY:
-            return function + _within(operand, UNARY[function])
+            return function + within(operand, UNARY[function])
         case Apply(function=function, arguments=arguments, keywords=keywords, package=package):
             named = [f"{backticked(name)} = {label(value)}" for name, value in keywords]
             called = f"{package}::{function}" if package else backticked(function)
@@ -50,19 +50,20 @@ def label(expression: Expression) -> str:  # noqa: PLR0911 (one line for each ki
 def _binary(operator: str, left: Expression, right: Expression) -> str:
     binding, text = BINARY[operator]
     if operator == "^":  # right associative, and a sign may follow it
-        signed = _binding(right) == SIGN
-        return _within(left, ATOM) + text + (label(right) if signed else _within(right, POWER))
+        signed = binding_of(right) == SIGN
+        return within(left, ATOM) + text + (label(right) if signed else within(right, POWER))
     looser = 1 if binding == COMPARE else 0  # comparisons don't associate
-    return _within(left, binding + looser) + text + _within(right, binding + 1)
+    return within(left, binding + looser) + text + within(right, binding + 1)
 
 
-def _within(expression: Expression, binding: int) -> str:
+def within(expression: Expression, binding: int) -> str:
     """Write an operand, in brackets if it binds less tightly than its place demands."""
     text = label(expression)
-    return text if _binding(expression) >= binding else f"({text})"
+    return text if binding_of(expression) >= binding else f"({text})"
 
 
-def _binding(expression: Expression) -> int:
+def binding_of(expression: Expression) -> int:
+    """Tell how tightly the outermost operator of an expression binds."""
     match expression:
         case Constant(value=float() | int() as value) if not isinstance(value, bool) and math.copysign(1, value) < 0:
             return SIGN

@@ -61,7 +61,7 @@ def _mean(ir: ModelIR, random: Sequence[tuple[str, RandomTerm]]) -> str:
 
 
 def _numbered(intercept: bool, terms: Sequence[Term]) -> Iterator[tuple[int, Term]]:  # noqa: FBT001 (data, not a mode)
-    """Number coefficients; the intercept has 0."""
+    """Give coefficients numbers, the intercept 0."""
     return enumerate([Term(), *terms] if intercept else terms, 0 if intercept else 1)
 
 

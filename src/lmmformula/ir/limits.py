@@ -14,7 +14,7 @@ class TermLimits:
     """
 
     terms: int = 20_000
-    products: int = 500_000
+    products: int = 200_000
     operations: int = 200
 
 

@@ -1,10 +1,7 @@
 r"""Names and texts as R writes them: in backticks or quotes, with escapes, where they need it."""
 
-import re
-
 from lmmformula.errors import printable
 
-_SYNTACTIC = re.compile(r"(?:[^\W\d_]|\.(?![0-9]))[\w.]*")
 RESERVED = frozenset(
     [
         *("if", "else", "repeat", "while", "function", "for", "next", "break", "in", "TRUE", "FALSE", "NULL"),
@@ -31,7 +28,9 @@ def is_syntactic(name: str) -> bool:
     >>> [is_syntactic(name) for name in ("x.1", "naïve", "my var", "_u", "if")]
     [True, True, False, False, False]
     """
-    return name not in RESERVED and _SYNTACTIC.fullmatch(name) is not None
+    first, second = name[:1], name[1:2]
+    begins = (first.isidentifier() and first != "_") or (first == "." and not second.isdigit())
+    return begins and name not in RESERVED and f"_{name.replace('.', '_')}".isidentifier()
 
 
 def backticked(name: str) -> str:

@@ -11,15 +11,18 @@ _PLAIN_SELECTOR = re.compile(r"\(Intercept\)|[A-Za-z][A-Za-z0-9_.]*(?::[A-Za-z][
 
 
 DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("normal", "cauchy", "logistic", "double_exponential", "laplace"), ("location", "scale")),
-    **dict.fromkeys(("half_normal", "half_cauchy", "lognormal"), ("location", "scale")),
-    **dict.fromkeys(("student_t", "half_student_t"), ("df", "location", "scale")),
+    "normal": ("location", "scale"),
+    "student_t": ("df", "location", "scale"),
     "exponential": ("rate",),
     "gamma": ("shape", "rate"),
+    "uniform": ("lower", "upper"),
+    "lkj": ("eta",),
+    **dict.fromkeys(("cauchy", "logistic", "double_exponential", "laplace", "lognormal"), ("location", "scale")),
+    **dict.fromkeys(("half_normal", "half_cauchy"), ("location", "scale")),
+    "half_student_t": ("df", "location", "scale"),
     **dict.fromkeys(("inv_gamma", "weibull"), ("shape", "scale")),
     "chi_square": ("df",),
-    "uniform": ("lower", "upper"),
-    **dict.fromkeys(("lkj", "lkj_corr", "lkj_corr_cholesky"), ("eta",)),
+    **dict.fromkeys(("lkj_corr", "lkj_corr_cholesky"), ("eta",)),
 }
 """Distributions that a prior may have, by Stan's names and a few others -> the numbers they take."""
 
@@ -70,8 +73,8 @@ def check(prior: Prior) -> None:
     """Refuse what can't be right whatever the model: too many selectors, too few numbers."""
     allowed = TARGETS[prior.target.parameter]
     if len(prior.target.selectors) > allowed:
-        many = f"at most {allowed}" if allowed else "no"
-        raise FormulaError(f"`{prior.target.parameter}` takes {many} selectors in brackets", span=prior.span)
+        many = ("no name", "at most one name", "at most two names")[allowed]
+        raise FormulaError(f"`{prior.target.parameter}` takes {many} in brackets", span=prior.span)
     wanted = DISTRIBUTIONS[prior.distribution]
     if len(prior.arguments) != len(wanted):
         raise FormulaError(

@@ -5,7 +5,7 @@ from graphlib import TopologicalSorter
 from itertools import pairwise
 
 from lmmformula.ir.covariance import Covariance
-from lmmformula.ir.labels import label
+from lmmformula.ir.labels import ATOM, label, within
 from lmmformula.ir.model import ModelIR, RandomTerm, Response
 from lmmformula.ir.names import backticked
 from lmmformula.ir.terms import Apply, Expression, Term
@@ -69,9 +69,19 @@ def in_writing_order(terms: Sequence[Term]) -> list[str]:
     by_size = sorted(interactions, key=lambda term: -term.order)
     for candidate in (list(terms), interactions + main, by_size + main):
         if _reads_back(candidate):
-            return [term.label for term in candidate]
+            return [term_text(term) for term in candidate]
     first = _shortest_prefix(interactions)
-    return [*(f"{name} - {name}" for name in map(label, first)), *(term.label for term in terms)]
+    return [*(f"{name} - {name}" for name in map(factor_text, first)), *map(term_text, terms)]
+
+
+def term_text(term: Term) -> str:
+    """Write a term; unlike its label, `x > 0` is in brackets here."""
+    return ":".join(map(factor_text, term.factors))
+
+
+def factor_text(factor: Expression) -> str:
+    """Write one variable of a term."""
+    return within(factor, ATOM)
 
 
 def _reads_back(terms: Sequence[Term], first: Sequence[Expression] = ()) -> bool:

@@ -70,7 +70,8 @@ def expression(expr: Expr) -> Expression:
     """Read a column or something computed from columns."""
     found = _expression(expr)
     if isinstance(expr, Call | Chain) and depth(found) > LIMITS.operations:
-        raise FormulaError(f"more than {LIMITS.operations} operations inside one another", span=expr.span)
+        place = Span(expr.span.start, expr.span.start + 1)
+        raise FormulaError(f"more than {LIMITS.operations} operations inside one another", span=place)
     return found
 
 

@@ -12,9 +12,11 @@ INTERACTION_CALLS = frozenset(("interaction", "paste", "paste0"))
 FACTOR_CALLS = frozenset(("factor", "as.factor", "ordered", "as.character", "as.ordered"))
 
 
-def grouping_factors(expr: Expr) -> list[Group]:
+def grouping_factors(expr: Expr, left: str = "1") -> list[Group]:
     """
     List the grouping factors behind a bar, innermost first: a/b/c is c:(b:a), b:a and a.
+
+    left : what stands before the bar, for messages
 
     lme4, expandSlash(): the names, brackets included, are those of its output.
     """
@@ -22,17 +24,17 @@ def grouping_factors(expr: Expr) -> list[Group]:
     match inner:
         case Chain(operators=operators, operands=(first, *others)) if set(operators) == {"/"}:
             if not isinstance(strip(first), Name):
-                raise _nesting(inner, first)
-            groups = [_interaction(first)]
+                raise _nesting(inner, first, left)
+            groups = [_interaction(first, left)]
             for other in others:
-                variables, name = _interaction(other)
+                variables, name = _interaction(other, left)
                 above, above_name = groups[-1]
                 bracketed = f"({above_name})" if len(above) > 1 else above_name
                 groups.append(((*variables, *above), f"{name}:{bracketed}"))
             _check_distinct(groups[-1], expr)
             return groups[::-1]
         case _:
-            group = _interaction(inner)
+            group = _interaction(inner, left)
             _check_distinct(group, expr)
             return [group]
 
@@ -44,21 +46,21 @@ def strip(expr: Expr) -> Expr:
     return expr
 
 
-def _interaction(expr: Expr) -> Group:
+def _interaction(expr: Expr, left: str) -> Group:
     """Read a name, or names joined by `:`; brackets are part of the name."""
     match expr:
         case Name(name=name, quoted=quoted) if quoted or name not in (".", "TRUE", "FALSE", "NULL", "NA", "Inf", "NaN"):
             return (Variable(name, expr.span),), backticked(name)
         case Parenthesis(inner=Chain() as inner):
-            variables, name = _interaction(inner)
+            variables, name = _interaction(inner, left)
             return variables, f"({name})"
         case Parenthesis(inner=inner):
-            return _interaction(inner)
+            return _interaction(inner, left)
         case Chain(operators=operators, operands=operands) if set(operators) == {":"}:
-            parts = [_interaction(operand) for operand in operands]
+            parts = [_interaction(operand, left) for operand in operands]
             return tuple(v for variables, _ in parts for v in variables), ":".join(name for _, name in parts)
         case _:
-            raise refusal(expr)
+            raise _refusal(expr, left)
 
 
 def _check_distinct(group: Group, expr: Expr) -> None:
@@ -68,34 +70,34 @@ def _check_distinct(group: Group, expr: Expr) -> None:
             raise FormulaError(f"the grouping factor names `{name}` twice", span=expr.span)
 
 
-def _nesting(chain: Chain, first: Expr) -> FormulaError:
+def _nesting(chain: Chain, first: Expr, left: str) -> FormulaError:
     """Refuse `a:b/c`, as lme4 does, and say what to write."""
     try:
-        _, name = _interaction(strip(first))
-        _, inner = _interaction(strip(chain.operands[-1]))
+        _, name = _interaction(strip(first), left)
+        _, inner = _interaction(strip(chain.operands[-1]), left)
     except FormulaError as error:
         return error
     return FormulaError(
         "what is left of `/` must be one column", span=first.span,
-        hint=f"did you mean (... | {name}) + (... | {name}:{inner})?",
+        hint=f"did you mean ({left} | {name}) + ({left} | {name}:{inner})?",
     )  # fmt: skip
 
 
-def refusal(expr: Expr) -> FormulaError:
+def _refusal(expr: Expr, left: str) -> FormulaError:
     """Say why something can't be a grouping factor, and what to write."""
-    message, hint = _reason(expr)
+    message, hint = _reason(expr, left)
     return FormulaError(message, span=expr.span, hint=hint)
 
 
-def _reason(expr: Expr) -> tuple[str, str]:  # noqa: C901, PLR0911 (a table)
+def _reason(expr: Expr, left: str) -> tuple[str, str]:  # noqa: C901, PLR0911 (a table)
     names = [operand.name for operand in _operands(expr) if isinstance(operand, Name)]
     complete = len(names) == len(_operands(expr)) > 1
     match expr:
         case Chain(operators=("*", *_)) if complete:
-            separate = " + ".join(f"(... | {name})" for name in names)
-            return "`*` can't join grouping factors", f"did you mean {separate} + (... | {':'.join(names)})?"
+            separate = " + ".join(f"({left} | {name})" for name in names)
+            return "`*` can't join grouping factors", f"did you mean {separate} + ({left} | {':'.join(names)})?"
         case Chain(operators=("+", *_)) if complete:
-            separate = " + ".join(f"(... | {name})" for name in names)
+            separate = " + ".join(f"({left} | {name})" for name in names)
             return "`+` can't join grouping factors", f"did you mean {separate}?"
         case Chain(operators=("%in%",)) if complete:
             return "`%in%` can't join grouping factors", f"did you mean `{names[0]}:{names[1]}`?"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from lmmformula.errors import FormulaError
+from lmmformula.errors import FormulaError, Span
 from lmmformula.formula.ast import Chain, Expr, Formula, Number, Parenthesis, Prefix, PriorStatement, Specification
 from lmmformula.ir.expand import DOT, expand
 from lmmformula.ir.limits import LIMITS
@@ -59,7 +59,9 @@ def _fixed(items: list[Signed], response: Response, text: str) -> tuple[FixedTer
     terms = tuple(term for term in found.terms if not _is_response(term, response, text))
     dot = _holds_dot(expression)
     if dot and depth(expression) > LIMITS.operations:
-        raise FormulaError("a `.` among too many other terms", span=expression.span)
+        raise FormulaError(
+            "a `.` among too many other terms", span=Span(expression.span.start, expression.span.start + 1)
+        )
     return FixedTerms(found.intercept, terms, dot, expression if dot else None), found.offsets
 
 

@@ -1,7 +1,9 @@
 """Prior statements: targets, and distributions whose arguments are worked out here."""
 
 import math
+from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 from lmmformula.errors import FormulaError, Span
 from lmmformula.formula.ast import Call, Expr, PriorStatement, String
@@ -10,11 +12,14 @@ from lmmformula.ir.lower.expressions import expression
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior, PriorTarget, check
 from lmmformula.ir.terms import Apply, Constant, Expression
 
+SHOWN = 6
+"""Of the names that there are, so many are listed in a message."""
+
 
 def lower_prior(statement: PriorStatement) -> Prior:
     """Read one statement."""
     if statement.parameter not in TARGETS:
-        raise _unknown("nothing called", statement.parameter, list(TARGETS), statement.target_span)
+        raise _unknown("nothing called", statement.parameter, TARGETS, statement.target_span)
     target = PriorTarget(statement.parameter, tuple(map(_selector, statement.selectors)))
     match statement.distribution:
         case Call(function=name, arguments=arguments, package="") as call if name in DISTRIBUTIONS:
@@ -23,7 +28,7 @@ def lower_prior(statement: PriorStatement) -> Prior:
                 raise FormulaError("the numbers of a prior have no names", span=named.span)
             numbers = tuple(_number(argument.value) for argument in arguments)
         case Call(function=name) as call:
-            raise _unknown("no distribution called", name, list(DISTRIBUTIONS), call.name_span)
+            raise _unknown("no distribution called", name, DISTRIBUTIONS, call.name_span)
         case other:
             raise FormulaError("a prior is a distribution", span=other.span, hint="as in normal(0, 5)")
     prior = Prior(target, name, numbers, statement.span)
@@ -31,9 +36,9 @@ def lower_prior(statement: PriorStatement) -> Prior:
     return prior
 
 
-def _unknown(message: str, name: str, known: list[str], span: Span) -> FormulaError:
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}"
+def _unknown(message: str, name: str, known: Iterable[str], span: Span) -> FormulaError:
+    near = get_close_matches(name, list(known), n=1)
+    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(islice(known, SHOWN))}, ..."
     return FormulaError(f"there is {message} `{name}`", span=span, hint=hint)
 
 

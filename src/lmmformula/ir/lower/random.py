@@ -33,7 +33,7 @@ def is_random(expr: Expr) -> bool:
     """Tell whether this is a random-effects term, or was meant to be one."""
     inner = strip(expr)
     if isinstance(inner, Call):
-        known = inner.function in FUNCTIONS or inner.function in REGISTERED
+        known = inner.function in FUNCTIONS or inner.function in REGISTERED or inner.function == "offset"
         barred = bool(inner.arguments) and is_bar(inner.arguments[0].value)
         return inner.function in STRUCTURES or (barred and not known)
     return is_bar(inner)
@@ -75,7 +75,9 @@ class RandomReader:
 
     def _structured(self, call: Call) -> list[RandomTerm]:
         """Read `cs(lhs | group, hom = TRUE)`."""
-        if call.function not in STRUCTURES or call.package:
+        if call.package:
+            raise FormulaError(f"{call.function}() is written without a package", span=call.name_span)
+        if call.function not in STRUCTURES:
             name, brackets = call.function, self.text[call.name_span.end : call.span.end].strip()
             raise FormulaError(
                 f"there is no covariance structure `{name}`", span=call.name_span,
@@ -94,7 +96,7 @@ class RandomReader:
                 covariance = self._covariance(call, options)
             case Chain(operators=("||",), operands=(lhs, group)):
                 raise FormulaError(
-                    f"`||` says diagonal, and {call.function}() says something else", span=bar.span,
+                    f"`||` and {call.function}() can't be combined", span=bar.span,
                     hint=f"did you mean {call.function}({self.source(lhs)} | {self.source(group)})?",
                 )  # fmt: skip
             case _:
@@ -155,7 +157,7 @@ class RandomReader:
         return [
             RandomTerm(intercept, terms, variables, covariance, span, name if "(" in name else "")
             for intercept, terms in parts
-            for variables, name in grouping_factors(group)
+            for variables, name in grouping_factors(group, self.source(lhs))
         ]
 
     def _check_left(self, lhs: Expr, group: Expr) -> None:

@@ -18,7 +18,7 @@ def lower_response(formula: Formula) -> Response:
         )
     if holds_random(lhs):
         raise FormulaError(
-            "`|` can't stand on the left of `~`", span=lhs.span,
+            "no random-effects term can stand on the left of `~`", span=lhs.span,
             hint="weights are an argument, weights=; trials are counted by cbind(successes, failures)",
         )  # fmt: skip
     match strip(lhs):
