@@ -1,7 +1,8 @@
 """Contrasts: how the levels of a factor become columns of a model matrix."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -11,6 +12,9 @@ from lmmformula.errors import DataError, printable
 
 ContrastKind = Literal["treatment", "SAS", "sum", "helmert", "poly", "matrix"]
 KINDS = tuple(kind for kind in get_args(ContrastKind) if kind != "matrix")
+LARGEST = 1000
+"""Levels of a contrast matrix that a formula spells out."""
+
 INDICATORS = ("treatment", "SAS")
 
 
@@ -28,7 +32,8 @@ class Contrast:
     how_many : number of columns kept, the first ones; None for all
     matrix : one row per level, for "matrix"
     names : names of the columns of `matrix`; numbers if empty
-    random : whether the columns of random terms are coded so, too
+    random : whether the columns of random terms are coded so, too; then a `matrix` of fewer than J - 1 columns is
+        completed, as in R
 
     >>> Contrast("sum").coding(("a", "b", "c")).names
     ('1', '2')
@@ -50,7 +55,7 @@ class Contrast:
             kept = [i for i in range(len(levels)) if i != base - 1]
             coding = Coding(tuple(levels[i] for i in kept), indicators=tuple(kept))
         else:
-            matrix = self._explicit(levels) if self.kind == "matrix" else _formulaic_matrix(self.kind, levels)
+            matrix = self._explicit(levels) if self.kind == "matrix" else _formulaic_matrix(self.kind, len(levels))
             names = self.names or tuple(_number_name(self.kind, i) for i in range(matrix.shape[1]))
             coding = Coding(names, matrix=matrix)
         return coding if self.how_many is None else coding.first(self.how_many)
@@ -61,7 +66,7 @@ class Contrast:
             raise DataError(
                 f"the contrast matrix has {len(matrix)} rows, but the factor has {len(levels)} levels in the rows used"
             )
-        return matrix
+        return complete(matrix) if self.random and self.how_many is None else matrix
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +88,10 @@ class Coding:
         matrix = None if self.matrix is None else self.matrix[:, :how_many]
         return Coding(self.names[:how_many], self.indicators[:how_many], matrix)
 
+    def dense(self, n_levels: int) -> FloatArray:
+        """Return the values by level, (J, k)."""
+        return np.eye(n_levels)[:, list(self.indicators)] if self.matrix is None else self.matrix
+
     def column(self, j: int, codes: IntArray) -> FloatArray:
         """Return column j, (n,), NaN where the code is -1."""
         if self.matrix is None:
@@ -97,6 +106,32 @@ class Coding:
 def full_coding(levels: tuple[str, ...]) -> Coding:
     """Return one indicator column per level."""
     return Coding(levels, indicators=tuple(range(len(levels))))
+
+
+def complete(matrix: FloatArray) -> FloatArray:
+    """Fill a contrast matrix up to J - 1 columns, orthogonally to those given, as R's `contrasts<-` does."""
+    n_levels, n_given = matrix.shape
+    if n_given >= n_levels - 1:
+        return matrix[:, : n_levels - 1]
+    given = np.column_stack([np.ones(n_levels), matrix])
+    if np.linalg.matrix_rank(given) < n_given + 1:
+        raise DataError("the columns of the contrast matrix depend on each other, or on the mean")
+    filled: FloatArray = np.linalg.qr(given, mode="complete")[0][:, 1:]
+    filled[:, :n_given] = matrix
+    return filled
+
+
+def contrast_of_size(name: str, n_levels: int, base: int | None) -> Contrast:
+    """
+    Return the matrix that a call such as contr.treatment(3, base = 2) makes, its columns named by number as in R.
+
+    >>> contrast_of_size("contr.treatment", 3, 2).names
+    ('1', '3')
+    """
+    if not 2 <= n_levels <= LARGEST:
+        raise DataError(f"{name}() makes contrasts for 2 to {LARGEST} levels")
+    coding = Contrast(contrast_by_name(name).kind, base).coding(tuple(str(i + 1) for i in range(n_levels)))
+    return Contrast("matrix", matrix=tuple(map(tuple, coding.dense(n_levels).tolist())), names=coding.names)
 
 
 def default_contrast(*, ordered: bool) -> Contrast:
@@ -150,12 +185,14 @@ def _read_contrast(name: str, value: Any) -> Contrast:  # noqa: ANN401 (what a u
     return Contrast("matrix", matrix=tuple(map(tuple, matrix.tolist())), names=names)
 
 
-def _formulaic_matrix(kind: str, levels: Sequence[str]) -> FloatArray:
+@lru_cache(maxsize=64)
+def _formulaic_matrix(kind: str, n_levels: int) -> FloatArray:
     from formulaic.transforms.contrasts import HelmertContrasts, PolyContrasts, SumContrasts
 
     contrasts = {"sum": SumContrasts, "helmert": HelmertContrasts, "poly": PolyContrasts}[kind]()
-    matrix = contrasts.get_coding_matrix(list(levels), reduced_rank=True).to_numpy(dtype=np.float64)
-    return np.ascontiguousarray(matrix)
+    matrix: FloatArray = contrasts.get_coding_matrix(range(n_levels), reduced_rank=True).to_numpy(dtype=np.float64)
+    matrix.flags.writeable = False
+    return matrix
 
 
 def _number_name(kind: str, index: int) -> str:

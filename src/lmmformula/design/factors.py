@@ -1,5 +1,6 @@
 """Functions that make factors: factor, ordered, relevel, cut and C, with R's levels and labels."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,7 +9,18 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.data.factorize import merge_equal, number_label, value_label
 from lmmformula.design.contrasts import Contrast, contrast_by_name
-from lmmformula.design.values import Factor, Numbers, Scalar, Value, column_of_numbers, factor, numbers, recode
+from lmmformula.design.values import (
+    Factor,
+    Numbers,
+    Scalar,
+    Value,
+    column_of_numbers,
+    factor,
+    flag,
+    recode,
+    scalar,
+    whole,
+)
 from lmmformula.errors import DataError, printable
 
 State = dict[str, Any]
@@ -32,7 +44,7 @@ def make_factor(
     found, unseen = recode(given, tuple(state["levels"]))
     if unseen and levels is None and exclude is None:
         found = _with_unseen(given, tuple(state["levels"]), unseen)
-    is_ordered = found.ordered if ordered is None else bool(ordered)
+    is_ordered = found.ordered if ordered is None else flag(ordered)
     if labels is not None:
         return _relabel(found, tuple(map(_scalar_label, _constants(labels))), ordered=is_ordered)
     return Factor(found.codes, found.levels, is_ordered)
@@ -59,7 +71,7 @@ def relevel(_: State, x: Value, ref: Value) -> Value:
             raise DataError(f"there is no level '{printable(ref)}'", hint=f"the levels are: {known}")
         first = given.levels.index(ref)
     else:
-        first = int(numbers(ref)) - 1
+        first = whole(ref) - 1
         if not 0 <= first < len(given.levels):
             raise DataError(f"there is no level number {first + 1} among {len(given.levels)} levels")
     order = [first, *(i for i in range(len(given.levels)) if i != first)]
@@ -72,15 +84,17 @@ def with_contrast(_: State, object: Value, contr: Value = None, how_many: Value 
     match contr:
         case None:
             contrast = Contrast("poly") if given.ordered else Contrast("treatment")
+        case Contrast():
+            contrast = contr
         case str(name):
             contrast = contrast_by_name(name)
         case tuple():
-            column = tuple((float(numbers(value)),) for value in contr)
+            column = tuple((scalar(value),) for value in contr)
             contrast = Contrast("matrix", matrix=column)
         case _:
             raise DataError("contrasts inside C() are a name, such as contr.sum", hint="or use the argument contrasts=")
-    kept = None if how_many is None else int(numbers(how_many))
-    contrast = Contrast(contrast.kind, contrast.base, kept, contrast.matrix, contrast.names, random=True)
+    kept = None if how_many is None else whole(how_many)
+    contrast = replace(contrast, how_many=kept, random=True)
     return Factor(given.codes, given.levels, given.ordered, given.kind, contrast)
 
 
@@ -97,33 +111,34 @@ def cut(
 ) -> Value:
     """cut(x, breaks, ...): intervals, closed on the right; values outside of all of them are missing."""
     values = column_of_numbers(x)
-    if not state:
-        state["breaks"] = _breaks(values, breaks)
-    edges = np.array(state["breaks"])
+    is_right, is_closed = flag(right), flag(include_lowest)
+    if not state:  # JSON has no infinity, but float() reads its name
+        state["breaks"] = [edge if np.isfinite(edge) else str(edge) for edge in _breaks(values, breaks)]
+    edges = np.array([float(edge) for edge in state["breaks"]])
     n_intervals = len(edges) - 1
-    codes = np.searchsorted(edges, values, side="left" if right else "right") - 1
-    if include_lowest:
-        codes[values == (edges[0] if right else edges[-1])] = 0 if right else n_intervals - 1
+    codes = np.searchsorted(edges, values, side="left" if is_right else "right") - 1
+    if is_closed:
+        codes[values == (edges[0] if is_right else edges[-1])] = 0 if is_right else n_intervals - 1
     codes[(codes >= n_intervals) | np.isnan(values)] = -1
     if labels is False:
         return Numbers(np.where(codes < 0, np.nan, codes + 1.0))
     if labels is None or labels is True:
-        names = _interval_labels(edges, int(numbers(dig_lab)), right=bool(right), closed=bool(include_lowest))
+        names = _interval_labels(edges, whole(dig_lab), right=is_right, closed=is_closed)
     else:
         names = tuple(map(_scalar_label, _constants(labels)))
     if len(names) != n_intervals:
         raise DataError(f"cut() makes {n_intervals} intervals but is given {len(names)} labels")
-    return Factor(*merge_equal(codes.astype(np.intp), names), ordered=bool(ordered_result))
+    return Factor(*merge_equal(codes.astype(np.intp), names), ordered=flag(ordered_result))
 
 
 def _breaks(values: FloatArray, breaks: Value) -> list[float]:
     """Return the edges of the intervals; their number alone spreads them over the range, as R does."""
     if isinstance(breaks, tuple):
-        edges = sorted(float(numbers(value)) for value in breaks)
+        edges = sorted(scalar(value) for value in breaks)
         if len(edges) < 2 or len(set(edges)) < len(edges):
             raise DataError("cut() needs at least two different breaks")
         return edges
-    n_intervals = int(numbers(breaks))
+    n_intervals = whole(breaks)
     if n_intervals < 2:
         raise DataError("cut() needs at least two intervals")
     if not np.isfinite(values).any():
@@ -160,7 +175,7 @@ def _constants(value: Value) -> tuple[Scalar, ...]:
     match value:
         case tuple():
             return value
-        case Numbers() | Factor():
+        case Numbers() | Factor() | Contrast():
             raise DataError("a column stands where constants are needed", hint="for example c('a', 'b')")
         case None:
             return ()

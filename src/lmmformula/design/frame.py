@@ -6,10 +6,21 @@ from dataclasses import dataclass, field
 from lmmformula.arrays import BoolArray
 from lmmformula.data.table import Table
 from lmmformula.design import factors, transforms
+from lmmformula.design.contrasts import Contrast, contrast_of_size
 from lmmformula.design.factors import State
 from lmmformula.design.functions import FUNCTIONS, OPERATORS
 from lmmformula.design.schema import ColumnSchema
-from lmmformula.design.values import Factor, Numbers, Value, column_of_numbers, elementwise, missing, of_column, recode
+from lmmformula.design.values import (
+    Factor,
+    Numbers,
+    Value,
+    column_of_numbers,
+    elementwise,
+    missing,
+    of_column,
+    recode,
+    whole,
+)
 from lmmformula.errors import NOWHERE, DataError, FormulaError, LmmFormulaError, Span, printable
 from lmmformula.ir.functions import CONTRASTS, REGISTERED, bound
 from lmmformula.ir.terms import Apply, Constant, Expression, Variable, label, variables
@@ -111,11 +122,20 @@ class Frame:
     def _argument(self, function: str, argument: Expression) -> Value:
         match argument:
             case Apply(function=name) if function == "C" and name in CONTRASTS:
-                return name
+                return self._contrast(argument)
             case Variable(name=name) if function in MAKE_LEVELS and isinstance(self.evaluate(argument), Numbers):
                 return of_column(self.table.factor(name))  # of a whole number's digits, not of the nearest float
             case _:
                 return self.evaluate(argument)
+
+    def _contrast(self, call: Apply) -> Contrast:
+        """Make the contrasts that a call such as contr.treatment(3, base = 2) stands for."""
+        given = {name: self.evaluate(argument) for name, argument in bound(call).items()}
+        unknown = given.keys() - {"n", "base"}
+        if unknown:
+            raise at(DataError(f"`{min(unknown)}` of {call.function}() is not supported"), call.span, self.source)
+        base = whole(given["base"]) if "base" in given else None
+        return contrast_of_size(call.function, whole(given["n"]), base)
 
     def missing_rows(self, expression: Expression) -> BoolArray | None:
         """Return the rows in which an expression is missing, None if there is none."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lmmformula.design.values import Factor, Numbers, Scalar, Value, elementwise, logical, missing, numbers
+from lmmformula.design.contrasts import Contrast
+from lmmformula.design.values import Factor, Numbers, Scalar, Value, elementwise, logical, missing, numbers, whole
 from lmmformula.errors import DataError
 
 Function = Callable[..., Value]
@@ -31,7 +32,8 @@ def _log(x: Value, base: Value = math.e) -> Value:
 
 
 def _round(x: Value, digits: Value = 0.0) -> Value:
-    return elementwise(lambda a, d: np.round(a, int(d)), x, digits)
+    places = whole(digits)
+    return elementwise(lambda a: np.round(a, places), x)
 
 
 def _comparison(name: str, compare: Callable[..., Any]) -> Function:
@@ -98,7 +100,7 @@ def _identity(x: Value) -> Value:
 def _vector(*values: Value) -> Value:
     flat: list[Scalar] = []
     for value in values:
-        if isinstance(value, (Numbers, Factor)):
+        if isinstance(value, (Numbers, Factor, Contrast)):
             raise DataError("c() makes vectors of constants, not of columns")
         flat.extend(value if isinstance(value, tuple) else (value,))
     return tuple(flat)

@@ -7,7 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.factors import State
-from lmmformula.design.values import Factor, Numbers, Value, column_of_numbers, numbers
+from lmmformula.design.values import Factor, Numbers, Value, column_of_numbers, flag, scalar, whole
 from lmmformula.errors import DataError
 
 Bounds = tuple[float, float]
@@ -44,14 +44,14 @@ def poly(
         *(column_of_numbers(value) for value in more if isinstance(value, (Numbers, Factor))),
     ]
     constants = [value for value in more if not isinstance(value, (Numbers, Factor))]
-    highest = int(numbers(constants[0] if constants else degree))
+    highest = whole(constants[0] if constants else degree)
     if highest < 1:
         raise DataError("the degree of poly() must be at least 1")
     bases = []
     for i, column in enumerate(columns):
         known = state.get(str(i))
         if known is None:
-            _check_poly(column, highest, raw=bool(raw))
+            _check_poly(column, highest, raw=flag(raw))
         powers = _raw_powers(column, highest) if raw else _orthogonal(column, highest, state, str(i))
         bases.append(powers)
     if len(bases) == 1:
@@ -110,13 +110,13 @@ def bs(
     """bs(x, df, knots, degree, intercept, Boundary.knots): B-splines; outside the boundary the polynomials go on."""
     from formulaic.transforms.basis_spline import basis_spline
 
-    least = int(numbers(degree)) + bool(intercept)
-    if df is not None and int(numbers(df)) < least:
+    least = whole(degree) + flag(intercept)
+    if df is not None and whole(df) < least:
         raise DataError(f"bs() of this degree has at least {least} degrees of freedom", hint=f"use df = {least}")
     lower, upper = _bounds(state, Boundary_knots)
     basis = _formulaic(
         basis_spline, x, state, df=_integer(df), knots=_floats(knots), degree=_integer(degree),
-        include_intercept=bool(intercept), lower_bound=lower, upper_bound=upper, extrapolation="extend",
+        include_intercept=flag(intercept), lower_bound=lower, upper_bound=upper, extrapolation="extend",
     )  # fmt: skip
     return _matrix(basis)
 
@@ -137,8 +137,8 @@ def ns(
         lower = float(np.nanmin(values)) if lower is None else lower
         upper = float(np.nanmax(values)) if upper is None else upper
         inside = values[(values >= lower) & (values <= upper)]
-        state.update(bounds=[lower, upper], knots=_natural_knots(inside, df, knots, intercept=bool(intercept)))
-    return _matrix(_natural_basis(values, state["bounds"], state["knots"], intercept=bool(intercept)).T)
+        state.update(bounds=[lower, upper], knots=_natural_knots(inside, df, knots, intercept=flag(intercept)))
+    return _matrix(_natural_basis(values, state["bounds"], state["knots"], intercept=flag(intercept)).T)
 
 
 def cr(state: State, x: Value, df: Value = None, knots: Value = None) -> Value:
@@ -178,7 +178,7 @@ def _natural_knots(inside: FloatArray, df: Value, knots: Value, *, intercept: bo
     given = _floats(knots)
     if given is not None:
         return sorted(given)
-    wanted = 1 + intercept if df is None else int(numbers(df))
+    wanted = 1 + intercept if df is None else whole(df)
     n_inner = max(wanted - 1 - intercept, 0)
     return np.quantile(inside, np.linspace(0, 1, n_inner + 2)[1:-1]).tolist() if n_inner else []
 
@@ -214,7 +214,7 @@ def _natural_basis(x: FloatArray, bounds: Iterable[float], knots: list[float], *
 def _center(values: FloatArray, center: Value) -> float:
     if center is True or center is False:
         return _finite_mean(values) if center else 0.0
-    return float(numbers(center))
+    return scalar(center)
 
 
 def _finite_mean(values: FloatArray) -> float:
@@ -228,7 +228,7 @@ def _spread(centred: FloatArray, scale: Value, *, centred_by_mean: bool) -> floa
     if scale is False:
         return 1.0
     if scale is not True:
-        return float(numbers(scale))
+        return scalar(scale)
     present = centred[~np.isnan(centred)]
     spread = float(np.sqrt(np.sum(present**2) / max(len(present) - 1, 1)))
     is_constant = len(present) > 0 and bool(np.all(present == present[0]))
@@ -247,13 +247,13 @@ def _bounds(state: State, given: Value) -> tuple[float | None, float | None]:
 
 
 def _integer(value: Value) -> int | None:
-    return None if value is None else int(numbers(value))
+    return None if value is None else whole(value)
 
 
 def _floats(value: Value) -> list[float] | None:
     if value is None:
         return None
-    return [float(numbers(number)) for number in (value if isinstance(value, tuple) else (value,))]
+    return [scalar(number) for number in (value if isinstance(value, tuple) else (value,))]
 
 
 def _matrix(columns: Iterable[FloatArray]) -> Numbers:

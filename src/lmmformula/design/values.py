@@ -13,6 +13,8 @@ from lmmformula.design.contrasts import Contrast
 from lmmformula.errors import DataError
 
 LOGICAL = ("FALSE", "TRUE")
+LARGEST = 10_000
+"""Largest degree, number of knots or of intervals: more columns than that no model has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class Factor:
 
 
 Scalar = float | str | bool | None
-Value = Numbers | Factor | Scalar | tuple[Scalar, ...]
-"""An evaluated expression; a tuple is the constant vector that c(...) makes."""
+Value = Numbers | Factor | Contrast | Scalar | tuple[Scalar, ...]
+"""An evaluated expression; a tuple is the constant vector that c(...) makes, a contrast what contr.sum(3) makes."""
 
 
 def of_column(column: Column) -> Numbers | Factor:
@@ -79,24 +81,55 @@ def numbers(value: Value) -> FloatArray | float:
             return values
         case Numbers():
             raise DataError("several columns stand where one is needed", hint="name the columns one by one")
-        case Factor(codes=codes, kind="logical"):
-            return np.where(codes < 0, np.nan, codes)
-        case Factor(kind="date"):
-            raise DataError(
-                "dates stand where numbers are needed", hint="make a column of days since some day, and use that"
-            )
-        case Factor(kind=kind):
-            if kind == "string":
-                raise DataError("text stands where numbers are needed")
-            raise DataError("a factor stands where numbers are needed", hint="as.numeric(f) numbers the levels of f")
+        case Factor():
+            return _level_numbers(value)
         case bool() | int() | float():
             return float(value)
         case None:
             return np.nan
         case str():
             raise DataError(f"the text '{value}' stands where numbers are needed")
+        case Contrast():
+            raise DataError("contrasts have a meaning only inside C()")
         case _:
             raise DataError("a vector of constants stands where a column is needed")
+
+
+def _level_numbers(value: Factor) -> FloatArray:
+    match value.kind:
+        case "logical":
+            return np.where(value.codes < 0, np.nan, value.codes)
+        case "date":
+            hint = "make a column of days since some day, and use that"
+            raise DataError("dates stand where numbers are needed", hint=hint)
+        case "string":
+            raise DataError("text stands where numbers are needed")
+        case "factor":
+            hint = "as.numeric(f) numbers the levels of f"
+            raise DataError("a factor stands where numbers are needed", hint=hint)
+
+
+def scalar(value: Value) -> float:
+    """Return a value that must be one number."""
+    found = numbers(value)
+    if isinstance(found, np.ndarray) or np.isnan(found):
+        raise DataError("a number is needed here")
+    return found
+
+
+def whole(value: Value) -> int:
+    """Return a value that must be a whole number of moderate size: a degree, a number of knots or of intervals."""
+    found = scalar(value)
+    if not -LARGEST <= found <= LARGEST or found != int(found):
+        raise DataError(f"a whole number of at most {LARGEST} is needed here")
+    return int(found)
+
+
+def flag(value: Value) -> bool:
+    """Return a value that must be TRUE or FALSE."""
+    if isinstance(value, (bool, int, float)):
+        return bool(value)
+    raise DataError("TRUE or FALSE is needed here")
 
 
 def column_of_numbers(value: Value) -> FloatArray:

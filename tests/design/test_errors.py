@@ -1,0 +1,397 @@
+"""Data that don't fit a formula end in a message that says what, where and what to try."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from corpus import dataset, records
+from designs import design, model
+from lmmformula.data.table import read_table
+from lmmformula.design.build import build_design
+from lmmformula.errors import DataError, FitWarning, LmmFormulaError, mark
+
+ROWS = 30
+GAUSSIAN = [r for r in records("reject") if r.get("family") in {None, "gaussian"}]
+WEIGHTS = {"neg": -1.0 * np.arange(240), "short": np.ones(3), None: None}
+
+TAKEN_HERE = {
+    "rej-001": "a model without random terms is least squares",
+    "rej-002": "a model without random terms is least squares",
+    "rej-026": "lme4 2 knows ar1()",
+    "rej-046": "an option of lme4 makes this an error; by default columns are dropped",
+}
+"""Rejections of lme4 1.1 that are models here."""
+
+
+@pytest.mark.parametrize("record", GAUSSIAN, ids=lambda r: r["id"])
+def test_what_lme4_rejects_is_rejected(record: dict[str, Any]) -> None:
+    """A model that lme4 refuses ends in one of our errors, and what it takes is a design with its columns."""
+    weights = WEIGHTS[record.get("weights_note")]
+    if record["kind"] == "reject" and record["id"] not in TAKEN_HERE:
+        with pytest.raises(LmmFormulaError) as caught:
+            design(record["formula"], dataset(record["dataset"]), weights=weights)
+        assert caught.value.message
+        return
+    _, made = design(record["formula"], dataset(record["dataset"]), weights=weights)
+    expected = record.get("result")
+    if expected:
+        assert list(made.fixed_names) == expected["fixef_names"]
+        assert made.nobs == expected["n"]
+        assert {term.group: term.n_levels for term in made.random_terms} == expected["ngrps"]
+
+
+def sample(**columns: Any) -> dict[str, Any]:
+    """Return a small data set, with some columns put in."""
+    rng = np.random.default_rng(1)
+    data = {"y": rng.normal(size=ROWS), "x": rng.normal(size=ROWS), "g": np.repeat(list("abcdef"), 5)}
+    return {**data, "f": np.tile(list("uvw"), 10), "w": np.ones(ROWS), **columns}
+
+
+NAN = float("nan")
+DAY = np.arange(ROWS).astype("M8[D]")
+
+BAD: list[tuple[str, dict[str, Any], dict[str, Any], str, str, str]] = [
+    # formula, data, options, what is marked, message, hint
+    ("y ~ X + (1 | g)", sample(), {}, "X", "no column named 'X'", "did you mean 'x'?"),
+    ("y ~ x + (1 | gg)", sample(), {}, "gg", "no column named 'gg'", "the columns are: y, x, g, f, w"),
+    ("y ~ x + (xx | g)", sample(), {}, "xx", "no column named 'xx'", "the columns are: y, x, g, f, w"),
+    ("f ~ x + (1 | g)", sample(), {}, "f", "the response `f` must be numeric, but holds text", ""),
+    ("d ~ x + (1 | g)", sample(d=DAY), {}, "d", "the response `d` must be numeric, but holds dates", ""),
+    (
+        "x ~ f + (1 | g)",
+        sample(x=np.ones(ROWS)),
+        {},
+        "x",
+        "the response `x` is constant in the rows used",
+        "there is nothing to explain",
+    ),
+    ("y ~ x + (1 | g)", sample(y=[NAN] * ROWS), {}, "", "none of the 30 rows is complete; missing: y in 30 rows", ""),
+    (
+        "y ~ x + (1 | g)",
+        sample(x=[1.0, *[NAN] * 29], g=[None, *"ab" * 14, "a"]),
+        {},
+        "",
+        "none of the 30 rows is complete; missing: x in 29 rows, g in 1 rows",
+        "",
+    ),
+    ("y ~ x + (1 | g)", {"y": [], "x": [], "g": []}, {}, "", "the data have no rows", ""),
+    ("y ~ x + (1 | g)", {}, {}, "", "the data have no rows", ""),
+    (
+        "y ~ x + (1 | g)",
+        sample(g=["a"] * ROWS),
+        {},
+        "1 | g",
+        "the grouping factor 'g' has only one level in the rows used",
+        "a variance between groups needs at least two groups; leave this term out",
+    ),
+    (
+        "y ~ x + (1 | g)",
+        sample(g=range(ROWS)),
+        {},
+        "1 | g",
+        "the grouping factor 'g' has as many levels as there are rows (30)",
+        "the residual does already what this term would do; leave it out",
+    ),
+    (
+        "y ~ x + (x | g:f)",
+        sample(),
+        {},
+        "x | g:f",
+        "the term with group 'g:f' has 36 random effects (18 levels x 2 coefficients) for 30 rows",
+        "its variances and that of the residual can't be told apart; simplify the term",
+    ),
+    (
+        "y ~ f + (1 | g)",
+        sample(f=["u"] * ROWS),
+        {},
+        "f",
+        "the factor `f` has only one level in the rows used: u",
+        "contrasts need at least two levels; leave it out",
+    ),
+    (
+        "y ~ x + (1 | g)",
+        sample(x=[np.inf, *range(29)]),
+        {},
+        "x",
+        "`x` is infinite in 1 row (0, counted from 0)",
+        "drop these rows, or mend the column",
+    ),
+    (
+        "y ~ log(x) + (1 | g)",
+        sample(x=np.arange(30) // 6),
+        {},
+        "log(x)",
+        "`log(x)` is infinite in 6 rows (0, 1, 2, 3, 4, ..., counted from 0)",
+        "drop these rows, or mend the column",
+    ),
+    ("y ~ log(f) + (1 | g)", sample(), {}, "log(f)", "text stands where numbers are needed", ""),
+    (
+        "y ~ d + (1 | g)",
+        sample(d=DAY),
+        {},
+        "d",
+        "`d` holds dates, which are neither numbers nor levels",
+        "make a column of days since some day, or of text",
+    ),
+    (
+        "y ~ I(d^2) + (1 | g)",
+        sample(d=DAY),
+        {},
+        "d^2",
+        "dates stand where numbers are needed",
+        "make a column of days since some day, and use that",
+    ),
+    (
+        "y ~ scale(w) + (1 | g)",
+        sample(),
+        {},
+        "scale(w)",
+        "a constant column can't be scaled",
+        "leave it out, or use scale = FALSE",
+    ),
+    (
+        "y ~ poly(x, 2) + (1 | g)",
+        sample(x=[NAN, *range(29)]),
+        {},
+        "poly(x, 2)",
+        "missing values are not allowed in poly()",
+        "drop these rows before",
+    ),
+    (
+        "y ~ poly(k, 3) + (1 | g)",
+        sample(k=np.arange(30) % 3),
+        {},
+        "poly(k, 3)",
+        "the degree of poly() must be below the number of different values, 3",
+        "",
+    ),
+    (
+        "y ~ bs(x, df = 2) + (1 | g)",
+        sample(),
+        {},
+        "bs(x, df = 2)",
+        "bs() of this degree has at least 3 degrees of freedom",
+        "use df = 3",
+    ),
+    (
+        "y ~ relevel(f, 'q') + (1 | g)",
+        sample(),
+        {},
+        "relevel(f, 'q')",
+        "there is no level 'q'",
+        "the levels are: u, v, w",
+    ),
+    ("y ~ I(1) + (1 | g)", sample(), {}, "I(1)", "`I(1)` is a constant, not a column of the data", ""),
+    (
+        "y ~ x + offset(f) + (1 | g)",
+        sample(),
+        {},
+        "f",
+        "the offset must be numeric: text stands where numbers are needed",
+        "",
+    ),
+    (
+        "cbind(x, y) ~ f + (1 | g)",
+        sample(),
+        {},
+        "cbind(x, y)",
+        "a response of two columns needs a family of counts",
+        "name one column, or choose a binomial family",
+    ),
+    (
+        "y ~ x + (1 | g:f)",
+        sample(g=["a", "a:b"] * 15, f=["b:c", "c"] * 15),
+        {},
+        "",
+        "two levels of the interaction are both called 'a:b:c'",
+        "rename levels that have a colon in them",
+    ),
+    ("y ~ x + (1 | g)", sample(), {"weights": "W"}, "", "weights: no column named 'W'", "did you mean 'w'?"),
+    ("y ~ x + (1 | g)", sample(), {"weights": [1.0]}, "", "weights has shape (1,), but the data have 30 rows", ""),
+    (
+        "y ~ x + (1 | g)",
+        sample(w=[0.0, *[1.0] * 29]),
+        {"weights": "w"},
+        "",
+        "weights must be positive and finite: 1 are not, the first 0 in row 0",
+        "leave out the rows whose weight is zero",
+    ),
+    ("y ~ x + (1 | g)", sample(), {"weights": "f"}, "", "weights: text stands where numbers are needed", ""),
+    ("y ~ x + (1 | g)", sample(), {"offset": "f"}, "", "offset: text stands where numbers are needed", ""),
+    ("y ~ x + (1 | g)", sample(), {"offset": 3}, "", "offset must be the name of a column or an array of numbers", ""),
+    (
+        "y ~ x + (1 | g)",
+        sample(),
+        {"na_action": "drop"},
+        "",
+        "na_action is 'drop'",
+        "it can be 'omit', 'exclude' or 'fail'",
+    ),
+    (
+        "y ~ x + (1 | g)",
+        sample(x=[NAN, *range(29)]),
+        {"na_action": "fail"},
+        "",
+        "values are missing: x in 1 rows",
+        "na_action='omit' drops these rows",
+    ),
+    (
+        "y ~ f + (1 | g)",
+        sample(),
+        {"contrasts": {"F": "sum"}},
+        "",
+        "contrasts are given for 'F', which is no factor of the model",
+        "the factors are: f",
+    ),
+    (
+        "y ~ f + (1 | g)",
+        sample(),
+        {"contrasts": {"f": "sums"}},
+        "",
+        "'sums' is no kind of contrasts",
+        "the kinds are: treatment, SAS, sum, helmert, poly",
+    ),
+    (
+        "y ~ f + (1 | g)",
+        sample(),
+        {"contrasts": {"f": [[1.0], [2.0]]}},
+        "",
+        "the contrast matrix has 2 rows, but the factor has 3 levels in the rows used",
+        "",
+    ),
+    (
+        "y ~ f + (1 | g)",
+        sample(),
+        {"contrasts": {"f": [1, 2]}},
+        "",
+        "contrasts of 'f' must be a name or a matrix of numbers with one row per level",
+        "the names are: treatment, SAS, sum, helmert, poly",
+    ),
+    (
+        "y ~ f + (1 | g)",
+        sample(),
+        {"contrasts": "sum"},
+        "",
+        "contrasts must be a dictionary",
+        "for example contrasts={'f': 'sum'}",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("formula", "data", "options", "marked", "message", "hint"), BAD, ids=[f"{case[0]} {case[4][:40]}" for case in BAD]
+)
+def test_data_that_do_not_fit_say_so(
+    formula: str, data: dict[str, Any], options: dict[str, Any], marked: str, message: str, hint: str
+) -> None:
+    """Each mistake has its message, the place in the formula, and a hint."""
+    with pytest.raises(DataError) as caught:
+        design(formula, data, **options)
+    error = caught.value
+    assert error.message == message
+    assert error.hint == hint
+    if marked:
+        assert mark(error.text, error.span).endswith("^" * len(marked))
+        assert formula[error.span.start : error.span.end] == marked
+
+
+@pytest.mark.parametrize(
+    ("formula", "data", "warning", "rows"),
+    [
+        (
+            "y ~ log(x) + (1 | g)",
+            sample(x=[-1.0, *range(1, 30)]),
+            "`log(x)` has no value where its columns have one, in 1 row (0, counted from 0)",
+            29,
+        ),
+        (
+            "sqrt(x) ~ w + (1 | g)",
+            sample(x=[-1.0, -2.0, *range(28)]),
+            "`sqrt(x)` has no value where its columns have one, in 2 rows (0, 1, counted from 0)",
+            28,
+        ),
+        (
+            "y ~ cut(x, c(0, 10, 20)) + (1 | g)",
+            sample(x=range(30)),
+            "`cut(x, c(0, 10, 20))` has no value where its columns have one, in 10 rows",
+            20,
+        ),
+        (
+            "y ~ x + I(2 * x) + (1 | g)",
+            sample(),
+            "the fixed effects are linearly dependent: 1 of 3 columns dropped: `I(2 * x)`",
+            30,
+        ),
+    ],
+)
+def test_nothing_vanishes_unannounced(formula: str, data: dict[str, Any], warning: str, rows: int) -> None:
+    """Rows that a function empties and columns that depend on others are dropped with a warning."""
+    with pytest.warns(FitWarning) as caught:
+        _, made = build_design(model(formula), read_table(data))
+    assert any(str(w.message).startswith(warning) for w in caught)
+    assert made.nobs == rows
+
+
+def test_missing_values_are_counted_by_column() -> None:
+    """Rows with a missing value in any used column are dropped, and the design says how many of which."""
+    data = sample(x=[NAN, *range(29)], g=["a", None, *["b", "c"] * 14], w=[1.0, 1.0, NAN, *[2.0] * 27])
+    _, made = design("y ~ x + (1 | g)", data, weights="w")
+    assert made.missing == {"x": 1, "g": 1, "(weights)": 1}
+    assert made.kept_rows.tolist() == list(range(3, 30))
+    assert made.n_given == 30
+    assert made.weights is not None
+    assert len(made.weights) == made.nobs == 27
+
+
+def test_unused_columns_with_missing_values_cost_no_row() -> None:
+    """A column that the model does not read loses no rows."""
+    _, made = design("y ~ f + (1 | g)", sample(x=[NAN] * ROWS))
+    assert made.nobs == ROWS
+    assert made.missing == {}
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["a\nb", "\x1b[31mred", "\u202edrawkcab", "x" * 10_000, "", " ", "f2", "(Intercept)", "TRUE", "`", "a:b", "NA"],
+)
+def test_hostile_labels_are_only_labels(label: str) -> None:
+    """Whatever a level is called, the design has its column and its group."""
+    data = sample(f=np.tile([label, "zz"], 15), g=np.repeat([label, "q", "r"], 10))
+    schema, made = design("y ~ 0 + f + (1 | g)", data)
+    assert set(made.fixed_names) == {"f" + label, "fzz"}
+    assert label in made.random_terms[0].levels
+    assert "\n" not in str(schema).split("variable: f ")[1].split("\n")[0]
+
+
+@pytest.mark.parametrize(("formula", "limit"), [("y ~ a:b + (1 | g)", 10_000), ("y ~ x + (a:b | g)", 500)])
+def test_too_many_columns_are_refused_before_they_are_made(formula: str, limit: int) -> None:
+    """An interaction of two large factors is refused by the number of its columns."""
+    data = {"y": np.arange(400.0), "x": np.arange(400.0), "g": np.arange(400) % 7}
+    data |= {"a": np.arange(400).astype(str), "b": np.arange(400).astype(str)}
+    with pytest.raises(DataError) as caught:
+        design(formula, data)
+    assert caught.value.message.startswith(f"the model has more than {limit} columns")
+    assert caught.value.hint == "`a:b` alone has 160000"
+
+
+def test_too_much_memory_is_refused_before_it_is_taken() -> None:
+    """A matrix of thousands of columns for millions of rows is refused by its size."""
+    n = 4_000_000
+    data = {"y": np.broadcast_to(np.arange(2.0), (n // 2, 2)).ravel(), "a": np.arange(n) % 1500}
+    with pytest.raises(DataError, match="would have 4000000 rows and 1500 columns: 48 GB"):
+        design("y ~ factor(a)", data)
+
+
+def test_deep_arithmetic_does_not_exhaust_the_stack() -> None:
+    """An expression as deep as formulas may be is evaluated."""
+    formula = "y ~ I(" + " + ".join(["x"] * 190) + ") + (1 | g)"
+    _, made = design(formula, sample())
+    np.testing.assert_allclose(made.X[:, 1], 190 * np.asarray(sample()["x"]))
+
+
+def test_an_error_of_a_frame_library_is_ours() -> None:
+    """What a frame library raises of its own frame is told as a DataError."""
+    with pytest.raises(DataError):
+        design("y ~ x + (1 | g)", pd.DataFrame({"y": [1.0, 2.0], "x": [1.0, 2.0], "g": [object(), object()]}))
