@@ -1,5 +1,6 @@
 """A Stan program as data -> its text. All layout is in templates/; here lines are broken and labels escaped."""
 
+import re
 from functools import cache
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ def _template(name: str) -> "Template":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"comment": comment, "label": label, "declare": declare, "short": short}
+    environment.filters |= {"comment": comment, "label": label, "declare": declare, "folded": folded, "short": short}
     return environment.get_template(name)
 
 
@@ -76,6 +77,35 @@ def declare(text: str, about: str = "", indent: int = 2) -> str:
     if not about:
         return line
     return f"{line} // {about}" if len(line) + 4 + len(about) <= WIDTH else f"{comment(about, indent)}\n{line}"
+
+
+def folded(statement: str, indent: int = 2) -> str:
+    """
+    Write a sampling statement; break one that is too long where stanc's formatter does.
+
+    >>> print(folded("s ~ normal(0, [" + ", ".join(["1234567.125"] * 7) + "]');"))
+      s ~ normal(0,
+                 [1234567.125, 1234567.125, 1234567.125, 1234567.125,
+                  1234567.125, 1234567.125, 1234567.125]');
+    """
+    line = " " * indent + statement
+    if len(line) <= WIDTH:
+        return line
+    head, inside = line.split("(", 1)
+    column = " " * (len(head) + 1)
+    lines = [f"{head}("]
+    for argument in re.findall(r"\[.*?\]'(?:,|\);)|\S+", inside):
+        fits = len(lines[-1]) + 1 + len(argument) <= WIDTH and not lines[-1].endswith("]',")
+        if fits:
+            lines[-1] += argument if lines[-1].endswith("(") else f" {argument}"
+        else:
+            numbers, bracket, end = argument.partition("]'")
+            # stanc counts a number with the comma behind it, one column less than a line has; not what ends a vector.
+            width = WIDTH - 1 - len(column)
+            parts = wrap(f"{numbers},", width, subsequent_indent=" ", break_long_words=False)
+            lines += [column + part for part in parts]
+            lines[-1] = lines[-1].removesuffix(",") + bracket + end
+    return "\n".join(lines)
 
 
 def short(values: tuple[float, ...]) -> str:
