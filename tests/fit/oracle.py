@@ -63,16 +63,20 @@ def marginal(design: DesignMatrices, covariances: list[FloatArray]) -> FloatArra
     return V
 
 
-def criterion(design: DesignMatrices, covariances: list[FloatArray], *, reml: bool) -> float:
-    """Return -2 log (restricted) likelihood from explicit inverses, sigma profiled out."""
+def criterion(
+    design: DesignMatrices, covariances: list[FloatArray], *, reml: bool, sigma: float | None = None
+) -> float:
+    """Return -2 log (restricted) likelihood from explicit inverses; sigma is profiled out unless it is given."""
     V = marginal(design, covariances)
     y = design.y if design.offset is None else design.y - design.offset
     inverse = np.linalg.inv(V)
     XVX = design.X.T @ inverse @ design.X
     beta = np.linalg.solve(XVX, design.X.T @ inverse @ y)
     r = y - design.X @ beta
+    r2 = float(r @ inverse @ r)
     m = design.nobs - (design.n_fixed if reml else 0)
-    value = np.linalg.slogdet(V)[1] + m * (1 + math.log(2 * math.pi * float(r @ inverse @ r) / m))
+    variance = r2 / m if sigma is None else sigma**2
+    value = np.linalg.slogdet(V)[1] + m * math.log(2 * math.pi * variance) + r2 / variance
     return float(value + (np.linalg.slogdet(XVX)[1] if reml else 0.0))
 
 

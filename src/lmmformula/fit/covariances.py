@@ -51,11 +51,11 @@ class CovarianceMap(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SymmetricRoot:
+class LinearRoot:
     """
-    Unstructured or diagonal: Sigma = T T with symmetric T = sum_i t_i D_i.
+    Unstructured or diagonal: Sigma = TT' with T = sum_i t_i D_i.
 
-    basis : (n, k, k) symmetric matrices D_i, orthonormal as vectors
+    basis : (n, k, k) matrices D_i; for the optimiser symmetric, and orthonormal as vectors
     """
 
     basis: FloatArray
@@ -75,12 +75,12 @@ class SymmetricRoot:
         return np.tensordot(parameters, self.basis, axes=1)
 
     def directions(self, parameters: FloatArray) -> FloatArray:
-        """Return D_i T + T D_i."""
-        half = self.basis @ self.root(parameters)
+        """Return D_i T' + T D_i'."""
+        half = self.basis @ self.root(parameters).T
         return half + half.transpose(0, 2, 1)
 
     def curvature(self, parameters: FloatArray, G: FloatArray) -> FloatArray:  # noqa: ARG002 (Sigma is quadratic)
-        """Return 2 tr(D_i G D_j)."""
+        """Return 2 tr(D_i' G D_j)."""
         n = self.size
         return 2 * self.basis.reshape(n, -1) @ (G @ self.basis).reshape(n, -1).T
 
@@ -106,15 +106,19 @@ class SymmetricRoot:
 @dataclass(frozen=True, slots=True)
 class Correlated:
     """
-    Compound symmetry or autoregression: Sigma = diag(s) C(rho) diag(s), parameters (s_1 .. s_k or s, phi).
+    Compound symmetry or autoregression: Sigma = diag(s) C(rho) diag(s), parameters (s_1 .. s_k or s, and phi).
 
     cs : C_ij = rho, -1/(k-1) <= rho <= 1;   ar1 : C_ij = rho^|i-j|, -1 <= rho <= 1
     k : at least 2
+    natural : the last parameter is rho itself, not phi
+    unit : s = 1 stands for this standard deviation of the columns' inner coordinates
     """
 
     structure: str
     homogeneous: bool
     k: int
+    natural: bool = False
+    unit: float | FloatArray = 1.0
 
     @property
     def size(self) -> int:
@@ -134,11 +138,13 @@ class Correlated:
     def rho(self, phi: float) -> float:
         """Return the correlation, bounded: middle + half sin(phi)."""
         low, high = self.bounds
+        if self.natural:
+            return phi
         return min(max((low + high) / 2 + (high - low) / 2 * math.sin(phi), low), high)
 
     def deviations(self, parameters: FloatArray) -> FloatArray:
         """Return (k,) standard deviations, signed."""
-        return np.repeat(parameters[0], self.k) if self.homogeneous else parameters[:-1]
+        return (np.repeat(parameters[0], self.k) if self.homogeneous else parameters[:-1]) * self.unit
 
     def correlation(self, rho: float, order: int = 0) -> FloatArray:
         """Return the (k, k) correlation matrix, or its derivative of the given order with respect to rho."""
@@ -159,12 +165,10 @@ class Correlated:
         s, rho, slope, _ = self._parts(parameters)
         C = self.correlation(rho)
         out = np.zeros((self.size, self.k, self.k))
-        if self.homogeneous:
-            out[0] = 2 * parameters[0] * C
-        else:
-            for i in range(self.k):
-                out[i, i] += C[i] * s
-                out[i, :, i] += C[i] * s
+        slopes = np.eye(self.k) * self.unit  # of s
+        each = slopes[:, :, None] * (C * s)
+        each += each.transpose(0, 2, 1)
+        out[:-1] = each.sum(axis=0) if self.homogeneous else each
         out[-1] = np.outer(s, s) * self.correlation(rho, 1) * slope
         return out
 
@@ -172,8 +176,9 @@ class Correlated:
         """Return tr(G d2Sigma)."""
         s, rho, slope, bend = self._parts(parameters)
         C1, C2 = self.correlation(rho, 1), self.correlation(rho, 2)
-        spread = 2 * G * self.correlation(rho)
-        mixed = 2 * (G * C1 * s).sum(axis=1) * slope
+        unit = np.broadcast_to(self.unit, self.k)
+        spread = 2 * G * self.correlation(rho) * np.outer(unit, unit)
+        mixed = 2 * (G * C1 * s).sum(axis=1) * slope * unit
         out = np.empty((self.size, self.size))
         out[:-1, :-1] = spread.sum() if self.homogeneous else spread
         out[-1, :-1] = out[:-1, -1] = mixed.sum() if self.homogeneous else mixed
@@ -209,6 +214,8 @@ class Correlated:
         """Return s, rho, d rho / d phi, d2 rho / d phi2."""
         low, high = self.bounds
         phi, half = float(parameters[-1]), (high - low) / 2
+        if self.natural:
+            return self.deviations(parameters), phi, 1.0, 0.0
         return self.deviations(parameters), self.rho(phi), half * math.cos(phi), -half * math.sin(phi)
 
 
@@ -221,13 +228,34 @@ def covariance_map(covariance: Covariance, k: int) -> CovarianceMap:
             size = np.where(rows == columns, 1.0, math.sqrt(0.5))
             basis[np.arange(len(rows)), rows, columns] = size
             basis[np.arange(len(rows)), columns, rows] = size
-            return SymmetricRoot(basis)
+            return LinearRoot(basis)
         case "diag" if covariance.homogeneous:
-            return SymmetricRoot(np.eye(k)[None] / math.sqrt(k))
+            return LinearRoot(np.eye(k)[None] / math.sqrt(k))
         case "cs" | "ar1" if k > 1:
             return Correlated(covariance.structure, covariance.homogeneous, k)
         case _:
-            return SymmetricRoot(diagonal_basis(k))
+            return LinearRoot(diagonal_basis(k))
+
+
+def natural_map(covariance: Covariance, k: int, turn: FloatArray) -> CovarianceMap:
+    """
+    Return the map from the parameters that people read: lme4's theta, or standard deviations and a correlation.
+
+    turn : (k, k) matrix U with Sigma_user = U Sigma_inner U'; the map leads to Sigma_inner
+    """
+    back = blocks.solve(turn, np.eye(k))
+    match covariance.structure:
+        case "us":
+            columns, rows = np.triu_indices(k)  # the lower triangle by columns
+            basis = np.zeros((len(rows), k, k))
+            basis[np.arange(len(rows)), rows, columns] = 1.0
+            return LinearRoot(back @ basis)
+        case "diag" if covariance.homogeneous:
+            return LinearRoot(back[None])
+        case "cs" | "ar1" if k > 1:
+            return Correlated(covariance.structure, covariance.homogeneous, k, natural=True, unit=np.diag(back))
+        case _:
+            return LinearRoot(back @ diagonal_basis(k))
 
 
 def diagonal_basis(k: int) -> FloatArray:

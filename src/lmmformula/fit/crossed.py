@@ -16,6 +16,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.fit import blocks
+from lmmformula.fit.dense import weighted_rows
 from lmmformula.fit.objective import Directions, Profile, Roots, data_curvature, profile
 from lmmformula.fit.schur import Schur
 
@@ -251,6 +252,14 @@ class CrossedPoint:
     def reduced_transposed(self, right: FloatArray) -> FloatArray:
         """Return (I - W_jC_j) right."""
         return right - self.w_times(blocks.products(self.factor.C, right))
+
+    def weighted(self, directions: Directions) -> FloatArray:
+        """Return sums over levels of Q'S_aQ."""
+        Q1, Q2 = self.projected()
+        out = {self.objective.first: blocks.contract("qxj,aqr,rzj->axz", Q1, directions[self.objective.first], Q1)}
+        for f, here in zip(self.objective.rest, self.objective.places, strict=True):
+            out[f] = weighted_rows(Q2[here], directions[f])
+        return np.concatenate([out[f] for f in range(len(self.roots))])
 
     def modes(self) -> list[FloatArray]:
         """Return per factor the (k, J) conditional modes."""

@@ -77,10 +77,14 @@ class DensePoint:
     H: FloatArray
     Y: FloatArray
 
+    def whitened(self) -> FloatArray:
+        """Return (q, p+1) Z'V^-1[X R^-1, sqrt(m) / r (y - X beta)]."""
+        out: FloatArray = (self.objective.B - self.H.T @ self.Y) @ self.profile.whitener
+        return out
+
     def projected(self) -> tuple[FloatArray, FloatArray]:
         """Return (q, q) Z'PZ (for ML Z'V^-1Z), and (q,) e = sqrt(m / r^2) Z'Py."""
-        p = len(self.profile.beta)
-        Q = (self.objective.B - self.H.T @ self.Y) @ self.profile.whitener
+        p, Q = len(self.profile.beta), self.whitened()
         K = self.objective.C - self.H.T @ self.H
         return (K - Q[:, :p] @ Q[:, :p].T if self.profile.reml else K), Q[:, p]
 
@@ -112,12 +116,16 @@ class DensePoint:
             [[x @ K[f, g] @ z.T for z, g in zip(d, places, strict=True)] for x, f in zip(d, places, strict=True)]
         )
         if not self.profile.reml:
-            p = len(self.profile.beta)
-            Q = (self.objective.B - self.H.T @ self.Y) @ self.profile.whitener[:, :p]
+            Q = self.whitened()[:, : len(self.profile.beta)]
             side = np.concatenate([x @ Q[h] for x, h in zip(d, places, strict=True)])
             quadratic -= side @ side.T
         out: FloatArray = data_curvature(quadratic, linear, self.profile.degrees) - np.block(traces)
         return out
+
+    def weighted(self, directions: Directions) -> FloatArray:
+        """Return sums over levels of Q'S_aQ."""
+        Q = self.whitened()
+        return np.concatenate([weighted_rows(Q[h], S) for S, h in zip(directions, self.objective.places, strict=True)])
 
     def modes(self) -> list[FloatArray]:
         """Return per factor Lambda M^-1 Lambda' (Z'y - Z'X beta) as (k, J)."""
@@ -136,6 +144,13 @@ class DensePoint:
             rows = blocks.kron_rows(T, half[:, here].T).reshape(factor.k, factor.n_levels, -1)
             out.append(blocks.einsum("ajm,bjm->abj", rows, rows))
         return out
+
+
+def weighted_rows(Q: FloatArray, S: FloatArray) -> FloatArray:
+    """Return (n, w, w) Q'(S_a (x) I)Q for (k J, w) Q, coefficient by coefficient."""
+    k, w = S.shape[1], Q.shape[1]
+    flat = Q.reshape(k, -1, w)
+    return blocks.contract("qjx,aqr,rjz->axz", flat, S, flat)
 
 
 def _traces(K: FloatArray, S: FloatArray, R: FloatArray) -> FloatArray:

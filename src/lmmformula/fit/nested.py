@@ -237,6 +237,14 @@ class NestedPoint:
                 out[i + 1 + h] += blocks.segment_sums(blocks.cross(pair, d[i]), level.starts[h])
         return out
 
+    def weighted(self, directions: Directions) -> FloatArray:
+        """Return sums over levels of Q'S_aQ."""
+        out = {
+            level.factor: blocks.contract("qxj,aqr,rzj->axz", Q, directions[level.factor], Q)
+            for level, Q in zip(self.objective.levels, self.projected(self.profile.whitener), strict=True)
+        }
+        return np.concatenate([out[f] for f in range(len(self.roots))])
+
     def modes(self) -> list[FloatArray]:
         """Return per factor the (k, J) conditional modes."""
         found = self.coefficients(np.append(-self.profile.beta, 1.0)[:, None])

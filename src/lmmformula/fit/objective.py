@@ -91,6 +91,13 @@ class Point(Protocol):
     def curvature(self, directions: Directions) -> FloatArray:
         """Return the second derivatives of d along directions of Sigma, those of all factors one after the other."""
 
+    def weighted(self, directions: Directions) -> FloatArray:
+        """
+        Return sums over levels of Q'S_aQ, (n, p+1, p+1), with Q = Z'V^-1[X R^-1, sqrt(m) / r (y - X beta)].
+
+        Its blocks are R^-T X'V^-1 V_a V^-1X R^-1 and, last, (m/r^2) y'P V_a P y.
+        """
+
     def modes(self) -> list[FloatArray]:
         """Return per factor the (k, J) conditional modes."""
 

@@ -90,7 +90,7 @@ class SinglePoint:
         (S,) = directions
         sums, k, p = self.moments(), len(self.T), len(self.profile.beta)
         flat = S.reshape(len(S), k * k)
-        weighted = blocks.contract("qxrz,aqr->axz", sums.QQ, S)  # sum over levels of Q'S_aQ
+        weighted = self.weighted(directions)
         coefficients = sums.KK - (sums.KN + sums.KN.T if self.profile.reml else 0.0)
         index = blocks.packed_index(k)
         # tr(K S_a N S_b) = sum K_pq S_a,qr N_rs S_b,sp
@@ -105,6 +105,10 @@ class SinglePoint:
         side = weighted[:, :p, p]
         quadratic = flat @ table @ flat.T - side @ side.T
         return data_curvature(quadratic, weighted[:, p, p], self.profile.degrees) - (traces + traces.T) / 2
+
+    def weighted(self, directions: Directions) -> FloatArray:
+        """Return sums over levels of Q'S_aQ."""
+        return blocks.contract("qxrz,aqr->axz", self.moments().QQ, directions[0])
 
     def modes(self) -> list[FloatArray]:
         """Return [T M^-1 T' (Z'y - Z'X beta)]."""

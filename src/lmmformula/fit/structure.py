@@ -25,6 +25,11 @@ class Structure:
     name: str
     reason: str
 
+    @property
+    def exact(self) -> bool:
+        """Whether its second derivatives are exact, rather than average information."""
+        return self.name in {"single", "dense"}
+
     def __str__(self) -> str:
         """Return name and reason."""
         return f"{self.name}: {self.reason}"

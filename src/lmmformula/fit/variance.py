@@ -1,0 +1,132 @@
+"""
+How well the variance parameters are known: second derivatives of the likelihood at the estimates.
+
+The parameters are lme4's theta for unstructured and diagonal terms, standard deviations (relative to sigma) and a
+correlation for the others, and sigma last. With sigma no longer profiled out,
+
+    d2/da db = profiled + g_a g_b / m,    d2/da dsigma = 2 g_a / sigma,    d2/dsigma2 = 4 m / sigma^2,
+
+g_a = (m/r^2) y'P V_a P y. Their covariance is twice the inverse; the covariance of beta moves with them by
+sigma^2 F X'V^-1 V_a V^-1X F, F = (X'V^-1X)^-1. That is all that Satterthwaite's degrees of freedom need.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.fit.covariances import Correlated, CovarianceMap, Parameters, natural_map
+from lmmformula.fit.lmm import Fit
+from lmmformula.fit.objective import Point
+from lmmformula.fit.problem import Problem, prepare
+from lmmformula.fit.theta import split_theta
+
+DIFFERENCE_STEP = 1e-3
+"""Step of the central difference of the gradient, in standard deviations relative to sigma."""
+
+SMALLEST_CURVATURE = 1e-8
+"""Curvatures below this part of the largest count as none: the parameter is not determined in that direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceParameters:
+    """
+    The variance parameters of a fit, term by term, sigma last.
+
+    values : (v,) estimates
+    gradient : (v,) first derivatives of -2 log (restricted) likelihood; zero at an optimum inside the boundaries
+    hessian : (v, v) its second derivatives
+    vcov : (v, v) covariance of the estimates, 2 hessian^-1 where the hessian is positive
+    vcov_beta_slopes : (v, p, p) derivatives of the covariance matrix of beta
+    """
+
+    values: FloatArray
+    gradient: FloatArray
+    hessian: FloatArray
+    vcov: FloatArray
+    vcov_beta_slopes: FloatArray
+
+    @property
+    def std_errors(self) -> FloatArray:
+        """(v,) standard errors."""
+        return np.sqrt(np.maximum(np.diag(self.vcov), 0.0))
+
+
+def variance_parameters(design: DesignMatrices, fit: Fit) -> VarianceParameters:
+    """Differentiate the likelihood of a fit twice."""
+    problem = prepare(design, reml=fit.reml)
+    parameters, values, order = _natural(problem, fit)
+    point = problem.objective.at(parameters.roots(values))
+    directions = parameters.directions(values)
+    profile = point.profile
+    gradient, hessian = _derivatives(problem, parameters, values, point, directions)
+    weighted = point.weighted(directions)
+    p, m, sigma = len(profile.beta), profile.degrees, fit.sigma
+    g = weighted[:, p, p]
+    hessian = hessian + np.outer(g, g) / m
+    whole = np.block([[hessian, 2 * g[:, None] / sigma], [2 * g[None] / sigma, np.array([[4 * m / sigma**2]])]])
+    half = sigma * (problem.products.coordinates.fixed @ profile.inverse_R)
+    slopes = np.concatenate([half @ weighted[:, :p, :p] @ half.T, 2 * fit.vcov[None] / sigma])
+    places = np.append(order, len(order))
+    whole = whole[np.ix_(places, places)]
+    return VarianceParameters(
+        values=np.append(values, sigma)[places],
+        gradient=np.append(gradient, 0.0)[places],
+        hessian=whole,
+        vcov=_twice_inverse(whole),
+        vcov_beta_slopes=slopes[places],
+    )
+
+
+def _natural(problem: Problem, fit: Fit) -> tuple[Parameters, FloatArray, IntArray]:
+    """Return the parameters that people read, their values, and the order that sorts them by terms."""
+    turns = problem.products.coordinates.random
+    shapes = [(term.covariance, term.n_coefficients) for term in problem.terms]
+    thetas = split_theta(shapes, fit.theta)
+    maps = [natural_map(covariance, k, turns[t]) for t, (covariance, k) in enumerate(shapes)]
+    values = [_readable(maps[t], thetas[t], fit.relative_covariance[t]) for t in range(len(maps))]
+    by_factor = [t for factor in problem.products.factors for t in factor.terms]
+    term_of = np.concatenate([np.full(maps[t].size, t) for t in by_factor])
+    parameters = Parameters(tuple(tuple(maps[t] for t in factor.terms) for factor in problem.products.factors))
+    return parameters, np.concatenate([values[t] for t in by_factor]), np.argsort(term_of, kind="stable")
+
+
+def _readable(m: CovarianceMap, theta: FloatArray, sigma: FloatArray) -> FloatArray:
+    """Return theta, or standard deviations and correlation."""
+    if not isinstance(m, Correlated):
+        return theta
+    s = np.sqrt(np.diag(sigma))
+    rho = sigma[1, 0] / (s[0] * s[1]) if s[0] * s[1] > 0 else 0.0
+    return np.append(s[:1] if m.homogeneous else s, rho)
+
+
+def _derivatives(
+    problem: Problem, parameters: Parameters, values: FloatArray, point: Point, directions: Sequence[FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Return gradient and exact Hessian of the profiled criterion, by differences of the gradient if need be."""
+    curvature = point.curvature(directions)
+    gradient, hessian = parameters.derivatives(values, directions, point.gradients(), curvature)
+    if problem.structure.exact:
+        return gradient, hessian
+
+    def slope(at: FloatArray) -> FloatArray:
+        there, moved = problem.objective.at(parameters.roots(at)), parameters.directions(at)
+        return parameters.derivatives(at, moved, there.gradients(), np.zeros_like(curvature))[0]
+
+    rows = []
+    for step in DIFFERENCE_STEP * np.eye(len(values)):
+        near, far = (slope(values + s * step) - slope(values - s * step) for s in (1, 2))
+        rows.append((8 * near - far) / (12 * DIFFERENCE_STEP))
+    hessian = np.array(rows)
+    return gradient, (hessian + hessian.T) / 2
+
+
+def _twice_inverse(hessian: FloatArray) -> FloatArray:
+    """Return 2 H^-1, leaving out directions without positive curvature."""
+    scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
+    values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
+    keep = values > SMALLEST_CURVATURE * values[-1]
+    out: FloatArray = 2 * (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / np.outer(scale, scale)
+    return out

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from corpus import record, records
+from fit.oracle import EXAMPLES, criterion, example
+from fit.recorded import recorded_design, recorded_fit
+from lmmformula.fit.lmm import evaluate_at, fit_lmm
+from lmmformula.fit.theta import sigma_of, split_theta
+from lmmformula.fit.variance import variance_parameters
+
+REGULAR = [
+    r["id"]
+    for r in records("satterthwaite")
+    if not record("lmm", r["fit_id"])["isSingular"] and r["fit_id"] != "lmm-043r"
+]
+
+
+@pytest.mark.parametrize("identifier", REGULAR)
+def test_covariance_of_theta_and_sigma_is_lmertests(identifier: str) -> None:
+    """The inverse Hessian with respect to (theta, sigma) is what lmerTest finds by numerical differentiation."""
+    about = record("satterthwaite", identifier)
+    found = variance_parameters(recorded_design("lmm", about["fit_id"]), recorded_fit("lmm", about["fit_id"]))
+    expected = np.array(about["vcov_varpar"])
+    deviations = np.sqrt(np.diag(expected))
+    np.testing.assert_allclose(
+        found.vcov / np.outer(deviations, deviations), expected / np.outer(deviations, deviations), atol=2e-3
+    )
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_hessian_is_that_of_the_criterion(name: str, *, reml: bool) -> None:
+    """Second derivatives of -2 log likelihood with sigma free equal second differences of the naive one."""
+    design = example(name)
+    fit = fit_lmm(design, reml=reml)
+    found = variance_parameters(design, fit)
+    shapes = [(t.covariance, t.n_coefficients) for t in design.random_terms]
+
+    def value(v: np.ndarray) -> float:
+        parts = split_theta(shapes, v[:-1])
+        S = [sigma_of(c, part, k) for (c, k), part in zip(shapes, parts, strict=True)]
+        return criterion(design, S, reml=reml, sigma=float(v[-1]))
+
+    v, h = found.values, 1e-3
+    steps = h * np.eye(len(v))
+    expected = [
+        [(value(v + a + b) - value(v + a - b) - value(v - a + b) + value(v - a - b)) / (4 * h * h) for a in steps]
+        for b in steps
+    ]
+    np.testing.assert_allclose(found.hessian, expected, rtol=2e-3, atol=2e-3 * np.abs(found.hessian).max() ** 0.5)
+
+
+@pytest.mark.parametrize("identifier", [r["id"] for r in records("lmm_structured") if not r["isSingular"]])
+def test_structured_terms_are_read_as_deviations_and_a_correlation(identifier: str) -> None:
+    """The parameters are lme4's `par`, and at an optimum inside all bounds the gradient is zero."""
+    fit = recorded_fit("lmm_structured", identifier)
+    found = variance_parameters(recorded_design("lmm_structured", identifier), fit)
+    np.testing.assert_allclose(found.values[:-1], record("lmm_structured", identifier)["par"], rtol=1e-4, atol=1e-6)
+    curvature = np.sqrt(np.abs(np.diag(found.hessian)))
+    np.testing.assert_allclose(found.gradient / curvature, 0.0, atol=1e-4)
+    assert (found.std_errors > 0).all()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_covariance_of_beta_moves_as_predicted(name: str) -> None:
+    """Derivatives of vcov(beta) with respect to theta, sigma held, equal differences between evaluations."""
+    design = example(name)
+    fit = evaluate_at(design, fit_lmm(design).theta + 0.05)
+    found = variance_parameters(design, fit)
+    h = 1e-5
+    for i, slope in enumerate(found.vcov_beta_slopes[:-1]):
+        step = h * np.eye(len(fit.theta))[i]
+        up, down = (evaluate_at(design, fit.theta + s * step) for s in (1, -1))
+        expected = fit.sigma**2 * (up.vcov / up.sigma**2 - down.vcov / down.sigma**2) / (2 * h)
+        np.testing.assert_allclose(slope, expected, atol=1e-6 * max(1e-9, np.abs(fit.vcov).max(initial=0.0)) + 1e-8)
+    np.testing.assert_allclose(found.vcov_beta_slopes[-1], 2 * fit.vcov / fit.sigma)
