@@ -56,6 +56,10 @@ CASES = [
 ]
 
 
+FILES = [pytest.param(*c[1:3], c[4], id=c[0]) for c in CASES if c[0] != "duplicate columns"]
+"""Reading a file numbers duplicate names."""
+
+
 @pytest.mark.parametrize(("formula", "data", "error", "message"), [pytest.param(*c[1:], id=c[0]) for c in CASES])
 def test_bad_input_to_a_model(formula: str, data: pd.DataFrame, error: type[Exception], message: str) -> None:
     """One of our errors, whose text names the fault; never an error of numpy, pandas, lark or formulaic."""
@@ -63,13 +67,11 @@ def test_bad_input_to_a_model(formula: str, data: pd.DataFrame, error: type[Exce
         lf.Model(formula, data).stan()
 
 
-@pytest.mark.parametrize(("formula", "data", "message"), [pytest.param(*c[1:3], c[4], id=c[0]) for c in CASES])
+@pytest.mark.parametrize(("formula", "data", "message"), FILES)
 def test_bad_input_to_the_command_line(
     formula: str, data: pd.DataFrame, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same text on stderr without a traceback, and exit code 1."""
-    if len(set(data.columns)) < len(data.columns):
-        pytest.skip("reading a file numbers duplicate names")
     path = tmp_path / "data.csv"
     data.to_csv(path, index=False)
     assert cli.main(["stan", formula, "--data", str(path)]) == 1

@@ -130,7 +130,7 @@ def test_missing_rows_are_counted() -> None:
     assert "left out with missing values" in model.explain()
 
 
-def test_the_program_is_written_with_its_data(tmp_path: Any) -> None:  # noqa: ANN401
+def test_the_program_is_written_with_its_data(tmp_path: Any) -> None:
     """`write` makes two files; the data are JSON."""
     program = lf.Model("y ~ x + (x | group)", dataset("coffee")).stan()
     program.write(tmp_path / "coffee.stan")

@@ -79,3 +79,13 @@ def test_what_was_left_out_is_said() -> None:
     assert f" of {len(data)}; " in text
     assert "left out with missing values (" in text
     assert text.endswith("+ offset + ε\n  b1[g] ~ N(0, τ1²)\n  ε ~ N(0, σ² / weight)")
+
+
+def test_other_families_have_a_link_and_no_residual() -> None:
+    """What the formula means does not wait for what can be fitted."""
+    model = lf.Model("cbind(incidence, size - incidence) ~ 1 + (1 | herd)", dataset("cbpp"), family="binomial")
+    assert model.explain().splitlines()[-3:] == [
+        "  logit(mean of cbind(incidence, size - incidence)) = β1 + b1[herd]",
+        "  b1[herd] ~ N(0, τ1²)",
+        "  cbind(incidence, size - incidence) ~ binomial",
+    ]

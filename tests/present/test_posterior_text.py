@@ -48,7 +48,7 @@ def dyestuff() -> tuple[lf.Model, lf.Posterior]:
 POSTERIOR = """\
 Posterior of Yield ~ 1 + (1 | Batch)
    Data: Dyestuff: 30 rows; Batch, 6 levels
-Sampler: none, marginal form, 2 chains of 250 draws, 0.2 s
+Sampler: none, marginal form, 2 chains of 250 draws, seed 1, 0.2 s
 
 Fixed effects:
                mean    sd  mcse      q5     q95  ess_bulk  ess_tail   rhat
@@ -63,8 +63,8 @@ Diagnostics: not to be trusted yet: bulk ESS is 154 (should be 200 or more)"""
 
 COMPARISON = """\
 REML beside the posterior of Yield ~ 1 + (1 | Batch)
-   Data: 30 rows; Batch, 6 levels
-Sampler: none, marginal form, 2 chains of 250 draws, 0.2 s
+   Data: Dyestuff: 30 rows; Batch, 6 levels
+Sampler: none, marginal form, 2 chains of 250 draws, seed 1, 0.2 s
 
 Fixed effects
              estimate    se  posterior mean  posterior sd  difference  in sds

@@ -43,7 +43,9 @@ def test_variance_components_are_lme4s(identifier: str) -> None:
     np.testing.assert_allclose(fit.theta, expected["theta"], rtol=1e-10, atol=1e-10)
     assert list(fit.theta.index) == expected["theta_names"]
     for term, known in zip(fit.varcorr, expected["varcorr"], strict=True):
-        assert (term.group, list(term.names)) == (known["group"], known["names"])
+        assert list(term.names) == known["names"]
+        # The script that wrote the records let R replace the colon of some names.
+        assert term.label.replace(":", ".") == known["group"].replace(":", ".")
         np.testing.assert_allclose(term.sds, known["sd"], rtol=1e-6, atol=1e-9)
         np.testing.assert_allclose(term.covariance, known["cov"], rtol=1e-6, atol=1e-9)
 

@@ -124,6 +124,7 @@ def test_a_posterior_of_a_linear_model() -> None:
     assert posterior.explained_variance() == pytest.approx(fit.explained_variance(), abs=0.02)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # ArviZ announces its next version
 def test_arviz_is_asked_for_by_name_when_it_is_missing() -> None:
     """ArviZ is an extra: without it the message says how to install it, with it the groups are there."""
     posterior = posterior_of(SLEEPSTUDY)

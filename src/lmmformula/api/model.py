@@ -1,5 +1,6 @@
 """The model a user holds: a formula on its data, and the doors to everything that can be done with it."""
 
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from lmmformula.data.table import Table, read_table
 from lmmformula.design.build import build_design
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, FitWarning
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.ir.family import Family
@@ -96,6 +97,8 @@ class Model:
         require_gaussian(self.ir.family, "fitting")
         theta = None if start is None else _numbers(start, "start")
         fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)
+        if fit.verdict == "failed":
+            warnings.warn(fit.message, FitWarning, stacklevel=2)
         return LinearMixedFit(self.ir, self.schema, self.design, fit, self.table, self.data_name)
 
     def stan(self, *, form: Form = "auto", literals: bool = False) -> "StanProgram":

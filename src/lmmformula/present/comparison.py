@@ -3,8 +3,9 @@
 from html import escape
 from typing import TYPE_CHECKING
 
+from lmmformula.errors import printable
 from lmmformula.present.formula import formula_text
-from lmmformula.present.posterior import decimals_for, fixed_cells, sampling_line
+from lmmformula.present.posterior import data_and_sampler, decimals_for, fixed_cells
 from lmmformula.present.tables import html_table, table_lines
 from lmmformula.results.comparison import ComparisonResult
 
@@ -69,15 +70,9 @@ def random_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
 
 
 def _heading(result: ComparisonResult) -> list[str]:
-    fit, posterior = result.fit, result.posterior
-    groups = "".join(f"; {name}, {count} levels" for name, count in fit.ngroups.items())
-    data = f"{fit.data_name}: " if fit.data_name else ""
-    method = "least squares" if fit.is_linear_model else ("REML" if fit.reml else "maximum likelihood")
-    return [
-        f"{method} beside the posterior of {formula_text(fit.ir)}",
-        f"   Data: {data}{fit.nobs} rows{groups}",
-        f"Sampler: {sampling_line(posterior)}",
-    ]
+    fit = result.fit
+    method = "Least squares" if fit.is_linear_model else ("REML" if fit.reml else "Maximum likelihood")
+    return [f"{method} beside the posterior of {formula_text(fit.ir)}", *data_and_sampler(result.posterior)]
 
 
 def _random_title(result: ComparisonResult) -> str:
@@ -91,7 +86,7 @@ def _closing(result: ComparisonResult) -> list[str]:
     fit, posterior = result.explained
     return [
         f"Explained variance: {fit:.6f} estimated, {posterior:.6f} posterior mean",
-        f"Largest difference: {size:.2f} posterior sds ({label})",
+        f"Largest difference: {size:.2f} posterior sds ({printable(label)})",
         f"Diagnostics: {result.posterior.diagnostics()}",
     ]
 

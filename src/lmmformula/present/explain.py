@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.schema import Schema
+from lmmformula.errors import printable
+from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.formula import formula_text
 
@@ -19,12 +21,12 @@ def explain(ir: ModelIR, schema: Schema, design: DesignMatrices) -> str:
         ["Variables", *_variables(schema)],
         [f"Fixed effects: {design.n_fixed} coefficients", *_fixed(design)],
         [f"Random effects: {design.n_random} in all", *_random(design)] if design.random_terms else [],
-        ["In maths", *(f"  {line}" for line in equations(design))],
+        ["In maths", *(f"  {line}" for line in equations(ir.family, design))],
     ]
-    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+    return "\n\n".join("\n".join(map(printable, lines)) for lines in sections if lines)
 
 
-def equations(design: DesignMatrices) -> Iterator[str]:
+def equations(family: Family, design: DesignMatrices) -> Iterator[str]:
     """Write the model as equations, one line each."""
     beta = (_summand(f"β{i + 1}", name) for i, name in enumerate(design.fixed_names))
     summands = list(_first(list(beta)))
@@ -37,9 +39,14 @@ def equations(design: DesignMatrices) -> Iterator[str]:
         blocks.append(_distribution(symbols, term, number))
     if design.offset is not None:
         summands.append("offset")
-    yield f"{design.response_name} = {' + '.join([*summands, 'ε'])}"
-    yield from blocks
-    yield "ε ~ N(0, σ²)" if design.weights is None else "ε ~ N(0, σ² / weight)"
+    if family == GAUSSIAN:
+        yield f"{design.response_name} = {' + '.join([*summands, 'ε'])}"
+        yield from blocks
+        yield "ε ~ N(0, σ²)" if design.weights is None else "ε ~ N(0, σ² / weight)"
+    else:
+        yield f"{family.link}(mean of {design.response_name}) = {' + '.join(summands) or '0'}"
+        yield from blocks
+        yield f"{design.response_name} ~ {family.name}"
 
 
 def _variables(schema: Schema) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from lmmformula.errors import printable
 from lmmformula.present.formula import formula_text
 from lmmformula.present.tables import html_table, table_lines
 from lmmformula.results.posterior import SUMMARY_COLUMNS, PosteriorResult
@@ -19,7 +20,7 @@ def posterior_text(result: PosteriorResult) -> str:
     p = result.design.n_fixed
     names = [str(name) for name in frame.index]
     sections = [
-        [f"Posterior of {formula_text(result.ir)}", *_heading(result)],
+        [f"Posterior of {formula_text(result.ir)}", *data_and_sampler(result)],
         ["Fixed effects:", *_table(names[:p], frame.iloc[:p])] if p else [],
         ["Standard deviations and correlations:", *_table(names[p:], frame.iloc[p:])],
         [f"Diagnostics: {result.diagnostics()}"],
@@ -35,13 +36,16 @@ def posterior_html(result: PosteriorResult) -> str:
     return html_table(["", *SUMMARY_COLUMNS], rows, formula_text(result.ir)) + f"<p>{verdict}</p>"
 
 
-def sampling_line(result: PosteriorResult) -> str:
-    """Say in one line how the draws were made."""
-    draws = result.draws
-    return (
-        f"{result.raw.engine}, {result.program.form} form, {draws.n_chains} chains of {draws.n_draws} draws, "
-        f"{result.raw.seconds:.1f} s"
-    )
+def data_and_sampler(result: PosteriorResult) -> list[str]:
+    """Say in two lines what the data are and how the draws were made."""
+    groups = "".join(f"; {name}, {count} levels" for name, count in result.ngroups.items())
+    name = f"{result.data_name}: " if result.data_name else ""
+    draws, raw = result.draws, result.raw
+    run = f"{draws.n_chains} chains of {draws.n_draws} draws, seed {raw.seed}, {raw.seconds:.1f} s"
+    return [
+        printable(f"   Data: {name}{result.nobs} rows{groups}"),
+        f"Sampler: {raw.engine}, {result.program.form} form, {run}",
+    ]
 
 
 def decimals_for(sds: Iterable[float], digits: int = 3) -> int:
@@ -58,12 +62,6 @@ def decimals_for(sds: Iterable[float], digits: int = 3) -> int:
 def fixed_cells(values: Iterable[float], decimals: int) -> list[str]:
     """Write numbers with so many decimals; nothing for NaN."""
     return ["" if math.isnan(value) else f"{value:.{decimals}f}" for value in values]
-
-
-def _heading(result: PosteriorResult) -> list[str]:
-    groups = "".join(f"; {name}, {count} levels" for name, count in result.ngroups.items())
-    data = f"{result.data_name}: " if result.data_name else ""
-    return [f"   Data: {data}{result.nobs} rows{groups}", f"Sampler: {sampling_line(result)}"]
 
 
 def _table(names: Sequence[str], frame: "pd.DataFrame") -> list[str]:

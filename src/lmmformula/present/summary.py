@@ -5,6 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from lmmformula.errors import printable
 from lmmformula.present.formula import formula_text
 from lmmformula.present.numbers import (
     SUMMARY_DIGITS,
@@ -91,7 +92,7 @@ def _correlation_columns(varcorr: VarCorr, decimals: int) -> list[list[str]]:
 def _heading(result: LinearMixedResult) -> list[str]:
     method = "REML" if result.reml else "maximum likelihood "
     lines = [f"Linear mixed model fit by {method} ['lmerMod']", f"Formula: {formula_text(result.ir)}"]
-    return [*lines, f"   Data: {result.data_name}"] if result.data_name else lines
+    return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
 
 
 def _criterion(result: LinearMixedResult, *, decimals: int, width: int) -> list[str]:
@@ -116,7 +117,7 @@ def quantile_lines(values: npt.ArrayLike) -> list[str]:
 
 
 def _observations(result: LinearMixedResult) -> list[str]:
-    groups = "; ".join(f"{name}, {count}" for name, count in result.ngroups.items())
+    groups = "; ".join(f"{printable(name)}, {count}" for name, count in result.ngroups.items())
     return [f"Number of obs: {result.nobs}, groups:  {groups}", *missing_lines(result)]
 
 
@@ -157,5 +158,5 @@ def _remarks(result: LinearMixedResult) -> str:
         things = "column / coefficient" if dropped == 1 else "columns / coefficients"
         lines += ["fit warnings:", f"fixed-effect model matrix is rank deficient so dropping {dropped} {things}"]
     if result.fit.message:
-        lines.append(result.fit.message)
+        lines.append(printable(result.fit.message))
     return "".join(f"\n{line}" for line in lines)

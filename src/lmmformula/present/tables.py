@@ -1,7 +1,9 @@
-"""Aligned text, laid out as R prints vectors and matrices, and HTML tables."""
+"""Aligned text, laid out as R prints vectors and matrices, and HTML tables. Names can't disturb a terminal."""
 
 from collections.abc import Sequence
 from html import escape
+
+from lmmformula.errors import printable
 
 WIDTH = 80
 """`getOption("width")`: columns of a line."""
@@ -16,6 +18,7 @@ def vector_lines(names: Sequence[str], cells: Sequence[str], *, gap: int = 1, wi
     """
     if not cells:
         return []
+    names = [printable(name) for name in names]
     field = max(map(len, (*names, *cells)))
     per_line = max(1, width // (field + gap))
     space = " " * gap
@@ -43,6 +46,8 @@ def matrix_lines(
     >>> matrix_lines(["a", "b"], ["one", "two"], [["1", "10"], ["x", ""]], right=True)
     ['  one two', 'a   1   x', 'b  10    ']
     """
+    row_names, column_names = ([printable(name) for name in texts] for texts in (row_names, column_names))
+    columns = [[printable(cell) for cell in column] for column in columns]
     label_width = max(map(len, row_names), default=0)
     widths = [max(map(len, (name, *column))) for name, column in zip(column_names, columns, strict=True)]
     lines: list[str] = []
@@ -53,7 +58,7 @@ def matrix_lines(
         while stop < len(columns) and used + widths[stop] + 1 < width:
             used += widths[stop] + 1
             stop += 1
-        table = [(" " * label_width, column_names[start:stop])]
+        table: list[tuple[str, Sequence[str]]] = [(" " * label_width, column_names[start:stop])]
         rows = zip(*columns[start:stop], strict=True)
         table += [(name.ljust(label_width), row) for name, row in zip(row_names, rows, strict=True)]
         for label, row in table:
@@ -70,7 +75,7 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: i
     >>> table_lines(["name", "mean"], [["x", "0.5"], ["sigma", "11.0"]])
     ['name   mean', 'x       0.5', 'sigma  11.0']
     """
-    table = [list(header), *(list(row) for row in rows)]
+    table = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
     return [
         (" " * gap)
