@@ -148,7 +148,10 @@ class ModelIR:
 
     def variables(self) -> tuple[Variable, ...]:
         """List all columns that the model reads, each once, in order of appearance: response, fixed, random."""
-        return tuple({variable.name: variable for variable in reversed(list(self._variables()))}.values())[::-1]
+        first: dict[str, Variable] = {}
+        for variable in self._variables():
+            first.setdefault(variable.name, variable)
+        return tuple(first.values())
 
     def _response_variables(self) -> Iterator[Variable]:
         for expression in self.response.expressions:
