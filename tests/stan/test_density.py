@@ -188,13 +188,15 @@ def integrated(model: stanli.Model, point: np.ndarray, columns: np.ndarray) -> f
     """Return the log integral over columns in which a log density is quadratic: a Newton step, the Laplace term."""
     at = point.copy()
     at[columns] = 0.0
-    density, gradient = model.log_prob_grad(at)
+    _, origin = model.log_prob_grad(at)
     hessian = np.empty((len(columns), len(columns)))
     for row, column in enumerate(columns):
         at[column] = 1.0
-        hessian[row] = (model.log_prob_grad(at)[1] - gradient)[columns]
+        hessian[row] = (model.log_prob_grad(at)[1] - origin)[columns]
         at[column] = 0.0
     hessian = (hessian + hessian.T) / 2
+    at[columns] = np.linalg.solve(-hessian, origin[columns])
+    density, gradient = model.log_prob_grad(at)  # at the mode, but for rounding
     step = np.linalg.solve(-hessian, gradient[columns])
     return float(density + 0.5 * gradient[columns] @ step - 0.5 * np.linalg.slogdet(-hessian)[1])
 

@@ -1,7 +1,6 @@
 """Generated programs as text: read by people as code, accepted by Stan's compiler."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import stanli
 
 from lmmformula.stan.program import number_text
 from programs import CASES, program_of
-from standin import genuine_tool
 
 GOLDEN = Path(__file__).parent / "golden"
 each_case = pytest.mark.parametrize("name", CASES)
@@ -47,20 +45,6 @@ def test_programs_compile(name: str) -> None:
 def test_programs_hold_their_lines_short(name: str) -> None:
     """Lines of a program with names of usual length fit into 80 characters."""
     assert max(map(len, program_of(name).code.splitlines())) <= 80
-
-
-@pytest.mark.skipif(genuine_tool("stanc") is None, reason="needs a genuine stanc, which PyPI's prophet ships")
-@each_case
-def test_programs_are_formatted_and_pedantic(name: str, tmp_path: Path) -> None:
-    """`stanc` has nothing to say in pedantic mode, and nothing to change when it formats."""
-    path = tmp_path / "model.stan"
-    path.write_text(program_of(name).code, encoding="utf-8")
-    stanc = genuine_tool("stanc")
-    done = subprocess.run(
-        [str(stanc), "--auto-format", "--warn-pedantic", str(path)], capture_output=True, text=True, check=True
-    )
-    assert done.stderr == ""
-    assert done.stdout.rstrip("\n") == path.read_text(encoding="utf-8").rstrip("\n")
 
 
 @each_case

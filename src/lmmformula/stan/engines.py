@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import index
 from secrets import randbelow
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from lmmformula.stan.start import StartingPoint
 
 Progress = bool | Callable[[int, int], object]
 """Whether to show a bar where there is a terminal; or what to call with (iterations done, iterations in all)."""
-LARGEST_SEED = 2**31 - 1
+LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +82,31 @@ def sample(
     EngineError
         The engine is missing or does not know an option, or it fails to compile or to sample.
     """
-    for what, value, least in (("chains", chains, 1), ("warmup", warmup, 0), ("draws", draws, 1)):
-        if value < least:
-            raise EngineError(f"{what} must be a whole number, {least} or more, not {value!r}")
-    if seed is None:
-        seed = 1 + randbelow(LARGEST_SEED)
-    elif not 0 <= seed <= LARGEST_SEED:
-        raise EngineError(f"seed must be a whole number between 0 and {LARGEST_SEED}, not {seed!r}")
+    delta = options.get("adapt_delta", 0.8)
+    if not 0 < delta < 1:
+        raise EngineError(f"adapt_delta must lie between 0 and 1, not {delta!r}")
+    run = Run(
+        chains=_whole("chains", chains, 1),
+        warmup=_whole("warmup", warmup, 0),
+        draws=_whole("draws", draws, 1),
+        seed=1 + randbelow(LARGEST) if seed is None else _whole("seed", seed, 0),
+        start=start,
+        progress=progress,
+        options=options,
+    )
     chosen = engine_named(engine) if isinstance(engine, str) else engine
-    return chosen.sample(program, Run(chains, warmup, draws, seed, start, progress, options))
+    return chosen.sample(program, run)
+
+
+def _whole(what: str, value: int, least: int) -> int:
+    """Refuse what is not a whole number in its range."""
+    try:
+        number = index(value)
+    except TypeError:
+        number = -1
+    if not least <= number <= LARGEST:
+        raise EngineError(f"{what} must be a whole number between {least} and {LARGEST}, not {value!r}")
+    return number
 
 
 def engine_named(name: str) -> Engine:

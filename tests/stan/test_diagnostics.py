@@ -1,0 +1,103 @@
+"""Diagnostics of chains: ours against those of Stan's own estimators, and the verdict on good and bad draws."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import stanli
+
+from lmmformula.stan.diagnostics import ebfmi, ess, summarise
+from lmmformula.stan.draws import Diagnostics, Draws
+
+
+def autoregressive(rng: np.random.Generator, shape: tuple[int, int, int], rho: float) -> np.ndarray:
+    """Draw chains of a first-order autoregression."""
+    values = rng.normal(size=shape)
+    for i in range(1, shape[1]):
+        values[:, i] += rho * values[:, i - 1]
+    return values
+
+
+CHAINS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "independent": lambda rng: rng.normal(size=(4, 1000, 3)),
+    "slow": lambda rng: autoregressive(rng, (4, 1000, 3), 0.95),
+    "antithetic": lambda rng: autoregressive(rng, (4, 1000, 3), -0.5),
+    "apart": lambda rng: rng.normal(size=(4, 500, 2)) + np.arange(4.0)[:, None, None],
+    "of unequal spread": lambda rng: rng.normal(size=(4, 500, 2)) * (1 + np.arange(4.0))[:, None, None],
+    "heavy-tailed": lambda rng: rng.standard_cauchy(size=(4, 1000, 2)),
+    "with an odd number of draws": lambda rng: rng.normal(size=(2, 101, 2)),
+    "few": lambda rng: rng.normal(size=(4, 10, 2)),
+    "with ties": lambda rng: rng.integers(0, 5, size=(4, 400, 2)).astype(float),
+}
+
+
+@pytest.mark.parametrize("kind", CHAINS)
+def test_summaries_are_those_of_stan(kind: str) -> None:
+    """Means, deviations, effective sample sizes and R-hat are those that Stan's own code computes."""
+    values = CHAINS[kind](np.random.default_rng(31))
+    names = [f"x[{i + 1}]" for i in range(values.shape[-1])]
+    theirs = stanli.Fit(names, values, np.zeros((*values.shape[:2], 7)), 10, 1).summary()
+    ours = summarise(values)
+    np.testing.assert_allclose(ours.mean, theirs.mean, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(ours.sd, theirs.sd, rtol=1e-10)
+    np.testing.assert_allclose(ours.ess_bulk, theirs.ess_bulk, rtol=1e-6)
+    np.testing.assert_allclose(ours.rhat, theirs.r_hat, rtol=1e-6)
+    np.testing.assert_allclose(ours.mcse, theirs.mcse_mean, rtol=1e-6)
+    np.testing.assert_allclose(ours.ess_tail, theirs.ess_tail, rtol=2e-2)  # quantiles between draws differ a little
+
+
+def test_energy_fraction_is_that_of_stan() -> None:
+    """E-BFMI of each chain is what stanli computes."""
+    statistics = np.random.default_rng(32).normal(size=(4, 200, 7))
+    fit = stanli.Fit(["x"], np.zeros((4, 200, 1)), statistics, 10, 1)
+    energy = statistics[:, :, stanli.SAMPLER_COLUMNS.index("energy__")]
+    np.testing.assert_allclose(ebfmi(energy), fit.ebfmi())
+
+
+def test_a_constant_has_no_effective_sample_size() -> None:
+    """What never changes gets NaN, not a number that would pass."""
+    values = np.full((4, 100, 1), 3.0)
+    summary = summarise(values)
+    assert np.isnan(summary.rhat).all()
+    assert np.isnan(summary.ess_bulk).all()
+    assert np.isnan(ess(values[:, :3])).all()
+
+
+def draws_of(values: np.ndarray, **statistics: float) -> Draws:
+    """Wrap values as draws of one variable beside a constant, with sampler statistics that all have one value."""
+    shape = values.shape[:2]
+    rng = np.random.default_rng(33)
+    healthy = {"lp": 0.0, "divergent": 0.0, "treedepth": 3.0} | statistics
+    filled = {name: np.full(shape, value) for name, value in healthy.items()} | {"energy": rng.normal(size=shape)}
+    return Draws({"x": values, "one": np.ones((*shape, 2, 2))}, filled, "stanli", 1, 0.1, 1000)
+
+
+def test_good_draws_pass() -> None:
+    """Independent draws are called converged, and the constant beside them does not matter."""
+    verdict = draws_of(np.random.default_rng(34).normal(size=(4, 1000, 2))).diagnose()
+    assert verdict.ok
+    assert str(verdict).startswith("converged: no divergences, largest R-hat 1.00")
+
+
+BAD: dict[str, tuple[Draws, str]] = {
+    "chains apart": (draws_of(np.random.default_rng(35).normal(size=(4, 500)) + np.arange(4.0)[:, None]), "R-hat is"),
+    "slow chains": (draws_of(autoregressive(np.random.default_rng(36), (4, 500, 1), 0.98)), "bulk ESS is"),
+    "divergences": (draws_of(np.random.default_rng(37).normal(size=(4, 500)), divergent=1.0), "2000 of 2000 draws div"),
+    "full trees": (draws_of(np.random.default_rng(38).normal(size=(4, 500)), treedepth=10.0), "limit of the tree depth"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_draws_are_named(what: str) -> None:
+    """The verdict says what is wrong, in one line."""
+    draws, problem = BAD[what]
+    verdict = draws.diagnose()
+    assert not verdict.ok
+    assert problem in str(verdict)
+    assert "\n" not in str(verdict)
+
+
+def test_missing_numbers_never_pass() -> None:
+    """A verdict whose numbers are NaN is not a good one."""
+    nan = float("nan")
+    assert not Diagnostics(4, 1000, nan, nan, nan, 1.0, 0, 0).ok
