@@ -1,6 +1,7 @@
 """Designs of R's records: the data as R had them, the formula as a design."""
 
 import warnings
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitWarning
 from lmmformula.formula.parse import parse_text
+from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.lower import lower
 from lmmformula.ir.model import ModelIR
 
@@ -29,12 +31,12 @@ def model(formula: str, names: tuple[str, ...] = ()) -> ModelIR:
     return ir.bind(names) if ir.fixed.dot else ir
 
 
-def design(formula: str, data: Any, **options: Any) -> tuple[Schema, DesignMatrices]:  # noqa: ANN401
+def design(formula: str, data: Any, family: Family = GAUSSIAN, **options: Any) -> tuple[Schema, DesignMatrices]:
     """Make schema and design of a formula on data, warnings of dropped columns and rows left aside."""
     table = read_table(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
-        return build_design(model(formula, table.names), table, **options)
+        return build_design(replace(model(formula, table.names), family=family), table, **options)
 
 
 def data_of(record: dict[str, Any]) -> pd.DataFrame:
@@ -54,6 +56,7 @@ def design_of(record: dict[str, Any]) -> tuple[Schema, DesignMatrices]:
     return design(
         record["formula"],
         data_of(record),
+        Family(record.get("family") or "gaussian", record.get("link") or "identity"),
         weights=record.get("weights"),
         offset=record.get("offset"),
         contrasts=contrasts or None,

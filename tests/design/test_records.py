@@ -86,6 +86,20 @@ def test_zt_is_that_of_lformula(identifier: str) -> None:
         np.testing.assert_allclose(vector[about["index0"]], about["value"], rtol=1e-10)
 
 
+@pytest.mark.parametrize("identifier", [r["id"] for r in records("glmm")])
+def test_designs_of_generalized_models_are_those_of_lme4(identifier: str) -> None:
+    """Columns, counts and trials of models of other families are R's."""
+    expected = record("glmm", identifier)
+    _, design = design_of(expected)
+    about = expected["design"]
+    assert list(design.fixed_names) == about["X_colnames"]
+    assert list(design.dropped_names) == expected["dropped_columns"]
+    assert design.nobs == expected["n"]
+    assert wsum(design.X) == pytest.approx(about["X_wsum"], rel=SUM, abs=1e-6)
+    assert design.Zt.nnz == about["Zt_nnz"]
+    assert list(design.theta_names) == expected["theta_names"]
+
+
 @pytest.mark.parametrize(("kind", "identifier"), LMM)
 def test_designs_of_fits_are_those_of_lme4(kind: str, identifier: str) -> None:
     """Names, sums and parameters of the design of each fitted model are lme4's."""

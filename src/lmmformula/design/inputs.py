@@ -12,10 +12,10 @@ from lmmformula.data.table import Table
 from lmmformula.design.fixed import check_weights, distinct, named_numbers, offset_of
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.random import Grouping, group_column, grouping
-from lmmformula.design.response import response_name, response_values
+from lmmformula.design.response import check_support, response_name, response_values
 from lmmformula.design.values import Factor, Numbers, missing, restrict
 from lmmformula.errors import DataError, FitWarning, printable
-from lmmformula.ir.model import ModelIR
+from lmmformula.ir.model import ModelIR, Response
 from lmmformula.ir.terms import Expression, label
 
 SHOWN = 5
@@ -57,7 +57,7 @@ def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_a
     frame = Frame(table, ir.source)
     y, trials = response_values(frame, ir.response, ir.family)
     values = {expression: frame.column(expression) for expression in _expressions(ir)}
-    prior = None if weights is None else named_numbers(table, weights, "weights")
+    prior = _prior_weights(None if weights is None else named_numbers(table, weights, "weights"), trials, ir.response)
     known_part = total_offset(frame, ir, offset)
     columns = {v.name: group_column(table, v, ir.source) for term in ir.random for v in term.group}
 
@@ -71,6 +71,7 @@ def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_a
     used = {label(expression): restrict(value, rows) for expression, value in values.items()}
     y = _kept(y, rows)
     _refuse_infinite(frame, ir.response.expressions[0], y, rows)
+    check_support(y, ir.response, ir.family)
     for expression in values:
         value = used[label(expression)]
         if isinstance(value, Numbers):
@@ -79,9 +80,7 @@ def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_a
         frame=frame,
         rows=rows,
         y=y,
-        weights=_product(
-            None if prior is None else _kept(prior, rows), None if trials is None else _kept(trials, rows)
-        ),
+        weights=None if prior is None else _kept(prior, rows),
         offset=None if known_part is None else _kept(known_part, rows),
         values=used,
         groups={t.group_name: grouping([columns[v.name] for v in t.group], rows) for t in ir.random},
@@ -89,12 +88,22 @@ def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_a
     )
 
 
+def _prior_weights(given: FloatArray | None, trials: FloatArray | None, response: Response) -> FloatArray | None:
+    """Join weights and trials as R does: cbind(s, f) multiplies them, s / n expects the trials to be the weights."""
+    if given is None or trials is None:
+        return trials if given is None else given
+    return given * trials if response.kind == "counts" else given
+
+
 def total_offset(frame: Frame, ir: ModelIR, given: object) -> FloatArray | None:
     """Add up the offset() terms and the argument `offset`, (n,); None if there is neither."""
     parts = [offset_of(frame, expression) for expression in ir.offsets]
     if given is not None:
         parts.append(named_numbers(frame.table, given, "offset"))
-    return np.add.reduce(parts) if parts else None
+    total = np.add.reduce(parts) if parts else None
+    if total is not None and np.isinf(total).any():
+        raise DataError("the offset is infinite in some rows", hint="drop these rows, or mend the column")
+    return total
 
 
 def _expressions(ir: ModelIR) -> Iterator[Expression]:
@@ -163,9 +172,3 @@ def _listed(mask: BoolArray) -> str:
 
 def _kept(column: FloatArray, rows: IntArray | None) -> FloatArray:
     return column if rows is None else column[rows]
-
-
-def _product(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return first * second

@@ -165,7 +165,8 @@ def missing(value: Value) -> BoolArray | None:
         case Numbers(values=values):
             if np.isfinite(values.sum()):  # one pass without a temporary; a sum that overflows only costs the second
                 return None
-            mask = np.isnan(values if values.ndim == 1 else values.sum(axis=1))
+            empty: BoolArray = np.isnan(values)
+            mask = empty if values.ndim == 1 else np.logical_or.reduce(empty, axis=1)
         case Factor(codes=codes):
             if len(codes) and codes.min() >= 0:
                 return None
