@@ -22,11 +22,13 @@ def information_of(design: DesignMatrices, fit: Fit) -> dict[str, float]:
     """
     Say by grouping factor what a typical level's rows tell of its effects: n_j tau^2 / sigma^2.
 
-    n_j is the mean number of rows of a level, and tau^2 / sigma^2 the mean over rows of z' (relative covariance) z.
+    n_j is the mean number of rows of a level. tau^2 is the smallest eigenvalue of the covariance matrices of its terms,
+    in columns of unit mean square: what is told least of decides which geometry can be sampled.
     """
     information: dict[str, float] = {}
     for term, relative in zip(design.random_terms, fit.relative_covariance, strict=True):
-        z = term.covariates
-        ratio = float(np.mean(np.einsum("ni,ij,nj->n", z, relative, z)))
-        information[term.group] = information.get(term.group, 0.0) + ratio * design.nobs / term.n_levels
+        sizes = np.sqrt(np.mean(np.square(term.covariates), axis=0))
+        smallest = max(0.0, float(np.linalg.eigvalsh(relative * np.outer(sizes, sizes))[0]))
+        told = smallest * design.nobs / term.n_levels
+        information[term.group] = min(told, information.get(term.group, np.inf))
     return information
