@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from fits import fit_of
 
+from fits import fit_of
 from lmmformula.results.warmstart import estimates_of, information_of
 
 
