@@ -51,7 +51,7 @@ def summarise(values: FloatArray) -> Summary:
         q50=q50,
         q95=q95,
         ess_bulk=ess(_normal_scores(_split(values))),
-        ess_tail=np.minimum(ess(_split(values <= q5)), ess(_split(values <= q95))),
+        ess_tail=np.fmin(ess(_split(values <= q5)), ess(_split(values <= q95))),
         rhat=rhat(values),
     )
 
@@ -85,7 +85,7 @@ def ess(chains: FloatArray) -> FloatArray:
     if n_chains > 1:
         pooled = pooled + chains.mean(axis=1).var(axis=0, ddof=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        rho = 1 - (within - covariance.mean(axis=0) * n / (n - 1)) / pooled
+        rho = 1 - (within - covariance.mean(axis=0)) / pooled
     rho[0] = 1.0
     tau = np.array([_autocorrelation_time(column) for column in rho.T])
     total = n_chains * n
