@@ -36,6 +36,7 @@ class Coordinates:
     log_det_fixed : log |det fixed|
     y_scale : factor of the inner response; sigma = y_scale * sigma_inner
     random : per random term, (k, k) matrix U: b = y_scale * U b_inner, Sigma = U Sigma_inner U'
+    turns : per random term, (k, k) last factor of U, which was applied to sums rather than to columns
     """
 
     fixed: FloatArray
@@ -43,6 +44,7 @@ class Coordinates:
     log_det_fixed: float
     y_scale: float
     random: tuple[FloatArray, ...]
+    turns: tuple[FloatArray, ...]
 
     def beta(self, inner: FloatArray) -> FloatArray:
         """Return the fixed effects that belong to inner ones."""
@@ -138,7 +140,7 @@ def columns_of(design: DesignMatrices) -> Columns:
         inverse = whitener(gram[:p, :p])
     pilot = inverse @ (inverse.T @ gram[:p, p])
     table[:, p] -= table[:, :p] @ pilot
-    _refuse_exact_response(float(table[:, p] @ table[:, p]), gram[p, p])
+    refuse_exact_response(float(table[:, p] @ table[:, p]), gram[p, p])
     y_scale = scale_of(table[:, p])
     table[:, p] /= y_scale
     gram[:, p] = gram[p, :] = table.T @ table[:, p]
@@ -149,6 +151,7 @@ def columns_of(design: DesignMatrices) -> Columns:
         log_det_fixed=float(np.linalg.slogdet(basis)[1]),
         y_scale=y_scale,
         random=tuple(transforms),
+        turns=tuple(np.eye(len(U)) for U in transforms),
     )
     return Columns([table[:, j] for j in range(p + 1)], random, gram, coordinates)
 
@@ -185,7 +188,8 @@ def scale_of(column: FloatArray) -> float:
     return 2.0 ** round(math.log2(size)) if size > 0.0 else 1.0
 
 
-def _refuse_exact_response(residual: float, total: float) -> None:
+def refuse_exact_response(residual: float, total: float) -> None:
+    """Refuse a response whose residual sum of squares is nothing but rounding of its total."""
     if residual <= EXACT_RESPONSE**2 * total:
         raise FitError(
             "the fixed effects fit the response exactly, so no variance is left to estimate",

@@ -309,6 +309,7 @@ def _whitened(products: CrossProducts, terms: Sequence[RandomTermDesign]) -> Cro
         log_det_fixed=old.log_det_fixed + float(np.log(np.diag(R)).sum()),
         y_scale=old.y_scale,
         random=tuple(U @ turn for U, turn in zip(old.random, turns, strict=True)),
+        turns=tuple(turns),
     )
     return CrossProducts(n, p, R.T @ products.A @ R, factors, pairs, products.sum_log_weights, coordinates)
 

@@ -8,7 +8,7 @@ With factor 1 eliminated, W_j = T_1 (I + T_1'C_jT_1)^-1 T_1' and
 The second derivatives are the average information: the expectation of the exact ones given the data part.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.fit import blocks
-from lmmformula.fit.dense import weighted_rows
+from lmmformula.fit.dense import stacked_rows, weighted_rows
 from lmmformula.fit.objective import Directions, Profile, Roots, data_curvature, profile
 from lmmformula.fit.schur import Schur
 
@@ -34,23 +34,29 @@ class Crossed:
     """
     Objective for several factors.
 
-    first : position of the factor that is eliminated first; the others keep their order
+    first : position of the factor that is eliminated first
+    rest : positions of the others
+    C1 : (k (k+1) / 2, J) Z'Z of the first factor, packed
     schur : products of the first factor with the others
     B2 : (q2, p+1) Z'[X y] of the others, coefficient a of level j in row start + a J + j
     C22 : (q2, q2) Z'Z of the others
+    places : rows of each of the others
     """
 
     products: CrossProducts
     reml: bool
     first: int
-    C1: FloatArray = field(init=False)
-    schur: Schur = field(init=False)
-    B2: FloatArray = field(init=False)
-    C22: FloatArray = field(init=False)
-    places: tuple[slice, ...] = field(init=False)
+    rest: tuple[int, ...]
+    C1: FloatArray
+    schur: Schur
+    B2: FloatArray
+    C22: FloatArray
+    places: tuple[slice, ...]
 
-    def __post_init__(self) -> None:
-        products, rest = self.products, self.rest
+    @classmethod
+    def of(cls, products: CrossProducts, first: int, *, reml: bool) -> "Crossed":
+        """Write the products of all factors but the first into matrices."""
+        rest = tuple(f for f in range(len(products.factors)) if f != first)
         factors = [products.factors[f] for f in rest]
         ends = np.cumsum([f.k * f.n_levels for f in factors]).tolist()
         places = tuple(slice(end - f.k * f.n_levels, end) for f, end in zip(factors, ends, strict=True))
@@ -62,20 +68,13 @@ class Crossed:
                 pair = products.pair(f, g)
                 blocks.spread(C22[places[i], places[j]], pair.rows, pair.columns, pair.values)
                 C22[places[j], places[i]] = C22[places[i], places[j]].T
-        values: dict[str, Any] = {
-            "C1": blocks.pack(products.factors[self.first].C),
-            "schur": Schur.of(products, self.first, rest, [p.start for p in places], ends[-1]),
-            "B2": np.concatenate([f.B.transpose(0, 2, 1).reshape(-1, products.p + 1) for f in factors]),
-            "C22": C22,
-            "places": places,
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        schur = Schur.of(products, first, rest, [p.start for p in places], ends[-1])
+        C1 = blocks.pack(products.factors[first].C)
+        return cls(products, reml, first, rest, C1, schur, stacked_rows(products, rest), C22, places)
 
-    @property
-    def rest(self) -> list[int]:
-        """Positions of the other factors."""
-        return [f for f in range(len(self.products.factors)) if f != self.first]
+    def with_response(self, products: CrossProducts) -> "Crossed":
+        """Return the objective of products that differ in the response only."""
+        return replace(self, products=products, B2=stacked_rows(products, self.rest))
 
     def at(self, roots: Roots) -> "CrossedPoint":
         """Evaluate the criterion."""

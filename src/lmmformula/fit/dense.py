@@ -5,7 +5,8 @@ K = Z'V^-1Z = C - C W C with W = Lambda M^-1 Lambda', q x q, whatever the factor
 second opinion that the other strategies are tested against.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,24 +28,28 @@ class Dense:
 
     products: CrossProducts
     reml: bool
-    C: FloatArray = field(init=False)
-    B: FloatArray = field(init=False)
-    places: tuple[slice, ...] = field(init=False)
+    C: FloatArray
+    B: FloatArray
+    places: tuple[slice, ...]
 
-    def __post_init__(self) -> None:
-        factors = self.products.factors
+    @classmethod
+    def of(cls, products: CrossProducts, *, reml: bool) -> "Dense":
+        """Write the products into matrices."""
+        factors = products.factors
         ends = np.cumsum([f.k * f.n_levels for f in factors]).tolist()
         places = tuple(slice(end - f.k * f.n_levels, end) for f, end in zip(factors, ends, strict=True))
         C = np.zeros((ends[-1], ends[-1]))
         for factor, here in zip(factors, places, strict=True):
             levels = np.arange(factor.n_levels)
             blocks.spread(C[here, here], levels, levels, factor.C)
-        for (f, g), pair in self.products.pairs.items():
+        for (f, g), pair in products.pairs.items():
             blocks.spread(C[places[f], places[g]], pair.rows, pair.columns, pair.values)
             C[places[g], places[f]] = C[places[f], places[g]].T
-        B = np.concatenate([f.B.transpose(0, 2, 1).reshape(-1, self.products.p + 1) for f in factors])
-        for name, value in (("C", C), ("B", B), ("places", places)):
-            object.__setattr__(self, name, value)
+        return cls(products, reml, C, stacked_rows(products, range(len(factors))), places)
+
+    def with_response(self, products: CrossProducts) -> "Dense":
+        """Return the objective of products that differ in the response only."""
+        return replace(self, products=products, B=stacked_rows(products, range(len(products.factors))))
 
     def at(self, roots: Roots) -> "DensePoint":
         """Evaluate the criterion."""
@@ -144,6 +149,12 @@ class DensePoint:
             rows = blocks.kron_rows(T, half[:, here].T).reshape(factor.k, factor.n_levels, -1)
             out.append(blocks.einsum("ajm,bjm->abj", rows, rows))
         return out
+
+
+def stacked_rows(products: CrossProducts, which: Sequence[int]) -> FloatArray:
+    """Return (q, p+1) Z'[X y] of some factors, coefficient a of level j in row start + a J + j."""
+    parts = [products.factors[f].B.transpose(0, 2, 1).reshape(-1, products.p + 1) for f in which]
+    return np.concatenate(parts)
 
 
 def weighted_rows(Q: FloatArray, S: FloatArray) -> FloatArray:

@@ -87,14 +87,18 @@ def fit_lmm(
     _refuse_small(design)
     if not design.random_terms:
         return _linear(design, reml=reml)
-    with _explained():
-        problem = prepare(design, reml=reml)
-        first = problem.start() if start is None else _given(problem, start)
-        found = _snapped(problem, minimise(problem.evaluate, first, settings), settings)
-        _refuse_exact_fit(problem, found.point.point)
-        log = replace(found.log, strategy=str(problem.structure))
-        inner = problem.covariances(found.parameters)
-        fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, log, settings))
+    with explained():
+        return fit_problem(prepare(design, reml=reml), start, settings)
+
+
+def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerSettings) -> Fit:
+    """Minimise the criterion of a prepared design; LinAlgError where it can't be computed."""
+    first = problem.start() if start is None else _given(problem, start)
+    found = _snapped(problem, minimise(problem.evaluate, first, settings), settings)
+    _refuse_exact_fit(problem, found.point.point)
+    log = replace(found.log, strategy=str(problem.structure))
+    inner = problem.covariances(found.parameters)
+    fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, log, settings))
     return replace(fit, log=log, settings=settings)
 
 
@@ -104,7 +108,7 @@ def evaluate_at(design: DesignMatrices, theta: FloatArray, *, reml: bool = True)
     if not design.random_terms:
         split_theta([], theta)
         return _linear(design, reml=reml)
-    with _explained():
+    with explained():
         problem = prepare(design, reml=reml)
         inner = problem.from_theta(theta)
         judgement = judge(problem.terms, inner, OptimizerLog(), OptimizerSettings())
@@ -115,7 +119,7 @@ def conditional_covariances(design: DesignMatrices, fit: Fit) -> tuple[FloatArra
     """Return per random term the (J, k, k) covariances of b given y, theta and beta: sigma^2 Lambda M^-1 Lambda'."""
     if not design.random_terms:
         return ()
-    with _explained():
+    with explained():
         problem = prepare(design, reml=fit.reml)
         point = problem.at(problem.inner(fit.relative_covariance))
         inner = problem.own_blocks(point.covariances())
@@ -126,7 +130,7 @@ def conditional_covariances(design: DesignMatrices, fit: Fit) -> tuple[FloatArra
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turn a failed factorisation into an error that a user can act on."""
     try:
         yield

@@ -9,7 +9,7 @@ The second derivatives are the average information, as in `crossed`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -60,10 +60,21 @@ class Nested:
     products: CrossProducts
     reml: bool
     chain: tuple[int, ...]
-    levels: tuple[Level, ...] = field(init=False)
+    levels: tuple[Level, ...]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "levels", _levels(self.products, self.chain))
+    @classmethod
+    def of(cls, products: CrossProducts, chain: Sequence[int], *, reml: bool) -> "Nested":
+        """Sort and stack the products."""
+        return cls(products, reml, tuple(chain), _levels(products, chain))
+
+    def with_response(self, products: CrossProducts) -> "Nested":
+        """Return the objective of products that differ in the response only."""
+        levels = []
+        for level in self.levels:
+            B = level.B.copy()
+            B[:, level.n_above :] = products.factors[level.factor].B[:, :, level.order]
+            levels.append(replace(level, B=B))
+        return replace(self, products=products, levels=tuple(levels))
 
     def at(self, roots: Roots) -> "NestedPoint":
         """Evaluate the criterion."""

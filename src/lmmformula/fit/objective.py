@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.fit.blocks import solve
 
 Roots = Sequence[FloatArray]
@@ -110,6 +111,9 @@ class Objective(Protocol):
 
     def at(self, roots: Roots) -> Point:
         """Evaluate the criterion; LinAlgError where it can't be."""
+
+    def with_response(self, products: CrossProducts) -> "Objective":
+        """Return the objective of products that differ in the response only."""
 
 
 def data_curvature(quadratic: FloatArray, linear: FloatArray, degrees: int) -> FloatArray:

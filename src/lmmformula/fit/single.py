@@ -5,7 +5,7 @@ Value, gradient and exact second derivatives cost O(J k^2 (k + p)); the second d
 products of length J (tr(P V_a P V_b) is bilinear in the directions, and its coefficients are sums over levels).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,14 +20,24 @@ CHUNK = 4096
 
 @dataclass(frozen=True, slots=True)
 class SingleFactor:
-    """Objective for one grouping factor."""
+    """
+    Objective for one grouping factor.
+
+    C : (k (k+1) / 2, J) Z'Z of each level, packed
+    """
 
     products: CrossProducts
     reml: bool
-    C: FloatArray = field(init=False)
+    C: FloatArray
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "C", blocks.pack(self.products.factors[0].C))
+    @classmethod
+    def of(cls, products: CrossProducts, *, reml: bool) -> "SingleFactor":
+        """Pack the products."""
+        return cls(products, reml, blocks.pack(products.factors[0].C))
+
+    def with_response(self, products: CrossProducts) -> "SingleFactor":
+        """Return the objective of products that differ in the response only."""
+        return replace(self, products=products)
 
     def at(self, roots: Roots) -> "SinglePoint":
         """Evaluate the criterion."""

@@ -60,10 +60,10 @@ def objective_for(products: CrossProducts, structure: Structure, *, reml: bool) 
     """Build the objective of a structure."""
     match structure.name:
         case "single":
-            return SingleFactor(products, reml)
+            return SingleFactor.of(products, reml=reml)
         case "nested":
-            return Nested(products, reml, chain_of(products) or ())
+            return Nested.of(products, chain_of(products) or (), reml=reml)
         case "dense":
-            return Dense(products, reml)
+            return Dense.of(products, reml=reml)
         case _:
-            return Crossed(products, reml, largest(products))
+            return Crossed.of(products, largest(products), reml=reml)
