@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
@@ -21,6 +21,7 @@ from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run, compile_error, place_in
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.progress import reporter
+from lmmformula.stan.start import scattered
 
 HOW_TO_INSTALL = "install it with `python -m cmdstanpy.install_cmdstan`, or use engine='stanli', which needs nothing"
 OPTIONS = (
@@ -48,7 +49,7 @@ class CmdStanEngine:
         cmdstanpy = _cmdstanpy()
         with _silence():
             model = _model(cmdstanpy, program, {n: v for n, v in run.options.items() if n in OF_THE_COMPILER})
-            options = {n: v for n, v in run.options.items() if n not in OF_THE_COMPILER} | _start(model, run)
+            options = {n: v for n, v in run.options.items() if n not in OF_THE_COMPILER} | _start(model, program, run)
             options.setdefault("sig_figs", EXACT)
             began = perf_counter()
             with reporter(run.progress if callable(run.progress) else False, run.iterations) as report:
@@ -157,22 +158,28 @@ def _run_error(model: Any, message: str) -> EngineError:  # noqa: ANN401
     console = re.search(r"console_msgs \(if any\):\s*(\S.*)", files)
     if not said.strip() and console and Path(console[1]).is_file():
         said = "\n".join(Path(console[1]).read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LINES:])
-    lines = list(dict.fromkeys(line.strip() for line in said.splitlines() if line.strip()))[:LINES]
-    text = re.sub(r" \(in '[^']*', line \d[^)]*\)", "", "; ".join(lines)).removeprefix("Exception: ")
+    noise = r"^\s*(?:Exception: )?|\s*\(in '[^']*', line \d[^)]*\)|\s*$"
+    lines = [re.sub(noise, "", line) for line in said.splitlines()]
+    text = "; ".join([line for line in dict.fromkeys(lines) if line][:LINES])
     # What was compiled may have other comments, and so other lines, than the program at hand.
     code = Path(model.stan_file).read_text(encoding="utf-8")
     return EngineError(f"CmdStan could not sample: {text}", text=code, span=place_in(code, said))
 
 
-def _start(model: Any, run: Run) -> dict[str, Any]:  # noqa: ANN401
+def _start(model: Any, program: StanProgram, run: Run) -> dict[str, Any]:  # noqa: ANN401
     """Hand a start over, with its metric under the name that this cmdstanpy has for it."""
     if run.start is None:
         return {}
-    options: dict[str, Any] = {"inits": {name: np.asarray(value).tolist() for name, value in run.start.values.items()}}
-    if run.start.inverse_metric is not None:
-        name = "inv_metric" if "inv_metric" in signature(model.sample).parameters else "metric"
-        options[name] = {"inv_metric": run.start.inverse_metric.tolist()}
-    return options
+    if run.start.inverse_metric is None:
+        return {"inits": _plain(run.start.values)}
+    starts = scattered(program, run.start, run.chains, run.seed)
+    name = "inv_metric" if "inv_metric" in signature(model.sample).parameters else "metric"
+    return {"inits": [_plain(values) for values in starts], name: {"inv_metric": run.start.inverse_metric.tolist()}}
+
+
+def _plain(values: Mapping[str, FloatArray]) -> dict[str, Any]:
+    """Make of arrays what goes into JSON."""
+    return {name: np.asarray(value).tolist() for name, value in values.items()}
 
 
 @contextmanager

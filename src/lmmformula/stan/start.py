@@ -77,6 +77,42 @@ def starting_point(program: StanProgram, estimates: Estimates) -> StartingPoint:
     return StartingPoint(values, np.concatenate(variances) if variances else None)
 
 
+def scattered(program: StanProgram, start: StartingPoint, chains: int, seed: int) -> list[dict[str, FloatArray]]:
+    """
+    Give each chain a start of its own, one posterior standard deviation around `start`, so that R-hat can tell.
+
+    The spread is that of `start.inverse_metric`, on the unconstrained scale; correlations stay where they are.
+    """
+    assert start.inverse_metric is not None
+    random = np.random.default_rng(seed)
+    declared = program.program.parameters
+    ends = np.cumsum([_free_size(d, start.values[d.name]) for d in declared])
+    starts = []
+    for _ in range(chains):
+        steps = np.split(np.sqrt(start.inverse_metric) * random.standard_normal(len(start.inverse_metric)), ends[:-1])
+        starts.append({d.name: _moved(d, start.values[d.name], step) for d, step in zip(declared, steps, strict=True)})
+    return starts
+
+
+def _moved(declaration: Declaration, value: FloatArray, step: FloatArray) -> FloatArray:
+    """Take a step on the unconstrained scale: of x, log(x - lower), log(upper - x) or logit of the range."""
+    if declaration.base == "cholesky_factor_corr":
+        return value
+    step = step.reshape(np.shape(value), order="F" if declaration.base == "matrix" else "C")
+    lower, upper = _limits(declaration)
+    with np.errstate(invalid="ignore"):  # every form is worked out; the one for the bounds there are is taken
+        odds = (value - lower) / (upper - value) * np.exp(step)
+        forms = {
+            (False, False): value + step,
+            (True, False): lower + (value - lower) * np.exp(step),
+            (False, True): upper - (upper - value) * np.exp(step),
+            (True, True): lower + (upper - lower) * odds / (1 + odds),
+        }
+    chosen = [(np.isfinite(lower) == below) & (np.isfinite(upper) == above) for below, above in forms]
+    moved: FloatArray = np.select(chosen, list(forms.values())).reshape(np.shape(value))
+    return moved
+
+
 def _population(program: StanProgram, estimates: Estimates) -> dict[str, Guess]:
     """Guess the intercept at the predictors' means, and the other coefficients."""
     fixed = program.program.fixed
@@ -207,11 +243,17 @@ def _block_diagonal(blocks: Sequence[FloatArray]) -> FloatArray:
 
 def _within(declaration: Declaration, value: FloatArray) -> FloatArray:
     """Move a value inside the bounds of its parameter."""
-    lower = np.array([-np.inf if bound is None else bound.values[0] for bound in declaration.lower] or [-np.inf])
-    upper = np.array([np.inf if bound is None else bound.values[0] for bound in declaration.upper] or [np.inf])
+    lower, upper = _limits(declaration)
     margin = np.where(np.isfinite(upper - lower), 0.01 * (upper - lower), 0.0)
     inside = np.clip(value, lower + margin, upper - margin)
     return inside.reshape(np.shape(value))
+
+
+def _limits(declaration: Declaration) -> tuple[FloatArray, FloatArray]:
+    """Return the bounds of a parameter, one for all elements or one for each; infinite where there is none."""
+    lower = np.array([-np.inf if bound is None else bound.values[0] for bound in declaration.lower] or [-np.inf])
+    upper = np.array([np.inf if bound is None else bound.values[0] for bound in declaration.upper] or [np.inf])
+    return lower, upper
 
 
 def _free_size(declaration: Declaration, value: FloatArray) -> int:
