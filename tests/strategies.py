@@ -52,7 +52,7 @@ def _terms(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-terms = st.recursive(st.one_of(factors, st.sampled_from(("0", "1", "-1", "f", "x"))), _terms, max_leaves=6)
+terms = st.recursive(st.one_of(factors, st.sampled_from(("0", "1", "-1", "f", "x", "."))), _terms, max_leaves=6)
 """One side of a formula, or of a bar."""
 
 groups = st.one_of(

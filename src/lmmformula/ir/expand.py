@@ -31,15 +31,18 @@ class Expansion:
     offsets: tuple[Expression, ...] = ()
 
 
-def expand(expression: Expression, columns: Sequence[Variable] = ()) -> Expansion:
+def expand(expression: Expression, columns: Sequence[Variable] = (), named: Sequence[Expression] = ()) -> Expansion:
     """
-    Expand operators into terms, as R's terms.formula does; `.` stands for `columns`.
+    Expand operators into terms, as R's terms.formula does.
+
+    columns : what `.` stands for
+    named : what the formula names before this side, its response; so `y ~ x:y` has the term y:x
 
     >>> x, f = Variable("x"), Variable("f")
     >>> [term.label for term in expand(Apply("*", (Apply("^", (Apply("+", (f, x)), Constant(2.0))), x))).terms]
     ['f', 'x', 'f:x']
     """
-    expander = _Expander(columns)
+    expander = _Expander(columns, variables=list(named), numbers={variable: k for k, variable in enumerate(named)})
     products = expander.products(expression)
     terms = sorted((expander.term(product) for product in products.items), key=lambda term: term.order)
     offsets = [term for term in terms if any(_is_offset(factor) for factor in term.factors)]
@@ -117,8 +120,6 @@ class _Expander:
                 raise FormulaError(f"{label(constant)} can't be a term", span=constant.span, hint=hint)
             case 0 | 1 as value:
                 self.intercept = (value == 1) == self.adding
-            case -1:  # the sign is part of the constant
-                self.intercept = not self.adding
             case _:
                 raise FormulaError(
                     f"the number {label(constant)} can't be a term", span=constant.span,

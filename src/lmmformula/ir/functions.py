@@ -145,6 +145,18 @@ def register(name: str, function: Callable[..., Any]) -> None:
     REGISTERED[name] = function
 
 
+INSTEAD = {
+    "mean": "center(x) is x - mean(x), and remembers the mean for new data",
+    "sd": "scale(x) centres and divides by the standard deviation, and remembers both for new data",
+    "interaction": "an interaction is written a:b",
+    "s": "smooths are not supported; bs() and ns() make splines",
+    "te": "smooths are not supported; bs() and ns() make splines",
+    "mo": "monotonic effects are not supported",
+    "me": "measurement errors are not supported",
+    "rcs": "ns() makes natural splines",
+}
+"""Functions that are often asked for -> what there is instead."""
+
 RESERVED_CALLS = frozenset({"cbind", "offset", "us", "diag", "cs", "ar1", "gr", "T", "F", "TRUE", "FALSE", "NULL"})
 """Calls that mean something to the language itself."""
 
@@ -159,7 +171,7 @@ def signature(name: str) -> Signature:
     hint = f"did you mean {' or '.join(f'`{found}`' for found in near)}?" if near else (
         "compute the column before you fit, or allow a function of yours with lmmformula.register()"
     )  # fmt: skip
-    raise FormulaError(f"there is no function `{name}`", hint=hint)
+    raise FormulaError(f"there is no function `{name}`", hint=INSTEAD.get(name, hint))
 
 
 def bound(call: Apply) -> dict[str, Expression]:

@@ -35,6 +35,15 @@ class Response:
 
         return response_text(self)
 
+    @property
+    def named(self) -> tuple[Expression, ...]:
+        """The response as the first variable of the formula, as R counts them."""
+        return self.expressions if self.kind == "value" else ()
+
+    def is_term(self, term: Term) -> bool:
+        """Tell whether a term is the response itself, which R drops from the right-hand side."""
+        return term.factors == self.named
+
 
 @dataclass(frozen=True, slots=True)
 class FixedTerms:
@@ -141,10 +150,11 @@ class ModelIR:
         columns = [Variable(name) for name in names if name not in taken]
         try:
             _check_known(self.fixed.pending, names)
-            found = expand(self.fixed.pending, columns)
+            found = expand(self.fixed.pending, columns, self.response.named)
         except LmmFormulaError as error:
             raise error.located(self.source) from None
-        return replace(self, fixed=FixedTerms(found.intercept, found.terms), offsets=found.offsets)
+        terms = tuple(term for term in found.terms if not self.response.is_term(term))
+        return replace(self, fixed=FixedTerms(found.intercept, terms), offsets=found.offsets)
 
     def variables(self) -> tuple[Variable, ...]:
         """List all columns that the model reads, each once, in order of appearance: response, fixed, random."""

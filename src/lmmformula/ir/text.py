@@ -21,7 +21,11 @@ def right_text(ir: ModelIR) -> str:
     if ir.fixed.pending is not None:
         fixed = label(ir.fixed.pending)
     else:
-        fixed = terms_text(ir.fixed.intercept, ir.fixed.terms, [f"offset({label(offset)})" for offset in ir.offsets])
+        fixed = terms_text(
+            ir.fixed.intercept,
+            in_writing_order(ir.fixed.terms, ir.response.named),
+            [f"offset({label(offset)})" for offset in ir.offsets],
+        )
     return " + ".join([fixed, *map(random_text, ir.random)])
 
 
@@ -39,7 +43,7 @@ def response_text(response: Response) -> str:
 def random_text(random: RandomTerm) -> str:
     """Write one random term, `(0 + x | g)` or `cs(x | g, hom = TRUE)`."""
     group = random.name or ":".join(backticked(variable.name) for variable in random.group)
-    inside = f"{terms_text(random.intercept, random.terms)} | {group}"
+    inside = f"{terms_text(random.intercept, in_writing_order(random.terms))} | {group}"
     match random.covariance:
         case Covariance(structure="us"):
             return f"({inside})"
@@ -49,28 +53,29 @@ def random_text(random: RandomTerm) -> str:
             return f"{structure}({inside}{', hom = TRUE' if homogeneous else ''})"
 
 
-def terms_text(intercept: bool, terms: Sequence[Term], more: Sequence[str] = ()) -> str:  # noqa: FBT001 (data, not a mode)
+def terms_text(intercept: bool, written: Sequence[str], more: Sequence[str] = ()) -> str:  # noqa: FBT001 (data)
     """Write a sum of terms; the intercept is written only where nothing else implies it."""
-    written = in_writing_order(terms)
     if not intercept:
-        written.insert(0, "0")
+        return " + ".join(["0", *written, *more])
     return " + ".join([*written, *more] if written else ["1", *more])
 
 
-def in_writing_order(terms: Sequence[Term]) -> list[str]:
+def in_writing_order(terms: Sequence[Term], named: Sequence[Expression] = ()) -> list[str]:
     """
     Write terms in an order that gives the same terms, in the same order and with the same labels, when it is read.
 
     R numbers variables as they first appear, writes `a:b` or `b:a` by their numbers, and then sorts terms by order.
     So `~ a:b + b` has the terms b and a:b; written as `b + a:b`, they would be read as b and b:a.
+
+    named : what is numbered before, the response
     """
     main = [term for term in terms if term.order <= 1]
     interactions = [term for term in terms if term.order > 1]
     by_size = sorted(interactions, key=lambda term: -term.order)
     for candidate in (list(terms), interactions + main, by_size + main):
-        if _reads_back(candidate):
+        if _reads_back(candidate, named):
             return [term_text(term) for term in candidate]
-    first = _shortest_prefix(interactions)
+    first = _shortest_prefix(interactions, named)
     return [*(f"{name} - {name}" for name in map(factor_text, first)), *map(term_text, terms)]
 
 
@@ -84,7 +89,7 @@ def factor_text(factor: Expression) -> str:
     return within(factor, ATOM)
 
 
-def _reads_back(terms: Sequence[Term], first: Sequence[Expression] = ()) -> bool:
+def _reads_back(terms: Sequence[Term], first: Sequence[Expression]) -> bool:
     """Tell whether each term's factors stand in the order in which `first` and the terms, so written, name them."""
     numbers: dict[Expression, int] = {factor: number for number, factor in enumerate(first)}
     for term in terms:
@@ -93,7 +98,7 @@ def _reads_back(terms: Sequence[Term], first: Sequence[Expression] = ()) -> bool
     return all(list(term.factors) == sorted(term.factors, key=numbers.__getitem__) for term in terms)
 
 
-def _shortest_prefix(terms: Sequence[Term]) -> list[Expression]:
+def _shortest_prefix(terms: Sequence[Term], named: Sequence[Expression]) -> list[Expression]:
     """Find variables that, named before the terms, make the terms read back; `(a + b):x` needs b, named before x."""
     before: dict[Expression, set[Expression]] = {}
     for term in terms:
@@ -103,6 +108,6 @@ def _shortest_prefix(terms: Sequence[Term]) -> list[Expression]:
     needed = list(TopologicalSorter(before).static_order())
     for factor in reversed(list(needed)):
         fewer = [other for other in needed if other != factor]
-        if _reads_back(terms, fewer):
+        if _reads_back(terms, [*named, *fewer]):
             needed = fewer
     return needed

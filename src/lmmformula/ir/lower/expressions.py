@@ -85,6 +85,10 @@ def _expression(expr: Expr) -> Expression:
             return _expression(inner)
         case Prefix(operator=operator, operand=operand):
             return _prefix(operator, _expression(operand), expr.span)
+        case Chain(operators=(":", *_)):
+            raise FormulaError(
+                "`:` joins terms, and can't stand here", span=expr.span, hint="a range is listed: c(1, 2, 3)"
+            )
         case Chain(operators=operators, operands=(first, *others)):
             total = _expression(first)
             for operator, operand in zip(operators, others, strict=True):

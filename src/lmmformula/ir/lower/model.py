@@ -55,7 +55,7 @@ def _fixed(items: list[Signed], response: Response, text: str) -> tuple[FixedTer
     if not items:
         return FixedTerms(intercept=True, terms=()), ()
     expression = signed_sum(items)
-    found = expand(expression)
+    found = expand(expression, named=response.named)
     terms = tuple(term for term in found.terms if not _is_response(term, response, text))
     dot = _holds_dot(expression)
     if dot and depth(expression) > LIMITS.operations:
@@ -67,7 +67,7 @@ def _fixed(items: list[Signed], response: Response, text: str) -> tuple[FixedTer
 
 def _is_response(term: Term, response: Response, text: str) -> bool:
     """Tell whether a term is the response itself, which R drops with a warning."""
-    same = response.kind == "value" and term.factors == response.expressions
+    same = response.is_term(term)
     if same:
         warn("the response is also on the right, and is dropped there", text, term)
     return same

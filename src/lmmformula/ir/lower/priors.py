@@ -8,7 +8,7 @@ from itertools import islice
 from lmmformula.errors import FormulaError, Span
 from lmmformula.formula.ast import Call, Expr, PriorStatement, String
 from lmmformula.ir.labels import label
-from lmmformula.ir.lower.expressions import expression
+from lmmformula.ir.lower.expressions import expression, terms_expression
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior, PriorTarget, check
 from lmmformula.ir.terms import Apply, Constant, Expression
 
@@ -48,7 +48,7 @@ def _selector(expr: Expr) -> str:
         case String(value=value):
             return value
         case _:
-            text = label(expression(expr))
+            text = label(terms_expression(expr))
             return "(Intercept)" if text == "Intercept" else text
 
 
