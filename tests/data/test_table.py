@@ -2,7 +2,7 @@
 
 import datetime as dt
 import decimal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,7 @@ def test_any_column_can_be_levels(values: list[Any], levels: tuple[str, ...], co
         (pa.table({"v": pa.DictionaryArray.from_arrays(pa.array([0, None, 1]), ["lo", "hi", "none"])}), False),
     ],
 )
-def test_categories_keep_their_declared_order(column: Any, ordered: bool) -> None:  # noqa: ANN401, FBT001
+def test_categories_keep_their_declared_order(column: Any, ordered: bool) -> None:  # noqa: FBT001
     """Declared categories are the levels, in their order, those not used included."""
     expected = FactorColumn("v", np.array([0, -1, 1]), ("lo", "hi", "none"), ordered=ordered)
     assert_same(read_table(column)["v"], expected)
@@ -149,6 +149,37 @@ def test_masked_values_are_missing() -> None:
     """A masked entry of a numpy array is missing."""
     table = read_table({"v": np.ma.MaskedArray([1, 2], mask=[False, True])})
     np.testing.assert_array_equal(numbers_of(table, "v"), [1.0, NAN])
+
+
+def test_a_null_among_categories_is_missing() -> None:
+    """Arrow allows a null as a category; it is no level."""
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None]), pa.array(["b", None, "a"]))
+    assert_same(read_table(pa.table({"v": column}))["v"], FactorColumn("v", np.array([0, -1, 1, -1]), ("b", "a")))
+
+
+def test_integers_that_numpy_lacks_keep_their_digits() -> None:
+    """Polars' 128-bit integers are numbers, and levels with all their digits."""
+    table = read_table(pl.DataFrame({"v": pl.Series([2**100 + 1, None, 2**100], dtype=pl.Int128)}))
+    np.testing.assert_array_equal(numbers_of(table, "v"), [2.0**100, NAN, 2.0**100])
+    assert table.factor("v").levels == (str(2**100), str(2**100 + 1))
+
+
+class Broken:
+    """A column of an array library that fails."""
+
+    dtype = np.dtype(float)
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator[Any]:
+        raise RuntimeError("disk on fire")
+
+
+def test_a_failing_library_is_reported_as_ours() -> None:
+    """What a column raises while it is read is told as a DataError."""
+    with pytest.raises(DataError, match="column 'x' can't be read: disk on fire"):
+        _read(read_table({"x": Broken()}))
 
 
 def test_numeric_columns_are_not_copied() -> None:
@@ -218,6 +249,8 @@ def _read(table: Table, name: str = "x") -> None:
         ({"x": [10**400]}, "column 'x' has a number too large", "rescale the column"),
         ({"x": np.zeros((2, 2))}, "column 'x' has 2 dimensions", "columns have one"),
         ({"x": 3}, "column 'x' is of type int, not a sequence", "give a list"),
+        ({"x": {1, 2}}, "column 'x' is of type set, not a sequence", "give a list"),
+        ({"x": np.array(3)}, "column 'x' is of type ndarray, not a sequence", "give a list"),
         ({"x": "abc"}, "column 'x' is of type str, not a sequence", "give a list"),
         ({"x": [1], "z": [1, 2]}, "columns 'x' and 'z' differ in length: 1 and 2 rows", ""),
         ("data.csv", "data of type 'str' can't be read as a table", "give a data frame"),
@@ -229,7 +262,7 @@ def _read(table: Table, name: str = "x") -> None:
         ),
     ],
 )
-def test_what_can_not_be_read_says_why(data: Any, message: str, hint: str) -> None:  # noqa: ANN401
+def test_what_can_not_be_read_says_why(data: Any, message: str, hint: str) -> None:
     """A column or a frame that can't be used ends in an error of ours, with a hint."""
     with pytest.raises(DataError) as caught:
         _read(read_table(data))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmmformula.arrays import AnyArray, BoolArray, FloatArray
+from lmmformula.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from lmmformula.data.columns import Column, FactorColumn, NumericColumn
 from lmmformula.data.factorize import (
     Levels,
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 LOGICAL = ("FALSE", "TRUE")
 DATES = (dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64)
+AS_OBJECTS = ("Object", "Int128", "UInt128")
+"""Types of narwhals whose values numpy can only hold as Python objects."""
+
 NULLS = ("NoneType", "NAType", "NaTType")
 
 
@@ -51,13 +54,11 @@ def to_factor(name: str, raw: Any) -> FactorColumn:  # noqa: ANN401 (as in to_co
     ('4611686018427387904', '4611686018427387905')
     """
     if not isinstance(raw, np.ndarray):
-        if raw.dtype.is_integer() and raw.is_null().any():
-            present = ~raw.is_null().to_numpy()
-            codes, levels = integer_levels(raw.drop_nulls().to_numpy())
-            return FactorColumn(name, scatter(codes, present), levels)
-        if type(raw.dtype).__name__ == "Object":
-            return _objects_as_factor(name, raw.to_list())
-        raw = raw.to_numpy() if raw.dtype.is_numeric() else raw
+        present = ~raw.is_null().to_numpy()
+        if not present.all():
+            some = to_factor(name, raw.drop_nulls())
+            return FactorColumn(name, scatter(some.codes, present), some.levels, some.ordered, some.kind)
+        raw = _exactly(raw)
     if isinstance(raw, np.ndarray):
         if raw.dtype.kind in "iu":
             return FactorColumn(name, *integer_levels(raw))
@@ -68,6 +69,14 @@ def to_factor(name: str, raw: Any) -> FactorColumn:  # noqa: ANN401 (as in to_co
             return FactorColumn(name, *float_levels(values))
         case FactorColumn() as factor:
             return factor
+
+
+def _exactly(series: "nw.Series[Any]") -> Any:  # noqa: ANN401 (a numpy array, or the series)
+    """Return the numbers of a series without nulls, without a detour through float."""
+    dtype = series.dtype
+    if type(dtype).__name__ in AS_OBJECTS:
+        return np.array([*series.to_list(), None], dtype=object)[:-1]
+    return series.to_numpy() if dtype.is_numeric() else series
 
 
 def _from_array(name: str, array: AnyArray) -> Column:
@@ -91,11 +100,11 @@ def _from_series(name: str, series: "nw.Series[Any]") -> Column:
     import narwhals.stable.v1 as nw
 
     dtype = series.dtype
-    if dtype.is_decimal() if hasattr(dtype, "is_decimal") else dtype == nw.Decimal:
-        series = series.cast(nw.Float64)
-        dtype = series.dtype
-    if dtype.is_numeric():
-        return NumericColumn(name, series.to_numpy().astype(np.float64, copy=False))
+    if dtype.is_nested():
+        raise _unusable(name, f"values of type {dtype}")
+    if dtype.is_numeric() and type(dtype).__name__ not in AS_OBJECTS:
+        numbers = series.cast(nw.Float64) if dtype == nw.Decimal else series
+        return NumericColumn(name, numbers.to_numpy().astype(np.float64, copy=False))
     if dtype == nw.Boolean:
         codes = series.cast(nw.Int8).fill_null(-1).to_numpy().astype(np.intp)
         return FactorColumn(name, codes, LOGICAL, kind="logical")
@@ -106,15 +115,13 @@ def _from_series(name: str, series: "nw.Series[Any]") -> Column:
     if dtype.is_temporal():
         dates = series.to_numpy()
         return _from_array(name, dates) if dates.dtype.kind in "Mm" else _from_objects(name, dates.tolist())
-    if dtype.is_nested():
-        raise _unusable(name, f"values of type {dtype}")
     return _from_objects(name, series.to_list())
 
 
 def _from_categorical(name: str, series: "nw.Series[Any]") -> FactorColumn:
     """Keep the declared order of the categories; those of polars' Categorical have none, and are sorted."""
     native = series.to_native()
-    codes, categories = _native_codes(series)
+    codes, categories = _without_null(*_native_codes(series))
     if series.implementation.is_polars() and type(native.dtype).__name__ == "Categorical":
         return FactorColumn(name, *sort_levels(codes, categories))
     levels = tuple(map(value_label, categories))
@@ -125,6 +132,14 @@ def _from_categorical(name: str, series: "nw.Series[Any]") -> FactorColumn:
     else:
         ordered = bool(getattr(native.type, "ordered", False)) if series.implementation.is_pyarrow() else False
     return FactorColumn(name, codes, levels, ordered=ordered)
+
+
+def _without_null(codes: IntArray, distinct: list[Any]) -> tuple[IntArray, list[Any]]:
+    """Take a null out of the categories, where Arrow allows one."""
+    if None not in distinct:
+        return codes, distinct
+    null = distinct.index(None)
+    return np.where(codes == null, -1, codes - (codes > null)), [*distinct[:null], *distinct[null + 1 :]]
 
 
 def _native_codes(series: "nw.Series[Any]") -> tuple[Any, list[Any]]:

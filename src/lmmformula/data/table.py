@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from lmmformula.arrays import AnyArray, IntArray
 from lmmformula.data.columns import Column, FactorColumn, NumericColumn
 from lmmformula.data.convert import to_column, to_factor
 from lmmformula.errors import DataError, printable
+
+C = TypeVar("C", bound=Column)
 
 Fetch = Callable[[], Any]
 """Returns a column as a numpy array or a narwhals series; called when a formula asks for the column."""
@@ -46,14 +48,14 @@ class Table:
     def __getitem__(self, name: str) -> Column:
         """Return a column as what it is; numbers stay numbers."""
         if name not in self._columns:
-            self._columns[name] = to_column(name, self._only(name))
+            self._columns[name] = self._converted(to_column, name)
         return self._columns[name]
 
     def factor(self, name: str) -> FactorColumn:
         """Return a column as levels, whatever it is; each integer its own level, however large."""
         if name not in self._factors:
             column = self._columns.get(name)
-            self._factors[name] = column if isinstance(column, FactorColumn) else to_factor(name, self._only(name))
+            self._factors[name] = column if isinstance(column, FactorColumn) else self._converted(to_factor, name)
         return self._factors[name]
 
     def __contains__(self, name: object) -> bool:
@@ -71,6 +73,15 @@ class Table:
         index = np.asarray(rows)
         raw = {name: tuple(partial(_take, fetch, index) for fetch in columns) for name, columns in self.raw.items()}
         return Table(len(index), self.names, raw, self.unnamed)
+
+    def _converted(self, convert: Callable[[str, Any], C], name: str) -> C:
+        """Fetch and convert a column; what a frame library says of its own column is told as a DataError."""
+        try:
+            return convert(name, self._only(name))
+        except DataError:
+            raise
+        except Exception as error:
+            raise DataError(f"column '{printable(name)}' can't be read: {printable(str(error))}") from error
 
     def _only(self, name: str) -> Any:  # noqa: ANN401 (a numpy array or a narwhals series)
         columns = self.raw.get(name)
@@ -129,12 +140,15 @@ def _of_mapping(data: Mapping[Any, Any]) -> Table:
 
 
 def _length(name: str, values: Any) -> int:  # noqa: ANN401 (a sequence)
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
-        raise DataError(
-            f"column '{printable(name)}' is of type {type(values).__name__}, not a sequence of values",
-            hint="give a list, a numpy array or a series of a data frame library",
-        )
-    return len(values)
+    try:
+        if not isinstance(values, (str, bytes, set, frozenset, Mapping)):
+            return len(values)
+    except TypeError:
+        pass
+    raise DataError(
+        f"column '{printable(name)}' is of type {type(values).__name__}, not a sequence of values",
+        hint="give a list, a numpy array or a series of a data frame library",
+    )
 
 
 def _of_pandas(frame: Any) -> Table:  # noqa: ANN401 (pandas is not imported)
