@@ -14,6 +14,13 @@ from lmmformula.arrays import FloatArray, IntArray
 
 
 @cache
+def lower(k: int) -> tuple[IntArray, IntArray]:
+    """Return rows and columns of the packed elements of a (k, k) symmetric matrix."""
+    rows, columns = np.tril_indices(k)
+    return rows, columns
+
+
+@cache
 def packed_index(k: int) -> IntArray:
     """
     Return the (k, k) positions of the elements of a packed symmetric matrix.
@@ -24,7 +31,7 @@ def packed_index(k: int) -> IntArray:
            [3, 4, 5]])
     """
     index = np.empty((k, k), dtype=np.intp)
-    low = np.tril_indices(k)
+    low = lower(k)
     index[low] = np.arange(len(low[0]))
     index.T[low] = index[low]
     return index
@@ -32,8 +39,7 @@ def packed_index(k: int) -> IntArray:
 
 def pack(blocks: FloatArray) -> FloatArray:
     """Return the lower triangles of (k, k, J) blocks, packed."""
-    low = np.tril_indices(len(blocks))
-    return np.ascontiguousarray(blocks[low])
+    return np.ascontiguousarray(blocks[lower(len(blocks))])
 
 
 def unpack(packed: FloatArray) -> FloatArray:
@@ -46,7 +52,7 @@ def unpack(packed: FloatArray) -> FloatArray:
 def congruence_matrix(T: FloatArray) -> FloatArray:
     """Return the matrix D with pack(T'CT) = D @ pack(C) for every symmetric C."""
     k = len(T)
-    rows, columns = np.tril_indices(k)
+    rows, columns = lower(k)
     index = packed_index(k)
     D = np.zeros((len(rows), len(rows)))
     products = T[:, rows][:, None, :] * T[:, columns][None, :, :]  # [a, b, (i, j)] = T_ai T_bj
@@ -125,7 +131,7 @@ def times(blocks: FloatArray, right: FloatArray) -> FloatArray:
 def gram(blocks: FloatArray) -> FloatArray:
     """Return packed block' block of (a, k, J) blocks."""
     k = blocks.shape[1]
-    rows, columns = np.tril_indices(k)
+    rows, columns = lower(k)
     out = np.empty((len(rows), blocks.shape[2]))
     for position, (i, j) in enumerate(zip(rows, columns, strict=True)):
         np.einsum("aj,aj->j", blocks[:, i], blocks[:, j], out=out[position])

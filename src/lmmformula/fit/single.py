@@ -43,12 +43,14 @@ class SingleFactor:
         """Evaluate the criterion."""
         (T,) = roots
         A, log_det = self.products.A.copy(), 0.0
-        for part in self.chunks():
+        chunks = self.chunks()
+        for part in chunks:
             L, Y = self.eliminate(T, part)
             flat = Y.transpose(1, 0, 2).reshape(Y.shape[1], -1)
             A -= flat @ flat.T
             log_det += blocks.log_det_factor(L)
-        return SinglePoint(self, T, profile(A, 2 * log_det, n=self.products.n, reml=self.reml))
+        found = profile(A, 2 * log_det, n=self.products.n, reml=self.reml)
+        return SinglePoint(self, T, found, (L, Y) if len(chunks) == 1 else None)
 
     def chunks(self) -> list[slice]:
         """Return the levels in pieces."""
@@ -82,11 +84,16 @@ class _Moments:
 
 @dataclass(slots=True)
 class SinglePoint:
-    """The criterion of one grouping factor at a root T."""
+    """
+    The criterion of one grouping factor at a root T.
+
+    kept : L and Y of `SingleFactor.eliminate`, if there is only one chunk of levels
+    """
 
     objective: SingleFactor
     T: FloatArray
     profile: Profile
+    kept: tuple[FloatArray, FloatArray] | None
     moments_: _Moments | None = None
 
     def gradients(self) -> list[FloatArray]:
@@ -125,7 +132,7 @@ class SinglePoint:
         contrast = np.append(-self.profile.beta, 1.0)
         parts = []
         for part in self.objective.chunks():
-            L, Y = self.objective.eliminate(self.T, part)
+            L, Y = self.eliminated(part)
             u = blocks.solve_upper(L, blocks.times(Y, contrast[:, None]))
             parts.append(blocks.multiply(self.T, u)[:, 0])
         return [np.concatenate(parts, axis=1)]
@@ -134,10 +141,14 @@ class SinglePoint:
         """Return [T M^-1 T'] of each level."""
         parts = []
         for part in self.objective.chunks():
-            L, _ = self.objective.eliminate(self.T, part)
+            L, _ = self.eliminated(part)
             half = np.repeat(self.T.T[:, :, None], L.shape[1], axis=2)
             parts.append(blocks.unpack(blocks.gram(blocks.solve_lower(L, half))))
         return [np.concatenate(parts, axis=2)]
+
+    def eliminated(self, part: slice) -> tuple[FloatArray, FloatArray]:
+        """Return L and Y of some levels, computed again where keeping them would fill the memory."""
+        return self.kept or self.objective.eliminate(self.T, part)
 
     def moments(self) -> _Moments:
         """Return the sums over levels, formed once."""
@@ -156,7 +167,7 @@ class SinglePoint:
         objective, T = self.objective, self.T
         k, p = len(T), len(self.profile.beta)
         C = objective.C[:, part]
-        L, Y = objective.eliminate(T, part)
+        L, Y = self.eliminated(part)
         H = blocks.solve_lower(L, blocks.multiply(T.T, blocks.unpack(C)))  # L^-1 T'C
         K = C - blocks.gram(H)
         whitener = self.profile.whitener
