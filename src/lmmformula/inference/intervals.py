@@ -1,0 +1,66 @@
+"""Intervals for parameters: a frozen table that prints itself."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lmmformula.arrays import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Intervals:
+    """
+    Estimates with lower and upper bounds.
+
+    labels : names of the parameters
+    estimate, low, high : their values
+    level : probability that an interval covers its parameter
+    method : how the bounds were found, in words
+    """
+
+    labels: tuple[str, ...]
+    estimate: FloatArray
+    low: FloatArray
+    high: FloatArray
+    level: float
+    method: str
+
+    def __getitem__(self, label: str) -> tuple[float, float]:
+        """Return lower and upper bound of one parameter."""
+        if label not in self.labels:
+            raise KeyError(label)
+        place = self.labels.index(label)
+        return float(self.low[place]), float(self.high[place])
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One row per parameter: estimate, conf_low, conf_high."""
+        import pandas as pd
+
+        columns = {"estimate": self.estimate, "conf_low": self.low, "conf_high": self.high}
+        return pd.DataFrame(columns, index=pd.Index(self.labels, name="parameter"))
+
+    def __str__(self) -> str:
+        return f"{self.heading}\n{self.frame.rename_axis(None).to_string(float_format=rounded)}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return str(self.frame.to_html(float_format=rounded))
+
+    @property
+    def heading(self) -> str:
+        """What these intervals are."""
+        return f"{100 * self.level:g} % intervals ({self.method})"
+
+
+def rounded(value: float) -> str:
+    """
+    Write a number for a table.
+
+    >>> rounded(251.40510), rounded(0.00001234), rounded(-1.5)
+    ('251.4', '1.234e-05', '-1.5')
+    """
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"
