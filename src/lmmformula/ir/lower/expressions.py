@@ -47,7 +47,9 @@ def signed_sum(items: Iterable[tuple[str, Expr]]) -> Expression:
     added: list[Expression] = []
     for sign, item in items:
         term = terms_expression(item)
-        if sign == "+":
+        if sign == "+" and not added and isinstance(term, Apply) and term.function == "+":
+            added += term.arguments  # (a + b) + c is a + b + c
+        elif sign == "+":
             added.append(term)
         else:
             total = (_sum(added),) if added else ()
