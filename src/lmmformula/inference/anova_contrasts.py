@@ -1,0 +1,110 @@
+"""
+Hypotheses of types I, II and III for the terms of a model: one matrix L for each, in the columns of X.
+
+As in SAS and in lmerTest: a term is contained in another if that has all of its variables, more factors, and no other
+numeric variables. Kuznetsova, Brockhoff & Christensen (2017), J. Stat. Soft. 82(13), section 4; Goodnight (1978), SAS
+Technical Report R-101.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.design.schema import NumericVariable
+from lmmformula.inference.columns import full_columns, treatment_columns
+from lmmformula.results.lmm import LinearMixedResult
+
+AnovaType = Literal["I", "II", "III"]
+
+NOTHING = 1e-8
+"""Entries of a hypothesis, beside entries of 1, that are rounding."""
+
+
+def hypotheses(result: LinearMixedResult, kind: AnovaType) -> dict[str, FloatArray]:
+    """Return per fixed term the (r, p) rows L of its hypothesis L beta = 0; no rows where it has no columns left."""
+    design = result.design
+    names = design.fixed_terms
+    columns = {name: np.flatnonzero(np.equal(design.fixed_assign, i + 1)) for i, name in enumerate(names)}
+    if kind == "I" or len(names) <= 1:
+        L = sequential(design.X)
+        return {name: L[own] for name, own in columns.items()}
+    containing = contained_in(result)
+    if kind == "II":
+        return {name: _type_two(design.X, columns, name, containing[name]) for name in names}
+    return _type_three(result, containing)
+
+
+def sequential(X: FloatArray) -> FloatArray:
+    """
+    Return the unit upper triangular L with X'X = L'DL: row j tests column j after those before it.
+
+    >>> sequential(np.array([[1.0, 0.0], [1.0, 2.0]]))
+    array([[1., 1.],
+           [0., 1.]])
+    """
+    R: FloatArray = np.linalg.qr(X)[1]
+    return R / np.diag(R)[:, None]
+
+
+def contained_in(result: LinearMixedResult) -> dict[str, tuple[str, ...]]:
+    """Return per fixed term the terms that contain it."""
+    variables = result.schema.variables
+    numeric = {label for label, variable in variables.items() if isinstance(variable, NumericVariable)}
+    terms = [term for term in result.schema.fixed if term.variables]
+    members = dict(zip(result.design.fixed_terms, (frozenset(term.variables) for term in terms), strict=True))
+    return {
+        name: tuple(other for other, more in members.items() if own < more and not (more - own) & numeric)
+        for name, own in members.items()
+    }
+
+
+def _type_two(X: FloatArray, columns: dict[str, IntArray], name: str, containing: Sequence[str]) -> FloatArray:
+    """Test a term after all terms that don't contain it."""
+    own, p = columns[name], X.shape[1]
+    if not containing:
+        return np.eye(p)[own]
+    above = np.concatenate([columns[other] for other in containing])
+    before = np.setdiff1d(np.arange(p), np.concatenate([own, above]))
+    order = np.concatenate([before, own, above])
+    L = np.zeros((len(own), p))
+    L[:, order] = sequential(X[:, order])[len(before) : len(before) + len(own)]
+    return L
+
+
+def _type_three(result: LinearMixedResult, containing: dict[str, tuple[str, ...]]) -> dict[str, FloatArray]:
+    """
+    Test a term's effects averaged over the levels of the factors that it meets, each level counting the same.
+
+    All cells' columns are expressed in those of X; a term's are made orthogonal to those of the terms that contain it.
+    """
+    X, assign, positions = treatment_columns(result)
+    everything = full_columns(result)
+    L = _coefficients(X, everything).T  # a row per column of the full set
+    terms = list(result.design.fixed_terms)
+    columns = {name: np.flatnonzero(np.equal(assign, i + 1)) for i, name in enumerate(terms)}
+    orders = {term.label: term.order for term in result.ir.fixed.terms}
+    for name in sorted(terms, key=lambda name: -orders[name]):
+        if containing[name] and len(columns[name]):
+            above = np.concatenate([columns[other] for other in containing[name]])
+            L[:, columns[name]] -= L[:, above] @ np.linalg.lstsq(L[:, above], L[:, columns[name]], rcond=None)[0]
+    L = _cleaned(L)[positions]
+    back = _coefficients(X, result.design.X)
+    out = {}
+    for name, own in columns.items():
+        rows = L[:, own].T
+        out[name] = _cleaned(rows[np.abs(rows).sum(axis=1) > NOTHING] @ back)
+    return out
+
+
+def _coefficients(X: FloatArray, columns: FloatArray) -> FloatArray:
+    """Return the coefficients that make columns of those of X, of full rank."""
+    scale = np.sqrt(np.einsum("ij,ij->j", X, X))
+    found: FloatArray = np.linalg.lstsq(X / scale, columns, rcond=None)[0] / scale[:, None]
+    return _cleaned(found)
+
+
+def _cleaned(L: FloatArray) -> FloatArray:
+    """Put entries that are nothing but rounding to zero."""
+    return np.where(np.abs(L) < NOTHING * np.abs(L).max(initial=0.0), 0.0, L)

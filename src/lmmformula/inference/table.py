@@ -1,0 +1,116 @@
+"""What an inference returns: a data frame that prints itself, with a title and what must be known to read it."""
+
+import math
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SMALLEST_P = 1e-4
+"""Probabilities below are shown as such."""
+
+DIGITS = 5
+"""Significant digits of a column's largest number."""
+
+
+@dataclass(frozen=True, eq=False)
+class ResultTable:
+    """
+    A table of results.
+
+    title : what it shows
+    frame : the numbers; `table["p_value"]` is a column of it
+    notes : what must be known to read it
+
+    >>> import pandas as pd
+    >>> print(ResultTable("Tests", pd.DataFrame({"t": [2.5], "p_value": [1e-7]}, index=["x"]), ("by hand",)))
+    Tests
+         t  p_value
+    x  2.5  <0.0001
+    by hand
+    """
+
+    title: str
+    frame: "pd.DataFrame"
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, column: str) -> "pd.Series[Any]":
+        """Return a column."""
+        return self.frame[column]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, *self._lines(), *self.notes])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f"<p>{escape(self.title)}</p>{self._shown().to_html()}{notes}"
+
+    def _shown(self) -> "pd.DataFrame":
+        """Return the frame as text; the row numbers of a frame without row names are left out."""
+        import pandas as pd
+
+        frame = self.frame.dropna(axis=1, how="all")
+        columns = {str(name): format_column(str(name), list(values)) for name, values in frame.items()}
+        index = (
+            [""] * len(self.frame) if isinstance(self.frame.index, pd.RangeIndex) else list(map(str, self.frame.index))
+        )
+        return pd.DataFrame(columns, index=pd.Index(index))
+
+    def _lines(self) -> list[str]:
+        """Align text to the left and numbers to the right."""
+        shown = self._shown()
+        columns = [["", *shown.index]] if any(shown.index) else []
+        columns += [[name, *shown[name]] for name in shown.columns]
+        left = [True] * (len(columns) - len(shown.columns)) + [_is_text(self.frame[name]) for name in shown.columns]
+        aligned = [
+            [cell.ljust(width) if to_left else cell.rjust(width) for cell in column]
+            for column, to_left in zip(columns, left, strict=True)
+            for width in [max(map(len, column))]
+        ]
+        return ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
+
+
+def format_column(name: str, values: list[Any]) -> list[str]:
+    """
+    Format a column: probabilities to four decimals, numbers to common decimals, empty where there is none.
+
+    >>> format_column("df", [16.999999, float("nan"), 3.25]), format_column("p_value", [0.03, 1e-9])
+    (['17.00', '', '3.25'], ['0.0300', '<0.0001'])
+    """
+    if any(isinstance(value, str) for value in values):
+        return [str(value) for value in values]
+    numbers = [float(value) for value in values]
+    if name == "p_value":
+        return [_probability(value) for value in numbers]
+    finite = [abs(value) for value in numbers if math.isfinite(value)]
+    if all(value == round(value) for value in finite):
+        return [_word(value) if not math.isfinite(value) else f"{value:.0f}" for value in numbers]
+    largest = max(finite)
+    decimals = 2 if name.endswith("df") else max(0, DIGITS - 1 - math.floor(math.log10(largest)))
+    if decimals > 2 * DIGITS or largest >= 10 ** (2 * DIGITS):
+        return [_word(value) if not math.isfinite(value) else f"{value:.{DIGITS - 1}e}" for value in numbers]
+    cells = [_word(value) if not math.isfinite(value) else f"{value:.{decimals}f}" for value in numbers]
+    spare = min((len(c) - len(c.rstrip("0")) for c in cells if "." in c), default=0) if not name.endswith("df") else 0
+    return [c[: len(c) - spare].rstrip(".") if "." in c else c for c in cells]
+
+
+def _probability(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return f"<{SMALLEST_P:.4f}" if value < SMALLEST_P else f"{value:.4f}"
+
+
+def _word(value: float) -> str:
+    return "" if math.isnan(value) else ("Inf" if value > 0 else "-Inf")
+
+
+def _is_text(values: "pd.Series[Any]") -> bool:
+    return any(isinstance(value, str) for value in values)
