@@ -1,7 +1,7 @@
 """A model and its data -> what its variables are (`Schema`) and its numbers (`DesignMatrices`)."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -32,6 +32,7 @@ def learn_schema(ir: ModelIR, table: Table, *, contrasts: Mapping[str, Any] | No
     return build_design(ir, table, contrasts=contrasts)[0]
 
 
+@np.errstate(all="ignore")  # what is not finite is found, named and counted
 def build_design(
     ir: ModelIR,
     table: Table,
@@ -129,7 +130,9 @@ def _random_schema(ir: ModelIR, number: int, inputs: Inputs, variables: Mapping[
 def _fixed_matrix(schema: Schema, inputs: Inputs) -> FloatArray:
     n_rows = len(inputs.y)
     refuse_large(n_rows, len(schema.fixed_columns), "the matrix of the fixed effects")
-    return matrix(schema.fixed, schema.variables, inputs.values, n=n_rows, random=False)
+    X = matrix(schema.fixed, schema.variables, inputs.values, n=n_rows, random=False)
+    _refuse_overflow(X, schema.fixed_columns)
+    return X
 
 
 def _drop_dependent(ir: ModelIR, schema: Schema, X: FloatArray) -> tuple[Schema, FloatArray]:
@@ -176,14 +179,25 @@ def _matrices(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> Des
 def _random_design(ir: ModelIR, number: int, random: RandomSchema, schema: Schema, inputs: Inputs) -> RandomTermDesign:
     n_rows = len(inputs.y)
     refuse_large(n_rows, len(random.columns), f"the columns of the random term of '{random.group}'")
+    covariates = matrix(random.terms, schema.variables, inputs.values, n=n_rows, random=True)
+    _refuse_overflow(covariates, random.columns)
     return RandomTermDesign(
         group=random.group,
         levels=random.levels,
         codes=inputs.groups[random.group].codes,
         coefficient_names=random.columns,
-        covariates=matrix(random.terms, schema.variables, inputs.values, n=n_rows, random=True),
+        covariates=covariates,
         covariance=ir.random[number].covariance,
     )
+
+
+def _refuse_overflow(columns: FloatArray, names: Sequence[str]) -> None:
+    """Refuse products of finite columns that are not finite."""
+    if np.isfinite(columns.sum()):
+        return
+    for j, name in enumerate(names):
+        if not np.isfinite(columns[:, j]).all():
+            raise DataError(f"`{printable(name)}` is too large for a float in some rows", hint="rescale its variables")
 
 
 def _refuse_constant_response(ir: ModelIR, inputs: Inputs) -> None:

@@ -23,10 +23,14 @@ SAFE = 1e-4
 CONSTANT = 1e-13
 """A column is constant if centring leaves less than this part of its length: that is rounding."""
 
+FAR = 1e140
+"""Numbers beyond this, or below its inverse, are rescaled before they are squared."""
+
 SAMPLE = 2048
 """Rows from which the independence of all columns is shown first: what is independent there is so everywhere."""
 
 
+@np.errstate(all="ignore")
 def fixed_matrix(ir: ModelIR, schema: Schema, table: Table) -> FloatArray:
     """
     Make the columns of X, (n, p), of new data; rows with something missing are NaN.
@@ -43,6 +47,7 @@ def fixed_matrix(ir: ModelIR, schema: Schema, table: Table) -> FloatArray:
     return np.asfortranarray(full[:, list(schema.kept)]) if schema.aliased else full
 
 
+@np.errstate(all="ignore")
 def offset_values(ir: ModelIR, schema: Schema, table: Table) -> FloatArray:
     """
     Return the offset of new data, (n,): offset() terms, and the column that the argument named.
@@ -138,6 +143,10 @@ def independent_columns(X: FloatArray, *, intercept: bool) -> BoolArray:
     if p == 0:
         return np.ones(0, dtype=np.bool_)
     norms = np.sqrt(np.einsum("ij,ij->j", X, X))
+    if norms.max() > FAR or norms.min() < 1 / FAR:  # their squares may over- or underflow
+        largest = np.maximum(X.max(axis=0), -X.min(axis=0))
+        if largest.max() > FAR or np.any((largest > 0) & (largest < 1 / FAR)):
+            return independent_columns(X / np.where(largest > 0, largest, 1.0), intercept=intercept)
     is_large = n > 4 * SAMPLE and p < SAMPLE // 8
     if (is_large and _all_independent(X[:: n // SAMPLE], norms)) or _all_independent(X, norms):
         return np.ones(p, dtype=np.bool_)

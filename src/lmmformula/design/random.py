@@ -127,6 +127,7 @@ def check_number_of_effects(term: RandomTerm, n_levels: int, n_coefficients: int
         )
 
 
+@np.errstate(all="ignore")
 def random_columns(ir: ModelIR, schema: Schema, table: Table) -> tuple[tuple[FloatArray, IntArray], ...]:
     """
     Make the columns of the random terms of new data, in the order of the model's design.

@@ -133,6 +133,7 @@ def ns(
     """ns(x, df, knots, intercept, Boundary.knots): natural cubic splines, linear outside the boundary."""
     values = column_of_numbers(x)
     if not state:
+        _require_numbers(values)
         lower, upper = _bounds(state, Boundary_knots)
         lower = float(np.nanmin(values)) if lower is None else lower
         upper = float(np.nanmax(values)) if upper is None else upper
@@ -159,8 +160,8 @@ def _formulaic(transform: Callable[..., Any], x: Value, state: State, **options:
     """Call a spline transform of formulaic on the rows that are there; elsewhere the basis is missing."""
     values = column_of_numbers(x)
     present = np.isfinite(values)
-    if not present.any() and not state.get("knots"):
-        raise DataError("there are no numbers to place knots among")
+    if not state.get("knots"):
+        _require_numbers(values)
     try:
         basis = transform(values[present], **options, _state=state)
     except ValueError as error:
@@ -171,6 +172,11 @@ def _formulaic(transform: Callable[..., Any], x: Value, state: State, **options:
         everywhere[present] = column
         columns.append(everywhere)
     return columns
+
+
+def _require_numbers(values: FloatArray) -> None:
+    if not np.isfinite(values).any():
+        raise DataError("there are no numbers to place knots among")
 
 
 def _natural_knots(inside: FloatArray, df: Value, knots: Value, *, intercept: bool) -> list[float]:
