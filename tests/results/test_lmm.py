@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from corpus import record
+import lmmformula as lf
+from corpus import dataset, record
 from fits import fit_of, usable
 
 RECORDS = usable("lmm")
@@ -153,3 +154,17 @@ def test_refit_to_its_own_response_is_the_fit() -> None:
     assert again.reml_criterion == pytest.approx(fit.reml_criterion, abs=1e-7)
     double = fit.refit(2 * fit.design.y)
     np.testing.assert_allclose(double.fixef, 2 * fit.fixef, rtol=1e-5)
+
+
+def test_excluded_rows_are_missing_in_results() -> None:
+    """`na_action="exclude"` keeps the length of the data: fitted values, residuals and predictions of the old rows."""
+    data = dataset("toy_na")
+    formula = "y ~ x + lgl + (1 | h)"
+    omitted, excluded = lf.Model(formula, data).fit(), lf.Model(formula, data, na_action="exclude").fit()
+    for values in (excluded.fitted, excluded.residuals("scaled"), excluded.predict(random="population")):
+        assert len(values) == len(data)
+        assert values.notna().sum() == excluded.nobs
+    np.testing.assert_allclose(excluded.fitted.dropna(), omitted.fitted)
+    assert str(excluded) == str(omitted)
+    assert len(excluded.augment()) == excluded.nobs
+    assert lf.Model("y ~ x", data, na_action="exclude").fit().r_squared > 0

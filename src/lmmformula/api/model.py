@@ -13,7 +13,7 @@ from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.parsing import Priors, specification
 from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table, read_table
-from lmmformula.design.build import build_design
+from lmmformula.design.build import NaAction, build_design
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, FitWarning
@@ -45,7 +45,8 @@ class Model:
     offset : column name or array, added to the linear predictor
     contrasts : factor -> contrasts of its columns, "contr.sum", for the fixed effects
     priors : prior statements, a text or a list, that join those of `spec`; the later of equals wins
-    na_action : "omit" leaves out rows with missing values and counts them; "fail" refuses them
+    na_action : "omit" leaves out rows with missing values and counts them; "exclude" does too, but fitted values and
+        residuals have NaN in their place; "fail" refuses them
 
     >>> import lmmformula as lf
     >>> model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
@@ -67,7 +68,7 @@ class Model:
         offset: str | npt.ArrayLike | None = None,
         contrasts: Mapping[str, Any] | None = None,
         priors: Priors = None,
-        na_action: Literal["omit", "fail"] = "omit",
+        na_action: NaAction = "omit",
     ) -> None:
         ir = specification(spec, family, priors)
         self.table: Table = read_table(data)
@@ -76,6 +77,7 @@ class Model:
             self.ir, self.table, weights=weights, offset=offset, contrasts=contrasts, na_action=na_action
         )
         self.data_name = _name_of(data)
+        self.na_action: NaAction = na_action
 
     def __repr__(self) -> str:
         return f"Model({self.ir.formula!r}, {self.design.nobs} rows)"
@@ -99,7 +101,7 @@ class Model:
         fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)
         if fit.verdict == "failed":
             warnings.warn(fit.message, FitWarning, stacklevel=2)
-        return LinearMixedFit(self.ir, self.schema, self.design, fit, self.table, self.data_name)
+        return LinearMixedFit(self.ir, self.schema, self.design, fit, self.table, self.data_name, self.na_action)
 
     def stan(self, *, form: Form = "auto", literals: bool = False) -> "StanProgram":
         """

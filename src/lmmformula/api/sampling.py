@@ -32,4 +32,5 @@ def posterior_of(model: "Model", *, form: str, warm_start: bool, **options: Any)
     program = program_of(model, form=form)
     start = starting_point(program, estimates_of(model.reml_fit)) if warm_start else None
     draws = sample(program, start=start, **options)
-    return Posterior(model.ir, model.schema, model.design, program, draws, model.table, model.data_name)
+    parts = (model.ir, model.schema, model.design, program, draws, model.table, model.data_name, model.na_action)
+    return Posterior(*parts)

@@ -21,7 +21,7 @@ def linear_summary(result: LinearMixedResult, *, width: int = WIDTH) -> str:
     """Print like R's `summary.lm`: residuals, coefficients with t tests, residual standard error, R^2, F."""
     sections = [
         _heading(result),
-        ["Residuals:", *quantile_lines(result.residuals("pearson").to_numpy())],
+        ["Residuals:", *quantile_lines(result.residuals("pearson").dropna())],
         _coefficients(result, width),
         _goodness(result),
     ]

@@ -31,14 +31,21 @@ def _figure_class() -> Any:  # noqa: ANN401 (matplotlib is not always installed)
 
 def _draw_parameters(axes: Any, result: ComparisonResult) -> None:  # noqa: ANN401 (a matplotlib Axes)
     """Draw distances from the posterior mean in posterior standard deviations, so that all parameters share a scale."""
-    import pandas as pd
-
-    frame = pd.concat([result.fixed.drop(columns="se"), result.variance])
+    frame = result.posterior.summary()
     labels = [*result.fixed.index, *(" ".join(key).strip() for key in result.variance.index)]
     rows = list(range(len(frame), 0, -1))
     ends = [(frame["mean"] - frame["q5"]) / frame["sd"], (frame["q95"] - frame["mean"]) / frame["sd"]]
     axes.errorbar([0.0] * len(frame), rows, xerr=ends, fmt="o", color="tab:blue", label="posterior mean and 90 %")
-    axes.plot(-frame["in_sds"], rows, "x", color="tab:orange", markersize=9, label="estimate", zorder=3)
+    differences = [*result.fixed["in_sds"], *result.variance["in_sds"]]
+    axes.plot(
+        [-difference for difference in differences],
+        rows,
+        "x",
+        color="tab:orange",
+        markersize=9,
+        label="estimate",
+        zorder=3,
+    )
     axes.set_yticks(rows, labels)
     axes.set_xlabel("distance from the posterior mean, in posterior sds")
     _legend(axes)

@@ -105,7 +105,7 @@ def _criterion(result: LinearMixedResult, *, decimals: int, width: int) -> list[
 
 
 def _scaled_residuals(result: LinearMixedResult) -> list[str]:
-    return ["Scaled residuals: ", *quantile_lines(result.residuals("scaled").to_numpy())]
+    return ["Scaled residuals: ", *quantile_lines(result.residuals("scaled").dropna())]
 
 
 def quantile_lines(values: npt.ArrayLike) -> list[str]:

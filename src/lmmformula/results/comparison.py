@@ -34,9 +34,9 @@ class ComparisonResult:
 
     @cached_property
     def fixed(self) -> "pd.DataFrame":
-        """Fixed effects: estimate, se, mean, sd, q5, q95, difference, in_sds."""
+        """Fixed effects: estimate, se, mean, sd, difference, in_sds."""
         p = self.fit.design.n_fixed
-        return self._parameters.iloc[:p].drop(columns="group").set_index("name")
+        return self._parameters.iloc[:p].drop(columns=["group", "q5", "q95"]).set_index("name")
 
     @cached_property
     def variance(self) -> "pd.DataFrame":
@@ -62,7 +62,7 @@ class ComparisonResult:
         frame = _side_by_side(np.concatenate(estimates) if estimates else np.empty(0), draws)
         frame.insert(1, "se", self._conditional_sds())
         frame.index = pd.MultiIndex.from_tuples(keys, names=["group", "level", "name"])
-        return frame
+        return frame.drop(columns=["q5", "q95"])
 
     @cached_property
     def explained(self) -> tuple[float, float]:

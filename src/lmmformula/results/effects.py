@@ -1,4 +1,4 @@
-"""Random effects as data frames: the terms of one grouping factor side by side."""
+"""Numbers by row, and random effects by level, as pandas holds them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -6,11 +6,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.results.varcorr import unique_labels
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def by_row(design: DesignMatrices, values: FloatArray, name: str, *, padded: bool) -> "pd.Series[float]":
+    """
+    Lay out one number per row used, indexed by the row's position in the data that were given.
+
+    values : (n,)
+    padded : whether to give the rows that were left out too, as NaN
+    """
+    import pandas as pd
+
+    if not padded:
+        return pd.Series(values, index=design.kept_rows, name=name)
+    full = np.full(design.n_given, np.nan)
+    full[design.kept_rows] = values
+    return pd.Series(full, name=name)
 
 
 def modes_by_group(random_terms: Sequence[RandomTermDesign], modes: Sequence[FloatArray]) -> "dict[str, pd.DataFrame]":

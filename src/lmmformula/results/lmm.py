@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
+from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
@@ -17,7 +18,7 @@ from lmmformula.fit.blocks import root
 from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
 from lmmformula.ir.model import ModelIR
 from lmmformula.results import frames
-from lmmformula.results.effects import coefficients_by_group, conditional_variances, modes_by_group
+from lmmformula.results.effects import by_row, coefficients_by_group, conditional_variances, modes_by_group
 from lmmformula.results.prediction import NewLevels, RandomPart, predictions, random_part, simulated
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
@@ -41,6 +42,7 @@ class LinearMixedResult:
     fit : the estimates
     table : the data that were given, rows with missing values included
     data_name : what the data are called, for the second line of the summary; may be empty
+    na_action : "exclude" gives rows that were left out as NaN in fitted values and residuals
     """
 
     ir: ModelIR
@@ -49,6 +51,7 @@ class LinearMixedResult:
     fit: Fit
     table: Table
     data_name: str = ""
+    na_action: NaAction = "omit"
 
     @cached_property
     def fixef(self) -> "pd.Series[float]":
@@ -186,7 +189,7 @@ class LinearMixedResult:
     @cached_property
     def fitted(self) -> "pd.Series[float]":
         """(n,) fitted values X beta + offset + Z b, indexed by the positions of the rows used."""
-        return self._by_row(self._population + random_part(self.design.random_terms, self.fit.modes), "fitted")
+        return self._by_row(self._means, "fitted")
 
     def residuals(self, kind: ResidualKind = "response") -> "pd.Series[float]":
         """
@@ -195,16 +198,14 @@ class LinearMixedResult:
         kind : "response" or "working" (y - fitted), "pearson" or "deviance" (times the square roots of the weights),
             "scaled" (these divided by sigma)
         """
-        response = self.design.y - self.fitted.to_numpy()
-        weights = self.design.weights
-        pearson = response if weights is None else response * np.sqrt(weights)
+        response = self.design.y - self._means
         match kind:
             case "response" | "working":
                 values = response
             case "pearson" | "deviance":
-                values = pearson
+                values = response * self._root_weights
             case "scaled":
-                values = pearson / self.sigma
+                values = response * self._root_weights / self.sigma
             case _:
                 kinds = "response, pearson, deviance, working, scaled"
                 raise FitError(f"there are no residuals of the kind {kind!r}", hint=f"the kinds are: {kinds}")
@@ -270,10 +271,11 @@ class LinearMixedResult:
     @property
     def r_squared(self) -> float:
         """Multiple R^2 of a linear model, around the mean where it has an intercept."""
-        w = np.ones(self.nobs) if self.design.weights is None else self.design.weights
+        roots = self._root_weights
         y = self.design.y if self.design.offset is None else self.design.y - self.design.offset
-        centre = np.average(y, weights=w) if self.has_intercept else 0.0
-        return 1.0 - float(np.sum(w * self.residuals().to_numpy() ** 2) / np.sum(w * (y - centre) ** 2))
+        centre = np.average(y, weights=roots**2) if self.has_intercept else 0.0
+        left, whole = roots * (self.design.y - self._means), roots * (y - centre)
+        return 1.0 - float(left @ left / (whole @ whole))
 
     @property
     def has_intercept(self) -> bool:
@@ -298,6 +300,16 @@ class LinearMixedResult:
         fixed: FloatArray = self.design.X @ self.fit.beta
         return fixed if self.design.offset is None else fixed + self.design.offset
 
+    @cached_property
+    def _means(self) -> FloatArray:
+        """(n,) X beta + offset + Z b."""
+        return self._population + random_part(self.design.random_terms, self.fit.modes)
+
+    @property
+    def _root_weights(self) -> FloatArray:
+        """(n,) square roots of the weights."""
+        return np.ones(self.nobs) if self.design.weights is None else np.sqrt(self.design.weights)
+
     @property
     def _log_weights(self) -> float:
         return 0.0 if self.design.weights is None else float(np.sum(np.log(self.design.weights)))
@@ -308,9 +320,7 @@ class LinearMixedResult:
         return pd.Series(values, index=list(self.design.fixed_names), name=name)
 
     def _by_row(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        import pandas as pd
-
-        return pd.Series(values, index=self.design.kept_rows, name=name)
+        return by_row(self.design, values, name, padded=self.na_action == "exclude")
 
     def _refitted(self, y: FloatArray) -> dict[str, Any]:
         if y.shape == (self.design.n_given,):

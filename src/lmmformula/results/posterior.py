@@ -8,6 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
+from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
@@ -20,7 +21,7 @@ from lmmformula.results.draws import (
     random_effects_of,
     read_draws,
 )
-from lmmformula.results.effects import coefficients_by_group, modes_by_group
+from lmmformula.results.effects import by_row, coefficients_by_group, modes_by_group
 from lmmformula.results.prediction import NewLevels, NewRows, RandomPart, random_part
 from lmmformula.results.varcorr import TermVariation, VarCorr, unique_labels
 from lmmformula.stan.diagnostics import summarise
@@ -43,6 +44,7 @@ class PosteriorResult:
     raw : what the engine gave, under the names of the Stan program
     table : the data that were given
     data_name : what the data are called; may be empty
+    na_action : "exclude" gives rows that were left out as NaN in fitted values
     """
 
     ir: ModelIR
@@ -52,6 +54,7 @@ class PosteriorResult:
     raw: Draws
     table: Table
     data_name: str = ""
+    na_action: NaAction = "omit"
 
     @cached_property
     def draws(self) -> ParameterDraws:
@@ -233,6 +236,4 @@ class PosteriorResult:
         return pd.Series(values, index=list(self.design.fixed_names), name=name)
 
     def _by_row(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        import pandas as pd
-
-        return pd.Series(values, index=self.design.kept_rows, name=name)
+        return by_row(self.design, values, name, padded=self.na_action == "exclude")
