@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -328,11 +329,24 @@ def test_threads_are_an_option(cmdstan: str) -> None:
 
 
 @pytest.mark.usefixtures("cmdstan")
-def test_progress_reaches_a_callable_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
-    """Progress ends at the number of all iterations; where nobody looks, nothing is printed."""
+def test_progress_reaches_a_callable() -> None:
+    """Progress ends at the number of all iterations."""
     seen: list[tuple[int, int]] = []
     sample(program(), **SHORT | {"progress": lambda done, total: seen.append((done, total))})
     assert seen[-1] == (200, 200)
+
+
+@pytest.mark.usefixtures("cmdstan")
+def test_nothing_is_printed_where_nobody_looks(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a terminal there is no bar, and cmdstanpy's log is silent from its first use on."""
+    from cmdstanpy.utils.logging import get_logger
+
+    # The state of a process that has not logged yet: without pytest's handlers, and before cmdstanpy adds its own.
+    get_logger.cache_clear()
+    monkeypatch.setattr(logging.getLogger("cmdstanpy"), "handlers", [])
+    monkeypatch.setattr(logging.getLogger("cmdstanpy"), "propagate", False)
     sample(program(), **SHORT | {"progress": True})
     assert capfd.readouterr() == ("", "")
 

@@ -185,10 +185,10 @@ def _plain(values: Mapping[str, FloatArray]) -> dict[str, Any]:
 @contextmanager
 def _silence() -> Iterator[None]:
     """Keep cmdstanpy's log from the terminal: its errors come as ours."""
-    logger = logging.getLogger("cmdstanpy")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    logger = logging.getLogger("cmdstanpy")  # which sets a level of its own on its first use
+    before = logger.disabled
+    logger.disabled = True
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.disabled = before
