@@ -1,6 +1,7 @@
 """The model a user holds."""
 
 import json
+import pickle
 from typing import Any
 
 import numpy as np
@@ -177,3 +178,13 @@ def test_singular_fits_say_so() -> None:
     assert fit.is_singular
     assert fit.converged
     assert "estimated as zero" in str(fit)
+
+
+def test_models_fits_and_posteriors_can_be_pickled() -> None:
+    """So that they can be stored, and sent to other processes."""
+    model = lf.Model(FORMULA, dataset("sleepstudy"))
+    fit, posterior = model.fit(), model.sample(seed=1, chains=2, warmup=100, draws=20, progress=False)
+    again, fit_again, posterior_again = pickle.loads(pickle.dumps((model, fit, posterior)))  # noqa: S301
+    assert again.ir == model.ir
+    assert str(fit_again) == str(fit)
+    pd.testing.assert_series_equal(posterior_again.fixef, posterior.fixef)

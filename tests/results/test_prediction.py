@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
+import lmmformula as lf
 from corpus import dataset, records
 from fits import fit_of
 from lmmformula.errors import DataError, FitError
@@ -80,3 +82,22 @@ def test_unknown_choices_are_refused() -> None:
         fit.predict(rows, random="none")  # type: ignore[arg-type]
     with pytest.raises(FitError, match="error, population"):
         fit.predict(rows, new_levels="zero")  # type: ignore[arg-type]
+
+
+def test_an_offset_given_as_an_array_is_not_known_for_new_rows() -> None:
+    """Predicting as if it were zero would be wrong without a word."""
+    data = dataset("toy")
+    fit = lf.Model("y ~ x + (1 | g)", data, offset=data["off"].to_numpy()).fit()
+    np.testing.assert_allclose(fit.predict(), fit.fitted)
+    with pytest.raises(FitError, match="given as an array"):
+        fit.predict(data)
+
+
+def test_new_data_may_be_of_any_kind() -> None:
+    """polars, or a mapping; without the group's column where random effects are left out."""
+    fit = fit_of("lmm-003r")
+    rows = {"Days": [1.0, 2.0], "Subject": ["308", "309"]}
+    np.testing.assert_allclose(fit.predict(pl.DataFrame(rows)), fit.predict(rows))
+    assert fit.predict({"Days": [0.0]}, random="population")[0] == pytest.approx(fit.fixef.iloc[0])
+    with pytest.raises(DataError, match="no column named 'Subject'"):
+        fit.predict({"Days": [0.0]})

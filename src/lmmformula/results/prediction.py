@@ -53,6 +53,7 @@ class NewRows:
 
     def __init__(self, model: Estimates, newdata: object, *, random: RandomPart, new_levels: NewLevels) -> None:
         _check_choices(random, new_levels)
+        _require_known_offset(model)
         table = read_table(newdata)
         self.index = _index(newdata, table.n_rows)
         self.X = fixed_matrix(model.ir, model.schema, table)
@@ -117,6 +118,16 @@ def _root(covariance: FloatArray) -> FloatArray:
     values, vectors = np.linalg.eigh(covariance)
     root: FloatArray = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
     return root
+
+
+def _require_known_offset(model: Estimates) -> None:
+    """Refuse to predict new rows of a model whose offset is an array: nobody knows it there."""
+    named = model.schema.offset is not None or model.ir.offsets
+    if model.design.offset is not None and not named:
+        raise FitError(
+            "the offset was given as an array, which says nothing of new rows",
+            hint="give the model the name of a column as offset, or an offset(...) term",
+        )
 
 
 def _refuse(unseen: Mapping[str, Sequence[str]]) -> None:
