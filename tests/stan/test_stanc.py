@@ -29,7 +29,7 @@ def stanc() -> Path:
     """Find the genuine stanc."""
     tool = genuine_tool("stanc")
     if tool is None:
-        pytest.skip("the genuine stanc comes with PyPI's prophet, which is not installed")
+        pytest.skip("the genuine stanc comes with the package prophet, which is not installed")
     return tool
 
 

@@ -9,8 +9,9 @@ warm starts, processes, error texts), all but the sampler itself, for which test
 What it leaves out: it samples with NUTS and finds posterior modes, and has no other method; a file of initial values
 must hold every parameter; draws are written when a chain has ended; diagnostic and profile files stay unwritten.
 
-Where PyPI's `prophet` is installed, its genuine `stanc`, `stansummary` and `diagnose` of CmdStan 2.37 are used, and
-`genuine_cmdstan` finds the one genuine executable it ships, to which the stand-in is compared in `test_standin.py`.
+Where the package `prophet` is installed (`pip install --no-deps prophet` suffices: nothing of it is imported), the
+genuine `stanc`, `stansummary` and `diagnose` of CmdStan 2.37 inside it are used, and `genuine_cmdstan` finds the one
+genuine executable that it ships, to which the stand-in is compared in `test_standin.py`.
 """
 
 from standin.installation import build_standin, genuine_cmdstan, genuine_tool

@@ -1,4 +1,4 @@
-"""Makes the folder that looks like a CmdStan, and finds the genuine tools that PyPI's `prophet` ships."""
+"""Makes the folder that looks like a CmdStan, and finds the genuine tools that the package `prophet` ships."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in for CmdStan, against unmodified cmdstanpy and against the one genuine executable that PyPI ships."""
+"""The stand-in for CmdStan, against unmodified cmdstanpy and against a genuine executable that the package prophet ships."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_compile_errors_name_file_and_line(tmp_path: Path, monkeypatch: pytest.M
     import cmdstanpy
 
     if genuine and genuine_tool("stanc") is None:
-        pytest.skip("the genuine stanc comes with PyPI's prophet, which is not installed")
+        pytest.skip("the genuine stanc comes with the package prophet, which is not installed")
     monkeypatch.setenv("CMDSTAN", str(build_standin(tmp_path / "cmdstan", genuine=genuine)))
     monkeypatch.setattr(logging.getLogger("cmdstanpy"), "disabled", True)
     broken = PROGRAM.replace("y ~ normal(mu, sigma)", "y ~ normal(mu, sgma)")
@@ -239,7 +239,7 @@ def twins(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     """Make the stand-in of the genuine executable's program; return both and a folder with data, start and metric."""
     found = genuine_cmdstan()
     if found is None:
-        pytest.skip("a genuine CmdStan executable comes with PyPI's prophet, which is not installed")
+        pytest.skip("a genuine CmdStan executable comes with the package prophet, which is not installed")
     genuine, program = found
     home = tmp_path_factory.mktemp("twins")
     shutil.copy(program, home / "prophet.stan")
