@@ -1,4 +1,4 @@
-"""The stand-in for CmdStan, against unmodified cmdstanpy and against a genuine executable that the package prophet ships."""
+"""The stand-in for CmdStan, against unmodified cmdstanpy and against the genuine executable inside `prophet`."""
 
 from __future__ import annotations
 
