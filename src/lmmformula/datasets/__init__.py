@@ -39,7 +39,7 @@ def names() -> list[str]:
 
 def load(name: str) -> "pd.DataFrame":
     """
-    Load a data set as a pandas data frame; factors are categoricals with R's levels.
+    Load a data set as a pandas data frame; factors are categoricals with R's levels, `attrs["name"]` is its name.
 
     Raises
     ------
@@ -56,7 +56,9 @@ def load(name: str) -> "pd.DataFrame":
         near = get_close_matches(str(name), known, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else "the data sets are: " + ", ".join(names())
         raise DataError(f"no data set named '{name}'", hint=hint)
-    return read_corpus_csv(FILES / known[name]["file"], known[name]["columns"])
+    frame = read_corpus_csv(FILES / known[name]["file"], known[name]["columns"])
+    frame.attrs["name"] = name
+    return frame
 
 
 def read_corpus_csv(file: Any, columns: dict[str, dict[str, Any]]) -> "pd.DataFrame":  # noqa: ANN401 (a Traversable)

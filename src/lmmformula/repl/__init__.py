@@ -1,0 +1,1 @@
+"""A session in which formulas are typed, understood, fitted and changed."""
