@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from designs import design
-from lmmformula.design.fixed import SAMPLE, independent_columns
+from lmmformula.design.rank import SAMPLE, independent_columns
 
 RNG = np.random.default_rng(5)
 N = 60
@@ -28,6 +28,10 @@ ONES, A, B = np.ones(N), RNG.normal(size=N), RNG.normal(size=N)
         ([ONES, 1e8 + A, 1e8 + A + B, B], [True, True, True, False]),
         ([ONES, 1e-12 * A, 1e12 * B], [True, True, True]),
         ([ONES, 0.1 * ONES, 1e9 * ONES], [True, False, False]),
+        ([ONES, A, 1.0 + 3e-4 * A + B, 1.0 + 3e-4 * A + B + 2e-5 * A**2], [True, True, True, True]),
+        ([ONES, A, B, A + 1e-5 * B, A - B, A * B], [True, True, True, False, False, True]),
+        ([ONES, A, A + 1e-5 * A * B, A * B, B], [True, True, True, False, True]),
+        ([ONES, A, A + 1e-5 * A * B, A + 3e-8 * B, A * B, B], [True, True, True, False, False, True]),
         ([ONES], [True]),
         ([], []),
     ],

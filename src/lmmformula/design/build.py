@@ -12,11 +12,12 @@ from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
 from lmmformula.design.coding import matrix, term_schemas
 from lmmformula.design.contrasts import Contrast, default_contrast, read_contrasts
-from lmmformula.design.fixed import distinct, independent_columns
+from lmmformula.design.fixed import distinct
 from lmmformula.design.inputs import SHOWN, Inputs, read_inputs
 from lmmformula.design.limits import LIMITS, refuse_large
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import check_levels, check_number_of_effects, lme4_order
+from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import response_name
 from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
 from lmmformula.design.values import Factor, Numbers

@@ -1,10 +1,10 @@
-"""The fixed part of a design: response, X, offset, weights, and which columns of X depend on others."""
+"""The fixed part of a design: X, offset and weights, of the model's data and of new data."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from lmmformula.arrays import BoolArray, FloatArray, IntArray
+from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.data.table import Table
 from lmmformula.design.coding import matrix
 from lmmformula.design.frame import Frame, at
@@ -13,21 +13,6 @@ from lmmformula.design.values import Factor, Numbers, column_of_numbers, recode
 from lmmformula.errors import DataError, printable
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Expression, Term, label
-
-DEPENDENT = 1e-7
-"""A column depends on earlier ones if less than this part of its length is left beside them: R's qr(tol = 1e-7)."""
-
-SAFE = 1e-4
-"""Parts above this are told from cross-products, whose rounding errors are far smaller; others need more care."""
-
-CONSTANT = 1e-13
-"""A column is constant if centring leaves less than this part of its length: that is rounding."""
-
-FAR = 1e140
-"""Numbers beyond this, or below its inverse, are rescaled before they are squared."""
-
-SAMPLE = 2048
-"""Rows from which the independence of all columns is shown first: what is independent there is so everywhere."""
 
 
 @np.errstate(all="ignore")
@@ -130,65 +115,3 @@ def check_weights(weights: FloatArray, rows: IntArray | None) -> None:
             f"weights must be positive and finite: {int(bad.sum())} are not, the first {used[first]:g} in row {row}",
             hint="leave out the rows whose weight is zero",
         )
-
-
-def independent_columns(X: FloatArray, *, intercept: bool) -> BoolArray:
-    """
-    Tell which columns of X do not depend linearly on earlier ones, (p,).
-
-    Of column j, the columns before it leave the part |r_jj| / |x_j|, of the QR decomposition. Beside an intercept all
-    others are centred first, so that a large mean (a year, a time in seconds) makes no column look dependent.
-    """
-    n, p = X.shape
-    if p == 0:
-        return np.ones(0, dtype=np.bool_)
-    norms = np.sqrt(np.einsum("ij,ij->j", X, X))
-    if norms.max() > FAR or norms.min() < 1 / FAR:  # their squares may over- or underflow
-        largest = np.maximum(X.max(axis=0), -X.min(axis=0))
-        if largest.max() > FAR or np.any((largest > 0) & (largest < 1 / FAR)):
-            return independent_columns(X / np.where(largest > 0, largest, 1.0), intercept=intercept)
-    is_large = n > 4 * SAMPLE and p < SAMPLE // 8
-    if (is_large and _all_independent(X[:: n // SAMPLE], norms)) or _all_independent(X, norms):
-        return np.ones(p, dtype=np.bool_)
-    return _independent_by_qr(X, norms, intercept=intercept)
-
-
-def _all_independent(X: FloatArray, norms: FloatArray) -> bool:
-    """
-    Show by the Cholesky factor of X'X that all columns are far from dependent; False says nothing.
-
-    norms : (p,) lengths of the columns; if X is a sample of the rows, those of all rows: what other columns leave of a
-        column can only grow with more rows
-    """
-    if X.shape[0] < X.shape[1] or not norms.all():
-        return False
-    gram = X.T @ X / np.outer(norms, norms)
-    try:
-        diagonal = np.linalg.cholesky(gram).diagonal()
-    except np.linalg.LinAlgError:
-        return False
-    return bool(diagonal.min() > SAFE)
-
-
-def _independent_by_qr(X: FloatArray, norms: FloatArray, *, intercept: bool) -> BoolArray:
-    """Tell dependent columns by orthogonal decomposition: of X once, then of its small factor R column by column."""
-    p = X.shape[1]
-    lengths = np.where(norms > 0, 1.0, 0.0)
-    scaled = X / np.where(norms > 0, norms, 1.0)
-    if intercept:
-        scaled[:, 1:] -= scaled[:, 1:].mean(axis=0)
-        lengths = np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
-        lengths[lengths < CONSTANT] = 0.0
-        scaled /= np.where(lengths > 0, lengths, 1.0)
-    R: FloatArray = np.linalg.qr(scaled)[1]
-    independent = np.zeros(p, dtype=np.bool_)
-    basis = np.empty((len(R), 0))
-    for j in range(p):
-        rest = R[:, j].copy()
-        for _ in range(2):  # a second pass removes what rounding left of the first
-            rest -= basis @ (basis.T @ rest)
-        left = float(np.linalg.norm(rest))
-        if lengths[j] > 0 and left > DEPENDENT and basis.shape[1] < len(R):
-            independent[j] = True
-            basis = np.column_stack([basis, rest / left])
-    return independent
