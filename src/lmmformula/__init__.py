@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lmmformula.api.parsing import parse
     from lmmformula.api.posterior import Posterior
     from lmmformula.errors import DataError, EngineError, FitError, FitWarning, FormulaError, LmmFormulaError
+    from lmmformula.ir.functions import register
     from lmmformula.ir.model import ModelIR
     from lmmformula.stan.generate import StanProgram
 
@@ -31,6 +32,7 @@ _HOMES = {
     "glmer": "api.model",
     "lmer": "api.model",
     "parse": "api.parsing",
+    "register": "ir.functions",
     "Posterior": "api.posterior",
     "DataError": "errors",
     "EngineError": "errors",
@@ -62,6 +64,7 @@ __all__ = [
     "glmer",
     "lmer",
     "parse",
+    "register",
 ]
 
 

@@ -14,6 +14,7 @@ import lmmformula as lf
 from corpus import dataset, record
 from lmmformula.api.families import read_family
 from lmmformula.ir.family import Family
+from lmmformula.ir.functions import REGISTERED
 
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 
@@ -188,3 +189,25 @@ def test_models_fits_and_posteriors_can_be_pickled() -> None:
     assert again.ir == model.ir
     assert str(fit_again) == str(fit)
     pd.testing.assert_series_equal(posterior_again.fixef, posterior.fixef)
+
+
+def test_update_edits_the_formula_and_keeps_all_else() -> None:
+    """`.` stands for what was there; weights and priors stay."""
+    model = lf.Model("y ~ x + z + (x | g)\nsd ~ exponential(1)", dataset("toy"), weights="w")
+    updated = model.update(". ~ . - z - (x | g) + (1 | g)")
+    assert str(updated.ir) == "y ~ x + (1 | g)\nsd ~ exponential(1)"
+    assert np.array_equal(updated.design.weights, model.design.weights)
+    assert updated.fit().fixef.to_dict() == lf.lmer("y ~ x + (1 | g)", dataset("toy"), weights="w").fixef.to_dict()
+
+
+def test_a_registered_function_can_be_called() -> None:
+    """`lf.register` allows one function of the user's; nothing else is ever called."""
+    with pytest.raises(lf.FormulaError, match="there is no function `cube`"):
+        lf.Model("y ~ cube(x) + (1 | g)", dataset("toy"))
+    lf.register("cube", lambda x: x**3)
+    try:
+        model = lf.Model("y ~ cube(x) + (1 | g)", dataset("toy"))
+        assert model.design.fixed_names == ("(Intercept)", "cube(x)")
+        assert np.allclose(model.design.X[:, 1], dataset("toy")["x"] ** 3)
+    finally:
+        REGISTERED.pop("cube")

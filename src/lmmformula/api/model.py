@@ -20,6 +20,7 @@ from lmmformula.errors import FitError, FitWarning
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.ir.family import Family
+from lmmformula.ir.lower import update
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.explain import explain
 from lmmformula.present.text import Text
@@ -78,9 +79,32 @@ class Model:
         )
         self.data_name = _name_of(data)
         self.na_action: NaAction = na_action
+        self._choices: dict[str, Any] = {
+            "weights": weights,
+            "offset": offset,
+            "contrasts": contrasts,
+            "na_action": na_action,
+        }
 
     def __repr__(self) -> str:
         return f"Model({self.ir.formula!r}, {self.design.nobs} rows)"
+
+    def update(self, formula: str) -> "Model":
+        """
+        Make a new model of this one on the same data; each `.` stands for what this one has on that side.
+
+        Weights, offset, contrasts and priors stay; prior statements may follow the formula. As R's update().
+
+        >>> import lmmformula as lf
+        >>> model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
+        >>> model.update(". ~ . - (Days | Subject) + (1 | Subject)")
+        Model('Reaction ~ Days + (1 | Subject)', 180 rows)
+        """
+        updated = Model(
+            update(self.ir, formula), self.table, family=self.ir.family, na_action=self.na_action, **self._choices
+        )
+        updated.data_name = self.data_name
+        return updated
 
     def explain(self) -> Text:
         """Say what the formula means for these data: variables, terms, dimensions, and the model in maths."""
