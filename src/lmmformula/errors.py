@@ -89,7 +89,7 @@ def mark(text: str, span: Span) -> str:
     """
     Draw a caret below each character of a span.
 
-    Only the line of the span's first character is shown, and of a long line only the neighbourhood.
+    Only the line of the span's first character is shown, and of a long line only the neighbourhood of its beginning.
 
     >>> print(mark("y ~ dayz + x", Span(4, 8)))
         y ~ dayz + x
@@ -101,7 +101,7 @@ def mark(text: str, span: Span) -> str:
     first = text.rfind("\n", 0, start) + 1
     last = text.find("\n", start)
     last = len(text) if last < 0 else last
-    end = min(max(span.end, start + 1), max(last, start + 1))
+    end = min(max(span.end, start + 1), max(last, start + 1), start + CONTEXT)
     left, right = max(first, start - CONTEXT), min(last, max(end, start + 1) + CONTEXT)
     end = min(end, right) if end > right else end
     before = ("..." if left > first else "") + printable(text[left:start])

@@ -5,6 +5,8 @@ from lmmformula.formula.parse import parse_text
 from lmmformula.ir.lower import lower
 
 MANY = 100_000
+MANY_RANDOM = "more than 1,000 random-effects terms, or too large ones"
+SUM = " + ".join(f"v{i}" for i in range(9_000))
 LETTERS = [f"v{i}" for i in range(20)]
 
 
@@ -29,6 +31,12 @@ LETTERS = [f"v{i}" for i in range(20)]
             "the formula expands to more than 20,000 terms",
         ),
         (f"y ~ .{' - x + z' * 300}", "a `.` among too many other terms"),
+        ("y ~ " + " + ".join(f"(1 | g) + ({' * '.join(LETTERS[:13])} | g)" for _ in range(1000)), MANY_RANDOM),
+        ("y ~ (" + " + ".join(f"v{i}" for i in range(2000)) + " || g)", "more than 1,000 random-effects terms"),
+        ("y ~ (1 | " + "/".join(f"v{i}" for i in range(2000)) + ")", "more than 32 columns in a grouping factor"),
+        ("y ~ (1 | " + ":".join(f"v{i}" for i in range(2000)) + ")", "more than 32 columns in a grouping factor"),
+        (f"y ~ ({SUM}):({SUM.replace(' + ', ':')})", "an interaction of more than 32 variables"),
+        ("y ~ (" * 1 + "(" * 95 + SUM + " + (1 | g)" + ")" * 95 + ")^2", "a random-effects term can only be added"),
         ("y ~ " + "`" + "a" * 300_000 + "`", "a formula of 300,006 characters: the limit is 250,000"),
     ],
 )
@@ -46,7 +54,6 @@ def test_long_sums_are_fine() -> None:
     assert len(lower(parse_text(f"y ~ {' + '.join(names)}")).fixed.terms) == len(names)
     few = names[:1000]
     assert len(lower(parse_text(f"y ~ 0 {''.join(f' + {n} - {n}' for n in few)}")).fixed.terms) == 0
-    assert lower(parse_text(f"y ~ {':'.join(few)}")).fixed.terms[0].order == len(few)
 
 
 @pytest.mark.parametrize("text", ["y ~ x^99999999", "y ~ (a + b)^99999999", "y ~ I(9**9**9)", "y ~ 9 * x^2 - 9 * x^2"])

@@ -64,7 +64,7 @@ def parse_priors(text: str) -> tuple[PriorStatement, ...]:
 
 
 def _parse(text: str, start: str) -> Any:  # noqa: ANN401 (what the builder's method of that name returns)
-    from lark.exceptions import UnexpectedInput, VisitError
+    from lark.exceptions import UnexpectedInput
 
     from lmmformula.formula.hints import explain
 
@@ -73,10 +73,6 @@ def _parse(text: str, start: str) -> Any:  # noqa: ANN401 (what the builder's me
         return parser().parse(scanned, start=start)
     except UnexpectedInput as error:
         raise explain(error, text, parser().lex(scanned)) from None
-    except VisitError as error:
-        if isinstance(error.orig_exc, FormulaError):
-            raise error.orig_exc.located(text) from None
-        raise
     except FormulaError as error:
         raise error.located(text) from None
 

@@ -43,8 +43,10 @@ def scan(text: str) -> str:
                 _check_depth(text, opened)
             case "close":
                 _close(text, opened, found)
+            case "newline" if opened:
+                blank.append(found.span())
             case "newline":
-                (blank if opened else newlines).append(found.span() if opened else found.start())  # type: ignore[arg-type]
+                newlines.append(found.start())
             case "unclosed":
                 raise _unclosed_quote(text, found)
     if opened:

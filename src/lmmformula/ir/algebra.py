@@ -48,6 +48,8 @@ class Products(Generic[Thing]):
         for product in products:
             if product:
                 seen[product] = None
+            if len(product) > LIMITS.order:
+                raise FormulaError(f"an interaction of more than {LIMITS.order} variables")
             if len(seen) > LIMITS.terms:
                 raise too_many()
         return cls(tuple(seen))

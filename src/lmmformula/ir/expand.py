@@ -45,22 +45,18 @@ def expand(expression: Expression, columns: Sequence[Variable] = (), named: Sequ
     expander = _Expander(columns, variables=list(named), numbers={variable: k for k, variable in enumerate(named)})
     products = expander.products(expression)
     terms = sorted((expander.term(product) for product in products.items), key=lambda term: term.order)
-    offsets = [term for term in terms if any(_is_offset(factor) for factor in term.factors)]
-    for term in offsets:
-        if term.order > 1:
-            raise FormulaError("offset() can't be part of an interaction", span=term.span, hint="add it: + offset(...)")
-    kept = tuple(term for term in terms if term not in offsets) if offsets else tuple(terms)
-    return Expansion(expander.intercept, kept, tuple(_argument(term) for term in offsets))
-
-
-def _is_offset(factor: Expression) -> bool:
-    return isinstance(factor, Apply) and factor.function == "offset"
-
-
-def _argument(offset: Term) -> Expression:
-    (call,) = offset.factors
-    assert isinstance(call, Apply)
-    return call.arguments[0]
+    kept: list[Term] = []
+    offsets: list[Expression] = []
+    for term in terms:
+        match [factor for factor in term.factors if isinstance(factor, Apply) and factor.function == "offset"]:
+            case []:
+                kept.append(term)
+            case [offset] if term.order == 1:
+                offsets += offset.arguments
+            case _:
+                hint = "add it: + offset(...)"
+                raise FormulaError("offset() can't be part of an interaction", span=term.span, hint=hint)
+    return Expansion(expander.intercept, tuple(kept), tuple(offsets))
 
 
 @dataclass(slots=True)

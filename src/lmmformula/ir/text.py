@@ -10,6 +10,9 @@ from lmmformula.ir.model import ModelIR, RandomTerm, Response
 from lmmformula.ir.names import backticked
 from lmmformula.ir.terms import Apply, Expression, Term
 
+MANY = 100_000
+"""Trials that are not worth it for a shorter text."""
+
 
 def formula_text(ir: ModelIR) -> str:
     """Write the formula, without prior statements."""
@@ -106,6 +109,8 @@ def _shortest_prefix(terms: Sequence[Term], named: Sequence[Expression]) -> list
             before.setdefault(earlier, set())
             before.setdefault(later, set()).add(earlier)
     needed = list(TopologicalSorter(before).static_order())
+    if len(needed) * len(terms) > MANY:
+        return needed
     for factor in reversed(list(needed)):
         fewer = [other for other in needed if other != factor]
         if _reads_back(terms, [*named, *fewer]):

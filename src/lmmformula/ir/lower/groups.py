@@ -2,6 +2,7 @@
 
 from lmmformula.errors import FormulaError
 from lmmformula.formula.ast import Call, Chain, Expr, Name, Number, Parenthesis, String
+from lmmformula.ir.limits import LIMITS
 from lmmformula.ir.names import backticked
 from lmmformula.ir.terms import Variable
 
@@ -23,6 +24,8 @@ def grouping_factors(expr: Expr, left: str = "1") -> list[Group]:
     inner = strip(expr)
     match inner:
         case Chain(operators=operators, operands=(first, *others)) if set(operators) == {"/"}:
+            if len(others) >= LIMITS.order:
+                raise _too_many(inner)
             if not isinstance(strip(first), Name):
                 raise _nesting(inner, first, left)
             groups = [_interaction(first, left)]
@@ -57,6 +60,8 @@ def _interaction(expr: Expr, left: str) -> Group:
         case Parenthesis(inner=inner):
             return _interaction(inner, left)
         case Chain(operators=operators, operands=operands) if set(operators) == {":"}:
+            if len(operands) > LIMITS.order:
+                raise _too_many(expr)
             parts = [_interaction(operand, left) for operand in operands]
             return tuple(v for variables, _ in parts for v in variables), ":".join(name for _, name in parts)
         case _:
@@ -64,10 +69,16 @@ def _interaction(expr: Expr, left: str) -> Group:
 
 
 def _check_distinct(group: Group, expr: Expr) -> None:
-    names = [variable.name for variable in group[0]]
+    names = [backticked(variable.name) for variable in group[0]]
+    if len(names) > LIMITS.order:
+        raise _too_many(expr)
     for name in names:
         if names.count(name) > 1:
-            raise FormulaError(f"the grouping factor names `{name}` twice", span=expr.span)
+            raise FormulaError(f"the grouping factor names {name} twice", span=expr.span)
+
+
+def _too_many(expr: Expr) -> FormulaError:
+    return FormulaError(f"more than {LIMITS.order} columns in a grouping factor", span=expr.span)
 
 
 def _nesting(chain: Chain, first: Expr, left: str) -> FormulaError:
@@ -90,7 +101,7 @@ def _refusal(expr: Expr, left: str) -> FormulaError:
 
 
 def _reason(expr: Expr, left: str) -> tuple[str, str]:  # noqa: C901, PLR0911 (a table)
-    names = [operand.name for operand in _operands(expr) if isinstance(operand, Name)]
+    names = [backticked(operand.name) for operand in _operands(expr) if isinstance(operand, Name)]
     complete = len(names) == len(_operands(expr)) > 1
     match expr:
         case Chain(operators=("*", *_)) if complete:
@@ -100,11 +111,11 @@ def _reason(expr: Expr, left: str) -> tuple[str, str]:  # noqa: C901, PLR0911 (a
             separate = " + ".join(f"({left} | {name})" for name in names)
             return "`+` can't join grouping factors", f"did you mean {separate}?"
         case Chain(operators=("%in%",)) if complete:
-            return "`%in%` can't join grouping factors", f"did you mean `{names[0]}:{names[1]}`?"
+            return "`%in%` can't join grouping factors", f"did you mean {names[0]}:{names[1]}?"
         case Call(function=function) if function in FACTOR_CALLS and len(names) == 1:
-            return "a grouping factor is named, not computed", f"`{names[0]}` is treated as a factor anyway"
+            return "a grouping factor is named, not computed", f"{names[0]} is treated as a factor anyway"
         case Call(function=function) if function in INTERACTION_CALLS and len(names) > 1:
-            return "a grouping factor is named, not computed", f"did you mean `{':'.join(names)}`?"
+            return "a grouping factor is named, not computed", f"did you mean {':'.join(names)}?"
         case Call(function="gr"):
             return "gr() is not supported yet", "name the grouping factor alone: (x | group)"
         case Call():
@@ -112,7 +123,7 @@ def _reason(expr: Expr, left: str) -> tuple[str, str]:  # noqa: C901, PLR0911 (a
         case Number():
             return "a number can't be a grouping factor", "name a column: (1 | group)"
         case String(value=value):
-            return "a text can't be a grouping factor", f"without quotes it is a column: `{backticked(value)}`"
+            return "a text can't be a grouping factor", f"without quotes it is a column: {backticked(value)}"
         case Name(name="."):
             return "`.` can't be a grouping factor", "name a column: (1 | group)"
         case _:

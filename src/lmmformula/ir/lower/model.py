@@ -10,7 +10,7 @@ from lmmformula.ir.limits import LIMITS
 from lmmformula.ir.lower.expressions import FORMULA_OPERATORS, signed_sum
 from lmmformula.ir.lower.groups import strip
 from lmmformula.ir.lower.priors import lower_prior
-from lmmformula.ir.lower.random import RandomReader, holds_random, is_bar, is_random, warn
+from lmmformula.ir.lower.random import RandomReader, holders, holds_random, is_bar, is_random, warn
 from lmmformula.ir.lower.response import lower_response
 from lmmformula.ir.model import FixedTerms, ModelIR, RandomTerm, Response
 from lmmformula.ir.priors import Prior
@@ -87,33 +87,40 @@ def _holds_dot(expression: Expression) -> bool:
 def _split(formula: Formula, text: str) -> tuple[list[Signed], list[RandomTerm]]:
     """Part the right-hand side into what it adds to the fixed effects and its random-effects terms."""
     reader = RandomReader(text)
-    rhs = formula.rhs
-    if isinstance(rhs, Chain) and is_bar(rhs):
-        return [("+", Number(1.0))], _unbracketed(rhs, reader)
+    if isinstance(formula.rhs, Chain) and is_bar(formula.rhs):
+        return [("+", Number(1.0))], _unbracketed(formula, formula.rhs, reader)
     fixed: list[Signed] = []
     random: list[RandomTerm] = []
-    for sign, item in _items("+", rhs):
+    holding = holders(formula.rhs)
+    for sign, item in _items("+", formula.rhs, holding):
+        if id(item) not in holding:
+            fixed.append((sign, item))
+            continue
         if is_random(item):
             random = _combine(random, sign, item, reader)
-        elif holds_random(item):
+        else:
             kept, terms = _product(item, reader)
             fixed += [(sign, expr) for expr in kept]
             random += terms
-        else:
-            fixed.append((sign, item))
+        _check_number(random, item)
     return fixed, random
 
 
-def _items(sign: str, expr: Expr) -> Iterator[Signed]:
+def _check_number(random: list[RandomTerm], item: Expr) -> None:
+    if len(random) > LIMITS.random or sum(len(term.terms) for term in random) > LIMITS.terms:
+        raise FormulaError(f"more than {LIMITS.random:,} random-effects terms, or too large ones", span=item.span)
+
+
+def _items(sign: str, expr: Expr, holding: set[int]) -> Iterator[Signed]:
     """List the summands of a side; brackets around sums that hold random-effects terms are opened."""
     match expr:
         case Chain(operators=operators, operands=operands) if set(operators) <= {"+", "-"}:
             for operator, operand in zip(("+", *operators), operands, strict=True):
-                yield from _items(operator if sign == "+" else _opposite(operator), operand)
-        case Prefix(operator="+" | "-" as operator, operand=operand) if holds_random(operand):
-            yield from _items(operator if sign == "+" else _opposite(operator), operand)
-        case Parenthesis(inner=inner) if not is_random(expr) and holds_random(inner):
-            yield from _items(sign, inner)
+                yield from _items(operator if sign == "+" else _opposite(operator), operand, holding)
+        case Prefix(operator="+" | "-" as operator, operand=operand) if id(operand) in holding:
+            yield from _items(operator if sign == "+" else _opposite(operator), operand, holding)
+        case Parenthesis(inner=inner) if id(inner) in holding and not is_random(expr):
+            yield from _items(sign, inner, holding)
         case _:
             yield sign, expr
 
@@ -132,7 +139,7 @@ def _combine(random: list[RandomTerm], sign: str, item: Expr, reader: RandomRead
     return random + found
 
 
-def _unbracketed(rhs: Chain, reader: RandomReader) -> list[RandomTerm]:
+def _unbracketed(formula: Formula, rhs: Chain, reader: RandomReader) -> list[RandomTerm]:
     """Read `y ~ x + 1 | g` as lme4 does, and say so."""
     lhs = rhs.operands[0]
     left, right = (reader.source(operand) for operand in (lhs, rhs.operands[-1]))
@@ -141,19 +148,22 @@ def _unbracketed(rhs: Chain, reader: RandomReader) -> list[RandomTerm]:
             "a random-effects term without brackets", span=rhs.span, hint="did you mean y ~ x + (1 | g) + (1 | h)?"
         )
     terms = reader.read(rhs)
-    hint = f"read as y ~ 1 + ({left} | {right}), as lme4 does; did you mean y ~ {_guess(lhs, reader)} (1 | {right})?"
+    response = reader.source(formula.lhs) if formula.lhs else ""
+    instead = f"did you mean {response} ~ {_without_number(lhs, reader)} + (1 | {right})?"
     warn(
-        "a random-effects term without brackets takes in all that stands on the left of its bar", reader.text, rhs, hint
-    )
+        "a random-effects term without brackets takes in all that stands on the left of its bar", reader.text, rhs,
+        hint=f"read as {response} ~ 1 + ({left} | {right}), as lme4 does; {instead}",
+    )  # fmt: skip
     return terms
 
 
-def _guess(lhs: Expr, reader: RandomReader) -> str:
+def _without_number(lhs: Expr, reader: RandomReader) -> str:
+    """Leave out the `1` that was meant for the bar: `x + 1` is x."""
     match lhs:
         case Chain(operators=(*_, "+"), operands=(*fixed, Number())) if fixed:
-            return reader.text[fixed[0].span.start : fixed[-1].span.end] + " +"
+            return reader.text[fixed[0].span.start : fixed[-1].span.end]
         case _:
-            return f"{reader.source(lhs)} +"
+            return reader.source(lhs)
 
 
 def _product(item: Expr, reader: RandomReader) -> tuple[list[Expr], list[RandomTerm]]:

@@ -8,6 +8,7 @@ from lmmformula.formula.ast import Argument, Call, Chain, Expr, Name, Number, Pr
 from lmmformula.ir.covariance import STRUCTURES, UNSTRUCTURED, Covariance
 from lmmformula.ir.expand import expand
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
+from lmmformula.ir.limits import LIMITS
 from lmmformula.ir.lower.expressions import terms_expression
 from lmmformula.ir.lower.groups import grouping_factors, strip
 from lmmformula.ir.model import RandomTerm
@@ -41,13 +42,22 @@ def is_random(expr: Expr) -> bool:
 
 def holds_random(expr: Expr) -> bool:
     """Tell whether there is a random-effects term anywhere outside the calls of an expression."""
-    if is_random(expr):
-        return True
-    match expr:
-        case Call():
-            return False
-        case _:
-            return any(map(holds_random, children(expr)))
+    return id(expr) in holders(expr)
+
+
+def holders(expr: Expr) -> set[int]:
+    """Find, in one walk, the nodes (by `id`) with a random-effects term in them or below, outside calls."""
+    found: set[int] = set()
+
+    def visit(node: Expr) -> bool:
+        below = [] if isinstance(node, Call) else [visit(child) for child in children(node)]
+        if any(below) or is_random(node):
+            found.add(id(node))
+            return True
+        return False
+
+    visit(expr)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +163,13 @@ class RandomReader:
                     hint=f"did you mean (1 | {self.source(group)})?",
                 )  # fmt: skip
             parts = [*([(True, ())] if found.intercept else []), *((False, (term,)) for term in found.terms)]
-        span = lhs.span | group.span
+        groups = grouping_factors(group, self.source(lhs))
+        if len(parts) * len(groups) > LIMITS.random:
+            raise FormulaError(f"more than {LIMITS.random:,} random-effects terms", span=lhs.span | group.span)
         return [
-            RandomTerm(intercept, terms, variables, covariance, span, name if "(" in name else "")
-            for intercept, terms in parts
-            for variables, name in grouping_factors(group, self.source(lhs))
+            RandomTerm(*part, variables, covariance, lhs.span | group.span, name if "(" in name else "")
+            for part in parts
+            for variables, name in groups
         ]
 
     def _check_left(self, lhs: Expr, group: Expr) -> None:
