@@ -10,7 +10,7 @@ import lmmformula as lf
 NAMES = [
     "Comparison", "DataError", "EngineError", "FitError", "FitWarning", "FormulaError", "LinearMixedFit",
     "LmmFormulaError", "Model", "ModelIR", "Posterior", "StanProgram", "__version__", "compare", "datasets", "glmer",
-    "lmer", "parse",
+    "lmer", "parse", "register",
 ]  # fmt: skip
 
 
