@@ -100,9 +100,7 @@ class Model:
         >>> model.update(". ~ . - (Days | Subject) + (1 | Subject)")
         Model('Reaction ~ Days + (1 | Subject)', 180 rows)
         """
-        updated = Model(
-            update(self.ir, formula), self.table, family=self.ir.family, na_action=self.na_action, **self._choices
-        )
+        updated = Model(update(self.ir, formula), self.table, family=self.ir.family, **self._choices)
         updated.data_name = self.data_name
         return updated
 
