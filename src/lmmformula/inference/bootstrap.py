@@ -1,0 +1,215 @@
+"""
+Parametric bootstrap: simulate responses from a fit, refit the model to each, look at what comes out.
+
+Random effects are drawn anew each time. Efron & Tibshirani (1993), An Introduction to the Bootstrap, 6.5 and 13.3.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.errors import FitError
+from lmmformula.fit.refit import Refits
+from lmmformula.fit.theta import sigma_of, split_theta
+from lmmformula.inference.intervals import Intervals, rounded
+from lmmformula.inference.parameters import Parameter, chosen, estimates, tail
+from lmmformula.inference.refits import refits
+from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.prediction import simulated
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Statistic = Callable[[LinearMixedResult], "float | Mapping[str, float] | pd.Series[float]"]
+"""What is to be bootstrapped: a number, or several with names, of a fit."""
+
+Kind = Literal["percentile", "basic", "normal"]
+BATCH = 250
+"""Responses that are simulated together: what bounds the memory."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Bootstrap:
+    """
+    Replicates of parameters or of any statistics of a fit.
+
+    labels : names of the s statistics
+    estimate : (s,) their values at the fit
+    replicates : (m, s) their values at the refits
+    n_boundary, n_failed : how many refits were singular, and how many did not converge (these are kept, too)
+    """
+
+    labels: tuple[str, ...]
+    estimate: FloatArray
+    replicates: FloatArray
+    n_boundary: int
+    n_failed: int
+
+    @property
+    def std_errors(self) -> FloatArray:
+        """(s,) standard deviations of the replicates."""
+        found: FloatArray = np.nanstd(self.replicates, axis=0, ddof=1)
+        return found
+
+    @property
+    def bias(self) -> FloatArray:
+        """(s,) mean of the replicates less the estimate."""
+        found: FloatArray = np.nanmean(self.replicates, axis=0) - self.estimate
+        return found
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One row per statistic: estimate, bias, std_error."""
+        import pandas as pd
+
+        columns = {"estimate": self.estimate, "bias": self.bias, "std_error": self.std_errors}
+        return pd.DataFrame(columns, index=pd.Index(self.labels, name="parameter"))
+
+    def confint(self, level: float = 0.95, *, kind: Kind = "percentile") -> Intervals:
+        """
+        Return bootstrap intervals.
+
+        kind : "percentile" quantiles of the replicates, "basic" these mirrored at the estimate, "normal" estimate less
+            bias, and a normal quantile times the standard error
+        """
+        from scipy.special import ndtri
+
+        alpha = tail(level)
+        low, high = np.nanquantile(self.replicates, [alpha, 1 - alpha], axis=0)
+        match kind:
+            case "percentile":
+                pass
+            case "basic":
+                low, high = 2 * self.estimate - high, 2 * self.estimate - low
+            case "normal":
+                centre, half = self.estimate - self.bias, -ndtri(alpha) * self.std_errors
+                low, high = centre - half, centre + half
+            case _:
+                raise FitError(f"there is no {kind!r} interval", hint="the kinds are: percentile, basic, normal")
+        method = f"parametric bootstrap, {kind}, {len(self.replicates)} refits"
+        return Intervals(self.labels, self.estimate, low, high, level, method)
+
+    def __str__(self) -> str:
+        notes = [f"{self.n_boundary} singular"] if self.n_boundary else []
+        notes += [f"{self.n_failed} not converged"] if self.n_failed else []
+        heading = f"Parametric bootstrap, {len(self.replicates)} refits" + (f" ({', '.join(notes)})" if notes else "")
+        return f"{heading}\n{self.frame.rename_axis(None).to_string(float_format=rounded)}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return str(self.frame.to_html(float_format=rounded))
+
+
+def bootstrap(
+    result: LinearMixedResult,
+    statistic: Statistic | None = None,
+    *,
+    n: int = 1000,
+    seed: int | None = None,
+    parameters: str | Sequence[str] | None = None,
+) -> Bootstrap:
+    """
+    Bootstrap the parameters of a fit, or any statistic of it.
+
+    statistic : a function of a fit that returns a number, or a mapping of names to numbers; None for the parameters
+    n : number of refits
+    seed : the same seed gives the same replicates
+    parameters : labels of the parameters, where there is no statistic
+
+    >>> import lmmformula as lf
+    >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
+    >>> bootstrap(fit, lambda f: f.icc(), n=20, seed=1).replicates.shape
+    (20, 1)
+    """
+    if n < 2:
+        raise FitError(f"a bootstrap needs at least 2 refits, and {n} were asked for")
+    rng = np.random.default_rng(seed)
+    if statistic is not None:
+        return _of_statistic(result, statistic, n, rng)
+    wanted = chosen(result, parameters)
+    found, boundary, failed = [], 0, 0
+    for Y in _responses(result, n, rng):
+        some = refits(result.design, Y, result.fit)
+        found.append(_values(result, some, wanted))
+        boundary, failed = boundary + int(some.boundary.sum()), failed + int(some.failed.sum())
+    labels = tuple(p.label for p in wanted)
+    return Bootstrap(labels, estimates(wanted, result), np.concatenate(found), boundary, failed)
+
+
+def bootstrap_intervals(
+    result: LinearMixedResult,
+    parameters: str | Sequence[str] | None = None,
+    *,
+    level: float = 0.95,
+    n: int = 1000,
+    seed: int | None = None,
+) -> Intervals:
+    """Return percentile intervals of parameters by `n` refits."""
+    tail(level)
+    return bootstrap(result, n=n, seed=seed, parameters=parameters).confint(level)
+
+
+def _responses(result: LinearMixedResult, n: int, rng: np.random.Generator) -> Iterator[FloatArray]:
+    """Draw n responses, batch by batch; the batches' size has no part in what is drawn."""
+    population = np.asarray(result.predict(random="population"), dtype=np.float64)
+    sizes = [min(BATCH, n - first) for first in range(0, n, BATCH)]
+    return (simulated(result.design, result.fit, population, size, rng) for size in sizes)
+
+
+def _of_statistic(result: LinearMixedResult, statistic: Statistic, n: int, rng: np.random.Generator) -> Bootstrap:
+    estimate = _named(statistic(result))
+    rows, boundary, failed = [], 0, 0
+    for Y in _responses(result, n, rng):
+        for y in Y.T:
+            again = result.refit(y)
+            values = _named(statistic(again))
+            if list(values) != list(estimate):
+                raise FitError("the statistic gives other names for a refit than for the fit")
+            rows.append(list(values.values()))
+            boundary += again.fit.verdict == "boundary"
+            failed += again.fit.verdict == "failed"
+    return Bootstrap(tuple(estimate), np.array(list(estimate.values())), np.array(rows), boundary, failed)
+
+
+def _named(values: "float | Mapping[str, float] | pd.Series[float]") -> dict[str, float]:
+    """Return a statistic's numbers by name; a single one is called "statistic"."""
+    try:
+        if isinstance(values, Mapping) or hasattr(values, "items"):
+            return {str(name): float(value) for name, value in values.items()}
+        return {"statistic": float(values)}
+    except (TypeError, ValueError) as error:
+        raise FitError(
+            f"the statistic must return a number, or a mapping of names to numbers, not {values!r:.60}"
+        ) from error
+
+
+def _values(result: LinearMixedResult, found: Refits, wanted: Sequence[Parameter]) -> FloatArray:
+    """Return the (m, s) values of parameters at the refits."""
+    out = np.empty((len(found.sigma), len(wanted)))
+    needed = sorted({p.term for p in wanted if p.term >= 0})
+    covariances = {t: _covariances(result, found.theta, t) for t in needed}
+    for column, p in enumerate(wanted):
+        match p.part:
+            case "fixed":
+                out[:, column] = found.beta[:, p.row]
+            case "sigma":
+                out[:, column] = found.sigma
+            case "sd":
+                out[:, column] = found.sigma * np.sqrt(covariances[p.term][:, p.row, p.row])
+            case "cor":
+                S = covariances[p.term]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    size = np.sqrt(S[:, p.row, p.row] * S[:, p.column, p.column])
+                    out[:, column] = np.clip(S[:, p.row, p.column] / size, -1.0, 1.0)
+    return out
+
+
+def _covariances(result: LinearMixedResult, theta: FloatArray, t: int) -> FloatArray:
+    """Return the (m, k, k) relative covariances of one term."""
+    shapes = [(term.covariance, term.n_coefficients) for term in result.design.random_terms]
+    covariance, k = shapes[t]
+    return np.array([sigma_of(covariance, split_theta(shapes, row)[t], k) for row in theta])

@@ -1,0 +1,306 @@
+"""
+Power by simulation: how often a test finds an effect of a given size, for designs of several sizes.
+
+Responses are simulated from the assumed parameters, the model is refitted to each, and the effect is tested. Green &
+MacLeod (2016), Methods Ecol. Evol. 7, 493-498.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError
+from lmmformula.fit.lmm import Fit, evaluate_at
+from lmmformula.fit.theta import theta_of
+from lmmformula.fit.variance import variance_parameters
+from lmmformula.inference.intervals import rounded
+from lmmformula.inference.parameters import parameters_of, tail
+from lmmformula.inference.refits import refits
+from lmmformula.inference.replicated import replicated
+from lmmformula.inference.satterthwaite import Satterthwaite
+from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.prediction import simulated
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Sizes = int | Sequence[int] | Mapping[str, int | Sequence[int]] | None
+Test = Literal["t", "z", "lrt"]
+BATCH = 250
+"""Responses that are simulated together: what bounds the memory."""
+
+RESPONSES = 25
+"""Responses over which the information about the variance parameters is averaged."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PowerCurve:
+    """
+    Power for designs of several sizes.
+
+    effect, value : the fixed effect that is tested, and its assumed size
+    along : grouping factor whose number of levels varies, empty where there is one design
+    sizes : (d,) its numbers of levels
+    rows : (d,) numbers of rows
+    found : (d,) how many of the tests were significant
+    n, alpha, test : number of simulations per design, level and kind of the test
+    n_failed : (d,) refits that did not converge; they count as not significant
+    """
+
+    effect: str
+    value: float
+    along: str
+    sizes: tuple[int, ...]
+    rows: tuple[int, ...]
+    found: tuple[int, ...]
+    n: int
+    alpha: float
+    test: Test
+    n_failed: tuple[int, ...]
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One row per design: n_groups, n_rows, power and its 95 % interval (Clopper & Pearson)."""
+        import pandas as pd
+
+        low, high = np.array([exact_interval(k, self.n, 0.95) for k in self.found]).T
+        power = np.array(self.found) / self.n
+        columns = {"n_groups": self.sizes, "n_rows": self.rows, "power": power, "conf_low": low, "conf_high": high}
+        return pd.DataFrame(columns)
+
+    @property
+    def power(self) -> FloatArray:
+        """(d,) share of the tests that were significant."""
+        return np.array(self.found) / self.n
+
+    def __str__(self) -> str:
+        tests = {"t": "t test with Satterthwaite's degrees of freedom", "z": "z test", "lrt": "likelihood ratio test"}
+        heading = f"Power to find {self.effect} = {rounded(self.value)} by a {tests[self.test]} at {self.alpha:g}, "
+        failed = f"\n{sum(self.n_failed)} refits did not converge" if any(self.n_failed) else ""
+        shown = self.frame.rename(columns={"n_groups": self.along or "n_groups"})
+        return f"{heading}{self.n} simulations\n{shown.to_string(index=False, float_format='{:.3f}'.format)}{failed}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return str(self.frame.to_html(index=False, float_format="{:.3f}".format))
+
+
+def power(
+    result: LinearMixedResult,
+    effect: str | Mapping[str, float],
+    *,
+    n_groups: Sizes = None,
+    assume: Mapping[str, float] | None = None,
+    n: int = 500,
+    alpha: float = 0.05,
+    test: Test = "t",
+    seed: int | None = None,
+) -> PowerCurve:
+    """
+    Simulate the power to find a fixed effect.
+
+    effect : name of the fixed effect, or {name: assumed size}; without a size the estimate is assumed
+    n_groups : numbers of levels to try, {grouping factor: numbers} where there are several; by default of the one
+        with most levels. Whole levels of the data are repeated, in their order. None for the design as it is
+    assume : other assumed parameters, by label: {"sigma": 20, "sd[Subject, Days]": 5}; the estimates for the rest
+    n : simulations per size
+    alpha : level of the test
+    test : "t" with Satterthwaite's degrees of freedom at the assumed parameters, "z", or "lrt" (two fits by ML)
+    seed : the same seed gives the same answer
+
+    >>> import lmmformula as lf
+    >>> fit = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy")).fit()
+    >>> print(power(fit, {"Days": 4}, n_groups=[9, 18], n=50, seed=1))
+    Power to find Days = 4 by a t test with Satterthwaite's degrees of freedom at 0.05, 50 simulations
+     Subject  n_rows  power  conf_low  conf_high
+    ...
+    """
+    name, value = _effect(result, effect)
+    _check(n, alpha, test)
+    truth = _assumed(result, {**(assume or {}), name: value})
+    rng = np.random.default_rng(seed)
+    group, designs = _designs(result, n_groups)
+    counts = [_count(design, truth, name, n=n, alpha=alpha, test=test, rng=rng) for design in designs]
+    sizes = tuple(_levels(design, group) for design in designs)
+    found, failed = zip(*counts, strict=True)
+    rows = tuple(design.nobs for design in designs)
+    return PowerCurve(name, value, group, sizes, rows, found, n, alpha, test, failed)
+
+
+def exact_interval(k: int, n: int, level: float) -> tuple[float, float]:
+    """
+    Return Clopper and Pearson's interval for a probability of which k of n trials told.
+
+    >>> low, high = exact_interval(8, 10, 0.95)
+    >>> round(low, 4), round(high, 4)
+    (0.4439, 0.9748)
+    """
+    from scipy.special import betaincinv
+
+    alpha = tail(level)
+    low = float(betaincinv(k, n - k + 1, alpha)) if k > 0 else 0.0
+    high = float(betaincinv(k + 1, n - k, 1 - alpha)) if k < n else 1.0
+    return low, high
+
+
+def _effect(result: LinearMixedResult, effect: str | Mapping[str, float]) -> tuple[str, float]:
+    """Return the fixed effect that is meant, and its assumed size."""
+    items = [(effect, None)] if isinstance(effect, str) else list(effect.items())
+    names = result.design.fixed_names
+    if len(items) != 1 or items[0][0] not in names:
+        raise FitError(f"{effect!r} is not one fixed effect of the model", hint=f"they are: {', '.join(names)}")
+    name, value = items[0]
+    return name, float(result.fixef[name]) if value is None else float(value)
+
+
+def _check(n: int, alpha: float, test: str) -> None:
+    if n < 1:
+        raise FitError(f"power needs at least one simulation, and {n} were asked for")
+    if not 0.0 < alpha < 1.0:
+        raise FitError(f"alpha={alpha!r} is not between 0 and 1")
+    if test not in ("t", "z", "lrt"):
+        raise FitError(f"there is no test {test!r}", hint='the tests are: "t", "z", "lrt"')
+
+
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """The parameters that are simulated from: beta, theta, sigma of `fit`; by which criterion the refits are made."""
+
+    fit: Fit
+    reml: bool
+
+
+def _assumed(result: LinearMixedResult, assume: Mapping[str, float]) -> _Truth:
+    """Return the fit's estimates with some of them replaced."""
+    known = {p.label: p for p in parameters_of(result)}
+    for label in assume:
+        if label not in known:
+            raise FitError(f"the model has no parameter {label!r}", hint=f"they are: {', '.join(known)}")
+    value = {label: float(assume.get(label, p.of(result))) for label, p in known.items()}
+    beta, sigma = result.fit.beta.copy(), value["sigma"]
+    relative = [S.copy() for S in result.fit.relative_covariance]
+    sds = [np.sqrt(np.diag(S)) * result.sigma for S in relative]
+    correlations = [np.nan_to_num(term.correlation) for term in result.varcorr]
+    for label, p in known.items():
+        if p.part == "fixed":
+            beta[p.row] = value[label]
+        elif p.part == "sd":
+            shared = result.design.random_terms[p.term].covariance.homogeneous
+            sds[p.term][slice(None) if shared else p.row] = value[label]
+        elif p.part == "cor" and label in assume:
+            _set_correlation(correlations[p.term], p.row, p.column, value[label], shared=p.name == "*", label=label)
+    relative = [R * np.outer(s, s) / sigma**2 for R, s in zip(correlations, sds, strict=True)]
+    if not sigma > 0 or any(
+        s.min() < 0 or np.linalg.eigvalsh(R)[0] < -1e-10 for s, R in zip(sds, correlations, strict=True)
+    ):
+        raise FitError("the assumed standard deviations and correlations belong to no covariance matrix")
+    theta = [theta_of(term.covariance, S) for term, S in zip(result.design.random_terms, relative, strict=True)]
+    fit = replace(
+        result.fit,
+        beta=beta,
+        sigma=sigma,
+        relative_covariance=tuple(relative),
+        theta=np.concatenate(theta) if theta else np.zeros(0),
+    )
+    return _Truth(fit, result.fit.reml)
+
+
+def _set_correlation(R: FloatArray, i: int, j: int, value: float, *, shared: bool, label: str) -> None:
+    if shared and len(R) > 2:
+        raise FitError(f"{label} can't be assumed for power: it fills a matrix of {len(R)} coefficients")
+    R[i, j] = R[j, i] = value
+
+
+def _designs(result: LinearMixedResult, n_groups: Sizes) -> tuple[str, list[DesignMatrices]]:
+    """Return the grouping factor whose size varies, and the designs."""
+    design = result.design
+    if not design.random_terms:
+        if n_groups is not None:
+            raise FitError("n_groups needs a grouping factor, and the model has none")
+        return "", [design]
+    group, sizes = design.random_terms[0].group, n_groups
+    if isinstance(sizes, Mapping):
+        if len(sizes) != 1 or not set(sizes) <= set(result.ngroups):
+            known = ", ".join(result.ngroups)
+            raise FitError(f"n_groups={sizes!r} is not about one grouping factor", hint=f"they are: {known}")
+        ((group, sizes),) = sizes.items()
+    if sizes is None:
+        return group, [design]
+    return group, [replicated(design, group, int(size)) for size in ([sizes] if isinstance(sizes, int) else sizes)]
+
+
+def _levels(design: DesignMatrices, group: str) -> int:
+    return next((term.n_levels for term in design.random_terms if term.group == group), 0)
+
+
+def _count(
+    design: DesignMatrices, truth: _Truth, name: str, *, n: int, alpha: float, test: Test, rng: np.random.Generator
+) -> tuple[int, int]:
+    """Return how many of n simulated responses show the effect, and how many refits failed."""
+    position = design.fixed_names.index(name)
+    population = design.X @ truth.fit.beta + (0.0 if design.offset is None else design.offset)
+    critical = _critical(design, truth, position, alpha, test)
+    found = failed = 0
+    for first in range(0, n, BATCH):
+        Y = simulated(design, truth.fit, population, min(BATCH, n - first), rng)
+        hits, misses = _tests(design, truth, Y, position, critical, test)
+        found, failed = found + int(hits.sum()), failed + int(misses.sum())
+    return found, failed
+
+
+def _critical(design: DesignMatrices, truth: _Truth, position: int, alpha: float, test: Test) -> float:
+    """Return what the statistic must exceed."""
+    from scipy.special import ndtri, stdtrit
+
+    if test != "t":
+        return float(-ndtri(alpha / 2))
+    if not design.random_terms:
+        return float(-stdtrit(design.nobs - design.n_fixed, alpha / 2))
+    return float(-stdtrit(_expected_df(design, truth, position), alpha / 2))
+
+
+def _expected_df(design: DesignMatrices, truth: _Truth, position: int) -> float:
+    """
+    Return Satterthwaite's degrees of freedom of a fixed effect at the assumed parameters.
+
+    The second derivatives depend on the response, so they are averaged over a few simulated ones.
+    """
+    population = design.X @ truth.fit.beta + (0.0 if design.offset is None else design.offset)
+    Y = simulated(design, truth.fit, population, RESPONSES, np.random.default_rng(0))
+    known = []
+    for y in Y.T:
+        drawn = replace(design, y=y)
+        at = evaluate_at(drawn, truth.fit.theta, reml=truth.reml)
+        known.append((at.vcov, variance_parameters(drawn, at)))
+    hessian = np.mean([parameters.hessian for _, parameters in known], axis=0)
+    slopes = np.mean([parameters.vcov_beta_slopes for _, parameters in known], axis=0)
+    vcov = np.mean([v for v, _ in known], axis=0)
+    average = replace(known[0][1], vcov=2 * np.linalg.pinv(hessian), vcov_beta_slopes=slopes)
+    contrast = np.eye(design.n_fixed)[position : position + 1]
+    return max(float(Satterthwaite(vcov, average).t_df(contrast)[0]), 1.0)
+
+
+def _tests(
+    design: DesignMatrices, truth: _Truth, Y: FloatArray, position: int, critical: float, test: Test
+) -> tuple[BoolArray, BoolArray]:
+    """Return which responses show the effect, and which could not be fitted."""
+    if test == "lrt":
+        keep = [j for j in range(design.n_fixed) if j != position]
+        smaller = replace(
+            design,
+            X=np.asfortranarray(design.X[:, keep]),
+            fixed_names=tuple(design.fixed_names[j] for j in keep),
+            fixed_assign=tuple(design.fixed_assign[j] for j in keep),
+        )
+        large = refits(design, Y, truth.fit, reml=False)
+        small = refits(smaller, Y, truth.fit, reml=False)
+        failed = large.failed | small.failed
+        return (small.criterion - large.criterion > critical**2) & ~failed, failed
+    found = refits(design, Y, truth.fit)
+    t = np.abs(found.beta[:, position]) / found.std_errors[:, position]
+    return (t > critical) & ~found.failed, found.failed

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+import lmmformula as lf
+from corpus import dataset
+from lmmformula.inference.bootstrap import Bootstrap, bootstrap, bootstrap_intervals
+from lmmformula.inference.parameters import estimates, parameters_of
+from lmmformula.inference.refits import refits
+
+SLEEP = "Reaction ~ Days + (Days | Subject)"
+
+
+@pytest.fixture(scope="module")
+def sleep() -> lf.LinearMixedFit:
+    """The fit that everyone knows."""
+    return lf.Model(SLEEP, dataset("sleepstudy")).fit()
+
+
+def test_replicates_are_the_estimates_of_single_refits(sleep: lf.LinearMixedFit) -> None:
+    """Each row of the replicates is what refitting to that simulated response alone gives."""
+    found = bootstrap(sleep, n=3, seed=8)
+    one_by_one = [sleep.refit(y) for y in sleep.simulate(3, seed=8).to_numpy().T]
+    expected = [estimates(parameters_of(fit), fit) for fit in one_by_one]
+    np.testing.assert_allclose(found.replicates, expected, rtol=1e-5)
+
+
+def test_a_statistic_is_any_function_of_a_fit(sleep: lf.LinearMixedFit) -> None:
+    """A statistic's replicates are its values at the refits; names come from the mapping it returns."""
+    found = bootstrap(sleep, lambda fit: {"icc": fit.icc(), "ratio": fit.fixef["Days"] / fit.sigma}, n=4, seed=8)
+    assert found.labels == ("icc", "ratio")
+    expected = [fit.icc() for fit in (sleep.refit(y) for y in sleep.simulate(4, seed=8).to_numpy().T)]
+    np.testing.assert_allclose(found.replicates[:, 0], expected, rtol=1e-6)
+
+
+def test_the_seed_decides(sleep: lf.LinearMixedFit) -> None:
+    """The same seed gives the same replicates, also when more are drawn after them; another seed gives others."""
+    short, long = bootstrap(sleep, n=3, seed=1), bootstrap(sleep, n=300, seed=1)
+    np.testing.assert_array_equal(short.replicates, long.replicates[:3])
+    assert not np.array_equal(short.replicates, bootstrap(sleep, n=3, seed=2).replicates)
+
+
+def test_intervals_of_known_replicates() -> None:
+    """Percentile, basic and normal intervals of a hand-made set of replicates are those one computes by hand."""
+    found = Bootstrap(("a",), np.array([10.0]), np.arange(101.0)[:, None], 0, 0)
+    assert found.bias == pytest.approx([40.0])
+    assert found.confint(0.9)["a"] == pytest.approx((5.0, 95.0))
+    assert found.confint(0.9, kind="basic")["a"] == pytest.approx((-75.0, 15.0))
+    half = 1.6448536 * np.std(np.arange(101), ddof=1)
+    assert found.confint(0.9, kind="normal")["a"] == pytest.approx((-30 - half, -30 + half))
+
+
+def test_bootstrap_and_profile_agree_roughly(sleep: lf.LinearMixedFit) -> None:
+    """With 400 refits the interval of a fixed effect is the Wald one up to sampling error."""
+    low, high = bootstrap_intervals(sleep, "Days", n=400, seed=3)["Days"]
+    assert low == pytest.approx(7.44, abs=0.6)
+    assert high == pytest.approx(13.5, abs=0.6)
+
+
+@pytest.mark.parametrize(
+    ("formula", "data", "reml"),
+    [
+        (SLEEP, "sleepstudy", True),
+        (SLEEP, "sleepstudy", False),
+        ("Reaction ~ Days + (Days || Subject)", "sleepstudy", True),
+        ("Yield ~ 1 + (1 | Batch)", "Dyestuff2", True),
+        ("score ~ Machine + (Machine | Worker)", "Machines", True),
+        ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", True),
+        ("Reaction ~ Days", "sleepstudy", True),
+    ],
+)
+def test_many_refits_at_once_reach_the_optima_of_single_ones(formula: str, data: str, *, reml: bool) -> None:
+    """The criterion of every refit is as low as that of a fit by itself, singular ones included."""
+    fit = lf.Model(formula, dataset(data)).fit(reml=reml)
+    Y = fit.simulate(12, seed=5).to_numpy()
+    found = refits(fit.design, Y, fit.fit)
+    alone = [fit.refit(y).fit for y in Y.T]
+    np.testing.assert_allclose(found.criterion, [f.criterion for f in alone], rtol=1e-8)
+    np.testing.assert_allclose(found.beta, [f.beta for f in alone], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.sigma, [f.sigma for f in alone], rtol=1e-4)
+    np.testing.assert_allclose(found.std_errors, [np.sqrt(np.diag(f.vcov)) for f in alone], rtol=1e-3)
+    assert list(found.boundary) == [f.verdict == "boundary" for f in alone]
+
+
+def test_what_can_not_be_done_is_refused(sleep: lf.LinearMixedFit) -> None:
+    """Too few refits, a statistic that is no number, and an unknown kind of interval are errors a user can mend."""
+    with pytest.raises(lf.FitError, match="at least 2"):
+        bootstrap(sleep, n=1)
+    with pytest.raises(lf.FitError, match="must return a number"):
+        bootstrap(sleep, lambda _: "icc", n=2)  # type: ignore[arg-type,return-value]
+    with pytest.raises(lf.FitError, match="percentile, basic, normal"):
+        bootstrap(sleep, n=2, seed=1).confint(kind="bca")  # type: ignore[arg-type]
+
+
+def test_bootstrap_prints_itself(sleep: lf.LinearMixedFit) -> None:
+    """The first line says how many refits there were."""
+    assert str(bootstrap(sleep, n=2, seed=1)).splitlines()[0] == "Parametric bootstrap, 2 refits"

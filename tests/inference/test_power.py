@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+import lmmformula as lf
+from corpus import dataset
+from lmmformula.inference.power import power
+from lmmformula.inference.replicated import replicated
+
+
+@pytest.fixture(scope="module")
+def sleep() -> lf.LinearMixedFit:
+    """The fit that everyone knows."""
+    return lf.Model("Reaction ~ Days + (Days | Subject)", dataset("sleepstudy")).fit()
+
+
+def test_power_of_a_z_test_is_what_theory_says() -> None:
+    """In a balanced one-way design the power for the mean is that of the noncentral normal distribution."""
+    fit = lf.Model("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff")).fit()
+    size = {"(Intercept)": 60.0}
+    found = power(fit, size, assume={"sigma": 10, "sd[Batch, (Intercept)]": 60}, n_groups=40, n=400, test="z", seed=1)
+    error = np.sqrt(60**2 / 40 + 10**2 / 200)
+    from scipy.special import ndtr
+
+    assert found.power[0] == pytest.approx(ndtr(60 / error - 1.96), abs=0.02)
+
+
+def test_an_effect_of_zero_is_found_at_the_level_of_the_test(sleep: lf.LinearMixedFit) -> None:
+    """The t test keeps its level also with 8 groups; the z test does not."""
+    t = power(sleep, {"Days": 0.0}, n_groups=8, n=400, seed=2)
+    z = power(sleep, {"Days": 0.0}, n_groups=8, n=400, seed=2, test="z")
+    assert t.frame.conf_low[0] < 0.05 < t.frame.conf_high[0]
+    assert z.found[0] > t.found[0]
+
+
+def test_power_rises_with_groups_and_effect(sleep: lf.LinearMixedFit) -> None:
+    """More levels and a larger effect are found more often; the same seed gives the same curve."""
+    small = power(sleep, {"Days": 3}, n_groups=[6, 36], n=60, seed=3)
+    large = power(sleep, {"Days": 6}, n_groups=[6, 36], n=60, seed=3)
+    assert small.power[0] < small.power[1]
+    assert small.power[0] < large.power[0]
+    assert power(sleep, {"Days": 3}, n_groups=[6, 36], n=60, seed=3).found == small.found
+    assert list(small.frame.n_rows) == [60, 360]
+
+
+def test_likelihood_ratio_test_is_there(sleep: lf.LinearMixedFit) -> None:
+    """A huge effect is always found by two fits by maximum likelihood, none at all about as often as the level."""
+    assert power(sleep, {"Days": 20}, n=20, seed=1, test="lrt").power[0] == 1.0
+    assert power(sleep, {"Days": 0}, n=20, seed=1, test="lrt").power[0] < 0.3
+
+
+def test_repeated_levels_bring_their_rows_and_nested_levels() -> None:
+    """Doubling the blocks of Oats doubles the varieties within them, and shares none between repetitions."""
+    design = lf.Model("yield ~ nitro + (1 | Block/Variety)", dataset("Oats")).design
+    wide = replicated(design, "Block", 12)
+    assert {t.group: t.n_levels for t in wide.random_terms} == {"Variety:Block": 36, "Block": 12}
+    assert wide.nobs == 2 * design.nobs
+    inner, outer = wide.random_terms
+    assert len(set(zip(inner.codes.tolist(), outer.codes.tolist(), strict=True))) == 36
+    np.testing.assert_array_equal(wide.X[: design.nobs], wide.X[design.nobs :])
+
+
+def test_a_crossed_factor_keeps_its_levels() -> None:
+    """Twice the plates of Penicillin meet the same six samples."""
+    design = lf.Model("diameter ~ 1 + (1 | plate) + (1 | sample)", dataset("Penicillin")).design
+    wide = replicated(design, "plate", 48)
+    assert {t.group: t.n_levels for t in wide.random_terms} == {"plate": 48, "sample": 6}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"effect": "Dayz"}, "not one fixed effect"),
+        ({"effect": {"Days": 1, "(Intercept)": 2}}, "not one fixed effect"),
+        ({"effect": "Days", "n_groups": {"Item": 5}}, "not about one grouping factor"),
+        ({"effect": "Days", "n_groups": 1}, "at least 2 levels"),
+        ({"effect": "Days", "alpha": 5}, "between 0 and 1"),
+        ({"effect": "Days", "n": 0}, "at least one"),
+        ({"effect": "Days", "test": "F"}, "no test"),
+        ({"effect": "Days", "assume": {"sd": 1}}, "no parameter"),
+        ({"effect": "Days", "assume": {"sigma": -1}}, "no covariance matrix"),
+        ({"effect": "Days", "assume": {"cor[Subject, (Intercept), Days]": 2}}, "no covariance matrix"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(sleep: lf.LinearMixedFit, arguments: dict[str, object], message: str) -> None:
+    """Each mistake gets a sentence of its own."""
+    with pytest.raises(lf.FitError, match=message):
+        power(sleep, **arguments)  # type: ignore[arg-type]
+
+
+def test_power_of_a_linear_model_needs_no_groups() -> None:
+    """Without random terms the t test has n - p degrees of freedom, and n_groups is refused."""
+    fit = lf.Model("Reaction ~ Days", dataset("sleepstudy")).fit()
+    assert power(fit, {"Days": 0}, n=200, seed=1).power[0] < 0.11
+    with pytest.raises(lf.FitError, match="has none"):
+        power(fit, "Days", n_groups=4)
+
+
+def test_the_curve_prints_itself(sleep: lf.LinearMixedFit) -> None:
+    """The printed curve says what was tested, how, and names the grouping factor."""
+    lines = str(power(sleep, {"Days": 20}, n_groups=18, n=10, seed=1)).splitlines()
+    assert lines[0] == (
+        "Power to find Days = 20 by a t test with Satterthwaite's degrees of freedom at 0.05, 10 simulations"
+    )
+    assert lines[1].split() == ["Subject", "n_rows", "power", "conf_low", "conf_high"]
+    assert lines[2].split()[:3] == ["18", "180", "1.000"]
