@@ -26,6 +26,38 @@ functions {
     }
     return L;
   }
+  // Lower triangle of L, where L * L' = Lambda' * ZZ * Lambda + I, level by level.
+  array[,] vector cholesky_by_level(array[,] vector zz, matrix Lambda) {
+    int k = rows(Lambda);
+    array[k, k] vector[size(zz[1, 1])] L;
+    for (i in 1 : k) {
+      for (h in 1 : i) {
+        L[i, h] = rep_vector(i == h, size(zz[1, 1]));
+        for (p in i : k) {
+          for (q in h : k) {
+            L[i, h] += Lambda[p, i] * Lambda[q, h] * zz[p, q];
+          }
+        }
+        for (p in 1 : h - 1) {
+          L[i, h] -= L[i, p] .* L[h, p];
+        }
+        L[i, h] = i == h ? sqrt(L[i, i]) : L[i, h] ./ L[h, h];
+      }
+    }
+    return L;
+  }
+  // w = L \ v of all levels at once.
+  array[] vector solve_by_level(array[,] vector L, matrix v) {
+    array[cols(v)] vector[rows(v)] w;
+    for (i in 1 : cols(v)) {
+      w[i] = v[ : , i];
+      for (p in 1 : i - 1) {
+        w[i] -= L[i, p] .* w[p];
+      }
+      w[i] ./= L[i, i];
+    }
+    return w;
+  }
 }
 data {
   int<lower=1> N; // rows
@@ -102,29 +134,11 @@ model {
     vector[3 * N_a] Zr = ZD_a * c;
     matrix[3, 3] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
     matrix[N_a, 3] v = to_matrix(Zr, N_a, 3) * Lambda;
+    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
+    array[3, 3] vector[N_a] L = cholesky_by_level(zz, Lambda);
+    array[3] vector[N_a] w = solve_by_level(L, v);
     real rr = quad_form(DD, c);
-    // M = Lambda' * ZZ * Lambda + I = L * L' of all levels at once
-    array[3, 3] vector[N_a] L;
-    array[3] vector[N_a] w; // L \ v
     for (i in 1 : 3) {
-      w[i] = v[ : , i];
-      for (h in 1 : i) {
-        L[i, h] = rep_vector(i == h, N_a);
-        for (p in i : 3) {
-          for (q in h : 3) {
-            L[i, h] += Lambda[p, i] * Lambda[q, h] * zz[p, q];
-          }
-        }
-        for (p in 1 : h - 1) {
-          L[i, h] -= L[i, p] .* L[h, p];
-        }
-        if (h < i) {
-          L[i, h] ./= L[h, h];
-          w[i] -= L[i, h] .* w[h];
-        }
-      }
-      L[i, i] = sqrt(L[i, i]);
-      w[i] ./= L[i, i];
       rr -= dot_self(w[i]);
       target += -sum(log(L[i, i]));
     }
@@ -140,12 +154,18 @@ generated quantities {
     vector[3 * N_a] Zr = ZD_a * c;
     matrix[3, 3] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
     matrix[N_a, 3] v = to_matrix(Zr, N_a, 3) * Lambda;
-    for (j in 1 : N_a) {
-      matrix[3, 3] M = quad_form_sym(ZZ_a[j], Lambda);
-      matrix[3, 3] L = cholesky_decompose(add_diag(M, 1));
-      row_vector[3] w = mdivide_left_tri_low(L, v[j]')';
-      w += sigma * to_row_vector(normal_rng(zeros_vector(3), 1));
-      u_a[j] = mdivide_right_tri_low(w, L) * Lambda';
+    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
+    array[3, 3] vector[N_a] L = cholesky_by_level(zz, Lambda);
+    array[3] vector[N_a] w = solve_by_level(L, v);
+    for (h in 1 : 3) {
+      int i = 4 - h;
+      w[i] += sigma * to_vector(normal_rng(zeros_vector(N_a), 1));
+      for (p in i + 1 : 3) {
+        w[i] -= L[p, i] .* w[p];
+      }
+      w[i] ./= L[i, i];
+      u_a[ : , i] = w[i];
     }
+    u_a *= Lambda';
   }
 }

@@ -78,20 +78,22 @@ model {
     vector[2 * N_group] Zr = ZD_group * c;
     matrix[2, 2] Lambda = diag_pre_multiply(sd_group / sigma, L_group);
     matrix[N_group, 2] v = to_matrix(Zr, N_group, 2) * Lambda;
-    real rr = quad_form(DD, c);
-    // M = Lambda' * ZZ * Lambda + I of each level, and its determinant
+    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
     real l11 = Lambda[1, 1];
     real l21 = Lambda[2, 1];
     real l22 = Lambda[2, 2];
     vector[N_group] m11 = 1 + square(l11) * zz[1, 1];
     m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
-    vector[N_group] m12 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]);
     vector[N_group] m22 = 1 + square(l22) * zz[2, 2];
-    vector[N_group] det = m11 + m22 - 1 + square(l11 * l22) * det_zz;
-    rr -= sum(m22 .* square(v[ : , 1]) ./ det);
-    rr += 2 * sum(m12 .* v[ : , 1] .* v[ : , 2] ./ det);
-    rr -= sum(m11 .* square(v[ : , 2]) ./ det);
-    target += -0.5 * sum(log(det));
+    vector[N_group] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
+    vector[N_group] L11 = sqrt(m11);
+    vector[N_group] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
+    vector[N_group] L22 = sqrt(det_M ./ m11);
+    vector[N_group] w1 = v[ : , 1] ./ L11;
+    vector[N_group] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
+    real rr = quad_form(DD, c);
+    rr -= dot_self(w1) + dot_self(w2);
+    target += -0.5 * sum(log(det_M));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
   }
 }
@@ -104,12 +106,23 @@ generated quantities {
     vector[2 * N_group] Zr = ZD_group * c;
     matrix[2, 2] Lambda = diag_pre_multiply(sd_group / sigma, L_group);
     matrix[N_group, 2] v = to_matrix(Zr, N_group, 2) * Lambda;
-    for (j in 1 : N_group) {
-      matrix[2, 2] M = quad_form_sym(ZZ_group[j], Lambda);
-      matrix[2, 2] L = cholesky_decompose(add_diag(M, 1));
-      row_vector[2] w = mdivide_left_tri_low(L, v[j]')';
-      w += sigma * to_row_vector(normal_rng(zeros_vector(2), 1));
-      u_group[j] = mdivide_right_tri_low(w, L) * Lambda';
-    }
+    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
+    real l11 = Lambda[1, 1];
+    real l21 = Lambda[2, 1];
+    real l22 = Lambda[2, 2];
+    vector[N_group] m11 = 1 + square(l11) * zz[1, 1];
+    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
+    vector[N_group] m22 = 1 + square(l22) * zz[2, 2];
+    vector[N_group] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
+    vector[N_group] L11 = sqrt(m11);
+    vector[N_group] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
+    vector[N_group] L22 = sqrt(det_M ./ m11);
+    vector[N_group] w1 = v[ : , 1] ./ L11;
+    vector[N_group] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
+    w2 += sigma * to_vector(normal_rng(zeros_vector(N_group), 1));
+    w2 ./= L22;
+    w1 += sigma * to_vector(normal_rng(zeros_vector(N_group), 1));
+    w1 = (w1 - L21 .* w2) ./ L11;
+    u_group = append_col(w1, w2) * Lambda';
   }
 }

@@ -14,6 +14,40 @@
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // Lower triangle of L, where L * L' = Lambda' * ZZ * Lambda + I, level by level.
+  array[,] vector cholesky_by_level(array[,] vector zz, matrix Lambda) {
+    int k = rows(Lambda);
+    array[k, k] vector[size(zz[1, 1])] L;
+    for (i in 1 : k) {
+      for (h in 1 : i) {
+        L[i, h] = rep_vector(i == h, size(zz[1, 1]));
+        for (p in i : k) {
+          for (q in h : k) {
+            L[i, h] += Lambda[p, i] * Lambda[q, h] * zz[p, q];
+          }
+        }
+        for (p in 1 : h - 1) {
+          L[i, h] -= L[i, p] .* L[h, p];
+        }
+        L[i, h] = i == h ? sqrt(L[i, i]) : L[i, h] ./ L[h, h];
+      }
+    }
+    return L;
+  }
+  // w = L \ v of all levels at once.
+  array[] vector solve_by_level(array[,] vector L, matrix v) {
+    array[cols(v)] vector[rows(v)] w;
+    for (i in 1 : cols(v)) {
+      w[i] = v[ : , i];
+      for (p in 1 : i - 1) {
+        w[i] -= L[i, p] .* w[p];
+      }
+      w[i] ./= L[i, i];
+    }
+    return w;
+  }
+}
 data {
   int<lower=1> N; // rows
   vector[N] y; // y
@@ -92,29 +126,11 @@ model {
     vector[5 * N_a] Zr = ZD_a * c;
     matrix[5, 5] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
     matrix[N_a, 5] v = to_matrix(Zr, N_a, 5) * Lambda;
+    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
+    array[5, 5] vector[N_a] L = cholesky_by_level(zz, Lambda);
+    array[5] vector[N_a] w = solve_by_level(L, v);
     real rr = quad_form(DD, c);
-    // M = Lambda' * ZZ * Lambda + I = L * L' of all levels at once
-    array[5, 5] vector[N_a] L;
-    array[5] vector[N_a] w; // L \ v
     for (i in 1 : 5) {
-      w[i] = v[ : , i];
-      for (h in 1 : i) {
-        L[i, h] = rep_vector(i == h, N_a);
-        for (p in i : 5) {
-          for (q in h : 5) {
-            L[i, h] += Lambda[p, i] * Lambda[q, h] * zz[p, q];
-          }
-        }
-        for (p in 1 : h - 1) {
-          L[i, h] -= L[i, p] .* L[h, p];
-        }
-        if (h < i) {
-          L[i, h] ./= L[h, h];
-          w[i] -= L[i, h] .* w[h];
-        }
-      }
-      L[i, i] = sqrt(L[i, i]);
-      w[i] ./= L[i, i];
       rr -= dot_self(w[i]);
       target += -sum(log(L[i, i]));
     }
@@ -130,12 +146,18 @@ generated quantities {
     vector[5 * N_a] Zr = ZD_a * c;
     matrix[5, 5] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
     matrix[N_a, 5] v = to_matrix(Zr, N_a, 5) * Lambda;
-    for (j in 1 : N_a) {
-      matrix[5, 5] M = quad_form_sym(ZZ_a[j], Lambda);
-      matrix[5, 5] L = cholesky_decompose(add_diag(M, 1));
-      row_vector[5] w = mdivide_left_tri_low(L, v[j]')';
-      w += sigma * to_row_vector(normal_rng(zeros_vector(5), 1));
-      u_a[j] = mdivide_right_tri_low(w, L) * Lambda';
+    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
+    array[5, 5] vector[N_a] L = cholesky_by_level(zz, Lambda);
+    array[5] vector[N_a] w = solve_by_level(L, v);
+    for (h in 1 : 5) {
+      int i = 6 - h;
+      w[i] += sigma * to_vector(normal_rng(zeros_vector(N_a), 1));
+      for (p in i + 1 : 5) {
+        w[i] -= L[p, i] .* w[p];
+      }
+      w[i] ./= L[i, i];
+      u_a[ : , i] = w[i];
     }
+    u_a *= Lambda';
   }
 }
