@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from corpus import records
 from designs import design
-from lmmformula.errors import FitWarning, LmmFormulaError
+from lmmformula.errors import DataError, FitWarning, LmmFormulaError
 
 N = 24
 NAN = float("nan")
@@ -91,3 +91,53 @@ def test_a_column_of_any_kind_stands_anywhere(kind: str) -> None:
         for weights in (None, COLUMNS[kind]):
             with suppress(LmmFormulaError):
                 design(formula, {**good, name: COLUMNS[kind]}, weights=weights)
+
+
+def sample(**columns: Any) -> dict[str, Any]:
+    """Return a small data set, with some columns put in."""
+    return {"y": np.arange(30.0) ** 2, "x": np.linspace(0, 1, 30), "g": np.repeat(list("abcdef"), 5), **columns}
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["a\nb", "\x1b[31mred", "\u202edrawkcab", "x" * 10_000, "", " ", "f2", "(Intercept)", "TRUE", "`", "a:b", "NA"],
+)
+def test_hostile_labels_are_only_labels(label: str) -> None:
+    """Whatever a level is called, the design has its column and its group."""
+    data = sample(f=np.tile([label, "zz"], 15), g=np.repeat([label, "q", "r"], 10))
+    schema, made = design("y ~ 0 + f + (1 | g)", data)
+    assert set(made.fixed_names) == {"f" + label, "fzz"}
+    assert label in made.random_terms[0].levels
+    assert "\n" not in str(schema).split("variable: f ")[1].split("\n")[0]
+
+
+@pytest.mark.parametrize(("formula", "limit"), [("y ~ a:b + (1 | g)", 10_000), ("y ~ x + (a:b | g)", 500)])
+def test_too_many_columns_are_refused_before_they_are_made(formula: str, limit: int) -> None:
+    """An interaction of two large factors is refused by the number of its columns."""
+    data = {"y": np.arange(400.0), "x": np.arange(400.0), "g": np.arange(400) % 7}
+    data |= {"a": np.arange(400).astype(str), "b": np.arange(400).astype(str)}
+    with pytest.raises(DataError) as caught:
+        design(formula, data)
+    assert caught.value.message.startswith(f"the model has more than {limit} columns")
+    assert caught.value.hint == "`a:b` alone has 160000"
+
+
+def test_too_much_memory_is_refused_before_it_is_taken() -> None:
+    """A matrix of thousands of columns for millions of rows is refused by its size."""
+    n = 4_000_000
+    data = {"y": np.broadcast_to(np.arange(2.0), (n // 2, 2)).ravel(), "a": np.arange(n) % 1500}
+    with pytest.raises(DataError, match="would have 4000000 rows and 1500 columns: 48 GB"):
+        design("y ~ factor(a)", data)
+
+
+def test_deep_arithmetic_does_not_exhaust_the_stack() -> None:
+    """An expression as deep as formulas may be is evaluated."""
+    formula = "y ~ I(" + " + ".join(["x"] * 190) + ") + (1 | g)"
+    _, made = design(formula, sample())
+    np.testing.assert_allclose(made.X[:, 1], 190 * np.asarray(sample()["x"]))
+
+
+def test_an_error_of_a_frame_library_is_ours() -> None:
+    """What a frame library raises of its own frame is told as a DataError."""
+    with pytest.raises(DataError):
+        design("y ~ x + (1 | g)", pd.DataFrame({"y": [1.0, 2.0], "x": [1.0, 2.0], "g": [object(), object()]}))

@@ -73,6 +73,20 @@ def test_every_library_gives_the_same_design(library: str) -> None:
     same(design(FORMULA, frames[library](plain))[1], design(FORMULA, text)[1])
 
 
+def test_a_column_named_like_an_interaction_is_another_group() -> None:
+    """The groups of a column called a:b are not those of a crossed with b."""
+    data = {"y": np.arange(12.0) ** 2, "a": list("pqr") * 4, "b": list("stuv") * 3, "a:b": list("kkkkll") * 2}
+    _, made = design("y ~ 1 + (1 | `a:b`) + (1 | a)", data)
+    _, other = design("y ~ 1 + (1 | `a:b`) + (1 | a)", {**data, "y": np.sqrt(np.arange(12.0))})
+    assert [term.n_levels for term in made.random_terms] == [3, 2]
+    assert other.random_terms[1].levels == ("k", "l")
+    n_rows = 4 * 12
+    large = {name: list(values) * 4 for name, values in data.items()}
+    _, both = design("y ~ 1 + (1 | `a:b`) + (1 | a:b)", large)
+    assert both.nobs == n_rows
+    assert [term.n_levels for term in both.random_terms] == [12, 2]
+
+
 def test_integer_powers_do_not_overflow() -> None:
     """Numbers are floats before anything is computed of them."""
     data = {"y": np.arange(8.0), "x": np.arange(250, 258).astype(np.uint16)}

@@ -111,6 +111,15 @@ def test_a_missing_predictor_makes_a_missing_row(name: str) -> None:
     assert not np.isnan(fixed_matrix(model(formula), schema, toy_row())).any()
 
 
+def test_a_missing_value_of_a_basis_is_missing() -> None:
+    """Bases of new data are missing where the data are, also those that refuse gaps while they learn."""
+    formula = "y ~ poly(x, 2) + poly(x, 3, raw = TRUE) + bs(z) + ns(z, df = 3) + scale(x) + cut(z, 3) + (1 | g)"
+    schema, _ = design(formula, dataset("toy"))
+    found = fixed_matrix(model(formula), through_json(schema), read_table({"x": [None, 0.5], "z": [2.0, 2.0]}))
+    assert np.isnan(found[0]).any()
+    assert np.isfinite(found[1]).all()
+
+
 def test_new_groups_are_told_from_missing_ones() -> None:
     """A new level has code -1 and is listed; a missing one has code -1 and no covariates."""
     formula, schema = toy_schema()

@@ -12,7 +12,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
 from lmmformula.design.coding import matrix, term_schemas
 from lmmformula.design.contrasts import Contrast, default_contrast, read_contrasts
-from lmmformula.design.fixed import distinct
+from lmmformula.design.fixed import term_expressions
 from lmmformula.design.inputs import SHOWN, Inputs, read_inputs
 from lmmformula.design.limits import LIMITS, refuse_large
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
@@ -23,7 +23,7 @@ from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSche
 from lmmformula.design.values import Factor, Numbers
 from lmmformula.errors import DataError, FitWarning, LmmFormulaError, printable
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Expression, label
+from lmmformula.ir.terms import Expression, Variable, label
 
 NaAction = Literal["omit", "exclude", "fail"]
 
@@ -69,11 +69,11 @@ def build_design(
 
 def _schema(ir: ModelIR, inputs: Inputs, contrasts: Mapping[str, Contrast], offset: str | None) -> Schema:
     """Decide what each variable is, and which columns each term has."""
-    everything = distinct([*ir.fixed.terms, *(term for random in ir.random for term in random.terms)])
-    variables = {label(e): _variable(e, inputs.values[label(e)], contrasts) for e in everything}
+    wanted = {label(Variable(name)): contrast for name, contrast in contrasts.items()} | dict(contrasts)
+    variables = {label(e): _variable(e, inputs.values[label(e)], wanted) for e in term_expressions(ir)}
     _refuse_unknown_contrasts(contrasts, variables)
     fixed = term_schemas(ir.fixed.terms, variables, intercept=ir.fixed.intercept, random=False, limit=LIMITS.columns)
-    order = lme4_order([len(inputs.groups[term.group_name].levels) for term in ir.random])
+    order = lme4_order([len(inputs.groups[term.group].levels) for term in ir.random])
     return Schema(
         response=response_name(ir.response),
         columns=inputs.frame.columns,
@@ -106,7 +106,7 @@ def _variable(expression: Expression, value: Numbers | Factor, contrasts: Mappin
             )
         case Factor(levels=levels, ordered=ordered, kind=kind, contrast=own):
             default = own or default_contrast(ordered=ordered)
-            given = contrasts.get(name) or contrasts.get(name.strip("`"))
+            given = contrasts.get(name)
             return FactorVariable(
                 name, levels, ordered, kind,
                 fixed=given or default,
@@ -117,7 +117,7 @@ def _variable(expression: Expression, value: Numbers | Factor, contrasts: Mappin
 def _random_schema(ir: ModelIR, number: int, inputs: Inputs, variables: Mapping[str, VariableSchema]) -> RandomSchema:
     """Name the columns and levels of a random term, and make lme4's checks of its size."""
     term = ir.random[number]
-    levels = inputs.groups[term.group_name].levels
+    levels = inputs.groups[term.group].levels
     n_rows = len(inputs.y)
     gaussian = ir.family.name == "gaussian"
     check_levels(term, len(levels), n_rows, gaussian=gaussian)
@@ -185,7 +185,7 @@ def _random_design(ir: ModelIR, number: int, random: RandomSchema, schema: Schem
     return RandomTermDesign(
         group=random.group,
         levels=random.levels,
-        codes=inputs.groups[random.group].codes,
+        codes=inputs.groups[ir.random[number].group].codes,
         coefficient_names=random.columns,
         covariates=covariates,
         covariance=ir.random[number].covariance,
@@ -213,9 +213,9 @@ def _refuse_constant_response(ir: ModelIR, inputs: Inputs) -> None:
 
 def _refuse_unknown_contrasts(contrasts: Mapping[str, Contrast], variables: Mapping[str, VariableSchema]) -> None:
     """Refuse contrasts for what is no factor of the model: a misspelt name must not pass in silence."""
-    factors = [name.strip("`") for name, variable in variables.items() if isinstance(variable, FactorVariable)]
+    factors = [name for name, variable in variables.items() if isinstance(variable, FactorVariable)]
     for name in contrasts:
-        if name in factors or name in variables:
+        if name in factors or label(Variable(name)) in factors:
             continue
         near = get_close_matches(name, factors, n=1)
         known = f"the factors are: {', '.join(map(printable, factors))}" if factors else "the model has no factors"

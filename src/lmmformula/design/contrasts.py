@@ -46,6 +46,12 @@ class Contrast:
     names: tuple[str, ...] = ()
     random: bool = False
 
+    def __post_init__(self) -> None:
+        if self.kind not in (*KINDS, "matrix"):
+            raise _unknown_kind(self.kind)
+        if self.how_many is not None and self.how_many < 1:
+            raise DataError("contrasts have at least one column")
+
     def coding(self, levels: tuple[str, ...]) -> "Coding":
         """Return the columns for a factor with these levels."""
         if self.kind in INDICATORS:
@@ -150,7 +156,11 @@ def contrast_by_name(name: str) -> Contrast:
     for kind in KINDS:
         if short == kind or short.lower() == kind.lower():
             return Contrast(kind)
-    raise DataError(f"'{printable(name)}' is no kind of contrasts", hint="the kinds are: " + ", ".join(KINDS))
+    raise _unknown_kind(name)
+
+
+def _unknown_kind(name: object) -> DataError:
+    return DataError(f"'{printable(str(name))}' is no kind of contrasts", hint="the kinds are: " + ", ".join(KINDS))
 
 
 def read_contrasts(given: Mapping[str, Any] | None) -> dict[str, Contrast]:

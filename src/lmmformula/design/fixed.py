@@ -9,7 +9,7 @@ from lmmformula.data.table import Table
 from lmmformula.design.coding import matrix
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.schema import FactorVariable, Schema
-from lmmformula.design.values import Factor, Numbers, column_of_numbers, recode
+from lmmformula.design.values import Factor, Numbers, column_of_numbers, of_column, recode
 from lmmformula.errors import DataError, printable
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Expression, Term, label
@@ -73,6 +73,11 @@ def distinct(terms: Sequence[Term]) -> list[Expression]:
     return list(dict.fromkeys(expression for term in terms for expression in term.factors))
 
 
+def term_expressions(ir: ModelIR) -> list[Expression]:
+    """List the variables of all terms of a model, each once."""
+    return distinct([*ir.fixed.terms, *(term for random in ir.random for term in random.terms)])
+
+
 def offset_of(frame: Frame, expression: Expression) -> FloatArray:
     """Return the numbers of an offset; a constant stands for all rows."""
     value = frame.evaluate(expression)
@@ -87,8 +92,6 @@ def offset_of(frame: Frame, expression: Expression) -> FloatArray:
 def named_numbers(table: Table, given: object, what: str) -> FloatArray:
     """Return the column that an argument such as `weights` names, or holds, as (n,) numbers."""
     if isinstance(given, str):
-        from lmmformula.design.values import of_column
-
         try:
             return column_of_numbers(of_column(table[given]))
         except DataError as error:

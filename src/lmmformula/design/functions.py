@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from lmmformula.arrays import BoolArray
+from lmmformula.data.factorize import value_label
 from lmmformula.design.contrasts import Contrast
 from lmmformula.design.values import Factor, Numbers, Scalar, Value, elementwise, logical, missing, numbers, whole
 from lmmformula.errors import DataError
@@ -28,7 +30,7 @@ def _minus(x: Value, y: Value | None = None) -> Value:
 
 
 def _log(x: Value, base: Value = math.e) -> Value:
-    return elementwise(lambda a, b: np.log(a) if b is math.e else np.log(a) / np.log(b), x, base)
+    return elementwise(lambda a, b: np.log(a) / np.log(b), x, base)
 
 
 def _round(x: Value, digits: Value = 0.0) -> Value:
@@ -38,26 +40,29 @@ def _round(x: Value, digits: Value = 0.0) -> Value:
 
 def _comparison(name: str, compare: Callable[..., Any]) -> Function:
     def compared(x: Value, y: Value) -> Value:
-        if isinstance(y, Factor) and isinstance(x, str):
-            x, y = y, x
-        if isinstance(x, Factor) and x.kind != "logical" and isinstance(y, str) and name in {"==", "!="}:
-            return _equals_level(x, y, wanted=name == "==")
+        if isinstance(x, Factor) and x.kind != "logical" and isinstance(y, (str, float, int)):
+            if name in {"==", "!="}:
+                return logical(compare(_is_level(x, y), 1), x.codes < 0)
+            if x.ordered and value_label(y) in x.levels:
+                return logical(compare(x.codes, x.levels.index(value_label(y))), x.codes < 0)
         a, b = numbers(x), numbers(y)
         return logical(compare(a, b), np.isnan(a) | np.isnan(b))
 
     return compared
 
 
-def _equals_level(x: Factor, level: str, *, wanted: bool) -> Value:
-    codes = [i for i, label in enumerate(x.levels) if label == level]
-    return logical(np.isin(x.codes, codes) == wanted, x.codes < 0)
+def _is_level(x: Factor, *constants: Scalar) -> BoolArray:
+    """Return where a factor has one of some levels; R compares their labels."""
+    wanted = {value_label(constant) for constant in constants}
+    return np.isin(x.codes, [i for i, label in enumerate(x.levels) if label in wanted])
 
 
 def _is_in(x: Value, table: Value) -> Value:
+    if isinstance(table, (Numbers, Factor, Contrast)):
+        raise DataError("what follows %in% is a constant or c(...)")
     constants = table if isinstance(table, tuple) else (table,)
     if isinstance(x, Factor):
-        codes = [i for i, label in enumerate(x.levels) if label in constants]
-        return logical(np.isin(x.codes, codes), np.zeros(len(x.codes), dtype=np.bool_))
+        return logical(_is_level(x, *constants), np.zeros(len(x.codes), dtype=np.bool_))
     values = np.asarray(numbers(x))
     found = np.isin(values, np.array([numbers(constant) for constant in constants]))
     return logical(found, np.zeros(values.shape, dtype=np.bool_))

@@ -1,7 +1,7 @@
 """All that a model reads, evaluated and cut to the rows in which nothing is missing."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +9,14 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray, IntArray
 from lmmformula.data.columns import FactorColumn
 from lmmformula.data.table import Table
-from lmmformula.design.fixed import check_weights, distinct, named_numbers, offset_of
+from lmmformula.design.fixed import check_weights, named_numbers, offset_of, term_expressions
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.random import Grouping, group_column, grouping
 from lmmformula.design.response import check_support, response_name, response_values
 from lmmformula.design.values import Factor, Numbers, missing, restrict
 from lmmformula.errors import DataError, FitWarning, printable
 from lmmformula.ir.model import ModelIR, Response
-from lmmformula.ir.terms import Expression, label
+from lmmformula.ir.terms import Expression, Variable, label
 
 SHOWN = 5
 """Rows or names that a message lists before it says '...'."""
@@ -34,7 +34,7 @@ class Inputs:
     rows : positions of the rows used, None for all
     y, weights, offset : (n,)
     values : the variables of the terms, by label
-    groups : grouping factors, by name
+    groups : grouping factors, by their variables
     missing : column or expression -> number of rows in which it is missing
     """
 
@@ -44,7 +44,7 @@ class Inputs:
     weights: FloatArray | None
     offset: FloatArray | None
     values: dict[str, Numbers | Factor]
-    groups: dict[str, Grouping]
+    groups: dict[tuple[Variable, ...], Grouping]
     missing: dict[str, int]
 
 
@@ -56,10 +56,10 @@ def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_a
         raise DataError("the data have no rows")
     frame = Frame(table, ir.source)
     y, trials = response_values(frame, ir.response, ir.family)
-    values = {expression: frame.column(expression) for expression in _expressions(ir)}
+    values = {expression: frame.column(expression) for expression in term_expressions(ir)}
     prior = _prior_weights(None if weights is None else named_numbers(table, weights, "weights"), trials, ir.response)
     known_part = total_offset(frame, ir, offset)
-    columns = {v.name: group_column(table, v, ir.source) for term in ir.random for v in term.group}
+    columns = {v: group_column(table, v, ir.source) for term in ir.random for v in term.group}
 
     masks = _masks(y, ir, values, columns, {"(weights)": prior, "(offset)": known_part})
     rows = _rows_used(masks, table.n_rows, na_action)
@@ -83,7 +83,7 @@ def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_a
         weights=None if prior is None else _kept(prior, rows),
         offset=None if known_part is None else _kept(known_part, rows),
         values=used,
-        groups={t.group_name: grouping([columns[v.name] for v in t.group], rows) for t in ir.random},
+        groups={t.group: grouping([columns[variable] for variable in t.group], rows) for t in ir.random},
         missing={name: int(mask.sum()) for name, mask in masks.items()},
     )
 
@@ -106,22 +106,17 @@ def total_offset(frame: Frame, ir: ModelIR, given: object) -> FloatArray | None:
     return total
 
 
-def _expressions(ir: ModelIR) -> Iterator[Expression]:
-    """List the variables of all terms, each once."""
-    return iter(distinct([*ir.fixed.terms, *(term for random in ir.random for term in random.terms)]))
-
-
 def _masks(
     y: FloatArray,
     ir: ModelIR,
     values: Mapping[Expression, Numbers | Factor],
-    columns: Mapping[str, FactorColumn],
+    columns: Mapping[Variable, FactorColumn],
     arguments: Mapping[str, FloatArray | None],
 ) -> Masks:
     """Find what is missing where."""
     everything: dict[str, Numbers | Factor] = {response_name(ir.response): Numbers(y)}
     everything |= {label(expression): value for expression, value in values.items()}
-    everything |= {name: Factor(column.codes, column.levels) for name, column in columns.items()}
+    everything |= {label(variable): Factor(column.codes, column.levels) for variable, column in columns.items()}
     everything |= {name: Numbers(array) for name, array in arguments.items() if array is not None}
     return {name: mask for name, value in everything.items() if (mask := missing(value)) is not None}
 
@@ -143,9 +138,9 @@ def _tell_of_invented(frame: Frame, expression: Expression) -> None:
     """Warn of rows that are dropped although no value of theirs was missing in the data."""
     invented = frame.invented(expression)
     if invented is not None:
+        rows = _listed(np.flatnonzero(invented))
         warnings.warn(
-            f"`{printable(label(expression))}` has no value where its columns have one, in {_listed(invented)}; "
-            "these rows are dropped",
+            f"`{printable(label(expression))}` has no value where its columns have one, in {rows}; they are dropped",
             FitWarning,
             stacklevel=4,
         )
@@ -157,15 +152,12 @@ def _refuse_infinite(frame: Frame, expression: Expression, values: FloatArray, r
     infinite = np.isinf(values) if values.ndim == 1 else np.isinf(values).any(axis=1)
     if infinite.any():
         places = np.flatnonzero(infinite) if rows is None else rows[infinite]
-        everywhere = np.zeros(frame.table.n_rows, dtype=np.bool_)
-        everywhere[places] = True
-        message = f"`{printable(label(expression))}` is infinite in {_listed(everywhere)}"
+        message = f"`{printable(label(expression))}` is infinite in {_listed(places)}"
         raise at(DataError(message, hint="drop these rows, or mend the column"), expression.span, frame.source)
 
 
-def _listed(mask: BoolArray) -> str:
-    """Write how many rows a mask holds, and the first of them."""
-    places = np.flatnonzero(mask)
+def _listed(places: IntArray) -> str:
+    """Write how many rows there are, and the first of them."""
     shown = ", ".join(map(str, places[:SHOWN].tolist())) + (", ..." if len(places) > SHOWN else "")
     return f"{len(places)} row{'s' if len(places) > 1 else ''} ({shown}, counted from 0)"
 

@@ -1,5 +1,6 @@
 """Functions that depend on all rows, and so must remember what they saw: scale, poly, and spline bases."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -7,10 +8,9 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.factors import State
-from lmmformula.design.values import Factor, Numbers, Value, column_of_numbers, flag, scalar, whole
+from lmmformula.design.limits import refuse_large
+from lmmformula.design.values import LARGEST, Factor, Numbers, Value, column_of_numbers, flag, scalar, whole
 from lmmformula.errors import DataError
-
-Bounds = tuple[float, float]
 
 
 def scale(state: State, x: Value, *, center: Value = True, scale: Value = True) -> Value:
@@ -47,13 +47,17 @@ def poly(
     highest = whole(constants[0] if constants else degree)
     if highest < 1:
         raise DataError("the degree of poly() must be at least 1")
+    n_columns = math.comb(len(columns) + highest, highest) - 1
+    if n_columns > LARGEST:
+        raise DataError(f"poly() would have {n_columns} columns")
+    refuse_large(len(columns[0]), n_columns, "poly()")
     bases = []
     for i, column in enumerate(columns):
-        known = state.get(str(i))
-        if known is None:
+        if str(i) not in state:
             _check_poly(column, highest, raw=flag(raw))
-        powers = _raw_powers(column, highest) if raw else _orthogonal(column, highest, state, str(i))
-        bases.append(powers)
+        bases.append(
+            _raw_powers(column, highest, state, str(i)) if raw else _orthogonal(column, highest, state, str(i))
+        )
     if len(bases) == 1:
         return _matrix(bases[0].T)
     return _products(bases, highest)
@@ -69,7 +73,8 @@ def _check_poly(column: FloatArray, degree: int, *, raw: bool) -> None:
         raise DataError(f"the degree of poly() must be below the number of different values, {distinct}")
 
 
-def _raw_powers(x: FloatArray, degree: int) -> FloatArray:
+def _raw_powers(x: FloatArray, degree: int, state: State, key: str) -> FloatArray:
+    state[key] = {}  # checked
     return np.column_stack([x**k for k in range(1, degree + 1)])
 
 
@@ -111,6 +116,7 @@ def bs(
     from formulaic.transforms.basis_spline import basis_spline
 
     least = whole(degree) + flag(intercept)
+    refuse_large(len(column_of_numbers(x)), least + (_integer(df) or 0) + len(_floats(knots) or ()), "bs()")
     if df is not None and whole(df) < least:
         raise DataError(f"bs() of this degree has at least {least} degrees of freedom", hint=f"use df = {least}")
     lower, upper = _bounds(state, Boundary_knots)
@@ -132,6 +138,7 @@ def ns(
 ) -> Value:
     """ns(x, df, knots, intercept, Boundary.knots): natural cubic splines, linear outside the boundary."""
     values = column_of_numbers(x)
+    refuse_large(len(values), (_integer(df) or 0) + len(_floats(knots) or ()), "ns()")
     if not state:
         _require_numbers(values)
         lower, upper = _bounds(state, Boundary_knots)
