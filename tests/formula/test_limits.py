@@ -65,6 +65,13 @@ def test_large_numbers_cost_nothing(text: str) -> None:
         assert "can't be a term" in error.message  # noqa: PT017 (either is fine)
 
 
+def test_long_calls_are_fine() -> None:
+    """A call of ten thousand arguments is matched as fast as it is read."""
+    numbers = ", ".join(map(str, range(10_000)))
+    (term,) = lower(parse_text(f"y ~ cut(x, c({numbers}))")).fixed.terms
+    assert term.label == f"cut(x, c({numbers}))"
+
+
 def test_ninety_brackets_are_fine() -> None:
     """What a person or a program may reasonably nest is accepted by every stage."""
     ir = lower(parse_text("y ~ " + "(" * 90 + "x" + ")" * 90 + " + I(" + "(x + " * 45 + "1" + ")" * 45 + ")"))

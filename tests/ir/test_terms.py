@@ -92,6 +92,13 @@ def test_registered_functions_can_be_called() -> None:
         del REGISTERED["double.it"]
     with pytest.raises(FormulaError, match=r"no function `double\.it`"):
         only_term("double.it(x)")
-    for name, function in (("log", math.exp), ("cbind", math.exp), ("a b", math.exp), ("", math.exp), ("new", None)):
+    for name, function in (
+        ("log", math.exp),
+        ("cbind", math.exp),
+        ("a b", math.exp),
+        ("", math.exp),
+        (1, math.exp),
+        ("new", None),
+    ):
         with pytest.raises(FormulaError):
             register(name, function)  # type: ignore[arg-type]

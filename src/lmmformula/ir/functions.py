@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import count
 from typing import Any, Literal
 
-from lmmformula.errors import FormulaError
+from lmmformula.errors import FormulaError, printable
 from lmmformula.ir.terms import Apply, Expression
 
 Kind = Literal["elementwise", "basis", "factor", "value", "contrast"]
@@ -138,7 +139,7 @@ def register(name: str, function: Callable[..., Any]) -> None:
     'elementwise'
     >>> _ = REGISTERED.pop("half")
     """
-    if not name.replace(".", "_").isidentifier() or name in RESERVED_CALLS or name in FUNCTIONS:
+    if str(name) != name or not name.replace(".", "_").isidentifier() or name in RESERVED_CALLS or name in FUNCTIONS:
         raise FormulaError(f"{name!r} can't be the name of a registered function", hint="choose another name")
     if not callable(function):
         raise FormulaError(f"{name!r}: what is registered must be a function")
@@ -187,13 +188,15 @@ def bound(call: Apply) -> dict[str, Expression]:
     found = signature(call.function)
     given: dict[str, Expression] = {}
     for name, value in call.keywords:
-        if name in given or (name not in found.parameters and call.function not in REGISTERED and name != "..."):
+        known = name in found.parameters or call.function in REGISTERED
+        if name in given or not known or name.startswith("..."):
             _refuse_keyword(call, found, name, repeated=name in given)
         given[name] = value
     free = [parameter for parameter in found.parameters if parameter not in given]
+    numbers = count(1)
     for value in call.arguments:
         if free and free[0] == "...":
-            given[f"...{sum(name.startswith('...') for name in given) + 1}"] = value
+            given[f"...{next(numbers)}"] = value
         elif free:
             given[free.pop(0)] = value
         else:
@@ -207,10 +210,10 @@ def bound(call: Apply) -> dict[str, Expression]:
 
 def _refuse_keyword(call: Apply, found: Signature, name: str, *, repeated: bool) -> None:
     if repeated:
-        raise FormulaError(f"{call.function}() is given `{name}` twice", span=call.span)
+        raise FormulaError(f"{call.function}() is given `{printable(name)}` twice", span=call.span)
     known = [parameter for parameter in found.parameters if parameter != "..."]
     near = get_close_matches(name, known, n=1) or [k for k in known if name and k.startswith(name)]
     raise FormulaError(
-        f"{call.function}() has no argument `{name}`", span=call.span,
+        f"{call.function}() has no argument `{printable(name)}`", span=call.span,
         hint=f"did you mean `{near[0]}`?" if near else f"its arguments: {', '.join(known) or 'any, without names'}",
     )  # fmt: skip
