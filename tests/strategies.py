@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from lmmformula.ir.names import quote
 
-NAMES = ("x", "z", "f", "a", "b", "x.1", "ζ", "_u", "`my var`", "`if`", "`pi`", "T")
+NAMES = ("x", "z", "f", "a", "b", "x.1", "ζ", "_u", "`my var`", "`if`", "`pi`", "T", "`NA_`", "`...`")
 GROUPS = ("g", "h", "`my group`", "site")
 
 quoted_names = st.text(min_size=1, max_size=5).map(lambda name: quote(name, "`"))

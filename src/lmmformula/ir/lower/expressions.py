@@ -15,6 +15,9 @@ CONSTANTS: dict[str, float | bool | None] = {
 }  # fmt: skip
 """Names that are no columns, unless in backticks."""
 
+UNUSABLE = frozenset(("...", "NA_integer_", "NA_real_", "NA_character_", "NA_complex_"))
+"""Words of R that mean nothing here."""
+
 FORMULA_OPERATORS = frozenset(("+", "-", "*", "/", ":", "^", "%in%"))
 """Operators that outside calls build terms, and inside calls are arithmetic."""
 
@@ -112,7 +115,7 @@ def _name(name: Name) -> Expression:
         return Constant(value, written, name.span)
     if name.name == ".":
         raise FormulaError("`.` can't be used inside a call or a random-effects term", span=name.span)
-    if name.name == "..." or name.name.startswith("NA_"):
+    if name.name in UNUSABLE:
         raise FormulaError(f"`{name.name}` can't be used in a formula", span=name.span)
     return Variable(name.name, name.span)
 
