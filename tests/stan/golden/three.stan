@@ -15,7 +15,7 @@
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // Lower triangle of L, where L * L' = Lambda' * ZZ * Lambda + I, level by level.
+  // L of each level, L * L' = Lambda' * ZZ * Lambda + I; its lower triangle.
   array[,] vector cholesky_by_level(array[,] vector zz, matrix Lambda) {
     int k = rows(Lambda);
     array[k, k] vector[size(zz[1, 1])] L;
