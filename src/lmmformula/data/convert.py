@@ -29,6 +29,9 @@ DATES = (dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64)
 AS_OBJECTS = ("Object", "Int128", "UInt128")
 """Types of narwhals whose values numpy can only hold as Python objects."""
 
+NESTED = ("List", "Array", "Struct")
+TEMPORAL = ("Date", "Datetime", "Duration", "Time")
+
 NULLS = ("NoneType", "NAType", "NaTType")
 
 
@@ -99,20 +102,20 @@ def _from_array(name: str, array: AnyArray) -> Column:
 def _from_series(name: str, series: "nw.Series[Any]") -> Column:
     import narwhals.stable.v1 as nw
 
-    dtype = series.dtype
-    if dtype.is_nested():
-        raise _unusable(name, f"values of type {dtype}")
-    if dtype.is_numeric() and type(dtype).__name__ not in AS_OBJECTS:
-        numbers = series.cast(nw.Float64) if dtype == nw.Decimal else series
+    kind = type(series.dtype).__name__  # older releases of narwhals know its types by less than newer ones
+    if kind in NESTED:
+        raise _unusable(name, f"values of type {series.dtype}")
+    if kind == "Decimal" or (series.dtype.is_numeric() and kind not in AS_OBJECTS):
+        numbers = series.cast(nw.Float64) if kind == "Decimal" else series
         return NumericColumn(name, numbers.to_numpy().astype(np.float64, copy=False))
-    if dtype == nw.Boolean:
+    if kind == "Boolean":
         codes = series.cast(nw.Int8).fill_null(-1).to_numpy().astype(np.intp)
         return FactorColumn(name, codes, LOGICAL, kind="logical")
-    if dtype in {nw.Categorical, nw.Enum}:
+    if kind in {"Categorical", "Enum"}:
         return _from_categorical(name, series)
-    if dtype == nw.String:
+    if kind == "String":
         return FactorColumn(name, *sort_levels(*_native_codes(series)), kind="string")
-    if dtype.is_temporal():
+    if kind in TEMPORAL:
         dates = series.to_numpy()
         return _from_array(name, dates) if dates.dtype.kind in "Mm" else _from_objects(name, dates.tolist())
     return _from_objects(name, series.to_list())
