@@ -9,11 +9,11 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset, records
-from fits import fit_of
+from fits import fit_of, posterior_of
 from lmmformula.errors import DataError, FitError
 
 WHOLE = {"NULL": "conditional", "NA": "population", "~0": "population"}
-"""lme4's re.form -> our `random`; a formula there has no counterpart here."""
+"""lme4's re.form -> our `random`; a formula is the same in both."""
 
 
 def new_rows(about: dict[str, Any]) -> pd.DataFrame:
@@ -31,7 +31,7 @@ CASES = [
     for about in records("predict")
     if about["fit_id"]
     for i, wanted in enumerate(about["predictions"])
-    if wanted["re_form"] in WHOLE and not wanted["random_only"] and wanted["na_action"] == "na.pass"
+    if not wanted["random_only"] and wanted["na_action"] == "na.pass"
 ]
 
 
@@ -39,7 +39,7 @@ CASES = [
 def test_predictions_are_lme4s(about: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Old and new levels, missing values, transformed variables, offsets: the values or the refusal of lme4."""
     fit, rows = fit_of(about["fit_id"]), new_rows(about)
-    random = WHOLE[wanted["re_form"]]
+    random = WHOLE.get(wanted["re_form"], wanted["re_form"])
     new_levels = "population" if wanted["allow_new_levels"] else "error"
     if wanted["error"]:
         with pytest.raises(DataError):
@@ -78,7 +78,7 @@ def test_unknown_choices_are_refused() -> None:
     """A misspelt choice is an error, not a default."""
     fit = fit_of("lmm-003r")
     rows = pd.DataFrame({"Days": [1.0], "Subject": ["308"]})
-    with pytest.raises(FitError, match="conditional, population"):
+    with pytest.raises(FitError, match="conditional, population, or a formula"):
         fit.predict(rows, random="none")  # type: ignore[arg-type]
     with pytest.raises(FitError, match="error, population"):
         fit.predict(rows, new_levels="zero")  # type: ignore[arg-type]
@@ -101,3 +101,135 @@ def test_new_data_may_be_of_any_kind() -> None:
     assert fit.predict({"Days": [0.0]}, random="population")[0] == pytest.approx(fit.fixef.iloc[0])
     with pytest.raises(DataError, match="no column named 'Subject'"):
         fit.predict({"Days": [0.0]})
+
+
+def dense_variances(fit: lf.LinearMixedFit, X: np.ndarray, Z: np.ndarray) -> np.ndarray:
+    """Return prediction error variances by the inverse of Henderson's equations, written down as one dense matrix."""
+    design, q = fit.design, fit.design.n_random
+    weights = np.ones(fit.nobs) if design.weights is None else design.weights
+    G = np.zeros((q, q))
+    start = 0
+    for term, S in zip(design.random_terms, fit.fit.relative_covariance, strict=True):
+        block = np.kron(np.eye(term.n_levels), S)
+        G[start : start + len(block), start : start + len(block)] = block
+        start += len(block)
+    W = np.hstack([design.X, design.Zt.T.toarray()])
+    lhs = W.T @ (weights[:, None] * W)
+    p = design.n_fixed
+    lhs[p:, p:] += np.linalg.inv(G)
+    both = np.hstack([X, Z])
+    return fit.sigma**2 * np.einsum("mi,ij,mj->m", both, np.linalg.inv(lhs), both)
+
+
+@pytest.mark.parametrize("identifier", ["lmm-003r", "lmm-024m", "lmm-041r", "lmm-107r", "lmm-087m"])
+def test_standard_errors_are_those_of_the_mixed_model_equations(identifier: str) -> None:
+    """Correlated, crossed, weighted and several terms: errors of the fitted means, and of the fixed part."""
+    fit = fit_of(identifier)
+    Z = fit.design.Zt.T.toarray()
+    conditional = fit.predict(se_fit=True)
+    np.testing.assert_allclose(conditional["std_error"] ** 2, dense_variances(fit, fit.design.X, Z), rtol=1e-7)
+    np.testing.assert_allclose(conditional["prediction"], fit.fitted)
+    population = fit.predict(random="population", se_fit=True)
+    X, V = fit.design.X, fit.vcov.to_numpy()
+    np.testing.assert_allclose(population["std_error"] ** 2, np.einsum("ij,jk,ik->i", X, V, X))
+
+
+def test_standard_errors_condition_on_the_terms_of_a_formula() -> None:
+    """With some random effects only, the error is that of the fixed part and these."""
+    fit = fit_of("lmm-003r")
+    Z = fit.design.Zt.T.toarray()
+    Z[:, 1::2] = 0.0  # the slopes
+    found = fit.predict(random="~ (1 | Subject)", se_fit=True)
+    np.testing.assert_allclose(found["std_error"] ** 2, dense_variances(fit, fit.design.X, Z), rtol=1e-8)
+
+
+def test_old_rows_given_again_have_the_same_uncertainty() -> None:
+    """Standard errors and bounds of new data that are the old data are those without new data."""
+    fit = fit_of("lmm-003r")
+    for random in ("conditional", "population", "~ (1 | Subject)"):
+        old = fit.predict(random=random, se_fit=True, interval="prediction")
+        new = fit.predict(dataset("sleepstudy"), random=random, se_fit=True, interval="prediction")
+        np.testing.assert_allclose(new, old, rtol=1e-10)
+
+
+def test_a_new_level_has_all_the_variance_of_its_random_effects() -> None:
+    """Its mean is the population's; the variance is that of the fixed part plus z' Cov(b) z."""
+    fit = fit_of("lmm-003r")
+    rows = {"Days": [3.0], "Subject": ["new"]}
+    found = fit.predict(rows, new_levels="population", se_fit=True)
+    population = fit.predict(rows, random="population", se_fit=True)
+    z, covariance = np.array([1.0, 3.0]), fit.varcorr["Subject"].covariance
+    assert found["prediction"][0] == population["prediction"][0]
+    expected = population["std_error"][0] ** 2 + z @ covariance @ z
+    assert found["std_error"][0] ** 2 == pytest.approx(expected)
+
+
+def test_intervals_are_normal_and_those_of_responses_have_the_residual_on_top() -> None:
+    """Confidence: 1.96 standard errors; prediction: with sigma^2, and for the population with z' Cov(b) z as well."""
+    fit = fit_of("lmm-003r")
+    rows = {"Days": [0.0, 9.0], "Subject": ["308", "309"]}
+    mean = fit.predict(rows, interval="confidence", level=0.9)
+    np.testing.assert_allclose(mean["conf_high"] - mean["prediction"], 1.6448536 * mean["std_error"])
+    response = fit.predict(rows, interval="prediction")
+    spread = np.sqrt(response["std_error"] ** 2 + fit.sigma**2)
+    np.testing.assert_allclose(response["conf_high"] - response["prediction"], 1.959964 * spread, rtol=1e-6)
+    anyone = fit.predict({"Days": [0.0, 9.0]}, random="population", interval="prediction")
+    z, covariance = np.array([[1.0, 0.0], [1.0, 9.0]]), fit.varcorr["Subject"].covariance
+    spread = np.sqrt(anyone["std_error"] ** 2 + fit.sigma**2 + np.einsum("ij,jk,ik->i", z, covariance, z))
+    np.testing.assert_allclose(anyone["conf_high"] - anyone["prediction"], 1.959964 * spread, rtol=1e-6)
+
+
+def test_a_linear_model_predicts_as_r_does() -> None:
+    """`predict(lm(dist ~ speed, cars), interval = )` has Student's t; here checked by its formula."""
+    fit = lf.Model("Reaction ~ Days", dataset("sleepstudy")).fit()
+    found = fit.predict({"Days": [4.0]}, interval="prediction")
+    days = dataset("sleepstudy").Days
+    error = fit.sigma * np.sqrt(1 + 1 / 180 + (4 - days.mean()) ** 2 / ((days - days.mean()) ** 2).sum())
+    assert found["conf_high"][0] - found["prediction"][0] == pytest.approx(1.9733809 * error, rel=1e-6)
+
+
+def test_missing_values_stay_missing() -> None:
+    """A row with a missing variable has neither mean nor error nor bounds; the others have theirs."""
+    fit = fit_of("lmm-003r")
+    found = fit.predict({"Days": [1.0, np.nan], "Subject": ["308", "308"]}, se_fit=True, interval="confidence")
+    assert found.loc[0].notna().all()
+    assert found.loc[1].isna().all()
+
+
+def test_a_formula_of_terms_that_the_model_lacks_is_refused() -> None:
+    """An unknown group, an unknown slope, and columns of a factor that mean another thing without the intercept."""
+    for identifier, formula in (
+        ("lmm-003r", "~ (1 | Item)"),
+        ("lmm-003r", "~ (Reaction | Subject)"),
+        ("lmm-041r", "~ (0 + Machine | Worker)"),
+    ):
+        with pytest.raises(FitError, match="no random term like"):
+            fit_of(identifier).predict(random=formula)
+
+
+def test_simulated_responses_fall_into_prediction_intervals() -> None:
+    """95 % of responses of new subjects, drawn from the model, lie in the intervals for the population."""
+    fit = fit_of("lmm-003r")
+    bounds = fit.predict(random="population", interval="prediction")
+    inside = [
+        ((y > bounds["conf_low"]) & (y < bounds["conf_high"])).mean() for y in fit.simulate(400, seed=1).T.to_numpy()
+    ]
+    assert np.mean(inside) == pytest.approx(0.955, abs=0.01)
+
+
+def test_a_posterior_predicts_with_the_same_arguments() -> None:
+    """Means are exact; standard deviations and bounds are near those of the REML fit, wider for a new level."""
+    fit, posterior = fit_of("lmm-003r"), posterior_of("lmm-003r")
+    rows = {"Days": [0.0, 9.0, 9.0], "Subject": ["308", "309", "new"]}
+    for random in ("conditional", "population", "~ (1 | Subject)"):
+        options = {"random": random, "new_levels": "population"}
+        mine = posterior.predict(rows, se_fit=True, interval="prediction", **options)
+        theirs = fit.predict(rows, se_fit=True, interval="prediction", **options)
+        np.testing.assert_allclose(mine["prediction"], posterior.predict(rows, **options))
+        np.testing.assert_allclose(mine["std_error"], theirs["std_error"], rtol=0.25)
+        np.testing.assert_allclose(
+            mine["conf_high"] - mine["conf_low"], theirs["conf_high"] - theirs["conf_low"], rtol=0.2
+        )
+    old = posterior.predict(se_fit=True)
+    np.testing.assert_allclose(old["prediction"], posterior.fitted)
+    np.testing.assert_allclose(old["std_error"], fit.predict(se_fit=True)["std_error"], rtol=0.25)

@@ -18,7 +18,7 @@ from lmmformula.inference.intervals import Intervals, rounded
 from lmmformula.inference.parameters import Parameter, chosen, estimates, tail
 from lmmformula.inference.refits import refits
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.prediction import simulated
+from lmmformula.results.prediction import population_means, simulated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +155,7 @@ def bootstrap_intervals(
 
 def _responses(result: LinearMixedResult, n: int, rng: np.random.Generator) -> Iterator[FloatArray]:
     """Draw n responses, batch by batch; the batches' size has no part in what is drawn."""
-    population = np.asarray(result.predict(random="population"), dtype=np.float64)
+    population = population_means(result.design, result.fit.beta)
     sizes = [min(BATCH, n - first) for first in range(0, n, BATCH)]
     return (simulated(result.design, result.fit, population, size, rng) for size in sizes)
 

@@ -23,7 +23,7 @@ from lmmformula.inference.refits import refits
 from lmmformula.inference.replicated import replicated
 from lmmformula.inference.satterthwaite import Satterthwaite
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.prediction import simulated
+from lmmformula.results.prediction import population_means, simulated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -243,7 +243,7 @@ def _count(
 ) -> tuple[int, int]:
     """Return how many of n simulated responses show the effect, and how many refits failed."""
     position = design.fixed_names.index(name)
-    population = design.X @ truth.fit.beta + (0.0 if design.offset is None else design.offset)
+    population = population_means(design, truth.fit.beta)
     critical = _critical(design, truth, position, alpha, test)
     found = failed = 0
     for first in range(0, n, BATCH):
@@ -270,7 +270,7 @@ def _expected_df(design: DesignMatrices, truth: _Truth, position: int) -> float:
 
     The second derivatives depend on the response, so they are averaged over a few simulated ones.
     """
-    population = design.X @ truth.fit.beta + (0.0 if design.offset is None else design.offset)
+    population = population_means(design, truth.fit.beta)
     Y = simulated(design, truth.fit, population, RESPONSES, np.random.default_rng(0))
     known = []
     for y in Y.T:

@@ -19,7 +19,8 @@ from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
 from lmmformula.ir.model import ModelIR
 from lmmformula.results import frames
 from lmmformula.results.effects import by_row, coefficients_by_group, conditional_variances, modes_by_group
-from lmmformula.results.prediction import NewLevels, RandomPart, predictions, random_part, simulated
+from lmmformula.results.prediction import Interval, Request, population_means, predictions, simulated
+from lmmformula.results.rows import NewLevels, random_part
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -211,21 +212,45 @@ class LinearMixedResult:
                 raise FitError(f"there are no residuals of the kind {kind!r}", hint=f"the kinds are: {kinds}")
         return self._by_row(values, "residual")
 
+    @overload
     def predict(
-        self, newdata: object = None, *, random: RandomPart = "conditional", new_levels: NewLevels = "error"
-    ) -> "pd.Series[float]":
+        self, newdata: object = None, *, random: str = "conditional", new_levels: NewLevels = "error"
+    ) -> "pd.Series[float]": ...
+    @overload
+    def predict(
+        self,
+        newdata: object = None,
+        *,
+        random: str = "conditional",
+        new_levels: NewLevels = "error",
+        se_fit: bool = False,
+        interval: Interval | None = None,
+        level: float = 0.95,
+    ) -> "pd.Series[float] | pd.DataFrame": ...
+    def predict(
+        self,
+        newdata: object = None,
+        *,
+        random: str = "conditional",
+        new_levels: NewLevels = "error",
+        se_fit: bool = False,
+        interval: Interval | None = None,
+        level: float = 0.95,
+    ) -> Any:
         """
         Predict the response's mean; NaN where a variable is missing.
 
         newdata : any data frame with the columns of the formula; None for the rows of the fit
-        random : "conditional" adds the random effects of each row's levels, "population" leaves them at zero
+        random : "conditional" adds the random effects of each row's levels, "population" leaves them at zero, a
+            formula of random terms such as "~ (1 | Subject)" adds these alone
         new_levels : what to do with a level that the fit has not seen: "error", or "population" (no effect)
+        se_fit : give standard errors, too: a data frame with the columns prediction and std_error. They count beta
+            and the random effects as estimated, theta and sigma as known; a new level has all of its variance
+        interval : give bounds conf_low and conf_high of the mean ("confidence") or of a new response ("prediction");
+            the latter of a new level where random effects are left at zero
+        level : probability that an interval covers
         """
-        if newdata is None and random == "conditional":
-            return self.fitted.rename("prediction")
-        if newdata is None:
-            return self._by_row(self._population, "prediction")
-        return predictions(self, newdata, random=random, new_levels=new_levels)
+        return predictions(self, newdata, Request(random, new_levels, se_fit, interval, level))
 
     def simulate(self, n: int = 1, seed: int | None = None) -> "pd.DataFrame":
         """(nobs, n) responses drawn from the fitted model, random effects drawn anew each time."""
@@ -297,8 +322,7 @@ class LinearMixedResult:
     @cached_property
     def _population(self) -> FloatArray:
         """(n,) X beta + offset."""
-        fixed: FloatArray = self.design.X @ self.fit.beta
-        return fixed if self.design.offset is None else fixed + self.design.offset
+        return population_means(self.design, self.fit.beta)
 
     @cached_property
     def _means(self) -> FloatArray:

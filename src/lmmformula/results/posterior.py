@@ -22,7 +22,9 @@ from lmmformula.results.draws import (
     read_draws,
 )
 from lmmformula.results.effects import by_row, coefficients_by_group, modes_by_group
-from lmmformula.results.prediction import NewLevels, NewRows, RandomPart, random_part
+from lmmformula.results.posterior_prediction import posterior_predictions
+from lmmformula.results.prediction import Interval, Request
+from lmmformula.results.rows import NewLevels, random_part
 from lmmformula.results.varcorr import TermVariation, VarCorr, unique_labels
 from lmmformula.stan.diagnostics import summarise
 from lmmformula.stan.draws import Diagnostics, Draws
@@ -167,24 +169,19 @@ class PosteriorResult:
         self,
         newdata: object = None,
         *,
-        random: RandomPart = "conditional",
+        random: str = "conditional",
         new_levels: NewLevels = "error",
-    ) -> "pd.Series[float]":
+        se_fit: bool = False,
+        interval: Interval | None = None,
+        level: float = 0.95,
+    ) -> Any:  # noqa: ANN401 (a series, or a data frame with se_fit or interval)
         """
         Predict the response's posterior mean; the arguments are those of a fit's `predict`.
 
-        The mean is linear in fixed and random effects, so their posterior means give it exactly.
+        The mean is linear in fixed and random effects, so their posterior means give it exactly. Standard errors are
+        posterior standard deviations, intervals have quantiles of the draws as their bounds.
         """
-        import pandas as pd
-
-        if newdata is None:
-            return (
-                self.fitted.rename("prediction")
-                if random == "conditional"
-                else self._by_row(self._population, "prediction")
-            )
-        rows = NewRows(self, newdata, random=random, new_levels=new_levels)
-        return pd.Series(rows.linear_predictor(self._mean_beta, self._mean_modes), index=rows.index, name="prediction")
+        return posterior_predictions(self, newdata, Request(random, new_levels, se_fit, interval, level))
 
     def posterior_predictive(self, seed: int | None = None, *, draws: int | None = None) -> FloatArray:
         """

@@ -1,88 +1,119 @@
-"""Predictions for old and new rows, and responses drawn from a fitted model."""
+"""Predictions with their uncertainty, and responses drawn from a fitted model."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.data.table import read_table
-from lmmformula.design.fixed import fixed_matrix, offset_values
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.design.random import random_columns, unseen_levels
-from lmmformula.design.schema import Schema
-from lmmformula.errors import DataError, FitError, printable
+from lmmformula.arrays import FloatArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit
-from lmmformula.ir.model import ModelIR
+from lmmformula.results.effects import by_row
+from lmmformula.results.rows import NewLevels, NewRows, OldRows, coefficients_used, random_covariates, random_part
+from lmmformula.results.uncertainty import JointCovariance, quadratic
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lmmformula.results.lmm import LinearMixedResult
 
-RandomPart = Literal["conditional", "population"]
-NewLevels = Literal["error", "population"]
+Interval = Literal["confidence", "prediction"]
 
 
-class Estimates(Protocol):
-    """What a prediction needs: a model, its schema and matrices; fixed and random effects come as arguments."""
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    What is to be predicted.
+
+    random : "conditional" on the random effects of each row's levels, "population" with all of them at zero, or a
+        formula of random terms, `~ (1 | Subject)`, to condition on these alone
+    new_levels : what to do with a level that the fit has not seen: "error", or "population" (no effect)
+    se_fit : whether the means' standard errors are wanted
+    interval : of the mean ("confidence") or of a new response ("prediction")
+    level : probability that an interval covers
+    """
+
+    random: str = "conditional"
+    new_levels: NewLevels = "error"
+    se_fit: bool = False
+    interval: Interval | None = None
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        _check_choice("new_levels", self.new_levels, ("error", "population"))
+        _check_choice("interval", self.interval, (None, "confidence", "prediction"))
+        if not 0.0 < self.level < 1.0:
+            raise FitError(f"level={self.level!r} is not between 0 and 1")
 
     @property
-    def ir(self) -> ModelIR: ...  # noqa: D102
-    @property
-    def schema(self) -> Schema: ...  # noqa: D102
-    @property
-    def design(self) -> DesignMatrices: ...  # noqa: D102
+    def plain(self) -> bool:
+        """Whether nothing but the means is wanted."""
+        return not self.se_fit and self.interval is None
 
 
-def random_part(random_terms: Sequence[RandomTermDesign], modes: Sequence[FloatArray]) -> FloatArray | float:
+def predictions(result: "LinearMixedResult", newdata: object, request: Request) -> "pd.Series[float] | pd.DataFrame":
     """
-    Compute Z b, row by row.
+    Predict rows from a `LinearMixedResult`; the index is the new data's, where they have one.
 
-    modes : per random term, (J, k)
+    Returns a series of means, or a data frame of prediction, std_error, conf_low, conf_high where these are wanted.
     """
-    return sum((_times(term.covariates, term.codes, b) for term, b in zip(random_terms, modes, strict=True)), 0.0)
-
-
-class NewRows:
-    """
-    Rows that a model is to predict: X, offset and the random terms' columns, by the schema learnt from the old rows.
-
-    Where a variable is missing the columns are NaN; a level that the fit has not seen has the code -1.
-    """
-
-    def __init__(self, model: Estimates, newdata: object, *, random: RandomPart, new_levels: NewLevels) -> None:
-        _check_choices(random, new_levels)
-        _require_known_offset(model)
-        table = read_table(newdata)
-        self.index = _index(newdata, table.n_rows)
-        self.X = fixed_matrix(model.ir, model.schema, table)
-        self.offset = offset_values(model.ir, model.schema, table)
-        self.random: tuple[tuple[FloatArray, IntArray], ...] = ()
-        if random == "conditional":
-            if new_levels == "error":
-                _refuse(unseen_levels(model.ir, model.schema, table))
-            self.random = random_columns(model.ir, model.schema, table)
-
-    def linear_predictor(self, beta: FloatArray, modes: Sequence[FloatArray]) -> FloatArray:
-        """
-        Compute X beta + offset + Z b; NaN where a variable is missing, no random effect for an unseen level.
-
-        beta : (p,)
-        modes : per random term, (J, k); not read for "population"
-        """
-        effects = sum((_times(z, codes, b) for (z, codes), b in zip(self.random, modes, strict=False)), 0.0)
-        return np.asarray(self.X @ beta + self.offset + effects, dtype=float)
-
-
-def predictions(
-    result: "LinearMixedResult", newdata: object, *, random: RandomPart, new_levels: NewLevels
-) -> "pd.Series[float]":
-    """Predict new rows from a `LinearMixedResult`; the index is the new data's, where they have one."""
     import pandas as pd
 
-    rows = NewRows(result, newdata, random=random, new_levels=new_levels)
-    return pd.Series(rows.linear_predictor(result.fit.beta, result.fit.modes), index=rows.index, name="prediction")
+    rows: NewRows
+    if newdata is None:
+        rows = OldRows(result, random=request.random)
+        index = result.fitted.index
+    else:
+        rows = NewRows(result, newdata, random=request.random, new_levels=request.new_levels)
+        index = rows.index
+    means = rows.linear_predictor(result.fit.beta, result.fit.modes)
+    place = (lambda v: by_row(result.design, v, "", padded=len(index) > result.nobs)) if newdata is None else np.asarray
+    if request.plain:
+        return pd.Series(np.asarray(place(means)), index=index, name="prediction")
+    variances = joint_covariance(result).variances(rows.X, rows.random)
+    columns = {"prediction": means, "std_error": np.sqrt(variances)}
+    if request.interval is not None:
+        spread = variances if request.interval == "confidence" else variances + _new_variance(result, newdata, request)
+        half = _quantile(result, request.level) * np.sqrt(spread)
+        columns |= {"conf_low": means - half, "conf_high": means + half}
+    return pd.DataFrame({name: np.asarray(place(values)) for name, values in columns.items()}, index=index)
+
+
+def _new_variance(result: "LinearMixedResult", newdata: object, request: Request) -> FloatArray | float:
+    """Return the variance of a response around its mean: the residual's, and what is left of the random effects."""
+    weights = result.design.weights if newdata is None else None
+    variance: FloatArray | float = result.sigma**2 / (1.0 if weights is None else weights)
+    masks = coefficients_used(result, request.random)
+    if all(mask.all() for mask in masks):
+        return variance
+    if newdata is None:
+        columns = [term.covariates for term in result.design.random_terms]
+    else:
+        columns = random_covariates(result, newdata)
+    for z, mask, S in zip(columns, masks, result.fit.relative_covariance, strict=True):
+        variance = variance + result.sigma**2 * quadratic(z * ~mask, S)
+    return variance
+
+
+def _quantile(result: "LinearMixedResult", level: float) -> float:
+    """Return Student's t for a linear model, else the normal quantile."""
+    from scipy.special import ndtri, stdtrit
+
+    tail = (1 - level) / 2
+    return float(-stdtrit(result.df_residual, tail) if result.is_linear_model else -ndtri(tail))
+
+
+def joint_covariance(result: "LinearMixedResult") -> JointCovariance:
+    """Return the joint covariance of a fit's fixed and random effects."""
+    return JointCovariance.of(result.design, result.fit)
+
+
+def population_means(design: DesignMatrices, beta: FloatArray) -> FloatArray:
+    """Return (n,) X beta + offset."""
+    fixed: FloatArray = design.X @ beta
+    return fixed if design.offset is None else fixed + design.offset
 
 
 def simulated(design: DesignMatrices, fit: Fit, population: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
@@ -106,13 +137,6 @@ def simulated(design: DesignMatrices, fit: Fit, population: FloatArray, n: int, 
     return np.column_stack(columns)
 
 
-def _times(covariates: FloatArray, codes: IntArray, modes: FloatArray) -> FloatArray:
-    """sum_c covariates[i, c] * modes[codes[i], c]; zero where the code is -1."""
-    padded = np.vstack([modes, np.zeros((1, modes.shape[1]))])
-    product: FloatArray = np.einsum("nk,nk->n", covariates, padded[codes])
-    return product
-
-
 def _root(covariance: FloatArray) -> FloatArray:
     """Symmetric square root, also of a singular covariance matrix."""
     values, vectors = np.linalg.eigh(covariance)
@@ -120,37 +144,6 @@ def _root(covariance: FloatArray) -> FloatArray:
     return root
 
 
-def _require_known_offset(model: Estimates) -> None:
-    """Refuse to predict new rows of a model whose offset is an array: nobody knows it there."""
-    named = model.schema.offset is not None or model.ir.offsets
-    if model.design.offset is not None and not named:
-        raise FitError(
-            "the offset was given as an array, which says nothing of new rows",
-            hint="give the model the name of a column as offset, or an offset(...) term",
-        )
-
-
-def _refuse(unseen: Mapping[str, Sequence[str]]) -> None:
-    """Refuse levels that the fit has not seen."""
-    for group, levels in unseen.items():
-        shown = ", ".join(printable(level) for level in levels[:5]) + (", ..." if len(levels) > 5 else "")
-        raise DataError(
-            f"the new data have levels of '{printable(group)}' that the fit has not seen: {shown}",
-            hint='new_levels="population" predicts them without a random effect',
-        )
-
-
-def _check_choices(random: str, new_levels: str) -> None:
-    for name, value, choices in (
-        ("random", random, ("conditional", "population")),
-        ("new_levels", new_levels, ("error", "population")),
-    ):
-        if value not in choices:
-            raise FitError(f"{name}={value!r} is not known", hint=f"the choices are: {', '.join(choices)}")
-
-
-def _index(newdata: object, n_rows: int) -> "pd.Index[Any]":
-    """Return the index of a pandas data frame; else positions."""
-    import pandas as pd
-
-    return newdata.index if isinstance(newdata, pd.DataFrame) else pd.RangeIndex(n_rows)
+def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    if value not in choices:
+        raise FitError(f"{name}={value!r} is not known", hint=f"the choices are: {', '.join(map(str, choices))}")

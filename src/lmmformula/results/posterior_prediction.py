@@ -1,0 +1,113 @@
+"""Predictions of a posterior with their uncertainty: the arguments are those of a fit's."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.results.effects import by_row
+from lmmformula.results.prediction import Request
+from lmmformula.results.rows import NewRows, OldRows, coefficients_used, random_covariates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lmmformula.results.posterior import PosteriorResult
+
+CHUNK = 2_000_000
+"""Numbers in a dense piece of draws times rows."""
+
+SEED = 20
+"""Of what is drawn for new levels and new responses: a prediction is the same each time it is asked for."""
+
+
+def posterior_predictions(
+    posterior: "PosteriorResult", newdata: object, request: Request
+) -> "pd.Series[float] | pd.DataFrame":
+    """
+    Predict rows: posterior means, or with se_fit and interval standard deviations and quantiles of the draws.
+
+    A level that was not seen has mean zero, and draws from the distribution of the levels.
+    """
+    import pandas as pd
+
+    rows: NewRows
+    if newdata is None:
+        rows, index = OldRows(posterior, random=request.random), posterior.fitted.index
+    else:
+        rows = NewRows(posterior, newdata, random=request.random, new_levels=request.new_levels)
+        index = rows.index
+    draws = posterior.draws
+    mean_modes = [values.mean(axis=(0, 1)) for values in draws.modes]
+    columns = {"prediction": rows.linear_predictor(draws.beta.mean(axis=(0, 1)), mean_modes)}
+    if not request.plain:
+        columns |= _spread(posterior, rows, newdata, request)
+    if newdata is None and len(index) > posterior.nobs:
+        columns = {k: np.asarray(by_row(posterior.design, v, "", padded=True)) for k, v in columns.items()}
+    frame = pd.DataFrame(columns, index=index)
+    return frame["prediction"] if request.plain else frame
+
+
+def _spread(posterior: "PosteriorResult", rows: NewRows, newdata: object, request: Request) -> dict[str, FloatArray]:
+    """Return standard deviations of the means' draws, and bounds where they are wanted."""
+    rng = np.random.default_rng(SEED)
+    n_draws, m = posterior.draws.n_chains * posterior.draws.n_draws, len(rows.X)
+    sd, bounds = np.empty(m), np.empty((2, m))
+    tail = (1 - request.level) / 2
+    step = max(1, CHUNK // n_draws)
+    for first in range(0, m, step):
+        part = slice(first, first + step)
+        means = _means(posterior, rows, part, rng)
+        sd[part] = means.std(axis=0, ddof=1)
+        if request.interval == "prediction":
+            means = means + _noise(posterior, newdata, request, part, rng, len(means[0]))
+        bounds[:, part] = np.quantile(means, [tail, 1 - tail], axis=0)
+    found = {"std_error": sd}
+    return found if request.interval is None else found | {"conf_low": bounds[0], "conf_high": bounds[1]}
+
+
+def _flat(values: FloatArray) -> FloatArray:
+    """Return draws of all chains, one after the other."""
+    return values.reshape(-1, *values.shape[2:])
+
+
+def _means(posterior: "PosteriorResult", rows: NewRows, part: slice, rng: np.random.Generator) -> FloatArray:
+    """Return (draws, m) linear predictors of some rows."""
+    draws = posterior.draws
+    offset = rows.offset if isinstance(rows.offset, float) else rows.offset[part]
+    means: FloatArray = _flat(draws.beta) @ rows.X[part].T + offset
+    for t, (z, codes) in enumerate(rows.random):
+        effects = _flat(draws.modes[t])[:, codes[part], :]
+        unseen = np.flatnonzero(codes[part] < 0)
+        if len(unseen):
+            effects[:, unseen] = _new_effects(posterior, t, len(unseen), rng)
+        means = means + np.einsum("mk,dmk->dm", z[part], effects)
+    return means
+
+
+def _new_effects(posterior: "PosteriorResult", t: int, m: int, rng: np.random.Generator) -> FloatArray:
+    """Draw (draws, m, k) effects of new levels of a term."""
+    sds, correlations = _flat(posterior.draws.sds[t]), _flat(posterior.draws.correlations[t])
+    values, vectors = np.linalg.eigh(correlations)
+    roots = sds[:, :, None] * vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    out: FloatArray = rng.standard_normal((len(sds), m, sds.shape[1])) @ roots.transpose(0, 2, 1)
+    return out
+
+
+def _noise(
+    posterior: "PosteriorResult", newdata: object, request: Request, part: slice, rng: np.random.Generator, size: int
+) -> FloatArray:
+    """Draw (draws, size) of what a response has around its mean: residual, and random effects that were left out."""
+    sigma, design = _flat(posterior.draws.sigma)[:, None], posterior.design
+    masks = coefficients_used(posterior, request.random)
+    if newdata is None:
+        columns = [term.covariates for term in design.random_terms]
+        scale = 1.0 if design.weights is None else 1 / np.sqrt(design.weights[part])
+    else:
+        columns = [] if all(mask.all() for mask in masks) else random_covariates(posterior, newdata)
+        scale = 1.0
+    noise: FloatArray = sigma * scale * rng.standard_normal((len(sigma), size))
+    for t, (z, mask) in enumerate(zip(columns, masks, strict=False)):
+        if not mask.all():
+            noise += np.einsum("mk,dmk->dm", z[part] * ~mask, _new_effects(posterior, t, size, rng))
+    return noise

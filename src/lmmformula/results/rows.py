@@ -1,0 +1,185 @@
+"""Rows that a model predicts, old or new: their columns, and which random coefficients are conditioned on."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from lmmformula.arrays import BoolArray, FloatArray, IntArray
+from lmmformula.data.table import read_table
+from lmmformula.design.coding import matrix
+from lmmformula.design.fixed import fixed_matrix, known_values, offset_values
+from lmmformula.design.frame import Frame
+from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.random import random_columns, unseen_levels
+from lmmformula.design.schema import FactorVariable, RandomSchema, Schema
+from lmmformula.errors import DataError, FitError, printable
+from lmmformula.ir.model import ModelIR, RandomTerm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NewLevels = Literal["error", "population"]
+
+
+class Estimates(Protocol):
+    """What a prediction needs: a model, its schema and matrices; fixed and random effects come as arguments."""
+
+    @property
+    def ir(self) -> ModelIR: ...  # noqa: D102
+    @property
+    def schema(self) -> Schema: ...  # noqa: D102
+    @property
+    def design(self) -> DesignMatrices: ...  # noqa: D102
+
+
+def random_part(random_terms: Sequence[RandomTermDesign], modes: Sequence[FloatArray]) -> FloatArray | float:
+    """
+    Compute Z b, row by row.
+
+    modes : per random term, (J, k)
+    """
+    return sum((_times(term.covariates, term.codes, b) for term, b in zip(random_terms, modes, strict=True)), 0.0)
+
+
+class NewRows:
+    """
+    Rows that a model is to predict: X, offset and the random terms' columns, by the schema learnt from the old rows.
+
+    Where a variable is missing the columns are NaN; a level that the fit has not seen has the code -1; random
+    coefficients that are left out have columns of zeros.
+    """
+
+    def __init__(self, model: Estimates, newdata: object, *, random: str, new_levels: NewLevels) -> None:
+        _require_known_offset(model)
+        masks = coefficients_used(model, random)
+        table = read_table(newdata)
+        self.index = _index(newdata, table.n_rows)
+        self.X = fixed_matrix(model.ir, model.schema, table)
+        self.offset: FloatArray | float = offset_values(model.ir, model.schema, table)
+        self.random: tuple[tuple[FloatArray, IntArray], ...] = ()
+        if any(mask.any() for mask in masks):
+            if new_levels == "error":
+                _refuse(unseen_levels(model.ir, model.schema, table))
+            self.random = masked(random_columns(model.ir, model.schema, table), masks)
+
+    def linear_predictor(self, beta: FloatArray, modes: Sequence[FloatArray]) -> FloatArray:
+        """
+        Compute X beta + offset + Z b; NaN where a variable is missing, no random effect for an unseen level.
+
+        beta : (p,)
+        modes : per random term, (J, k); not read for "population"
+        """
+        effects = sum((_times(z, codes, b) for (z, codes), b in zip(self.random, modes, strict=False)), 0.0)
+        return np.asarray(self.X @ beta + self.offset + effects, dtype=float)
+
+
+class OldRows(NewRows):
+    """The rows that a model was built on."""
+
+    def __init__(self, model: Estimates, *, random: str) -> None:
+        design = model.design
+        masks = coefficients_used(model, random)
+        self.X = design.X
+        self.offset = 0.0 if design.offset is None else design.offset
+        self.random = ()
+        if any(mask.any() for mask in masks):
+            self.random = masked([(term.covariates, term.codes) for term in design.random_terms], masks)
+
+
+def masked(
+    columns: Sequence[tuple[FloatArray, IntArray]], masks: Sequence[BoolArray]
+) -> tuple[tuple[FloatArray, IntArray], ...]:
+    """Put the columns of coefficients that are left out to zero."""
+    return tuple((z if mask.all() else z * mask, codes) for (z, codes), mask in zip(columns, masks, strict=True))
+
+
+def coefficients_used(model: Estimates, random: str) -> list[BoolArray]:
+    """Return per random term which of its coefficients a prediction is conditional on, (k,)."""
+    if random in ("conditional", "population"):
+        return [np.full(t.n_coefficients, random == "conditional") for t in model.design.random_terms]
+    if "|" not in str(random):
+        raise FitError(
+            f"random={random!r} is not known",
+            hint='the choices are: conditional, population, or a formula of random terms such as "~ (1 | group)"',
+        )
+    from lmmformula.formula.parse import parse_text
+    from lmmformula.ir.lower import lower
+
+    masks = [np.zeros(term.n_coefficients, dtype=bool) for term in model.design.random_terms]
+    for wanted in lower(parse_text(f"y ~ 0 + {random.strip().removeprefix('~').strip()}")).random:
+        found = [
+            (mask, places)
+            for mask, schema in zip(masks, model.schema.random, strict=True)
+            if schema.group == wanted.group_name and (places := _places(model.schema, schema, wanted)) is not None
+        ]
+        if not found:
+            raise FitError(
+                f"the model has no random term like the one for '{printable(wanted.group_name)}' in {random}"
+            )
+        for mask, places in found:
+            mask[places] = True
+    return masks
+
+
+def _places(schema: Schema, random: RandomSchema, wanted: RandomTerm) -> list[int] | None:
+    """Return where the coefficients of a wanted term stand among those of the model's term, None if it lacks some."""
+    ends = np.cumsum([len(term.columns) for term in random.terms]).tolist()
+    known = {t.label: range(end - len(t.columns), end) for t, end in zip(random.terms, ends, strict=True)}
+    labels = ["(Intercept)"] * wanted.intercept + [term.label for term in wanted.terms]
+    if any(label not in known for label in labels):
+        return None
+    factors = any(isinstance(schema.variables[v], FactorVariable) for t in random.terms for v in t.variables)
+    if factors and wanted.intercept != ("(Intercept)" in known):
+        return None  # the columns of a factor depend on whether there is an intercept
+    return [place for label in labels for place in known[label]]
+
+
+def random_covariates(model: Estimates, newdata: object) -> list[FloatArray]:
+    """Return per random term its columns on new rows, (m, k), which need no grouping factor."""
+    table = read_table(newdata)
+    frame = Frame(table, model.ir.source, known=model.schema.columns, states=model.schema.states)
+    return [
+        matrix(
+            random.terms,
+            model.schema.variables,
+            known_values(frame, model.schema, model.ir.random[number].terms),
+            n=table.n_rows,
+            random=True,
+        )
+        for number, random in zip(model.schema.order, model.schema.random, strict=True)
+    ]
+
+
+def _times(covariates: FloatArray, codes: IntArray, modes: FloatArray) -> FloatArray:
+    """sum_c covariates[i, c] * modes[codes[i], c]; zero where the code is -1."""
+    padded = np.vstack([modes, np.zeros((1, modes.shape[1]))])
+    product: FloatArray = np.einsum("nk,nk->n", covariates, padded[codes])
+    return product
+
+
+def _require_known_offset(model: Estimates) -> None:
+    """Refuse to predict new rows of a model whose offset is an array: nobody knows it there."""
+    named = model.schema.offset is not None or model.ir.offsets
+    if model.design.offset is not None and not named:
+        raise FitError(
+            "the offset was given as an array, which says nothing of new rows",
+            hint="give the model the name of a column as offset, or an offset(...) term",
+        )
+
+
+def _refuse(unseen: Mapping[str, Sequence[str]]) -> None:
+    """Refuse levels that the fit has not seen."""
+    for group, levels in unseen.items():
+        shown = ", ".join(printable(level) for level in levels[:5]) + (", ..." if len(levels) > 5 else "")
+        raise DataError(
+            f"the new data have levels of '{printable(group)}' that the fit has not seen: {shown}",
+            hint='new_levels="population" predicts them without a random effect',
+        )
+
+
+def _index(newdata: object, n_rows: int) -> "pd.Index[Any]":
+    """Return the index of a pandas data frame; else positions."""
+    import pandas as pd
+
+    return newdata.index if isinstance(newdata, pd.DataFrame) else pd.RangeIndex(n_rows)
