@@ -14,7 +14,7 @@ from lmmformula.ir.lower.random import RandomReader, holders, holds_random, is_b
 from lmmformula.ir.lower.response import lower_response
 from lmmformula.ir.model import FixedTerms, ModelIR, RandomTerm, Response
 from lmmformula.ir.priors import Prior
-from lmmformula.ir.terms import Apply, Expression, Term, children, depth
+from lmmformula.ir.terms import Apply, Expression, children, depth
 
 Signed = tuple[str, Expr]
 
@@ -56,21 +56,14 @@ def _fixed(items: list[Signed], response: Response, text: str) -> tuple[FixedTer
         return FixedTerms(intercept=True, terms=()), ()
     expression = signed_sum(items)
     found = expand(expression, named=response.named)
-    terms = tuple(term for term in found.terms if not _is_response(term, response, text))
     dot = _holds_dot(expression)
     if dot and depth(expression) > LIMITS.operations:
-        raise FormulaError(
-            "a `.` among too many other terms", span=Span(expression.span.start, expression.span.start + 1)
-        )
+        place = Span(expression.span.start, expression.span.start + 1)
+        raise FormulaError("a `.` among too many other terms", span=place)
+    terms = tuple(term for term in found.terms if not response.is_term(term))
+    if len(terms) < len(found.terms) and not dot:
+        warn("the response is also on the right, and is dropped there", text, response)
     return FixedTerms(found.intercept, terms, dot, expression if dot else None), found.offsets
-
-
-def _is_response(term: Term, response: Response, text: str) -> bool:
-    """Tell whether a term is the response itself, which R drops with a warning."""
-    same = response.is_term(term)
-    if same:
-        warn("the response is also on the right, and is dropped there", text, term)
-    return same
 
 
 def _holds_dot(expression: Expression) -> bool:

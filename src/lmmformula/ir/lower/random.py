@@ -11,8 +11,7 @@ from lmmformula.ir.functions import FUNCTIONS, REGISTERED
 from lmmformula.ir.limits import LIMITS
 from lmmformula.ir.lower.expressions import terms_expression
 from lmmformula.ir.lower.groups import grouping_factors, strip
-from lmmformula.ir.model import RandomTerm
-from lmmformula.ir.terms import Term
+from lmmformula.ir.model import RandomTerm, Response
 
 BARS = frozenset(("|", "||"))
 ELSEWHERE = {
@@ -203,6 +202,6 @@ def _holds_number(group: Expr) -> bool:
             return False
 
 
-def warn(message: str, text: str, expr: Expr | Term, hint: str = "") -> None:
+def warn(message: str, text: str, expr: Expr | Response, hint: str = "") -> None:
     """Warn about a formula that is read in a way that its writer may not have meant."""
     warnings.warn("\n".join(part for part in (message, mark(text, expr.span), hint) if part), FitWarning, stacklevel=2)
