@@ -56,11 +56,11 @@ def to_factor(name: str, raw: Any) -> FactorColumn:  # noqa: ANN401 (as in to_co
     >>> to_factor("g", np.array([2**62 + 1, 2**62])).levels
     ('4611686018427387904', '4611686018427387905')
     """
-    if not isinstance(raw, np.ndarray):
+    if not isinstance(raw, np.ndarray) and _is_exact(raw):
         present = ~raw.is_null().to_numpy()
-        if not present.all():
+        if not present.all():  # gaps would make floats of integers
             some = to_factor(name, raw.drop_nulls())
-            return FactorColumn(name, scatter(some.codes, present), some.levels, some.ordered, some.kind)
+            return FactorColumn(name, scatter(some.codes, present), some.levels, kind=some.kind)
         raw = _exactly(raw)
     if isinstance(raw, np.ndarray):
         if raw.dtype.kind in "iu":
@@ -74,12 +74,16 @@ def to_factor(name: str, raw: Any) -> FactorColumn:  # noqa: ANN401 (as in to_co
             return factor
 
 
-def _exactly(series: "nw.Series[Any]") -> Any:  # noqa: ANN401 (a numpy array, or the series)
-    """Return the numbers of a series without nulls, without a detour through float."""
-    dtype = series.dtype
-    if type(dtype).__name__ in AS_OBJECTS:
+def _is_exact(series: "nw.Series[Any]") -> bool:
+    """Tell whether a series holds numbers or Python objects, which are levels each by its own value."""
+    return series.dtype.is_numeric() or type(series.dtype).__name__ in AS_OBJECTS
+
+
+def _exactly(series: "nw.Series[Any]") -> AnyArray:
+    """Return the values of a series without nulls, without a detour through float."""
+    if type(series.dtype).__name__ in AS_OBJECTS:
         return np.array([*series.to_list(), None], dtype=object)[:-1]
-    return series.to_numpy() if dtype.is_numeric() else series
+    return series.to_numpy()
 
 
 def _from_array(name: str, array: AnyArray) -> Column:
