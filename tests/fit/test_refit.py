@@ -28,7 +28,7 @@ def test_each_refit_is_the_fit_of_its_response(name: str, *, warm: bool) -> None
     assert not found.failed.any()
 
 
-@pytest.mark.parametrize("strategy", ["dense", "nested", "crossed"])
+@pytest.mark.parametrize("strategy", ["dense", "nested", "crossed", "sparse"])
 def test_every_strategy_takes_a_new_response(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is precomputed of X and Z is kept, and nothing of y."""
     monkeypatch.setattr("lmmformula.fit.problem.structure_of", lambda _: Structure(strategy, ""))

@@ -72,6 +72,10 @@ class PairProducts:
         """Number m of pairs of levels that occur."""
         return len(self.rows)
 
+    def level_counts(self, n_levels: int) -> IntArray:
+        """Return for each of f's levels how many of g's it meets."""
+        return np.bincount(self.rows, minlength=n_levels)
+
     def transposed(self) -> "PairProducts":
         """Return the products Z_g'Z_f, sorted by levels of g."""
         order = np.lexsort((self.rows, self.columns))
@@ -101,7 +105,10 @@ class CrossProducts:
     coordinates: Coordinates
 
     def pair(self, f: int, g: int) -> PairProducts:
-        """Return the products of factors f and g, in that order."""
+        """Return the products of factors f and g, in that order; a factor with itself is nested in itself."""
+        if f == g:
+            levels = np.arange(self.factors[f].n_levels)
+            return PairProducts(levels, levels, self.factors[f].C, nested=True, contains=True)
         return self.pairs[f, g] if f < g else self.pairs[g, f].transposed()
 
 

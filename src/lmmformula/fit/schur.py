@@ -7,15 +7,14 @@ Both are linear, and each other's transposes. Levels j that meet few of the othe
 entry per pair of effects they meet; levels that meet many use dense rows and the processor's matrix product.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lmmformula.arrays import AnyArray, BoolArray, FloatArray, IntArray
-from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.fit import blocks
+from lmmformula.fit.links import Links
 
 DENSE_ABOVE = 0.2
 """Part of the other effects, times sqrt(k + 1), that a level must meet for dense rows to be the faster way."""
@@ -27,52 +26,37 @@ MAX_PAIRS = 3e7
 @dataclass(frozen=True, slots=True)
 class Schur:
     """
-    C_12 of one factor and all others.
+    C_12 arranged for a dense Schur complement.
 
-    rows : per coefficient of the first factor, (J, q2) CSR matrix
     heavy : levels with dense rows
     light : the other levels
     dense : (k, heavy, q2) rows of the heavy levels
     pairs : (a, b), a >= b -> sparse operator (q2^2, light) from W_j[a, b] to the lower triangle of the downdate
     """
 
-    rows: tuple[Any, ...]
+    links: Links
     heavy: IntArray
     light: IntArray
     dense: FloatArray
     pairs: dict[tuple[int, int], Any]
-    q2: int
 
     @classmethod
-    def of(cls, products: CrossProducts, first: int, rest: Sequence[int], starts: Sequence[int], q2: int) -> "Schur":
-        """Collect the products of a factor with the others, whose effects start at the given rows."""
-        from scipy.sparse import csr_array
-
-        J, k = products.factors[first].n_levels, products.factors[first].k
-        row, column, value = [], [], []
-        for g, start in zip(rest, starts, strict=True):
-            pair = products.pair(first, g)
-            for b in range(products.factors[g].k):
-                row.append(pair.rows)
-                column.append(start + b * products.factors[g].n_levels + pair.columns)
-                value.append(pair.values[:, b])
-        rows, columns, values = np.concatenate(row), np.concatenate(column), np.concatenate(value, axis=1)
-        order = np.lexsort((columns, rows))
-        rows, columns, values = rows[order], columns[order], values[:, order]
-        pointer = np.searchsorted(rows, np.arange(J + 1))
-        matrices = tuple(csr_array((values[a], columns, pointer), shape=(J, q2)) for a in range(k))
-        is_heavy = split(np.diff(pointer), q2, k)
+    def of(cls, links: Links) -> "Schur":
+        """Decide which levels are heavy, and prepare both kinds."""
+        is_heavy = split(links.counts, links.size, len(links.rows))
         heavy, light = np.flatnonzero(is_heavy), np.flatnonzero(~is_heavy)
-        dense = np.stack([m[heavy].toarray() for m in matrices]) if len(heavy) else np.empty((k, 0, q2))
-        return cls(matrices, heavy, light, dense, pair_operators(values, columns, pointer, light, q2), q2)
+        none = np.empty((len(links.rows), 0, links.size))
+        dense = np.stack([m[heavy].toarray() for m in links.rows]) if len(heavy) else none
+        return cls(links, heavy, light, dense, pair_operators(links, light))
 
     def downdate(self, half: FloatArray) -> FloatArray:
         """Return sum_j C_2j W_j C_j2, (q2, q2), for (k, k, J) half with half'half = W."""
-        out = np.zeros((self.q2, self.q2))
+        q2 = self.links.size
+        out = np.zeros((q2, q2))
         if len(self.heavy):
             from scipy.linalg import blas
 
-            thick = blocks.einsum("baj,ajq->bjq", half[:, :, self.heavy], self.dense).reshape(-1, self.q2)
+            thick = blocks.einsum("baj,ajq->bjq", half[:, :, self.heavy], self.dense).reshape(-1, q2)
             out = blas.dsyrk(1.0, thick.T, lower=0).T
         if len(self.light):
             W = blocks.products(half.transpose(1, 0, 2), half)[:, :, self.light]
@@ -83,7 +67,7 @@ class Schur:
 
     def adjoint(self, W2: FloatArray) -> FloatArray:
         """Return Y_j = C_j2 W_2 C_2j, (k, k, J), for symmetric W_2."""
-        k, J = len(self.rows), self.rows[0].shape[0]
+        k, J = len(self.links.rows), len(self.links.counts)
         out = np.empty((k, k, J))
         if len(self.heavy):
             for a in range(k):
@@ -91,23 +75,12 @@ class Schur:
                 for b in range(k):
                     out[a, b, self.heavy] = blocks.einsum("jq,jq->j", half, self.dense[b])
         if len(self.light):
-            diagonal = np.diag_indices(self.q2)
+            diagonal = np.diag_indices(len(W2))
             W2[diagonal] /= 2  # the operator sees one triangle; halving is exact, so it is undone without a trace
             for (a, b), pairs in self.pairs.items():
                 out[a, b, self.light] = out[b, a, self.light] = (pairs.T @ W2.reshape(-1)) * (2 if a == b else 1)
             W2[diagonal] *= 2
         return out
-
-    def spread(self, right: FloatArray) -> FloatArray:
-        """Return sum_j C_2j right_j, (q2, w), for (k, w, J) right."""
-        out = np.zeros((self.q2, right.shape[1]))
-        for matrix, part in zip(self.rows, right, strict=True):
-            out += matrix.T @ part.T
-        return out
-
-    def gather(self, right: FloatArray) -> FloatArray:
-        """Return C_j2 right, (k, w, J), for (q2, w) right."""
-        return np.stack([(matrix @ right).T for matrix in self.rows])
 
 
 def split(counts: IntArray, q2: int, k: int) -> BoolArray:
@@ -120,13 +93,13 @@ def split(counts: IntArray, q2: int, k: int) -> BoolArray:
     return heavy
 
 
-def pair_operators(
-    values: FloatArray, columns: IntArray, pointer: IntArray, light: IntArray, q2: int
-) -> dict[tuple[int, int], Any]:
+def pair_operators(links: Links, light: IntArray) -> dict[tuple[int, int], Any]:
     """Return, for coefficients a >= b, the operator from W_j[a, b] of the light levels to the downdate."""
     from scipy.sparse import csc_array
 
-    counts = np.diff(pointer)[light]
+    values, q2 = [m.data for m in links.rows], links.size
+    pointer, columns = links.rows[0].indptr, links.rows[0].indices
+    counts = links.counts[light]
     size = np.concatenate([[0], np.cumsum(counts * (counts + 1) // 2)])
     index_type = np.int32 if max(q2 * q2, size[-1]) < 2**31 else np.int64
     # every entry of a light row is paired with itself and those before it in its row

@@ -1,16 +1,33 @@
 """Which elimination strategy fits the grouping factors of a design, and why."""
 
+import os
 from dataclasses import dataclass
 
+import numpy as np
+
 from lmmformula.design.crossproducts import CrossProducts
+from lmmformula.errors import FitError
 from lmmformula.fit.crossed import Crossed
 from lmmformula.fit.dense import Dense
 from lmmformula.fit.nested import Nested, chain_of
 from lmmformula.fit.objective import Objective
 from lmmformula.fit.single import SingleFactor
+from lmmformula.fit.sparse import Sparse
 
 DENSE_EFFECTS = 150
 """Number of random effects up to which several factors are treated as one dense matrix."""
+
+SPARSE_EFFECTS = 1000
+"""Number of effects of the Schur complement from which it is worth asking whether it is sparse."""
+
+SPARSE_PAIRS = 0.05
+"""Part of the Schur complement that its elements may fill, before elimination, for it to be treated as sparse."""
+
+DENSE_COPIES = 6
+"""Matrices of the Schur complement's size that the dense way needs at once."""
+
+ASSUMED_MEMORY = 8e9
+"""Bytes of memory where the system does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +35,7 @@ class Structure:
     """
     A choice of strategy.
 
-    name : "single", "nested", "crossed" or "dense"
+    name : "single", "dense", "nested", "crossed" or "sparse"
     reason : one sentence
     """
 
@@ -46,9 +63,43 @@ def structure_of(products: CrossProducts) -> Structure:
     if (chain := chain_of(products)) is not None:
         names = " in ".join(f"'{factors[f].group}'" for f in chain)
         return Structure("nested", f"{names}: eliminated from the finest to the coarsest, without fill-in")
-    first = factors[largest(products)]
+    return _crossed(products, total)
+
+
+def _crossed(products: CrossProducts, total: int) -> Structure:
+    """Choose between a dense and a sparse Schur complement; refuse what fits neither way."""
+    first = products.factors[largest(products)]
     rest = total - first.k * first.n_levels
-    return Structure("crossed", f"'{first.group}' eliminated level by level, {rest} other random effects dense")
+    start = f"'{first.group}' eliminated level by level, {rest} other random effects"
+    filled = complement_elements(products, largest(products)) / rest**2
+    needed = DENSE_COPIES * 8.0 * rest**2
+    if rest >= SPARSE_EFFECTS and filled <= SPARSE_PAIRS:
+        return Structure("sparse", f"{start} sparse: {filled:.2%} of their matrix is filled before elimination")
+    if needed > memory():
+        raise FitError(
+            f"the model needs {needed / 1e9:.0f} GB: {rest} random effects besides those of '{first.group}' all meet",
+            hint="leave out a crossed grouping factor, or merge its rare levels",
+        )
+    return Structure("crossed", f"{start} dense")
+
+
+def complement_elements(products: CrossProducts, first: int) -> float:
+    """Return an upper bound of the elements of the Schur complement: pairs of effects that share a level or a row."""
+    J = products.factors[first].n_levels
+    others = [g for g in range(len(products.factors)) if g != first]
+    met = sum((products.factors[g].k * products.pair(first, g).level_counts(J) for g in others), np.zeros(J))
+    rows = sum(
+        products.pair(g, h).n_cells * products.factors[g].k * products.factors[h].k for g in others for h in others
+    )
+    return float(met @ met) + rows
+
+
+def memory() -> float:
+    """Return the bytes of memory that a matrix may take: half of the machine's."""
+    try:
+        return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # not every system tells
+        return 0.5 * ASSUMED_MEMORY
 
 
 def largest(products: CrossProducts) -> int:
@@ -65,5 +116,7 @@ def objective_for(products: CrossProducts, structure: Structure, *, reml: bool) 
             return Nested.of(products, chain_of(products) or (), reml=reml)
         case "dense":
             return Dense.of(products, reml=reml)
+        case "sparse":
+            return Sparse.of(products, largest(products), reml=reml)
         case _:
             return Crossed.of(products, largest(products), reml=reml)
