@@ -11,10 +11,11 @@ from lmmformula.arrays import BoolArray, FloatArray, IntArray
 from lmmformula.data.table import Table
 from lmmformula.design.coding import matrix, term_schemas
 from lmmformula.design.contrasts import Contrast
-from lmmformula.design.fixed import independent_columns, known_values
+from lmmformula.design.fixed import known_values
 from lmmformula.design.frame import Frame
 from lmmformula.design.limits import LIMITS
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, TermSchema, VariableSchema
 from lmmformula.design.values import Factor, Numbers
 from lmmformula.ir.terms import Term

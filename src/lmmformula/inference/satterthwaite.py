@@ -68,7 +68,7 @@ def joint_df(df: FloatArray) -> float:
     >>> round(joint_df(np.array([10.0, 20.0])), 4)
     13.0769
     """
-    if df.max() - df.min() < EQUAL:
+    if df.max() <= df.min() + EQUAL:
         return float(df.mean())
     if df.min() <= 2:
         return 2.0

@@ -1,0 +1,151 @@
+"""Linear functions of beta, L beta + offset, as a fit or a posterior estimates them, laid out in columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.errors import FitError
+from lmmformula.inference.multiplicity import Adjustment, adjusted, tukey
+from lmmformula.inference.tests import NAMES, Ddf, Method, method_of, t_tests
+from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.posterior import PosteriorResult
+
+Columns = dict[str, Any]
+
+
+class Estimator(Protocol):
+    """A fit with a method for its degrees of freedom, or draws."""
+
+    @property
+    def description(self) -> str:
+        """What the intervals rest on."""
+
+    def estimates(self, L: FloatArray, offset: FloatArray, *, name: str, level: float) -> Columns:
+        """Return estimates, (r,) each, with intervals of that level."""
+
+    def differences(self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment) -> Columns:
+        """
+        Return differences, with tests where there are such.
+
+        families : (r,) number of means of the family of comparisons that each difference belongs to, and its number
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frequentist:
+    """
+    Estimates with t tests.
+
+    beta : (p,)
+    method : their covariance and degrees of freedom
+    ddf : its name
+    """
+
+    beta: FloatArray
+    method: Method
+    ddf: Ddf
+
+    @property
+    def description(self) -> str:
+        """What the intervals rest on."""
+        return NAMES[self.ddf]
+
+    def estimates(self, L: FloatArray, offset: FloatArray, *, name: str, level: float) -> Columns:
+        """Return name, std_error, df, conf_low, conf_high."""
+        tests = t_tests(self.method, L, self.beta)
+        low, high = tests.interval(level)
+        shown = {name: tests.estimate + offset, "std_error": tests.std_error, "df": tests.df}
+        return {**shown, "conf_low": low + offset, "conf_high": high + offset}
+
+    def differences(self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment) -> Columns:
+        """Return estimate, std_error, df, statistic, p_value."""
+        tests = t_tests(self.method, L, self.beta, -offset)
+        p = tests.p_value.copy()
+        for family, means in np.unique(families, axis=0):
+            own = families[:, 0] == family
+            if adjust == "tukey":
+                p[own] = tukey(tests.statistic[own], tests.df[own], int(means))
+            else:
+                p[own] = adjusted(adjust, p[own])
+        shown = {"estimate": tests.estimate + offset, "std_error": tests.std_error, "df": tests.df}
+        return {**shown, "statistic": tests.statistic, "p_value": p}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bayesian:
+    """
+    Draws of the fixed effects.
+
+    beta : (S, p)
+    """
+
+    beta: FloatArray
+    level: float = 0.95
+
+    @property
+    def description(self) -> str:
+        """What the intervals rest on."""
+        return f"{len(self.beta)} posterior draws"
+
+    def draws(self, L: FloatArray, offset: FloatArray) -> FloatArray:
+        """(S, r) draws of L beta + offset."""
+        drawn: FloatArray = self.beta @ L.T + offset
+        return drawn
+
+    def estimates(self, L: FloatArray, offset: FloatArray, *, name: str, level: float) -> Columns:  # noqa: ARG002
+        """Return mean, sd, and two quantiles."""
+        drawn = self.draws(L, offset)
+        tail = (1 - level) / 2
+        low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+        names = [f"q{100 * part:.4g}" for part in (tail, 1 - tail)]
+        return {"mean": drawn.mean(axis=0), "sd": drawn.std(axis=0, ddof=1), names[0]: low, names[1]: high}
+
+    def differences(self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment) -> Columns:  # noqa: ARG002
+        """Return mean, sd, two quantiles, and the share of draws above zero."""
+        above = (self.draws(L, offset) > 0).mean(axis=0)
+        return {**self.estimates(L, offset, name="", level=self.level), "p_positive": above}
+
+
+QUICK = 1000
+"""Number of random effects, with several grouping factors, up to which Kenward-Roger is the default."""
+
+
+def estimator_of(model: LinearMixedResult | PosteriorResult, ddf: Ddf | None, level: float) -> Estimator:
+    """
+    Return the estimator of a fit or a posterior.
+
+    ddf : None for Kenward-Roger where it is defined (REML) and quick, else Satterthwaite
+    """
+    if not 0 < level < 1:
+        raise FitError(f"level={level} is no probability", hint="give a number between 0 and 1, such as 0.95")
+    if isinstance(model, PosteriorResult):
+        if ddf is not None:
+            raise FitError("a posterior has draws, and no degrees of freedom", hint="leave `ddf` out")
+        return Bayesian(model.draws.beta.reshape(-1, model.design.n_fixed), level)
+    chosen = ddf or _default(model)
+    return Frequentist(model.fit.beta, method_of(model, chosen), chosen)
+
+
+def _default(result: LinearMixedResult) -> Ddf:
+    several = len(result.ngroups) > 1
+    quick = result.design.n_random <= QUICK if several else result.design.n_fixed * len(result.fit.theta) <= QUICK
+    return "kenward-roger" if result.fit.reml and quick else "satterthwaite"
+
+
+def all_pairs(groups: Sequence[Sequence[int]]) -> tuple[IntArray, IntArray]:
+    """
+    List the pairs within each group, (r, 2), and the number and size of the group of each, (r, 2).
+
+    >>> all_pairs([[0, 1, 2]])[0].tolist()
+    [[0, 1], [0, 2], [1, 2]]
+    """
+    pairs, families = [], []
+    for number, members in enumerate(groups):
+        for i, first in enumerate(members):
+            for second in members[i + 1 :]:
+                pairs.append((first, second))
+                families.append((number, len(members)))
+    return np.array(pairs, dtype=np.intp).reshape(-1, 2), np.array(families, dtype=np.intp).reshape(-1, 2)

@@ -1,0 +1,245 @@
+"""Estimated marginal means and slopes, of a fit or a posterior alike, and their pairwise differences."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lmmformula.arrays import AnyArray, FloatArray
+from lmmformula.data.columns import NumericColumn
+from lmmformula.errors import FitError, printable
+from lmmformula.inference.estimators import Bayesian, Estimator, all_pairs, estimator_of
+from lmmformula.inference.multiplicity import Adjustment, refuse_unknown
+from lmmformula.inference.reference_grid import (
+    Grid,
+    estimable,
+    fixed_variables,
+    reference_grid,
+    refuse_unknown_variable,
+    rows_at,
+)
+from lmmformula.inference.table import ResultTable
+from lmmformula.inference.tests import Ddf
+from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.posterior import PosteriorResult
+
+Estimated = LinearMixedResult | PosteriorResult
+Spec = str | Sequence[str]
+
+STEP = 1e-3
+"""Step of the difference quotients of a slope, as a part of its variable's range."""
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class MarginalMeans(ResultTable):
+    """
+    Means or slopes at combinations of some variables, averaged over all others.
+
+    model : the fit or posterior
+    estimator : it, with a method for degrees of freedom
+    grid : the combinations, and the functions of the fixed effects
+    by : the variables within whose values comparisons stay
+    """
+
+    model: Estimated
+    estimator: Estimator
+    grid: Grid
+    by: tuple[str, ...] = ()
+
+    @property
+    def L(self) -> FloatArray:
+        """(r, p) functions of the fixed effects, NaN where they can't be estimated."""
+        return estimable(self.model, self.grid.L)
+
+    @property
+    def draws(self) -> FloatArray:
+        """(S, r) draws, of a posterior."""
+        if not isinstance(self.estimator, Bayesian):
+            raise FitError("a fit has no draws", hint="`model.sample()` gives a posterior")
+        return self.estimator.draws(self.L, self.grid.offset)
+
+    def pairs(self, adjust: Adjustment | None = None) -> ResultTable:
+        """
+        Compare all pairs, within each combination of the `by` variables.
+
+        adjust : "tukey" (the default), "holm", "bonferroni" or "none"; a posterior knows none
+        """
+        import pandas as pd
+
+        chosen = _adjustment(self.estimator, adjust)
+        values = self.grid.columns
+        inside = {name: column for name, column in values.items() if name not in self.by}
+        outside = list(zip(*(values[name] for name in self.by), strict=True)) or [()] * len(self.frame)
+        groups = [[i for i, cell in enumerate(outside) if cell == own] for own in dict.fromkeys(outside)]
+        pairs, families = all_pairs(groups)
+        labels = _labels(inside, len(self.frame))
+        first, second = pairs.T
+        L = estimable(self.model, self.grid.L[first] - self.grid.L[second])
+        offset = self.grid.offset[first] - self.grid.offset[second]
+        frame = pd.DataFrame(
+            {
+                "contrast": [f"{labels[i]} - {labels[j]}" for i, j in pairs],
+                **{name: values[name][first] for name in self.by},
+                **self.estimator.differences(L, offset, families, chosen),
+            }
+        )
+        notes = () if chosen == "none" else (f"p values adjusted by {chosen}",)
+        return ResultTable(f"Pairwise differences, {self.estimator.description}", frame, notes)
+
+
+def emmeans(
+    model: Estimated,
+    spec: Spec,
+    *,
+    by: Spec = (),
+    at: Mapping[str, Any] | None = None,
+    ddf: Ddf | None = None,
+    level: float = 0.95,
+) -> MarginalMeans:
+    """
+    Estimate marginal means: what the model predicts, averaged over its other factors, each level counting the same.
+
+    spec : variables, `"f"`, `["f", "g"]` or `"~ f * g | h"`
+    by : variables within whose values comparisons stay
+    at : values at which other variables stand; numeric ones stand at their means else
+    ddf : None for Kenward-Roger where it is defined (REML fits) and quick, else Satterthwaite
+
+    >>> import lmmformula as lf
+    >>> fit = lf.lmer("effort ~ Type + (1 | Subject)", lf.datasets.load("ergoStool"))
+    >>> means = emmeans(fit, "Type")
+    >>> print(means)
+    Marginal means, Kenward-Roger's covariance and degrees of freedom
+    Type  emmean  std_error     df  conf_low  conf_high
+    T1     8.556    0.57601  15.53     7.331      9.780
+    T2    12.444    0.57601  15.53    11.220     13.669
+    T3    10.778    0.57601  15.53     9.554     12.002
+    T4     9.222    0.57601  15.53     7.998     10.446
+    >>> means.pairs().frame["p_value"].round(4).tolist()
+    [0.0, 0.0014, 0.5808, 0.0182, 0.0, 0.0296]
+    """
+    names, within = _variables(model, spec, by)
+    grid = reference_grid(model, at).averaged([*names, *within])
+    return _table(model, grid, within, "emmean", "Marginal means", ddf, level)
+
+
+def slopes(
+    model: Estimated,
+    variable: str,
+    spec: Spec = (),
+    *,
+    by: Spec = (),
+    at: Mapping[str, Any] | None = None,
+    ddf: Ddf | None = None,
+    level: float = 0.95,
+) -> MarginalMeans:
+    """
+    Estimate the slope of the mean in a numeric variable; the other arguments are those of `emmeans`.
+
+    >>> import lmmformula as lf
+    >>> fit = lf.lmer("weight ~ Time * Diet + (Time | Rat)", lf.datasets.load("BodyWeight"))
+    >>> print(slopes(fit, "Time", "Diet"))
+    Slopes of the mean in Time, Kenward-Roger's covariance and degrees of freedom
+    Diet    slope  std_error     df  conf_low  conf_high
+    1     0.35964    0.09114  13.00   0.16274     0.5565
+    2     0.96548    0.12889  13.00   0.68703     1.2439
+    3     0.65798    0.12889  13.00   0.37952     0.9364
+    """
+    names, within = _variables(model, spec, by)
+    refuse_unknown_variable(variable, fixed_variables(model))
+    if not isinstance(column := model.table[variable], NumericColumn):
+        raise FitError(f"'{printable(variable)}' is not numeric, so there is no slope in it")
+    numbers = column.values[model.design.kept_rows]  # noqa: PD011 (not of pandas)
+    step = STEP * float(np.ptp(numbers))
+    grid = reference_grid(model, at)
+    at_points = {name: values.astype(float) if name == variable else values for name, values in grid.columns.items()}
+
+    def quotient(h: float) -> tuple[FloatArray, FloatArray]:
+        """Central difference quotients of rows and offsets."""
+        moved = [{**at_points, variable: at_points[variable] + sign * h} for sign in (1, -1)]
+        (L, offset), (L_below, offset_below) = (rows_at(model, columns, len(grid.L)) for columns in moved)
+        return (L - L_below) / (2 * h), (offset - offset_below) / (2 * h)
+
+    near, far = quotient(step / 2), quotient(step)
+    L, offset = ((4 * fine - coarse) / 3 for fine, coarse in zip(near, far, strict=True))  # no error up to h^4
+    averaged = replace(grid, L=L, offset=offset).averaged([*names, *within])
+    return _table(model, averaged, within, "slope", f"Slopes of the mean in {variable}", ddf, level)
+
+
+def _table(
+    model: Estimated, grid: Grid, by: Sequence[str], name: str, title: str, ddf: Ddf | None, level: float
+) -> MarginalMeans:
+    import pandas as pd
+
+    estimator = estimator_of(model, ddf, level)
+    L = estimable(model, grid.L)
+    columns = estimator.estimates(L, grid.offset, name=name, level=level)
+    return MarginalMeans(
+        f"{title}, {estimator.description}",
+        pd.DataFrame({**grid.columns, **columns}, index=pd.RangeIndex(len(L))),
+        ("what is empty can't be estimated from these data",) if np.isnan(L).any() else (),
+        model=model,
+        estimator=estimator,
+        grid=grid,
+        by=tuple(by),
+    )
+
+
+def _variables(model: Estimated, spec: Spec, by: Spec) -> tuple[list[str], list[str]]:
+    """Return the variables of the rows, and those within whose values comparisons stay."""
+    known = fixed_variables(model)
+    names, within = _listed(spec, known)
+    within += _listed(by, known)[0]
+    names = [name for name in names if name not in within]
+    for name in (*names, *within):
+        refuse_unknown_variable(name, known)
+    return names, within
+
+
+def _listed(spec: Spec, known: Sequence[str]) -> tuple[list[str], list[str]]:
+    """
+    Read a list of names, or a text such as `~ f * g | h`.
+
+    >>> _listed("~ f * g | h", ["f", "g", "h"])
+    (['f', 'g'], ['h'])
+    """
+    if not isinstance(spec, str):
+        return [str(name) for name in spec], []
+    if spec in known:
+        return [spec], []
+    left, _, right = spec.strip().removeprefix("~").partition("|")
+    found = ([part.strip("`") for part in re.findall(r"`[^`]*`|[^\s*+:|~`]+", text)] for text in (left, right))
+    names, within = (list(dict.fromkeys(part)) for part in found)
+    return [name for name in names if name != "1"], within
+
+
+def _adjustment(estimator: Estimator, adjust: Adjustment | None) -> Adjustment:
+    if isinstance(estimator, Bayesian):
+        if adjust not in (None, "none"):
+            raise FitError("a posterior has no p values to adjust", hint="leave `adjust` out")
+        return "none"
+    chosen = adjust or "tukey"
+    refuse_unknown(chosen, ("tukey", "holm", "bonferroni", "none"))
+    return chosen
+
+
+def _labels(values: Mapping[str, AnyArray], n: int) -> list[str]:
+    """Name combinations by their levels, and by the variable too where levels look like numbers."""
+    parts = [
+        [f"{name}{value}" if _numeric(column) else str(value) for value in _shown(column)]
+        for name, column in values.items()
+    ]
+    return [" ".join(cell) for cell in zip(*parts, strict=True)] if parts else ["mean"] * n
+
+
+def _shown(column: AnyArray) -> list[str]:
+    return [f"{value:.6g}" if isinstance(value, float) else str(value) for value in column.tolist()]
+
+
+def _numeric(column: AnyArray) -> bool:
+    try:
+        column.astype(float)
+    except ValueError:
+        return False
+    return True

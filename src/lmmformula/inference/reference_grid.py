@@ -1,0 +1,213 @@
+"""
+The reference grid: the combinations of the fixed effects' variables at which a model is asked for its mean.
+
+Factors stand at each of their levels, numeric variables at their mean (at both values, if there are only two), unless
+`at` says otherwise. Lenth (2016), J. Stat. Soft. 69(1); Searle, Speed & Milliken (1980), Amer. Statist. 34, 216-221.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from itertools import product
+from math import prod
+from typing import Any, Protocol
+
+import numpy as np
+
+from lmmformula.arrays import AnyArray, FloatArray, IntArray
+from lmmformula.data.columns import FactorColumn, NumericColumn
+from lmmformula.data.table import Table, read_table
+from lmmformula.design.fixed import fixed_matrix, offset_values
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.schema import Schema
+from lmmformula.errors import FitError, printable
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.terms import Apply, Expression, Variable, children, variables
+
+MOST_POINTS = 100_000
+"""Number of combinations that a grid may have."""
+
+FEW_VALUES = 2
+"""A numeric variable with so many values or fewer stands at each of them."""
+
+FACTOR_CALLS = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
+"""Functions that make a numeric variable one of levels."""
+
+NOT_ESTIMABLE = 1e-8
+"""Distance from the rows of X, relative to a row's size, beyond which a row can't be estimated."""
+
+
+class FixedModel(Protocol):
+    """A fit or a posterior."""
+
+    @property
+    def ir(self) -> ModelIR: ...  # noqa: D102
+    @property
+    def schema(self) -> Schema: ...  # noqa: D102
+    @property
+    def design(self) -> DesignMatrices: ...  # noqa: D102
+    @property
+    def table(self) -> Table: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """
+    Points, and what the model's mean is made of at each.
+
+    columns : variable -> its (N,) values, labels or numbers; the first variable varies fastest
+    L : (N, P) rows of X with all of its columns, those dropped included
+    offset : (N,) known part of the mean
+    """
+
+    columns: dict[str, AnyArray]
+    L: FloatArray
+    offset: FloatArray
+
+    def averaged(self, names: Sequence[str]) -> "Grid":
+        """Average over all other variables, each of their combinations with the same weight."""
+        ranks = [_ranks(self.columns[name]) for name in names]
+        code, size = np.zeros(len(self.L), dtype=np.intp), 1
+        for codes, values in ranks:  # the first varies fastest
+            code += size * codes
+            size *= len(values)
+        counts = np.bincount(code, minlength=size)
+        L = np.zeros((size, self.L.shape[1]))
+        np.add.at(L, code, self.L)
+        first = np.unique(code, return_index=True)[1]
+        columns = {name: self.columns[name][first] for name in names}
+        return Grid(columns, L / counts[:, None], np.bincount(code, self.offset, minlength=size) / counts)
+
+
+def reference_grid(model: FixedModel, at: Mapping[str, Any] | None = None) -> Grid:
+    """
+    Make the grid of a model.
+
+    at : variable -> value or values at which it shall stand
+    """
+    values = grid_values(model, at or {})
+    if (size := prod(map(len, values.values()))) > MOST_POINTS:
+        raise FitError(f"the reference grid would have {size:,} points", hint="fix some of the variables by `at`")
+    points = list(product(*reversed(values.values())))
+    columns = {name: np.array([point[-1 - i] for point in points]) for i, name in enumerate(values)}
+    return Grid(columns, *rows_at(model, columns, len(points)))
+
+
+def rows_at(model: FixedModel, columns: Mapping[str, AnyArray], n: int) -> tuple[FloatArray, FloatArray]:
+    """Return rows of X with all of its columns, (n, P), and offsets, (n,), at given values of the variables."""
+    table = read_table(dict(columns)) if columns else Table(n, (), {})
+    L = fixed_matrix(model.ir, replace(model.schema, aliased=()), table)
+    return L, offset_values(model.ir, model.schema, table)
+
+
+def estimable(model: FixedModel, L: FloatArray) -> FloatArray:
+    """
+    Return (N, p) functions of the coefficients that were estimated, NaN where (N, P) L is no function of these.
+
+    A column of X that was dropped, x = X a, must have the value L a, too.
+    """
+    dropped, kept = list(model.schema.aliased), list(model.schema.kept)
+    if not dropped:
+        return L
+    rows = model.design.kept_rows
+    used = model.table if len(rows) == model.table.n_rows else model.table.take(rows)
+    columns = fixed_matrix(model.ir, replace(model.schema, aliased=()), used)[:, dropped]
+    a = np.linalg.lstsq(model.design.X, columns, rcond=None)[0]
+    size = 1.0 + np.abs(L[:, dropped]) + np.abs(L[:, kept]) @ np.abs(a)
+    off = np.abs(L[:, dropped] - L[:, kept] @ a) > NOT_ESTIMABLE * size
+    return np.where(off.any(axis=1)[:, None], np.nan, L[:, kept])
+
+
+def grid_values(model: FixedModel, at: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the values at which each variable of the fixed part stands."""
+    names = fixed_variables(model)
+    for name in at:
+        refuse_unknown_variable(str(name), names)
+    as_levels = {variable.name for e in _expressions(model) for variable in _inside_factor(e)}
+    values: dict[str, list[Any]] = {}
+    kept = model.design.kept_rows
+    for name in names:
+        match model.table[name]:
+            case FactorColumn(codes=codes, levels=levels):
+                known = [levels[i] for i in np.unique(codes[kept]) if i >= 0]
+                values[name] = _given_levels(name, at[name], known) if name in at else known
+            case NumericColumn(values=numbers):
+                used = numbers[kept]
+                if name in at:
+                    values[name] = _given_numbers(name, at[name])
+                elif name in as_levels or len(np.unique(used)) <= FEW_VALUES:
+                    values[name] = np.unique(used).tolist()
+                else:
+                    values[name] = [float(used.mean())]
+    return values
+
+
+def fixed_variables(model: FixedModel) -> list[str]:
+    """List the columns of the data that the fixed part reads, offsets included."""
+    names = [variable.name for e in _expressions(model) for variable in variables(e)]
+    if model.schema.offset is not None:
+        names.append(model.schema.offset)
+    return list(dict.fromkeys(names))
+
+
+def refuse_unknown_variable(name: str, known: Sequence[str]) -> None:
+    """Refuse a variable that the fixed part does not have."""
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"they are: {', '.join(map(printable, known))}"
+        raise FitError(
+            f"'{printable(name)}' is no variable of the fixed effects", hint=hint if known else "there is none"
+        )
+
+
+def _expressions(model: FixedModel) -> Iterator[Expression]:
+    yield from (factor for term in model.ir.fixed.terms for factor in term.factors)
+    yield from model.ir.offsets
+
+
+def _inside_factor(expression: Expression) -> Iterator[Variable]:
+    """List the variables that a call such as factor(k) turns into levels."""
+    match expression:
+        case Apply(function=function) if function in FACTOR_CALLS:
+            yield from variables(expression)
+        case _:
+            for child in children(expression):
+                yield from _inside_factor(child)
+
+
+def _given_levels(name: str, given: Any, known: Sequence[str]) -> list[str]:  # noqa: ANN401 (what a user gave)
+    levels = [_label(value) for value in _listed(given)]
+    for level in levels:
+        if level not in known:
+            raise FitError(
+                f"'{printable(level)}' is no level of '{printable(name)}'",
+                hint=f"the levels are: {', '.join(map(printable, known[:12]))}",
+            )
+    return levels
+
+
+def _given_numbers(name: str, given: Any) -> list[float]:  # noqa: ANN401 (what a user gave)
+    try:
+        numbers = np.asarray(_listed(given), dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers).all():
+        raise FitError(f"'{printable(name)}' is numeric, and `at` must give finite numbers for it")
+    return [float(number) for number in numbers]
+
+
+def _listed(given: Any) -> list[Any]:  # noqa: ANN401 (what a user gave)
+    return list(given) if isinstance(given, (list, tuple, range, np.ndarray)) else [given]
+
+
+def _label(value: object) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value)).upper()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _ranks(column: AnyArray) -> tuple[IntArray, list[Any]]:
+    """Return the number of each value in the order of first appearance, and the values."""
+    values = list(dict.fromkeys(column.tolist()))
+    position = {value: i for i, value in enumerate(values)}
+    return np.array([position[value] for value in column.tolist()], dtype=np.intp), values

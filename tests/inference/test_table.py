@@ -1,0 +1,42 @@
+"""Tables as they are printed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lmmformula.inference.table import ResultTable, format_column
+
+COLUMNS = {
+    "decimals in common": ("estimate", [251.405, 10.467, -0.5], ["251.41", "10.47", "-0.50"]),
+    "whole numbers": ("num_df", [2, 3.0], ["2", "3"]),
+    "degrees of freedom": ("den_df", [17.00001, 152.4], ["17.00", "152.40"]),
+    "small numbers": ("estimate", [0.000123, 0.00002], ["0.000123", "0.000020"]),
+    "very small numbers": ("estimate", [1.5e-12, 2e-13], ["1.5000e-12", "2.0000e-13"]),
+    "very large numbers": ("estimate", [1.5e12, 0.5], ["1.5000e+12", "5.0000e-01"]),
+    "missing and infinite": ("df", [np.nan, np.inf, 3.5], ["", "Inf", "3.50"]),
+    "nothing but missing": ("estimate", [np.nan], [""]),
+    "probabilities": ("p_value", [0.5, 0.00004, np.nan, 1.0, 0.0], ["0.5000", "<0.0001", "", "1.0000", "<0.0001"]),
+    "text": ("contrast", ["a - b", "a - c"], ["a - b", "a - c"]),
+    "no rows": ("estimate", [], []),
+}
+
+
+@pytest.mark.parametrize("case", COLUMNS)
+def test_columns(case: str) -> None:
+    """Each kind of column as text."""
+    name, values, expected = COLUMNS[case]
+    assert format_column(name, values) == expected
+
+
+def test_rows_without_names() -> None:
+    """Row numbers are left out, text stands to the left, and columns without any number disappear."""
+    frame = pd.DataFrame({"f": ["a", "bb"], "estimate": [1.25, 10.5], "df": [np.nan, np.nan]})
+    assert str(ResultTable("T", frame)).splitlines() == ["T", "f   estimate", "a       1.25", "bb     10.50"]
+
+
+def test_html_is_escaped() -> None:
+    """Names of a user's data can't bring markup into a notebook."""
+    html = ResultTable("<b>", pd.DataFrame({"x": [1.5]}, index=["<i>"]), ("<u>",))._repr_html_()
+    assert "&lt;b&gt;" in html
+    assert "<i>" not in html
+    assert "&lt;u&gt;" in html
