@@ -166,7 +166,11 @@ def _native_codes(series: "nw.Series[Any]") -> tuple[Any, list[Any]]:
     if implementation.is_polars():
         polars = series.__native_namespace__()
         declared = getattr(native.dtype, "categories", None) if type(native.dtype).__name__ == "Enum" else None
-        levels = list(declared) if declared is not None else native.drop_nulls().cast(polars.String).unique().to_list()
+        levels = (
+            list(declared)
+            if declared is not None
+            else native.drop_nulls().cast(polars.String).unique().sort().to_list()
+        )
         physical = native.cast(polars.Enum(levels)).to_physical().cast(polars.Int64).fill_null(-1)
         return physical.to_numpy().astype(np.intp), levels
     values = series.to_list()

@@ -135,4 +135,7 @@ def sort_levels(codes: IntArray, distinct: Sequence[Any]) -> Levels:
     rank = np.empty(len(order) + 1, dtype=np.intp)
     rank[order] = np.arange(len(order))
     rank[-1] = -1  # the code of a missing value stays
-    return merge_equal(rank[codes], tuple(value_label(distinct[i]) for i in order))
+    ordered = [distinct[i] for i in order]
+    if set(map(type, ordered)) <= {str}:
+        return rank[codes], tuple(ordered)
+    return merge_equal(rank[codes], tuple(map(value_label, ordered)))

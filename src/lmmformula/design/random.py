@@ -56,9 +56,10 @@ def grouping(columns: Sequence[FactorColumn], rows: IntArray | None) -> Grouping
     codes, levels = parts[0]
     for more, more_levels in parts[1:]:
         codes, cells = _cross(codes, more, len(levels), len(more_levels))
-        width = len(more_levels)
-        levels = tuple(f"{levels[cell // width]}:{more_levels[cell % width]}" for cell in cells.tolist())
-    if len(parts) > 1 and len(set(levels)) < len(levels):
+        firsts, seconds = (number.tolist() for number in np.divmod(cells, len(more_levels)))
+        levels = tuple([f"{levels[i]}:{more_levels[j]}" for i, j in zip(firsts, seconds, strict=True)])
+    may_collide = len(parts) > 1 and any(":" in level for _, own in parts for level in own)
+    if may_collide and len(set(levels)) < len(levels):
         twice = next(name for i, name in enumerate(levels) if name in levels[:i])
         raise DataError(
             f"two levels of the interaction are both called '{printable(twice)}'",
