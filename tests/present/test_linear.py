@@ -8,6 +8,7 @@ from lmmformula.present.linear import linear_brief, linear_summary
 SUMMARY = """\
 Linear model fit by least squares
 Formula: Reaction ~ Days
+   Data: sleepstudy
 
 Residuals:
      Min       1Q   Median       3Q      Max 
@@ -25,6 +26,7 @@ F-statistic: 71.46 on 1 and 178 DF,  p-value: 9.894e-15"""
 BRIEF = """\
 Linear model fit by least squares
 Formula: Reaction ~ Days
+   Data: sleepstudy
 
 Coefficients:
 (Intercept)         Days  
