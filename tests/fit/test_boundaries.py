@@ -10,6 +10,7 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances, evaluate_at, fit_lmm
 from lmmformula.fit.settings import OptimizerSettings
+from lmmformula.fit.theta import theta_of
 from lmmformula.ir.covariance import Covariance
 
 
@@ -113,6 +114,33 @@ def test_no_random_terms_is_least_squares() -> None:
     assert fit.theta.size == 0
     assert fit.modes == ()
     assert evaluate_at(bare, np.zeros(0)).criterion == fit.criterion
+
+
+@pytest.mark.parametrize("structure", ["cs", "ar1"])
+def test_one_correlation_stays_one_correlation(structure: str) -> None:
+    """Coefficients whose correlations differ in sign: no standard deviation turns negative to feign them."""
+    rng = np.random.default_rng(8)
+    g = np.repeat(np.arange(60), 12)
+    truth = np.array([[1.0, 0.7, -0.7], [0.7, 1.0, -0.7], [-0.7, -0.7, 1.0]])
+    Z = [np.ones(720), *rng.normal(size=(2, 720))]
+    b = rng.multivariate_normal(np.zeros(3), truth, size=60)[g]
+    y = np.einsum("in,ni->n", np.array(Z), b) + rng.normal(size=720)
+    design = make_design(y, Z, [make_term("g", g, Z, Covariance(structure))])
+    fit = fit_lmm(design)
+    S = fit.relative_covariance[0]
+    C = S / np.sqrt(np.outer(np.diag(S), np.diag(S)))
+    rho = C[1, 0]
+    np.testing.assert_allclose([C[2, 1], C[2, 0]], [rho, rho if structure == "cs" else rho**2], atol=1e-9)
+    for start in ([1, 1, 1, 0.4], [1, 1, 1, -0.4]):  # no other start leads lower
+        other = fit_lmm(
+            design, start=theta_of(Covariance(structure), np.outer(start[:3], start[:3]) * one_rho(start[3]))
+        )
+        assert other.criterion >= fit.criterion - 1e-6
+
+
+def one_rho(rho: float) -> np.ndarray:
+    """Return a (3, 3) correlation matrix with all correlations equal."""
+    return np.full((3, 3), rho) + (1 - rho) * np.eye(3)
 
 
 G = np.repeat(np.arange(5), 4)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from lmmformula.fit.covariances import Parameters, covariance_map
+from lmmformula.fit.covariances import Parameters, covariance_map, natural_map
 from lmmformula.fit.theta import sigma_of, theta_of, theta_size
 from lmmformula.ir.covariance import Covariance
 
@@ -27,11 +27,14 @@ def some_parameters(size: int) -> np.ndarray:
     return np.linspace(0.4, 1.1, size) * (-1) ** np.arange(size)
 
 
+@pytest.mark.parametrize("natural", [False, True])
 @pytest.mark.parametrize(("covariance", "k"), STRUCTURES)
-def test_derivatives_of_sigma(covariance: Covariance, k: int) -> None:
-    """First and second derivatives of Sigma equal central differences."""
-    m = covariance_map(covariance, k)
+def test_derivatives_of_sigma(covariance: Covariance, k: int, *, natural: bool) -> None:
+    """First and second derivatives of Sigma equal central differences, in the optimiser's parameters and people's."""
+    turn = np.diag(np.linspace(1, 1 if covariance.homogeneous else 2, k))
+    m = natural_map(covariance, k, turn) if natural else covariance_map(covariance, k)
     x = some_parameters(m.size)
+    x[-1] = 0.3  # a correlation, for some
     rng = np.random.default_rng(0)
     G = rng.normal(size=(k, k))
     G = G + G.T

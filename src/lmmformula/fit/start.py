@@ -18,7 +18,8 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.fit import blocks
-from lmmformula.fit.covariances import CovarianceMap, Parameters, diagonal_basis, stacked
+from lmmformula.fit.correlated import diagonal_basis
+from lmmformula.fit.covariances import CovarianceMap, Parameters, stacked
 
 FLOOR_PER_REPLICATE = 0.05
 """Least relative variance to start at, times J / n: a T near zero would be close to a stationary point."""

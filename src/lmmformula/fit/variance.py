@@ -17,7 +17,8 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.fit.covariances import Correlated, CovarianceMap, Parameters, natural_map
+from lmmformula.fit.correlated import Correlated
+from lmmformula.fit.covariances import CovarianceMap, Parameters, natural_map
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.objective import Point
 from lmmformula.fit.problem import Problem, prepare
