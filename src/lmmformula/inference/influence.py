@@ -1,0 +1,213 @@
+"""
+Influence of rows and of whole groups on the fixed effects, without refits.
+
+The variance parameters are held at their estimates. With A = Lambda'Z', V^-1 = I - A'M^-1 A, U = V^-1 X,
+F = (X'V^-1X)^-1 and the conditional residuals r = V^-1(y - X beta), rows I being left out change beta by
+
+    beta - beta_(I) = F U_I' K^-1 r_I,    K = (V^-1 - U F U')_II,
+
+everything multiplied by the square roots of the weights. Demidenko & Stukel (2005), Stat. Med. 24, 893-909.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lmmformula.arrays import BoolArray, FloatArray, IntArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError
+from lmmformula.fit.blocks import solve
+from lmmformula.fit.lmm import evaluate_at
+from lmmformula.inference.intervals import rounded
+from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.uncertainty import JointCovariance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGE_GROUP = 1000
+"""Rows of a group beyond which its K is not formed: beta without it comes from the other rows' cross-products."""
+
+LEAST = 1e-9
+"""Eigenvalue of K below which the rows determine a fixed effect alone, so that nothing is left without them."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Influence:
+    """
+    What the fixed effects would be without a row or a group.
+
+    group : grouping factor whose levels were left out, empty for single rows
+    labels : levels, or positions of the rows in the data that were given
+    names : of the fixed effects
+    dfbeta : (m, p) beta - beta without it; NaN where a fixed effect can't be estimated without it
+    cooks_distance : (m,) dfbeta' Cov(beta)^-1 dfbeta / p
+    """
+
+    group: str
+    labels: tuple[object, ...]
+    names: tuple[str, ...]
+    dfbeta: FloatArray
+    cooks_distance: FloatArray
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One row per level: cooks_distance, and one column of changes per fixed effect."""
+        import pandas as pd
+
+        index = pd.Index(self.labels, name=self.group or "row")
+        frame = pd.DataFrame(self.dfbeta, index=index, columns=list(self.names))
+        frame.insert(0, "cooks_distance", self.cooks_distance)
+        return frame
+
+    def __str__(self) -> str:
+        what = f"levels of {self.group}" if self.group else "rows"
+        shown = self.frame.sort_values("cooks_distance", ascending=False)
+        lines = shown.head(10).rename_axis(None).to_string(float_format=rounded)
+        more = f"\n... and {len(shown) - 10} more" if len(shown) > 10 else ""
+        return f"Influence of {what} on the fixed effects, the largest first\n{lines}{more}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return str(self.frame.sort_values("cooks_distance", ascending=False).to_html(float_format=rounded))
+
+
+def leverage(result: LinearMixedResult) -> FloatArray:
+    """
+    Return (n,) diagonal elements of the matrix that maps responses to fitted values; their sum counts parameters.
+
+    Random effects are shrunk, so that it is less than p + q. Hodges & Sargent (2001), Biometrika 88, 367-379.
+
+    >>> import lmmformula as lf
+    >>> fit = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy")).fit()
+    >>> round(float(leverage(fit).sum()), 3)
+    29.022
+    """
+    design = result.design
+    columns = [(term.covariates, term.codes) for term in design.random_terms]
+    variances = JointCovariance.of(design, result.fit).variances(design.X, columns)
+    weights = 1.0 if design.weights is None else design.weights
+    return np.asarray(weights * variances / result.sigma**2)
+
+
+def cooks_distance(result: LinearMixedResult) -> FloatArray:
+    """
+    Return (n,) Cook's distances of rows as for a linear model: (r / (1 - h))^2 h / (p sigma^2), r Pearson residuals.
+
+    The residuals are conditional on the random effects, as in lme4's `cooks.distance`.
+    """
+    h = leverage(result)
+    roots = 1.0 if result.design.weights is None else np.sqrt(result.design.weights)
+    r = roots * (result.design.y - _means(result))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: FloatArray = (r / (1 - h)) ** 2 * h / (result.design.n_fixed * result.sigma**2)
+    return found
+
+
+def influence(result: LinearMixedResult, group: str | None = None) -> Influence:
+    """
+    Leave out each level of a grouping factor, or each row, and say how the fixed effects change.
+
+    group : a grouping factor of the model; None for single rows
+    """
+    design = result.design
+    if not design.n_fixed:
+        raise FitError("the model has no fixed effects to be influenced")
+    parts = _Parts.of(result)
+    labels: tuple[object, ...]
+    if group is None:
+        labels, members = tuple(design.kept_rows.tolist()), [np.array([i]) for i in range(design.nobs)]
+    else:
+        term = next((t for t in design.random_terms if t.group == group), None)
+        if term is None:
+            known = ", ".join(result.ngroups) or "none"
+            raise FitError(f"{group!r} is not a grouping factor of the model", hint=f"they are: {known}")
+        order = np.argsort(term.codes, kind="stable")
+        members = np.split(order, np.cumsum(np.bincount(term.codes, minlength=term.n_levels))[:-1])
+        labels = term.levels
+    dfbeta = np.array([parts.change(rows) for rows in members])
+    with np.errstate(invalid="ignore"):
+        distance = np.einsum("mp,pq,mq->m", dfbeta, solve(result.fit.vcov, np.eye(design.n_fixed)), dfbeta)
+    return Influence(group or "", labels, design.fixed_names, dfbeta, distance / design.n_fixed)
+
+
+def _means(result: LinearMixedResult) -> FloatArray:
+    """Return (n,) fitted values of the rows used."""
+    return np.asarray(result.fitted, dtype=np.float64)[~np.isnan(result.fitted)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """
+    What all deletions share.
+
+    A : (q, n) sparse Lambda'Z', None without random terms
+    factor : of M = AA' + I
+    U, r : (n, p) V^-1 X and (n,) V^-1 (y - X beta)
+    """
+
+    result: LinearMixedResult
+    A: Any
+    factor: Any
+    U: FloatArray
+    r: FloatArray
+
+    @classmethod
+    def of(cls, result: LinearMixedResult) -> "_Parts":
+        design = result.design
+        roots = np.ones(design.nobs) if design.weights is None else np.sqrt(design.weights)
+        X = design.X * roots[:, None]
+        r = roots * (design.y - _means(result))
+        if not design.random_terms:
+            return cls(result, None, None, X, r)
+        joint = JointCovariance.of(design, result.fit)
+        A = (joint.Lambdat @ (design.Zt * roots)).tocsc()
+        return cls(result, A, joint.factor, X - A.T @ joint.factor.solve(A @ X), r)
+
+    @cached_property
+    def F(self) -> FloatArray:
+        """(p, p) (X'V^-1X)^-1."""
+        return self.result.fit.vcov / self.result.sigma**2
+
+    def change(self, rows: IntArray) -> FloatArray:
+        """Return (p,) beta less beta without some rows."""
+        if len(rows) > LARGE_GROUP:
+            return self._by_the_others(rows)
+        U = self.U[rows]
+        K = np.eye(len(rows)) - U @ self.F @ U.T
+        if self.A is not None:
+            A = self.A[:, rows].toarray()
+            K -= A.T @ self.factor.solve(A)
+        values, vectors = np.linalg.eigh(K)
+        if values[0] < LEAST * max(values[-1], LEAST):
+            return np.full(len(self.F), np.nan)
+        solved = vectors @ ((vectors.T @ self.r[rows]) / values)
+        return np.asarray(self.F @ (U.T @ solved))
+
+    def _by_the_others(self, rows: IntArray) -> FloatArray:
+        keep = np.ones(self.result.nobs, dtype=bool)
+        keep[rows] = False
+        try:
+            left = evaluate_at(_subset(self.result.design, keep), self.result.fit.theta, reml=self.result.fit.reml)
+        except FitError:
+            return np.full(len(self.F), np.nan)
+        return self.result.fit.beta - left.beta
+
+
+def _subset(design: DesignMatrices, keep: BoolArray) -> DesignMatrices:
+    """Return the design on some of its rows; levels without rows stay, and tell nothing."""
+    return replace(
+        design,
+        y=design.y[keep],
+        X=np.asfortranarray(design.X[keep]),
+        weights=None if design.weights is None else design.weights[keep],
+        offset=None if design.offset is None else design.offset[keep],
+        random_terms=tuple(
+            replace(t, codes=t.codes[keep], covariates=np.asfortranarray(t.covariates[keep]))
+            for t in design.random_terms
+        ),
+        kept_rows=design.kept_rows[keep],
+    )
