@@ -120,6 +120,19 @@ def linear_directions(term: RandomTermDesign) -> list[np.ndarray]:
             return [eye, np.ones((k, k)) - eye]
 
 
+@pytest.mark.parametrize("A", [1e-12, 0.1, 0.5, 0.9, 1.0, 1.5])
+def test_a_single_row_has_two_over_a_degrees_of_freedom(A: float) -> None:
+    """For q = 1 the moments give df = 2 / A2 and no scaling, also where the paper's rho is infinite (A2 = 1 / 2)."""
+    df, scaling = matched_moments(A, A, 1)
+    assert (df, scaling) == pytest.approx((2 / A, 1.0), rel=1e-4)
+
+
+def test_effects_confounded_with_blocks_have_few_degrees_of_freedom() -> None:
+    """The three-way interaction of npk is estimated between six blocks alone, which leave four degrees of freedom."""
+    table = anova(fit_of("lmm-070r"), ddf="kenward-roger").frame
+    np.testing.assert_allclose(table["den_df"], [12] * 6 + [4])
+
+
 def test_ml_fits_are_refused() -> None:
     """The method is one for REML; the message says what to do."""
     fit = lf.lmer("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff"), reml=False)

@@ -199,6 +199,8 @@ def test_slopes_need_numbers() -> None:
     fit = fit_of("lmm-062r")
     with pytest.raises(lf.FitError, match="'Diet' is not numeric"):
         slopes(fit, "Diet")
+    with pytest.raises(lf.FitError, match="'k' is not numeric"):
+        slopes(fit_of("lmm-117r"), "k")
     for wrong in ("late", np.nan, [], [[1, 2]]):
         with pytest.raises(lf.FitError, match="`at` must give finite numbers"):
             slopes(fit, "Time", at={"Time": wrong})

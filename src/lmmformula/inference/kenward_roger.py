@@ -78,11 +78,11 @@ def matched_moments(A1: float, A2: float, q: int) -> tuple[float, float]:
     """
     Return denominator degrees of freedom and scaling of F from the two sums A1 and A2.
 
-    Kenward & Roger (1997), section 2.3; with A2 = 0 the variances are known.
+    Kenward & Roger (1997), section 2.3; with A2 = 0 the variances are known. For q = 1 they are 2 / A2 and 1.
 
-    >>> df, scaling = matched_moments(0.1, 0.1, 1)
+    >>> df, scaling = matched_moments(0.5, 0.5, 1)
     >>> round(df, 6), round(scaling, 6)
-    (20.0, 1.0)
+    (4.0, 1.0)
     """
     if A2 <= NEAR_ZERO**2:
         return np.inf, 1.0
@@ -92,8 +92,8 @@ def matched_moments(A1: float, A2: float, q: int) -> tuple[float, float]:
     c1, c2, c3 = g / divisor, (q - g) / divisor, (q + 2 - g) / divisor
     v0, v1, v2 = 1 + c1 * B, 1 - c2 * B, 1 - c3 * B
     v0 = 0.0 if abs(v0) < NEAR_ZERO else v0
-    rho = _ratio(1 - A2 / q, v1) ** 2 * v0 / v2 / q
-    df = 4 + (q + 2) / (q * rho - 1)
+    excess = _ratio(1 - A2 / q, v1) ** 2 * v0 - v2  # (q rho - 1) v2, the paper's rho times what may be zero
+    df = 4 + (q + 2) * v2 / excess if excess else np.inf
     scaling = 1.0 if abs(df - 2) < 1e-2 else df * (1 - A2 / q) / (df - 2)
     return float(df), float(scaling)
 

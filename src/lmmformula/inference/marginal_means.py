@@ -19,6 +19,7 @@ from lmmformula.inference.reference_grid import (
     reference_grid,
     refuse_unknown_variable,
     rows_at,
+    used_as_levels,
 )
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests import Ddf
@@ -148,7 +149,7 @@ def slopes(
     """
     names, within = _variables(model, spec, by)
     refuse_unknown_variable(variable, fixed_variables(model))
-    if not isinstance(column := model.table[variable], NumericColumn):
+    if not isinstance(column := model.table[variable], NumericColumn) or variable in used_as_levels(model):
         raise FitError(f"'{printable(variable)}' is not numeric, so there is no slope in it")
     numbers = column.values[model.design.kept_rows]  # noqa: PD011 (not of pandas)
     step = STEP * float(np.ptp(numbers))

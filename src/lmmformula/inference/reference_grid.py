@@ -123,7 +123,7 @@ def grid_values(model: FixedModel, at: Mapping[str, Any]) -> dict[str, list[Any]
     names = fixed_variables(model)
     for name in at:
         refuse_unknown_variable(str(name), names)
-    as_levels = {variable.name for e in _expressions(model) for variable in _inside_factor(e)}
+    as_levels = used_as_levels(model)
     values: dict[str, list[Any]] = {}
     kept = model.design.kept_rows
     for name in names:
@@ -148,6 +148,11 @@ def fixed_variables(model: FixedModel) -> list[str]:
     if model.schema.offset is not None:
         names.append(model.schema.offset)
     return list(dict.fromkeys(names))
+
+
+def used_as_levels(model: FixedModel) -> set[str]:
+    """Return the variables that a call such as factor(k) turns into levels."""
+    return {variable.name for e in _expressions(model) for variable in _inside_factor(e)}
 
 
 def refuse_unknown_variable(name: str, known: Sequence[str]) -> None:
