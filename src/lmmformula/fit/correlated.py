@@ -26,8 +26,9 @@ class Correlated:
 
     cs : C_ij = rho, -1/(k-1) <= rho <= 1;   ar1 : C_ij = rho^|i-j|, -1 <= rho <= 1
     k : at least 2
-    natural : parameters are (s_1 .. s_k or s, rho) themselves; else (a_1 .. a_k or s, phi) with s_i = a_i^2: one s may
-        change its sign, since Sigma is even in it, but a single one of several would leave the model
+    natural : the last parameter is rho itself, not phi
+    squares : the others are a_i with s_i = a_i^2, not s_i: a single one of several standard deviations that changed its
+        sign would leave the model
     unit : s = 1 stands for this standard deviation of the columns' inner coordinates
     """
 
@@ -35,6 +36,7 @@ class Correlated:
     homogeneous: bool
     k: int
     natural: bool = False
+    squares: bool = False
     unit: float | FloatArray = 1.0
 
     @property
@@ -63,7 +65,7 @@ class Correlated:
         """Return (k,) standard deviations."""
         if self.homogeneous:
             return np.repeat(parameters[0], self.k) * self.unit
-        return (parameters[:-1] if self.natural else parameters[:-1] ** 2) * self.unit
+        return (parameters[:-1] ** 2 if self.squares else parameters[:-1]) * self.unit
 
     def correlation(self, rho: float, order: int = 0) -> FloatArray:
         """Return the (k, k) correlation matrix, or its derivative of the given order with respect to rho."""
@@ -96,7 +98,7 @@ class Correlated:
         C1, C2 = self.correlation(rho, 1), self.correlation(rho, 2)
         C, slopes = self.correlation(rho), self._slopes(parameters)
         spread = 2 * G * C * np.outer(slopes, slopes)
-        if not (self.homogeneous or self.natural):  # s = a^2 bends
+        if self.squares:  # s = a^2 bends
             spread += np.diag(4 * (G * C * s).sum(axis=1) * self.unit)
         mixed = 2 * (G * C1 * s).sum(axis=1) * slope * slopes
         out = np.empty((self.size, self.size))
@@ -116,15 +118,17 @@ class Correlated:
         low, high = self.bounds
         sine = (float(correlation[places].mean()) - (low + high) / 2) / ((high - low) / 2)
         phi = math.asin(min(max(sine, -1.0), 1.0))
-        return np.append(math.sqrt(float(np.mean(s**2))) if self.homogeneous else np.sqrt(s), phi)
+        return np.append(
+            math.sqrt(float(np.mean(s**2))) if self.homogeneous else np.sqrt(s) if self.squares else s, phi
+        )
 
     def rescaled(self, parameters: FloatArray, factor: float) -> FloatArray:
         """Return the parameters of factor s, with the same correlation."""
-        return np.append((factor if self.homogeneous else math.sqrt(factor)) * parameters[:-1], parameters[-1])
+        return np.append((math.sqrt(factor) if self.squares else factor) * parameters[:-1], parameters[-1])
 
     def snapped(self, parameters: FloatArray, zero: float) -> FloatArray:
         """Return small standard deviations at zero, and a correlation next to a bound on it."""
-        out = np.where(np.abs(parameters) < (zero if self.homogeneous else math.sqrt(zero)), 0.0, parameters)
+        out = np.where(np.abs(parameters) < (math.sqrt(zero) if self.squares else zero), 0.0, parameters)
         phi = float(parameters[-1])
         bound = math.pi * (round(phi / math.pi - 0.5) + 0.5)
         out[-1] = bound if abs(phi - bound) < zero else phi
@@ -132,7 +136,7 @@ class Correlated:
 
     def _slopes(self, parameters: FloatArray) -> FloatArray:
         """Return (k,) derivatives of each standard deviation with respect to its parameter."""
-        if self.homogeneous or self.natural:
+        if not self.squares:
             return np.broadcast_to(np.asarray(self.unit, dtype=np.float64), self.k)
         return 2 * parameters[:-1] * self.unit
 

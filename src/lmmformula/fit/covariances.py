@@ -116,7 +116,7 @@ def covariance_map(covariance: Covariance, k: int) -> CovarianceMap:
         case "diag" if covariance.homogeneous:
             return LinearRoot(np.eye(k)[None] / math.sqrt(k))
         case "cs" | "ar1" if k > 1:
-            return Correlated(covariance.structure, covariance.homogeneous, k)
+            return Correlated(covariance.structure, covariance.homogeneous, k, squares=not covariance.homogeneous)
         case _:
             return LinearRoot(diagonal_basis(k))
 

@@ -20,7 +20,8 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.fit import blocks
-from lmmformula.fit.covariances import Correlated, CovarianceMap, LinearRoot, Parameters, diagonal_basis
+from lmmformula.fit.correlated import Correlated, diagonal_basis
+from lmmformula.fit.covariances import CovarianceMap, LinearRoot, Parameters
 from lmmformula.fit.objective import Point
 from lmmformula.fit.problem import Problem
 
