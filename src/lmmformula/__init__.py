@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lmmformula import datasets
     from lmmformula.api.comparison import Comparison, compare
-    from lmmformula.api.fits import LinearMixedFit
+    from lmmformula.api.fits import LinearMixedFit, load
     from lmmformula.api.model import Model, glmer, lmer
     from lmmformula.api.parsing import parse
     from lmmformula.api.posterior import Posterior
@@ -28,6 +28,7 @@ _HOMES = {
     "Comparison": "api.comparison",
     "compare": "api.comparison",
     "LinearMixedFit": "api.fits",
+    "load": "api.fits",
     "Model": "api.model",
     "glmer": "api.model",
     "lmer": "api.model",
@@ -63,6 +64,7 @@ __all__ = [
     "datasets",
     "glmer",
     "lmer",
+    "load",
     "parse",
     "register",
 ]

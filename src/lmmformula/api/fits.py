@@ -1,10 +1,13 @@
 """A frequentist fit as a user holds it: the numbers of `results`, printed."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from lmmformula.data.table import Table
 from lmmformula.present import html, linear, summary
 from lmmformula.present.text import Text
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.saved import from_json, read_text, to_json
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,6 +27,10 @@ class LinearMixedFit(LinearMixedResult):
         """Summarise like lme4's `summary` (lm's, where there is no random term)."""
         return Text(linear.linear_summary(self) if self.is_linear_model else summary.summary(self))
 
+    def save(self, path: str | Path) -> None:
+        """Write the fit, without its data, to a JSON file that `load` reads."""
+        Path(path).write_text(to_json(self.ir, self.schema, self.design, self.fit, self.data_name), encoding="utf-8")
+
     def __str__(self) -> str:
         return self.summary()
 
@@ -32,3 +39,20 @@ class LinearMixedFit(LinearMixedResult):
 
     def _repr_html_(self) -> str:
         return html.fit_html(self)
+
+
+def load(path: str | Path) -> LinearMixedFit:
+    """
+    Read a fit that `fit.save(path)` wrote; it predicts new rows, and says so of what needs the rows of the fit.
+
+    >>> import lmmformula as lf
+    >>> from tempfile import TemporaryDirectory
+    >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
+    >>> with TemporaryDirectory() as folder:
+    ...     fit.save(f"{folder}/dyestuff.json")
+    ...     again = lf.load(f"{folder}/dyestuff.json")
+    >>> again.predict({"Batch": ["A", "F"]}).round(1).tolist()
+    [1509.9, 1482.5]
+    """
+    ir, schema, design, fit, name = from_json(read_text(path), str(path))
+    return LinearMixedFit(ir, schema, design, fit, Table(0, (), {}), name)

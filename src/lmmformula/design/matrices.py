@@ -103,6 +103,16 @@ class DesignMatrices:
         return len(self.y)
 
     @property
+    def sum_log_weights(self) -> float:
+        """Sum of the logarithms of the weights, 0 without weights."""
+        return 0.0 if self.weights is None else float(np.sum(np.log(self.weights)))
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether a known part of the linear predictor was given."""
+        return self.offset is not None
+
+    @property
     def n_fixed(self) -> int:
         """Number p of columns of X."""
         return len(self.fixed_names)

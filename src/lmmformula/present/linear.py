@@ -21,7 +21,7 @@ def linear_summary(result: LinearMixedResult, *, width: int = WIDTH) -> str:
     """Print like R's `summary.lm`: residuals, coefficients with t tests, residual standard error, R^2, F."""
     sections = [
         _heading(result),
-        ["Residuals:", *quantile_lines(result.residuals("pearson").dropna())],
+        ["Residuals:", *quantile_lines(result.residuals("pearson").dropna())] if result.has_data else [],
         _coefficients(result, width),
         _goodness(result),
     ]
@@ -64,7 +64,7 @@ def _goodness(result: LinearMixedResult) -> list[str]:
     lines = [f"Residual standard error: {format_number(result.sigma, SUMMARY_DIGITS)} on {df} degrees of freedom"]
     lines += missing_lines(result)
     model_df = result.design.n_fixed - result.has_intercept
-    if model_df < 1:
+    if model_df < 1 or not result.has_data:
         return lines
     r2 = result.r_squared
     adjusted = 1 - (1 - r2) * (result.nobs - result.has_intercept) / df

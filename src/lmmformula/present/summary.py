@@ -105,6 +105,8 @@ def _criterion(result: LinearMixedResult, *, decimals: int, width: int) -> list[
 
 
 def _scaled_residuals(result: LinearMixedResult) -> list[str]:
+    if not result.has_data:
+        return []
     return ["Scaled residuals: ", *quantile_lines(result.residuals("scaled").dropna())]
 
 

@@ -21,6 +21,7 @@ from lmmformula.results import frames
 from lmmformula.results.effects import by_row, coefficients_by_group, conditional_variances, modes_by_group
 from lmmformula.results.prediction import Interval, Request, population_means, predictions, simulated
 from lmmformula.results.rows import NewLevels, random_part
+from lmmformula.results.saved import SavedDesign
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -109,6 +110,11 @@ class LinearMixedResult:
         import pandas as pd
 
         return pd.Series(self.fit.theta, index=list(self.design.theta_names), name="theta")
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the rows of the fit are there; not so when it was loaded from a file."""
+        return not isinstance(self.design, SavedDesign)
 
     @property
     def is_linear_model(self) -> bool:
@@ -336,7 +342,7 @@ class LinearMixedResult:
 
     @property
     def _log_weights(self) -> float:
-        return 0.0 if self.design.weights is None else float(np.sum(np.log(self.design.weights)))
+        return self.design.sum_log_weights
 
     def _by_coefficient(self, values: FloatArray, name: str) -> "pd.Series[float]":
         import pandas as pd

@@ -72,7 +72,10 @@ def predictions(result: "LinearMixedResult", newdata: object, request: Request) 
     place = (lambda v: by_row(result.design, v, "", padded=len(index) > result.nobs)) if newdata is None else np.asarray
     if request.plain:
         return pd.Series(np.asarray(place(means)), index=index, name="prediction")
-    variances = joint_covariance(result).variances(rows.X, rows.random)
+    if rows.random:
+        variances = JointCovariance.of(result.design, result.fit).variances(rows.X, rows.random)
+    else:
+        variances = quadratic(rows.X, result.fit.vcov)
     columns = {"prediction": means, "std_error": np.sqrt(variances)}
     if request.interval is not None:
         spread = variances if request.interval == "confidence" else variances + _new_variance(result, newdata, request)
@@ -103,11 +106,6 @@ def _quantile(result: "LinearMixedResult", level: float) -> float:
 
     tail = (1 - level) / 2
     return float(-stdtrit(result.df_residual, tail) if result.is_linear_model else -ndtri(tail))
-
-
-def joint_covariance(result: "LinearMixedResult") -> JointCovariance:
-    """Return the joint covariance of a fit's fixed and random effects."""
-    return JointCovariance.of(result.design, result.fit)
 
 
 def population_means(design: DesignMatrices, beta: FloatArray) -> FloatArray:

@@ -161,7 +161,7 @@ def _times(covariates: FloatArray, codes: IntArray, modes: FloatArray) -> FloatA
 def _require_known_offset(model: Estimates) -> None:
     """Refuse to predict new rows of a model whose offset is an array: nobody knows it there."""
     named = model.schema.offset is not None or model.ir.offsets
-    if model.design.offset is not None and not named:
+    if model.design.has_offset and not named:
         raise FitError(
             "the offset was given as an array, which says nothing of new rows",
             hint="give the model the name of a column as offset, or an offset(...) term",

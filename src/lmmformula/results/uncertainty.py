@@ -83,9 +83,9 @@ class JointCovariance:
         """
         Return (m,) variances of the errors of x'beta^ + z'b^; a level that the fit has not seen has all of its Cov(b).
 
-        X, columns : (m, p) and the random terms' columns; no columns for the fixed part alone
+        X, columns : (m, p) and the random terms' columns
         """
-        if not len(columns):
+        if not len(columns):  # a linear model
             return quadratic(X, self.fit.vcov)
         Z = self.rows(columns)
         out = quadratic(X - Z @ self.pull, self.fit.vcov)

@@ -1,0 +1,166 @@
+"""
+Fits as JSON: the model, its schema and its estimates, but no data and nothing that could run.
+
+What a loaded fit can say without the data it says: coefficients, variance components, random effects, criteria,
+predictions for new rows. What needs the rows of the fit raises a FitError that says so.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.schema import Schema
+from lmmformula.errors import FitError
+from lmmformula.fit.lmm import Fit
+from lmmformula.ir.covariance import Covariance
+from lmmformula.ir.model import ModelIR
+
+FORMAT = "lmmformula fit"
+VERSION = 1
+"""Of the layout of the file; raised when a reader of the old one could not read the new one."""
+
+NUMBERS = ("theta", "beta", "vcov")
+SCALARS = ("reml", "sigma", "criterion", "log_det_RX", "log_det_L", "pwrss", "verdict", "message")
+PER_TERM = ("relative_covariance", "modes")
+NAMES = ("fixed_names", "fixed_assign", "fixed_terms", "dropped_names", "response_name", "n_given", "missing")
+
+
+class SavedDesign(DesignMatrices):
+    """The names and sizes of a design whose matrices were not saved."""
+
+    def __init__(self, saved: Mapping[str, Any]) -> None:
+        for name in NAMES:
+            value = saved[name]
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+        object.__setattr__(self, "random_terms", tuple(SavedTerm(term) for term in saved["random_terms"]))
+        object.__setattr__(self, "_saved", (saved["nobs"], saved["sum_log_weights"], saved["has_offset"]))
+
+    @property
+    def nobs(self) -> int:
+        """Number n of rows used."""
+        n: int = self._saved[0]
+        return n
+
+    @property
+    def sum_log_weights(self) -> float:
+        """Sum of the logarithms of the weights."""
+        total: float = self._saved[1]
+        return total
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether a known part of the linear predictor was given."""
+        known: bool = self._saved[2]
+        return known
+
+    def __getattr__(self, name: str) -> NoReturn:
+        _refuse(name)
+
+
+class SavedTerm(RandomTermDesign):
+    """The names and levels of a random term whose columns were not saved."""
+
+    __slots__ = ()
+
+    def __init__(self, saved: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "group", saved["group"])
+        object.__setattr__(self, "levels", tuple(saved["levels"]))
+        object.__setattr__(self, "coefficient_names", tuple(saved["coefficient_names"]))
+        object.__setattr__(self, "covariance", Covariance(**saved["covariance"]))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        _refuse(name)
+
+
+def _refuse(name: str) -> NoReturn:
+    """Raise the error that fits the absent attribute: only those of the data are known to users."""
+    if name in DesignMatrices.__dataclass_fields__ or name in RandomTermDesign.__dataclass_fields__:
+        raise FitError(
+            "this needs the rows of the data, and the fit was loaded from a file, which holds none",
+            hint="build the model on the data again and fit it with start=fit.theta: that takes one step",
+        )
+    raise AttributeError(name)
+
+
+def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_name: str) -> str:
+    """Write a fit; every number reads back as it was."""
+    sizes = {"nobs": design.nobs, "sum_log_weights": design.sum_log_weights, "has_offset": design.has_offset}
+    terms = [
+        {
+            "group": term.group,
+            "levels": term.levels,
+            "coefficient_names": term.coefficient_names,
+            "covariance": {"structure": term.covariance.structure, "homogeneous": term.covariance.homogeneous},
+        }
+        for term in design.random_terms
+    ]
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "data_name": data_name,
+        "model": ir.to_dict(),
+        "source": ir.source,
+        "schema": schema.to_dict(),
+        "design": {name: getattr(design, name) for name in NAMES} | sizes | {"random_terms": terms},
+        "fit": {name: getattr(fit, name) for name in SCALARS}
+        | {name: getattr(fit, name).tolist() for name in NUMBERS}
+        | {name: [array.tolist() for array in getattr(fit, name)] for name in PER_TERM},
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1, default=_plain)
+
+
+def _plain(value: object) -> object:
+    """Return what JSON knows for numpy's scalars."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"can't save a {type(value).__name__}")
+
+
+def from_json(text: str, where: str) -> tuple[ModelIR, Schema, SavedDesign, Fit, str]:
+    """
+    Read a fit.
+
+    where : the file's name, for messages
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise FitError(f"{where} is no JSON: {error}") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise FitError(f"{where} holds no fit that lmmformula has saved")
+    if content.get("version") != VERSION:
+        raise FitError(
+            f"{where} was saved in version {content.get('version')} of the layout, and this reads {VERSION}",
+            hint="install the version of lmmformula that saved it",
+        )
+    try:
+        return _read(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FitError(f"{where} is damaged: {type(error).__name__} {error}") from error
+
+
+def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, SavedDesign, Fit, str]:
+    ir = replace(ModelIR.from_dict(content["model"]), source=content["source"])
+    design = SavedDesign(content["design"])
+    saved = content["fit"]
+    sizes = [term.n_coefficients for term in design.random_terms]
+    fields: dict[str, Any] = {name: saved[name] for name in SCALARS}
+    fields |= {name: np.array(saved[name], dtype=np.float64) for name in NUMBERS}
+    fields["vcov"] = fields["vcov"].reshape(design.n_fixed, design.n_fixed)
+    for name in PER_TERM:
+        fields[name] = tuple(np.array(v).reshape(-1, k) for v, k in zip(saved[name], sizes, strict=True))
+    fit = Fit(**fields)
+    return ir, Schema.from_dict(content["schema"]), design, fit, content["data_name"]
+
+
+def read_text(path: str | Path) -> str:
+    """Read a file, or say why that fails."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FitError(f"can't read {path}: {getattr(error, 'strerror', None) or error}") from None
