@@ -1,0 +1,48 @@
+"""Intervals for parameters, by one of three methods."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from lmmformula.errors import FitError
+from lmmformula.inference.bootstrap import bootstrap_intervals
+from lmmformula.inference.intervals import Intervals
+from lmmformula.inference.profile import profile_intervals
+from lmmformula.inference.wald import wald_intervals
+from lmmformula.results.lmm import LinearMixedResult
+
+Method = Literal["wald", "profile", "boot"]
+
+
+def confint(
+    result: LinearMixedResult,
+    parameters: str | Sequence[str] | None = None,
+    *,
+    method: Method = "wald",
+    level: float = 0.95,
+    n: int = 1000,
+    seed: int | None = None,
+) -> Intervals:
+    """
+    Return intervals for fixed effects, standard deviations, correlations and sigma.
+
+    parameters : labels such as "Days", "sd[Subject, Days]", "sigma", or "fixed" or "ran_pars"; None for all
+    method : "wald" (normal; logarithms of standard deviations, Fisher's z of correlations), "profile" (likelihood;
+        best for standard deviations and correlations) or "boot" (percentiles of a parametric bootstrap)
+    n, seed : number of refits, and of what they are drawn, for "boot"
+
+    >>> import lmmformula as lf
+    >>> fit = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy")).fit()
+    >>> print(confint(fit, ["Days", "sigma"], method="profile"))
+    95 % intervals (profile likelihood)
+           estimate  conf_low  conf_high
+    Days      10.47     7.359      13.58
+    sigma     25.59      22.9      28.86
+    """
+    match method:
+        case "wald":
+            return wald_intervals(result, parameters, level=level)
+        case "profile":
+            return profile_intervals(result, parameters, level=level)
+        case "boot":
+            return bootstrap_intervals(result, parameters, level=level, n=n, seed=seed)
+    raise FitError(f"there are no intervals by {method!r}", hint="the methods are: wald, profile, boot")
