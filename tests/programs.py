@@ -102,6 +102,12 @@ CASES: dict[str, Case] = {
         geometry={"plate": "centered", "sample": "centered"},
     ),
     "crossed_slopes": Case("y ~ x + z + (x | a) + (z | b)", "small", geometry={"b": "centered"}),
+    "crossed_slopes_conditional": Case(
+        "y ~ x + z + (x | a) + (z | b) + (1 | f)",
+        "small",
+        form="conditional",
+        geometry={"a": "centered", "b": "centered", "f": "noncentered"},
+    ),
     "crossed_three": Case("y ~ x + (1 | a) + (1 | b) + (0 + x | f)", "small"),
     "nested": Case("strength ~ 1 + (1 | batch/cask)", "Pastes"),
     "no_fixed_effects": Case("y ~ 0 + (1 | a)", "small"),
@@ -156,4 +162,6 @@ def program_of(name: str) -> StanProgram:
 
 def flat_program(name: str, form: str) -> Program:
     """Return the program of a case without any prior: its likelihood alone."""
-    return lower_program(model(CASES[name].text), design_of(name), form=form, flat=True)[0]
+    return lower_program(model(CASES[name].text), design_of(name), form=form, flat=True, geometry=CASES[name].geometry)[
+        0
+    ]

@@ -34,6 +34,9 @@ def random_value(
     counts = {factor.name("N"): factor.n_levels for factor in program.factors}
     sizes = [declaration.array, *declaration.sizes.split(",")]
     shape = tuple(counts.get(s.strip()) or int(s) for s in sizes if s.strip())
+    if declaration.base == "sum_to_zero_vector":
+        noise = rng.normal(size=shape)
+        return noise - noise.mean(axis=-1, keepdims=True)
     if declaration.base == "cholesky_factor_corr":
         k = shape[0]
         noise = rng.normal(size=(k, k + 3))
@@ -135,7 +138,8 @@ def log_density(program: Program, design: DesignMatrices, point: Point) -> float
     V = np.diag(point["sigma"] ** 2 / weights)
     total = sum(log_jacobian(d, point[d.name]) for d in program.parameters)
     total += sum(log_prior(s, point) for section in program.sections for s in section.statements)
-    for factor in program.factors:
+    intercepts: list[float] = []
+    for factor in sorted(program.factors, key=lambda factor: 0 in factor.carried):
         Z = np.concatenate([design.random_terms[block.term].covariates for block in factor.blocks], axis=1)
         codes = design.random_terms[factor.blocks[0].term].codes
         T = root(factor, point)
@@ -150,10 +154,17 @@ def log_density(program: Program, design: DesignMatrices, point: Point) -> float
             slopes = [i for i in factor.carried if i > 0]
             start = intercept - sum(centre[i - 1] * point["b"][i - 1] for i in slopes) if fixed.intercept else 0.0
             around = [0.0 if i < 0 else point["b"][i - 1] if i else start for i in factor.carried]
-            values = point[factor.name("u" if factor.simple else "coef")].reshape(factor.n_levels, factor.k)
+            if 0 in factor.carried:
+                around[factor.carried.index(0)] += sum(intercepts)
+            if factor.treatment == "sum_to_zero":
+                deviations = point[factor.name("dev")].reshape(factor.k, factor.n_levels).T
+                values = deviations + point[factor.name("mean")]
+            else:
+                values = point[factor.name("u" if factor.simple else "coef")].reshape(factor.n_levels, factor.k)
             u = values - np.array(around)
             total += -0.5 * np.sum(np.linalg.solve(T, u.T) ** 2) - factor.n_levels * np.log(np.linalg.det(T))
         mean = mean + np.sum(Z * u[codes], axis=1)
+        intercepts += [u[:, i].mean() for i in range(factor.k) if np.all(Z[:, i] == 1)][:1]
     residual = design.y - mean
     return float(total - 0.5 * np.linalg.slogdet(V)[1] - 0.5 * residual @ np.linalg.solve(V, residual))
 
@@ -209,6 +220,8 @@ def columns_of(program: Program, model: stanli.Model, wanted: tuple[str, ...]) -
         if d.base == "cholesky_factor_corr":
             k = int(d.sizes)
             sizes[d.name] = k * (k - 1) // 2
+        if d.base == "sum_to_zero_vector":
+            sizes[d.name] -= int(d.array or 1)
     stops = np.cumsum([sizes[d.name] for d in program.parameters])
     found = [
         np.arange(stop - sizes[d.name], stop)
@@ -220,7 +233,7 @@ def columns_of(program: Program, model: stanli.Model, wanted: tuple[str, ...]) -
 
 def effects(program: Program) -> tuple[str, ...]:
     """Name the parameters that random effects are made of."""
-    prefixes = {"noncentered": ("z",), "centered": ("coef", "u"), "integrated": ()}
+    prefixes = {"noncentered": ("z",), "centered": ("coef", "u"), "sum_to_zero": ("mean", "dev"), "integrated": ()}
     return tuple(factor.name(prefix) for factor in program.factors for prefix in prefixes[factor.treatment])
 
 

@@ -53,7 +53,9 @@ def unexplained(warnings: list[str], code: str) -> list[str]:
     for warning in warnings:
         found = next((match for pattern in ACCEPTED if (match := re.fullmatch(pattern, warning))), None)
         name = found.groupdict().get("given") if found else None
-        if found is None or (name and not re.search(rf"(?m)^ *(?:to_vector\()?{name}\b[^;]*~", code)):
+        if found is None or (
+            name and not re.search(rf"(?m)^ *(?:to_vector\()?{name}\b[^;]*~|// multi_normal for {name} ", code)
+        ):
             left.append(warning)
     return left
 

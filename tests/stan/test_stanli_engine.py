@@ -72,7 +72,16 @@ def test_starts_are_points_of_their_programs(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["slope", "slope_conditional", "slope_centered", "crossed_slopes", "three_conditional"]
+    "name",
+    [
+        "slope",
+        "slope_conditional",
+        "slope_centered",
+        "crossed_slopes",
+        "three_conditional",
+        "crossed_centered",
+        "crossed_slopes_conditional",
+    ],
 )
 def test_starts_say_what_the_fit_says(name: str) -> None:
     """Chains that can't move give the fit's own effects, so each number of a start is where it belongs."""

@@ -95,6 +95,8 @@ def grouping_factors(
     wholes = {g: tuple(c for t in terms for c in covariates[t]) for g, terms in merged.items()}
     levels = {g: design.random_terms[terms[0]].n_levels for g, terms in merged.items()}
     treatments = _treatments(wholes, information, geometry)
+    if len(merged) > 1:
+        treatments = {g: "sum_to_zero" if t == "centered" else t for g, t in treatments.items()}
     if form == "marginal":
         treatments[max(merged, key=lambda g: levels[g] * len(wholes[g]))] = "integrated"
     carried = _carried(wholes, treatments)
@@ -138,7 +140,7 @@ def _carried(
     for group, row in covariates.items():
         carried = []
         for covariate in row:
-            free = treatments[group] == "centered" and covariate.fixed not in claimed
+            free = treatments[group] in ("centered", "sum_to_zero") and covariate.fixed not in claimed
             carried.append(covariate.fixed if free else -1)
             claimed.add(carried[-1])
         result[group] = tuple(carried)

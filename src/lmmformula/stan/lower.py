@@ -169,6 +169,11 @@ def _group(design: DesignMatrices, factor: Factor) -> Part:
         case "noncentered":
             shape = ("vector", count) if k == 1 else ("matrix", f"{count}, {k}")
             parameters.append(Parameter(Declaration(*shape, factor.name("z"), "standardised effects")))
+        case "sum_to_zero":
+            array = "" if k == 1 else str(k)
+            parameters.append(Parameter(_vector(factor.name("mean"), k, "means of the coefficients")))
+            deviations = Declaration("sum_to_zero_vector", count, factor.name("dev"), "their deviations", array=array)
+            parameters.append(Parameter(deviations))
         case "centered":
             name = factor.name("u" if factor.simple else "coef")
             declaration = Declaration("vector", count if k == 1 else str(k), name, array="" if k == 1 else count)

@@ -7,7 +7,7 @@ from lmmformula.ir.covariance import Covariance
 
 Form = Literal["conditional", "marginal"]
 Geometry = Literal["centered", "noncentered"]
-Treatment = Literal["integrated", "centered", "noncentered"]
+Treatment = Literal["integrated", "centered", "sum_to_zero", "noncentered"]
 
 
 def number_text(value: float) -> str:
@@ -155,7 +155,8 @@ class Factor:
 
     suffix : of all its identifiers
     n_levels : number of levels in these data, for comments
-    treatment : integrated out, or sampled in one of two geometries
+    treatment : integrated out, or sampled: as coefficients around fixed effects; as their means and deviations that
+        sum to zero, so that the means of crossed factors are free of each other; or as standardised effects
     carried : for each coefficient the number of the fixed effect (as in `Covariate`) that its centred effects vary
         around, -1 where that is zero
     """
@@ -199,9 +200,22 @@ class Factor:
         return self.correlated and (len(self.blocks) > 1 or self.blocks[0].covariance.structure != "us")
 
     @property
+    def mean_of_intercepts(self) -> str:
+        """The mean over levels of its random intercepts, "" if it has none."""
+        column = next((i for i, covariate in enumerate(self.covariates, 1) if not covariate.text), 0)
+        if not column:
+            return ""
+        return f"mean({self.name('u')})" if self.k == 1 else f"mean({self.name('u')}[ : , {column}])"
+
+    @property
+    def carries_intercept(self) -> bool:
+        """Whether its centred coefficients vary around the intercept."""
+        return 0 in self.carried
+
+    @property
     def simple(self) -> bool:
         """Whether its centred effects are parameters themselves: one for each level, around zero."""
-        return self.k == 1 and self.carried == (-1,)
+        return self.treatment == "centered" and self.carried == (-1,)
 
     def root(self, divisor: str = "") -> str:
         """Write a root of the covariance matrix of its coefficients, that of sd / divisor: diag(sd) * L."""
@@ -328,7 +342,7 @@ class Program:
     @property
     def transformed_parameters(self) -> bool:
         """Whether there is a transformed parameters block."""
-        sampled = any(not factor.simple or factor.treatment == "noncentered" for factor in self.sampled)
+        sampled = any(not factor.simple for factor in self.sampled)
         return sampled or any(factor.sd_from_blocks or factor.L_from_blocks for factor in self.factors)
 
     def means(self, factor: Factor) -> tuple[str, ...]:
@@ -336,3 +350,17 @@ class Program:
         slopes = "".join(f" - X_means[{i}] * b[{i}]" for i in factor.carried if i > 0)
         intercept = self.fixed.intercept_name + slopes
         return tuple("0" if i < 0 else f"b[{i}]" if i else intercept for i in factor.carried)
+
+    def other_means(self, factor: Factor) -> tuple[str, ...]:
+        """
+        Write what else a factor's centred intercepts vary around: the means of all other sampled intercepts.
+
+        The data tell these apart from the intercept only by the priors, so one factor carries their sum.
+        """
+        others = (other.mean_of_intercepts for other in self.sampled if other is not factor)
+        return tuple(text for text in others if text) if factor.carries_intercept else ()
+
+    def shift(self, factor: Factor, sign: str = "-") -> str:
+        """Write the sum, or with a minus what is left of the mean without it, that one centred coefficient has."""
+        terms = [text for text in (*self.means(factor), *self.other_means(factor)) if text != "0"]
+        return f" {sign} ".join(terms)

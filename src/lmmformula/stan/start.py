@@ -180,23 +180,63 @@ def _effects(
         z = np.linalg.solve(sd[:, np.newaxis] * L, u.T).T
         variance = np.repeat(1 / (1 + info), factor.n_levels)  # columns of a matrix one behind the other
         return {factor.name("z"): Guess(z[:, 0] if factor.k == 1 else z, variance)}
-    means = [_mean(program, factor, i, estimates.beta) for i in factor.carried]
-    coefficients = u + np.array(means)
-    variance = np.tile(np.square(sd) / (1 + info), factor.n_levels)  # an array of vectors, level by level
+    means = np.array([_mean(program, factor, i, estimates) for i in factor.carried])
+    coefficients = u + means
+    variance = np.square(sd) / (1 + info)
+    if factor.treatment == "sum_to_zero":
+        return _deviations(program, factor, estimates, coefficients=coefficients, sd=sd, variance=variance)
     name = factor.name("u" if factor.simple else "coef")
-    return {name: Guess(coefficients[:, 0] if factor.k == 1 else coefficients, variance)}
+    by_level = np.tile(variance, factor.n_levels)  # an array of vectors, one behind the other
+    return {name: Guess(coefficients[:, 0] if factor.k == 1 else coefficients, by_level)}
 
 
-def _mean(program: StanProgram, factor: Factor, carried: int, beta: FloatArray) -> float:
-    """Work out what a centred coefficient varies around; the intercept, at the means of the predictors left out."""
+def _deviations(
+    program: StanProgram,
+    factor: Factor,
+    estimates: Estimates,
+    *,
+    coefficients: FloatArray,
+    sd: FloatArray,
+    variance: FloatArray,
+) -> dict[str, Guess]:
+    """Guess the means of centred coefficients over their levels, and the deviations from them, which sum to zero."""
+    means = coefficients.mean(axis=0)
+    deviations = coefficients - means
+    deviations -= deviations.mean(axis=0)
     fixed = program.program.fixed
+    own = np.square(sd) / factor.n_levels
+    spread = own.copy()
+    for i, carried in enumerate(factor.carried):
+        if carried >= 0:
+            column = fixed.columns[carried - 1] if carried else fixed.intercept_column
+            spread[i] = max(estimates.vcov[column, column] - own[i], 0.1 * estimates.vcov[column, column])
+    by_column = np.repeat(variance, factor.n_levels - 1)
+    if factor.k == 1:
+        return {
+            factor.name("mean"): Guess(means[0], spread),
+            factor.name("dev"): Guess(deviations[:, 0], by_column),
+        }
+    return {factor.name("mean"): Guess(means, spread), factor.name("dev"): Guess(deviations.T, by_column)}
+
+
+def _mean(program: StanProgram, factor: Factor, carried: int, estimates: Estimates) -> float:
+    """Work out what a centred coefficient varies around, as `Program.means` writes it."""
+    fixed, beta = program.program.fixed, estimates.beta
     if carried < 0:
         return 0.0
     if carried > 0:
         return float(beta[fixed.columns[carried - 1]])
     rest = [i for i in range(1, fixed.K + 1) if i not in factor.carried]
-    means = program.data["X"].mean(axis=0) if rest else ()
-    return float(beta[fixed.intercept_column]) + sum(float(means[i - 1] * beta[fixed.columns[i - 1]]) for i in rest)
+    at = program.data["X"].mean(axis=0) if rest else ()
+    value = float(beta[fixed.intercept_column]) + sum(float(at[i - 1] * beta[fixed.columns[i - 1]]) for i in rest)
+    others = (other for other in program.program.sampled if other is not factor)
+    return value + sum(_mean_of_intercepts(other, estimates) for other in others)
+
+
+def _mean_of_intercepts(factor: Factor, estimates: Estimates) -> float:
+    """Average the first random intercepts of a factor over its levels."""
+    u = np.concatenate([estimates.modes[block.term] for block in factor.blocks], axis=1)
+    return next((float(u[:, i].mean()) for i, c in enumerate(factor.covariates) if not c.text), 0.0)
 
 
 def _sizes(program: StanProgram, factor: Factor) -> FloatArray:
@@ -260,4 +300,6 @@ def _free_size(declaration: Declaration, value: FloatArray) -> int:
     """Count the numbers of a parameter on the unconstrained scale."""
     if declaration.base == "cholesky_factor_corr":
         return len(value) * (len(value) - 1) // 2
+    if declaration.base == "sum_to_zero_vector":
+        return int(prod(np.shape(value)[:-1]) * (np.shape(value)[-1] - 1))
     return prod(np.shape(value))

@@ -12,7 +12,7 @@
 // the number of rows. That u is drawn from its exact distribution given the
 // parameters in generated quantities.
 //
-// Written by lmmformula, for Stan 2.33 or later. To run it:
+// Written by lmmformula, for Stan 2.36 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 data {
@@ -55,11 +55,13 @@ parameters {
   real Intercept;
   real<lower=0> sd_plate;
   real<lower=0> sd_sample;
-  vector[N_sample] coef_sample;
+  real mean_sample; // means of the coefficients
+  sum_to_zero_vector[N_sample] dev_sample; // their deviations
   real<lower=0> sigma;
 }
 transformed parameters {
-  vector[N_sample] u_sample = coef_sample - Intercept;
+  vector[N_sample] u_sample;
+  u_sample = dev_sample + (mean_sample - Intercept);
 }
 model {
   // population level
@@ -68,7 +70,9 @@ model {
   sd_plate ~ student_t(3, 0, prior_sd_plate_scale);
   // sample
   sd_sample ~ student_t(3, 0, prior_sd_sample_scale);
-  coef_sample ~ normal(Intercept, sd_sample);
+  mean_sample ~ normal(Intercept, sd_sample / sqrt(N_sample));
+  dev_sample ~ normal(0, sd_sample);
+  target += 1 * log(sd_sample); // for the dimension that dev_sample lacks
   // residual
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // diameter, with u of plate integrated out

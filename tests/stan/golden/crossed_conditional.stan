@@ -7,7 +7,7 @@
 //   e ~ normal(0, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
-// Written by lmmformula, for Stan 2.33 or later. To run it:
+// Written by lmmformula, for Stan 2.36 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 data {
@@ -26,23 +26,32 @@ data {
 parameters {
   real Intercept;
   real<lower=0> sd_plate;
-  vector[N_plate] coef_plate;
+  real mean_plate; // means of the coefficients
+  sum_to_zero_vector[N_plate] dev_plate; // their deviations
   real<lower=0> sd_sample;
-  vector[N_sample] u_sample;
+  real mean_sample; // means of the coefficients
+  sum_to_zero_vector[N_sample] dev_sample; // their deviations
   real<lower=0> sigma;
 }
 transformed parameters {
-  vector[N_plate] u_plate = coef_plate - Intercept;
+  vector[N_sample] u_sample;
+  u_sample = dev_sample + mean_sample;
+  vector[N_plate] u_plate;
+  u_plate = dev_plate + (mean_plate - Intercept - mean(u_sample));
 }
 model {
   // population level
   Intercept ~ student_t(3, prior_Intercept_location, prior_Intercept_scale);
   // plate
   sd_plate ~ student_t(3, 0, prior_sd_plate_scale);
-  coef_plate ~ normal(Intercept, sd_plate);
+  mean_plate ~ normal(Intercept + mean(u_sample), sd_plate / sqrt(N_plate));
+  dev_plate ~ normal(0, sd_plate);
+  target += 1 * log(sd_plate); // for the dimension that dev_plate lacks
   // sample
   sd_sample ~ student_t(3, 0, prior_sd_sample_scale);
-  u_sample ~ normal(0, sd_sample);
+  mean_sample ~ normal(0, sd_sample / sqrt(N_sample));
+  dev_sample ~ normal(0, sd_sample);
+  target += 1 * log(sd_sample); // for the dimension that dev_sample lacks
   // residual
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // diameter

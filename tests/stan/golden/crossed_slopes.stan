@@ -11,7 +11,7 @@
 // the number of rows. That u is drawn from its exact distribution given the
 // parameters in generated quantities.
 //
-// Written by lmmformula, for Stan 2.33 or later. To run it:
+// Written by lmmformula, for Stan 2.36 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 data {
@@ -81,14 +81,17 @@ parameters {
   cholesky_factor_corr[2] L_a; // of their correlations
   vector<lower=0>[2] sd_b; // (Intercept), z
   cholesky_factor_corr[2] L_b; // of their correlations
-  array[N_b] vector[2] coef_b;
+  vector[2] mean_b; // means of the coefficients
+  array[2] sum_to_zero_vector[N_b] dev_b; // their deviations
   real<lower=0> sigma;
 }
 transformed parameters {
-  vector[2] mean_b = [Intercept_c - X_means[2] * b[2], b[2]]';
+  vector[2] around_b;
+  around_b[1] = Intercept_c - X_means[2] * b[2];
+  around_b[2] = b[2];
   matrix[N_b, 2] u_b;
-  for (j in 1 : N_b) {
-    u_b[j] = (coef_b[j] - mean_b)';
+  for (i in 1 : 2) {
+    u_b[ : , i] = dev_b[i] + (mean_b[i] - around_b[i]);
   }
 }
 model {
@@ -101,7 +104,17 @@ model {
   // b
   sd_b ~ student_t(3, 0, prior_sd_b_scale);
   L_b ~ lkj_corr_cholesky(2);
-  coef_b ~ multi_normal_cholesky(mean_b, diag_pre_multiply(sd_b, L_b));
+  {
+    // multi_normal for dev_b in its N_b - 1 dimensions
+    matrix[2, 2] root = diag_pre_multiply(sd_b, L_b);
+    matrix[2, N_b] d;
+    for (i in 1 : 2) {
+      d[i] = dev_b[i]';
+    }
+    mean_b ~ multi_normal_cholesky(around_b, root / sqrt(N_b));
+    target += -0.5 * sum(square(mdivide_left_tri_low(root, d)));
+    target += -(N_b - 1) * sum(log(diagonal(root)));
+  }
   // residual
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y, with u of a integrated out

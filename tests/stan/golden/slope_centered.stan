@@ -34,10 +34,10 @@ parameters {
   real<lower=0> sigma;
 }
 transformed parameters {
-  vector[2] mean_Subject = [Intercept_c - X_means[1] * b[1], b[1]]';
+  vector[2] around_Subject = [Intercept_c - X_means[1] * b[1], b[1]]';
   matrix[N_Subject, 2] u_Subject;
   for (j in 1 : N_Subject) {
-    u_Subject[j] = (coef_Subject[j] - mean_Subject)';
+    u_Subject[j] = (coef_Subject[j] - around_Subject)';
   }
 }
 model {
@@ -47,7 +47,7 @@ model {
   // Subject
   sd_Subject ~ student_t(3, 0, prior_sd_Subject_scale);
   L_Subject ~ lkj_corr_cholesky(2);
-  coef_Subject ~ multi_normal_cholesky(mean_Subject,
+  coef_Subject ~ multi_normal_cholesky(around_Subject,
                    diag_pre_multiply(sd_Subject, L_Subject));
   // residual
   sigma ~ student_t(3, 0, prior_sigma_scale);
