@@ -1,0 +1,177 @@
+"""What each command does: one call of the package, and a text or a table of it printed."""
+# ruff: noqa: T201 (a command line prints)
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lmmformula.cli.output import show
+from lmmformula.cli.shell import completion_script
+from lmmformula.errors import FitError
+from lmmformula.repl.sources import read_source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lmmformula.api.fits import LinearMixedFit
+    from lmmformula.api.model import Model
+
+
+def demo(options: Namespace) -> None:
+    """Show the coffee example."""
+    from lmmformula.api.demo import demo as show_demo
+
+    show_demo(**_sampling(options))
+
+
+def explain(options: Namespace) -> None:
+    """Say what the formula means."""
+    print(_model(options).explain())
+
+
+def fit(options: Namespace) -> None:
+    """Fit, and print the summary or a table."""
+    found = _model(options).fit(reml=options.reml)
+    table = _table(found, options.table or "tidy")
+    show(options, str(found) if options.table is None else table.to_string(index=False), table)
+    if options.save is not None:
+        found.save(options.save)
+
+
+def stan(options: Namespace) -> None:
+    """Print the program, or write it to files."""
+    program = _model(options).stan(form=options.form, literals=options.literals)
+    if options.output is None:
+        print(program.code)
+    else:
+        program.write(options.output)
+        print(f"written: {options.output} and its data beside it", file=sys.stderr)
+
+
+def sample(options: Namespace) -> None:
+    """Sample, and print the posterior."""
+    posterior = _model(options).sample(**_sampling(options))
+    show(options, str(posterior), posterior.summary().reset_index())
+
+
+def compare(options: Namespace) -> None:
+    """Fit and sample, and print both."""
+    from lmmformula.api.comparison import compare as side_by_side
+
+    model = _model(options)
+    found = side_by_side(model.fit(reml=options.reml), model.sample(**_sampling(options)))
+    show(options, str(found), _compared(found.fixed, found.variance))
+
+
+def power(options: Namespace) -> None:
+    """Simulate the power."""
+    from lmmformula.inference.power import power as simulate
+
+    name, equals, size = options.effect.rpartition("=")
+    try:
+        effect: Any = {name: float(size)} if equals else options.effect
+    except ValueError:
+        raise FitError(f"the size of an effect is a number, not '{size}'", hint="as in --effect Days=5") from None
+    choices = {name: getattr(options, name) for name in ("n_groups", "n", "alpha", "test", "seed")}
+    curve = simulate(_model(options).fit(), effect, **choices)
+    show(options, str(curve), curve.frame)
+
+
+def repl(options: Namespace) -> int:
+    """Hold a session: at a terminal with colours and completion, else line by line."""
+    from lmmformula.repl.plain import run_lines
+    from lmmformula.repl.session import Session
+    from lmmformula.repl.state import data_from
+
+    session = Session(None if options.data is None else data_from(options.data))
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        from lmmformula.repl.terminal import run_terminal
+
+        return run_terminal(session)
+    return run_lines(session, sys.stdin, sys.stdout, sys.stderr)
+
+
+def datasets(options: Namespace) -> None:
+    """List the data sets, or print one."""
+    import pandas as pd
+
+    from lmmformula import datasets as shipped
+
+    if options.name is not None:
+        frame = shipped.load(options.name)
+        show(options, frame.to_csv(index=False).rstrip("\n"), frame)
+        return
+    known = {name: shipped.catalogue()[name] for name in shipped.names()}
+    lines = [f"{name:<14}{about['n_rows']:>6} rows  {', '.join(about['columns'])}" for name, about in known.items()]
+    rows = [(name, about["n_rows"], ", ".join(about["columns"])) for name, about in known.items()]
+    show(options, "\n".join(lines), pd.DataFrame(rows, columns=["name", "rows", "columns"]))
+
+
+def completion(options: Namespace) -> None:
+    """Print a script for a shell."""
+    print(completion_script(options.shell))
+
+
+ACTIONS: dict[str, Callable[[Namespace], int | None]] = {
+    "demo": demo,
+    "explain": explain,
+    "fit": fit,
+    "stan": stan,
+    "sample": sample,
+    "compare": compare,
+    "power": power,
+    "repl": repl,
+    "datasets": datasets,
+    "completion": completion,
+}
+
+
+def _model(options: Namespace) -> "Model":
+    from lmmformula.api.model import Model
+
+    columns = {"weights": options.weights, "offset": options.offset}
+    return Model(options.formula, read_source(options.data), family=options.family, priors=options.prior, **columns)
+
+
+def _sampling(options: Namespace) -> dict[str, Any]:
+    names = ("engine", "chains", "warmup", "draws", "seed")
+    return {name: getattr(options, name) for name in names} | {"progress": sys.stderr.isatty()}
+
+
+def _table(found: "LinearMixedFit", name: str) -> "pd.DataFrame":
+    match name:
+        case "glance":
+            return found.glance()
+        case "augment":
+            return found.augment().rename_axis("row").reset_index()
+        case "ranef":
+            return _effects(found)
+        case "anova":
+            from lmmformula.inference.anova import anova
+
+            return anova(found).frame.rename_axis("term").reset_index()
+        case _:
+            return found.tidy()
+
+
+def _effects(found: "LinearMixedFit") -> "pd.DataFrame":
+    """One row per group, level and coefficient."""
+    import pandas as pd
+
+    rows = [
+        (group, level, name, frame.loc[level, name])
+        for group, frame in found.ranef().items()
+        for level in frame.index
+        for name in frame.columns
+    ]
+    return pd.DataFrame(rows, columns=["group", "level", "term", "estimate"])
+
+
+def _compared(fixed: "pd.DataFrame", variance: "pd.DataFrame") -> "pd.DataFrame":
+    """Join fixed effects and variance parameters."""
+    import pandas as pd
+
+    parts = [fixed.reset_index().assign(group=""), variance.reset_index()]
+    frame = pd.concat(parts, ignore_index=True)
+    return frame[["group", *(column for column in frame.columns if column != "group")]]

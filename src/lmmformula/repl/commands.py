@@ -1,0 +1,209 @@
+"""The commands of a session: one table, name -> function, usage, help, and what completes its argument."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from lmmformula.errors import FormulaError, printable
+from lmmformula.formula.parse import parse_text
+from lmmformula.present.explain import equations
+from lmmformula.present.formula import formula_text
+from lmmformula.repl import changing, describe, fitting
+from lmmformula.repl.session import Quit, Session
+from lmmformula.repl.simplify import simplify
+
+Takes = Literal["nothing", "data", "file", "formula", "prior", "group", "type", "command", "drop", "column"]
+"""What completes the argument of a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """
+    One command.
+
+    run : takes the session and the argument, returns what is to be printed
+    usage : the argument, as the help shows it
+    about : one line of help
+    """
+
+    run: Callable[[Session, str], str]
+    usage: str
+    about: str
+    takes: Takes = "nothing"
+
+
+def carry_out(session: Session, text: str) -> str:
+    """Do what a line says: a command, a formula, or prior statements."""
+    if not text.startswith(":"):
+        return changing.statement(session, text)
+    name, _, argument = text[1:].partition(" ")
+    return command_of(name).run(session, argument.strip())
+
+
+def command_of(name: str) -> Command:
+    """Find a command by its name, or by a beginning that only one has."""
+    if name in COMMANDS:
+        return COMMANDS[name]
+    found = [known for known in COMMANDS if known.lower().startswith(name.lower())] if name else []
+    if len(found) == 1:
+        return COMMANDS[found[0]]
+    near = found or get_close_matches(name, COMMANDS, n=2)
+    hint = f"did you mean {' or '.join(f':{known}' for known in near)}?" if near else ":help lists the commands"
+    raise FormulaError(f"there is no command `:{printable(name)}`", hint=hint)
+
+
+def columns(session: Session, _: str) -> str:
+    """Describe the columns."""
+    return "\n".join(describe.column_lines(session.state.need_data().table))
+
+
+def head(session: Session, argument: str) -> str:
+    """Print the first rows."""
+    return "\n".join(describe.head_lines(session.state.need_data().table, _count(argument, 6)))
+
+
+def terms(session: Session, _: str) -> str:
+    """Say which columns each term has."""
+    return "\n".join(describe.term_lines(session.state.need_model().design))
+
+
+def explain(session: Session, _: str) -> str:
+    """Say all that the formula means for the data."""
+    session.note("print(model.explain())")
+    return str(session.state.need_model().explain())
+
+
+def x(session: Session, argument: str) -> str:
+    """Print the first rows of X."""
+    return "\n".join(describe.x_lines(session.state.need_model().design, _count(argument, 6)))
+
+
+def z(session: Session, argument: str) -> str:
+    """Print what stands in the first rows of Z."""
+    return "\n".join(describe.z_lines(session.state.need_model().design, _count(argument, 6)))
+
+
+def eq(session: Session, argument: str) -> str:
+    """Write the model in mathematics."""
+    ir, model = session.state.need_ir(), session.state.model
+    if argument == "latex" or model is None:
+        return ir.latex()
+    return "\n".join(equations(ir.family, model.design))
+
+
+def ast(session: Session, _: str) -> str:
+    """Draw the syntax tree of what was typed."""
+    state = session.state
+    state.need_ir()
+    return "\n".join(describe.tree_lines(parse_text("\n".join([state.formula, *map(str, state.priors)]))))
+
+
+def ir(session: Session, _: str) -> str:
+    """Draw the model that the formula means."""
+    return "\n".join(describe.tree_lines(session.state.need_ir()))
+
+
+def history(session: Session, _: str) -> str:
+    """List the models of the session."""
+    lines: dict[str, str] = {}
+    for state in session.past:
+        if state.ir is not None:
+            priors = "".join(f"; {prior}" for prior in state.priors)
+            known = f"   AIC {state.fit.aic:.1f}" if state.fit is not None else ""
+            key = formula_text(state.ir) + priors
+            lines[key] = known or lines.get(key, "")
+    return "\n".join(f"{i}. {text}{known}" for i, (text, known) in enumerate(lines.items(), start=1)) or "no models yet"
+
+
+def script(session: Session, _: str) -> str:
+    """Write the Python that does what was done."""
+    lines = list(session.state.code)
+    if any("pd." in line for line in lines):
+        lines.insert(0, "import pandas as pd")
+    return "\n".join(lines)
+
+
+def save(session: Session, argument: str) -> str:
+    """Write a file: the script, the estimates, or the program, by the ending of its name."""
+    match Path(argument).suffix:
+        case ".py":
+            Path(argument).write_text(script(session, "") + "\n", encoding="utf-8")
+        case ".csv":
+            fitting.fit_of(session).tidy().to_csv(argument, index=False)
+            session.note(f"fit.tidy().to_csv({argument!r}, index=False)")
+        case ".stan":
+            return fitting.stan(session, argument)
+        case _:
+            raise FormulaError(
+                "what is saved depends on the file's name",
+                hint=".py the script, .csv the estimates, .stan the program and its data",
+            )
+    return f"written: {argument}"
+
+
+def show_help(_: Session, argument: str) -> str:
+    """List the commands, or tell about one."""
+    if argument:
+        name = argument.removeprefix(":")
+        command = command_of(name)
+        return f"{_signature(next(key for key, value in COMMANDS.items() if value is command))}\n{command.about}"
+    width = max(len(_signature(name)) for name in COMMANDS)
+    return "\n".join([INTRODUCTION, *(f"{_signature(n).ljust(width)}  {c.about}" for n, c in COMMANDS.items())])
+
+
+def leave(_session: Session, _argument: str) -> str:
+    """End the session."""
+    raise Quit
+
+
+def _signature(name: str) -> str:
+    return f":{name} {COMMANDS[name].usage}".rstrip()
+
+
+def _count(argument: str, default: int) -> int:
+    if not argument:
+        return default
+    if not argument.isdecimal() or not int(argument):
+        raise FormulaError(f"`{printable(argument)}` is not a number of rows", hint="as in :head 10")
+    return int(argument)
+
+
+INTRODUCTION = """A line is a formula, a prior, or a command:
+  y ~ x + (x | group)     makes this the model
+  . ~ . - x               changes the model; each . is what it has on that side
+  b[x] ~ normal(0, 5)     a prior of the model
+"""
+
+COMMANDS: dict[str, Command] = {
+    "data": Command(changing.use_data, "[FILE|NAME]", "read data; without an argument, describe them", "data"),
+    "columns": Command(columns, "", "describe the columns: kinds, levels, missing values"),
+    "head": Command(head, "[N]", "the first rows"),
+    "terms": Command(terms, "", "the terms of the model and their columns"),
+    "explain": Command(explain, "", "all that the formula means for the data"),
+    "X": Command(x, "[N]", "the first rows of the fixed effects' matrix"),
+    "Z": Command(z, "[N]", "what stands in the first rows of the random effects' matrix"),
+    "eq": Command(eq, "[latex]", "the model in mathematics"),
+    "ast": Command(ast, "", "the syntax tree of what was typed"),
+    "ir": Command(ir, "", "the model that the formula means, as a tree"),
+    "fit": Command(fitting.fit, "[reml|ml] [FORMULA]", "fit the model", "formula"),
+    "summary": Command(fitting.summary, "", "the fit once more"),
+    "anova": Command(fitting.anova, "[I|II|III]", "tests of the fixed terms", "type"),
+    "ranef": Command(fitting.random_effects, "[GROUP]", "conditional modes of the random effects", "group"),
+    "predict": Command(fitting.predict, "[x=1 g=a|FILE]", "predictions for values, a file, or the data", "column"),
+    "plot": Command(fitting.plot, "[FILE]", "draw fit beside posterior, to a file", "file"),
+    "stan": Command(fitting.stan, "[FILE]", "the Stan program; to a file, with its data beside it", "file"),
+    "prior": Command(changing.change_priors, "[STATEMENT|clear]", "set a prior, or clear all", "prior"),
+    "priors": Command(changing.show_priors, "", "the prior of each parameter, defaults included"),
+    "sample": Command(fitting.sample, "[N] [seed=1 ...]", "sample the posterior: N draws of each chain"),
+    "compare": Command(fitting.compare, "", "fit and posterior side by side"),
+    "diff": Command(fitting.diff, "", "this model against the one before"),
+    "simplify": Command(simplify, "[drop]", "the random effects least supported; drop them", "drop"),
+    "undo": Command(changing.undo, "", "back to the model before the last change"),
+    "history": Command(history, "", "the models of this session"),
+    "save": Command(save, "FILE", "write .py (script), .csv (estimates) or .stan (program)", "file"),
+    "script": Command(script, "", "the Python that does the same"),
+    "help": Command(show_help, "[COMMAND]", "this list, or one command", "command"),
+    "quit": Command(leave, "", "end the session"),
+}

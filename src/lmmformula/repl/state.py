@@ -1,0 +1,85 @@
+"""What a session knows, as one record; each step makes a new one, so that going back is easy."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lmmformula.data.table import Table, read_table
+from lmmformula.errors import FormulaError
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.priors import Prior
+from lmmformula.repl.facts import Facts
+from lmmformula.repl.sources import loading_code, read_source
+
+if TYPE_CHECKING:
+    from lmmformula.api.fits import LinearMixedFit
+    from lmmformula.api.model import Model
+    from lmmformula.api.posterior import Posterior
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """
+    The data in use.
+
+    name : what they are called
+    code : the Python that makes them
+    """
+
+    name: str
+    code: str
+    table: Table
+    facts: Facts
+
+
+def data_of(frame: object, name: str, code: str) -> Data:
+    """Take a data frame of any library."""
+    table = read_table(frame)
+    return Data(name, code, table, Facts(table))
+
+
+def data_from(source: str) -> Data:
+    """Read a file or a data set of the package."""
+    frame = read_source(source)
+    return data_of(frame, str(frame.attrs["name"]), loading_code(source))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """
+    All that a session knows.
+
+    formula : as typed, without priors; "" before there is one
+    ir : the formula with all priors
+    priors : the prior statements in force, canonical
+    model : the formula on the data, None before there are both
+    fit, posterior : of this model, None before it was fitted or sampled
+    code : the Python that has led here
+    """
+
+    data: Data | None = None
+    formula: str = ""
+    ir: ModelIR | None = None
+    priors: tuple[Prior, ...] = ()
+    model: "Model | None" = None
+    fit: "LinearMixedFit | None" = None
+    posterior: "Posterior | None" = None
+    code: tuple[str, ...] = field(default=(), repr=False)
+
+    def need_data(self) -> Data:
+        """Return the data, or say how to get some."""
+        if self.data is None:
+            raise FormulaError("there are no data yet", hint="`:data FILE` reads some; `:data sleepstudy` is at hand")
+        return self.data
+
+    def need_ir(self) -> ModelIR:
+        """Return the formula, or say how to give one."""
+        if self.ir is None:
+            raise FormulaError("there is no model yet", hint="type a formula, such as y ~ x + (x | group)")
+        return self.ir
+
+    def need_model(self) -> "Model":
+        """Return the model on its data."""
+        self.need_ir()
+        self.need_data()
+        assert self.model is not None
+        return self.model
