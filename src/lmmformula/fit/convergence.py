@@ -12,6 +12,9 @@ from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
 
 Verdict = Literal["ok", "boundary", "failed"]
 
+NOTICEABLE = 0.1
+"""Least weight with which a coefficient counts as part of a combination."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -24,6 +27,7 @@ class Judgement:
 def judge(
     terms: Sequence[RandomTermDesign],
     inner: Sequence[FloatArray],
+    turns: Sequence[FloatArray],
     log: OptimizerLog,
     settings: OptimizerSettings,
 ) -> Judgement:
@@ -31,26 +35,38 @@ def judge(
     Judge a fit.
 
     inner : per term, the relative covariance of its coefficients in columns of unit mean square
+    turns : per term, the matrix U with Sigma_user = U Sigma_inner U'
     """
     if not log.converged and log.steps[-1].predicted > settings.gradient_tolerance:
         message = f"the optimiser did not converge: {log.reason}; a further step promises {log.steps[-1].predicted:.1e}"
         return Judgement("failed", message + " of deviance. Try a simpler random part, or `start` from another fit.")
-    notes = [note for term, S in zip(terms, inner, strict=True) if (note := _singular(term, S, settings))]
+    every = zip(terms, inner, turns, strict=True)
+    notes = [note for term, S, U in every if (note := _singular(term, S, U, settings.singular_deviation))]
     if notes:
         return Judgement("boundary", "; ".join(notes) + ". Consider a simpler random part, or priors.")
     return Judgement("ok")
 
 
-def _singular(term: RandomTermDesign, inner: FloatArray, settings: OptimizerSettings) -> str:
+def _singular(term: RandomTermDesign, inner: FloatArray, turn: FloatArray, least: float) -> str:
     """Say which standard deviation is zero or which coefficients are dependent, empty if none."""
-    least = settings.singular_deviation
-    deviations = np.sqrt(np.maximum(np.diag(inner), 0.0))
-    names = [f"'{name}'" for name, sd in zip(term.coefficient_names, deviations, strict=True) if sd < least]
-    if names:
-        return f"in the random term for '{term.group}' the variance of {', '.join(names)} is estimated as zero"
-    values, vectors = np.linalg.eigh(inner)
-    if values[0] >= least**2:
+    if np.linalg.eigvalsh(inner)[0] >= least**2:
         return ""
-    heavy = np.flatnonzero(np.abs(vectors[:, 0]) > 0.1)
-    involved = ", ".join(f"'{term.coefficient_names[i]}'" for i in heavy)
-    return f"in the random term for '{term.group}' a combination of {involved} does not vary (correlation at a bound)"
+    user = turn @ inner @ turn.T
+    deviations = np.sqrt(np.maximum(np.diag(user), 0.0))
+    back = np.linalg.inv(turn)
+    sizes = np.sqrt(np.einsum("ij,ij->j", back, back))  # root mean squares of the user's columns
+    zero = deviations * sizes < least
+    names = np.array([f"'{name}'" for name in term.coefficient_names])
+    if zero.any():
+        return (
+            f"the variance of {' and of '.join(names[zero])} between the levels of '{term.group}' is estimated as zero"
+        )
+    if term.covariance.structure in {"cs", "ar1"}:
+        rho = user[1, 0] / (deviations[0] * deviations[1])
+        return f"the correlation of the coefficients between the levels of '{term.group}' is at its bound, {rho:.3g}"
+    direction = np.linalg.eigh(user / np.outer(deviations, deviations))[1][:, 0]
+    involved = names[np.abs(direction) > NOTICEABLE]
+    if len(involved) == 2:
+        sign = "1" if direction[np.abs(direction) > NOTICEABLE].prod() < 0 else "-1"
+        return f"the correlation of {involved[0]} and {involved[1]} between the levels of '{term.group}' is {sign}"
+    return f"a combination of {', '.join(involved)} does not vary between the levels of '{term.group}'"

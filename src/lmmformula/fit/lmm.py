@@ -98,7 +98,12 @@ def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerS
     _refuse_exact_fit(problem, found.point.point)
     log = replace(found.log, strategy=str(problem.structure))
     inner = problem.covariances(found.parameters)
-    fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, log, settings))
+    fit = _report(
+        problem,
+        found.point.point,
+        inner,
+        judge(problem.terms, inner, problem.products.coordinates.random, log, settings),
+    )
     return replace(fit, log=log, settings=settings)
 
 
@@ -111,7 +116,8 @@ def evaluate_at(design: DesignMatrices, theta: FloatArray, *, reml: bool = True)
     with explained():
         problem = prepare(design, reml=reml)
         inner = problem.from_theta(theta)
-        judgement = judge(problem.terms, inner, OptimizerLog(), OptimizerSettings())
+        turns = problem.products.coordinates.random
+        judgement = judge(problem.terms, inner, turns, OptimizerLog(), OptimizerSettings())
         return _report(problem, problem.at(inner), inner, judgement)
 
 

@@ -119,37 +119,40 @@ def trust_step(gradient: FloatArray, hessian: FloatArray, radius: float) -> tupl
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     g = vectors.T @ gradient
     floor = 1e-14 * max(float(np.abs(values).max(initial=0.0)), 1e-300)
-    shift = _shift(values, g, radius, floor)
-    denominator = values + shift
-    free = denominator > floor
-    s = np.where(free, -g / np.where(free, denominator, 1.0), 0.0)
-    missing = radius * radius - float(s @ s)
-    if values[0] < -floor and missing > 0.0:  # the hard case: go along the lowest curvature to the surface
-        s[0] += math.copysign(math.sqrt(missing), -g[0] if g[0] != 0.0 else -1.0)
+    negative = bool(values[0] < -floor)
+    gaps = values - values[0] if negative else np.maximum(values, 0.0)  # of H + lambda I at the least lambda allowed
+    s = _within(gaps, g, radius, floor, must_shift=negative)
+    if negative and s[0] == 0.0:  # the hard case: go along the lowest curvature to the surface
+        s[0] = math.sqrt(max(radius * radius - float(s @ s), 0.0))
     promised = -float(g @ s + 0.5 * (values * s) @ s)
     return vectors @ s, max(promised, 0.0)
 
 
-def _shift(values: FloatArray, g: FloatArray, radius: float, floor: float) -> float:
-    """Return the smallest lambda >= 0 for which H + lambda I is positive semidefinite and the step fits the ball."""
+def _within(gaps: FloatArray, g: FloatArray, radius: float, floor: float, *, must_shift: bool) -> FloatArray:
+    """
+    Return -g / (gaps + mu) with the smallest mu >= 0 for which it fits the ball.
 
-    def length(shift: float) -> float:
-        d = values + shift
-        free = d > floor
-        return float(np.linalg.norm(np.where(free, g / np.where(free, d, 1.0), 0.0)))
+    Where gap and mu are zero the step is zero, if the gradient is: along a flat ridge nothing is moved, and in the hard
+    case the caller moves on.
+    """
 
-    low = max(0.0, -float(values[0]))
-    if length(low) <= radius and (values[0] >= -floor or abs(g[0]) <= 1e-10 * float(np.linalg.norm(g))):
-        return low
-    if values[0] + low > floor and length(low) <= radius:
-        return low
-    high = low + float(np.linalg.norm(g)) / radius + floor
-    for _ in range(100):  # bisection on the length, which falls with lambda; 100 halvings exhaust a double
-        middle = (low + high) / 2
-        if length(middle) > radius:
+    def step(mu: float) -> FloatArray:
+        denominator = gaps + mu
+        free = denominator > (0.0 if mu else floor)
+        return np.where(free, -g / np.where(free, denominator, 1.0), 0.0)
+
+    size = float(np.linalg.norm(g))
+    flat = float(np.linalg.norm(g[gaps <= floor])) <= (0.0 if must_shift else 1e-10 * size)
+    if flat and float(np.linalg.norm(step(0.0))) <= radius:
+        return step(0.0)
+    high = size / radius
+    low = 1e-30 * high
+    while high > low * (1 + 1e-12):  # bisection of the logarithm: the length falls with mu
+        middle = math.sqrt(low) * math.sqrt(high)
+        if not low < middle < high:
+            break
+        if float(np.linalg.norm(step(middle))) > radius:
             low = middle
         else:
             high = middle
-        if high - low <= 1e-10 * high:
-            break
-    return high
+    return step(high)
