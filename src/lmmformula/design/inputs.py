@@ -49,12 +49,22 @@ class Inputs:
 
 
 def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_action: str) -> Inputs:
-    """Evaluate all that a model reads, and keep the rows in which nothing is missing."""
+    """Evaluate all that a model reads, and keep the rows in which nothing is missing; there must be some."""
     if na_action not in {"omit", "exclude", "fail"}:
         raise DataError(f"na_action is '{na_action}'", hint="it can be 'omit', 'exclude' or 'fail'")
     if not table.n_rows:
         raise DataError("the data have no rows")
     frame = Frame(table, ir.source)
+    inputs = complete_rows(frame, ir, weights, offset)
+    refuse_missing(inputs.missing, len(inputs.y), table.n_rows, na_action)
+    for expression in (*ir.response.expressions, *term_expressions(ir)):
+        _tell_of_invented(frame, expression)
+    return inputs
+
+
+def complete_rows(frame: Frame, ir: ModelIR, weights: object, offset: object) -> Inputs:
+    """Evaluate all that a model reads, and keep the rows in which nothing is missing; there may be none."""
+    table = frame.table
     y, trials = response_values(frame, ir.response, ir.family)
     values = {expression: frame.column(expression) for expression in term_expressions(ir)}
     prior = _prior_weights(None if weights is None else named_numbers(table, weights, "weights"), trials, ir.response)
@@ -62,9 +72,7 @@ def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_a
     columns = {v: group_column(table, v, ir.source) for term in ir.random for v in term.group}
 
     masks = _masks(y, ir, values, columns, {"(weights)": prior, "(offset)": known_part})
-    rows = _rows_used(masks, table.n_rows, na_action)
-    for expression in (*ir.response.expressions, *values):
-        _tell_of_invented(frame, expression)
+    rows = np.flatnonzero(~np.logical_or.reduce(list(masks.values()))) if masks else None
     if prior is not None:
         check_weights(prior, rows)
 
@@ -86,6 +94,17 @@ def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_a
         groups={t.group: grouping([columns[variable] for variable in t.group], rows) for t in ir.random},
         missing={name: int(mask.sum()) for name, mask in masks.items()},
     )
+
+
+def refuse_missing(missing: Mapping[str, int], n_used: int, n_rows: int, na_action: str) -> None:
+    """Refuse missing values where that was asked for, and data without a complete row."""
+    if not missing:
+        return
+    counts = ", ".join(f"{printable(name)} in {count} rows" for name, count in missing.items())
+    if na_action == "fail":
+        raise DataError(f"values are missing: {counts}", hint="na_action='omit' drops these rows")
+    if not n_used:
+        raise DataError(f"none of the {n_rows} rows is complete; missing: {counts}")
 
 
 def _prior_weights(given: FloatArray | None, trials: FloatArray | None, response: Response) -> FloatArray | None:
@@ -119,19 +138,6 @@ def _masks(
     everything |= {label(variable): Factor(column.codes, column.levels) for variable, column in columns.items()}
     everything |= {name: Numbers(array) for name, array in arguments.items() if array is not None}
     return {name: mask for name, value in everything.items() if (mask := missing(value)) is not None}
-
-
-def _rows_used(masks: Masks, n_rows: int, na_action: str) -> IntArray | None:
-    """Return the positions of the rows in which nothing is missing; None if that is all rows."""
-    if not masks:
-        return None
-    counts = ", ".join(f"{printable(name)} in {int(mask.sum())} rows" for name, mask in masks.items())
-    if na_action == "fail":
-        raise DataError(f"values are missing: {counts}", hint="na_action='omit' drops these rows")
-    rows = np.flatnonzero(~np.logical_or.reduce(list(masks.values())))
-    if not len(rows):
-        raise DataError(f"none of the {n_rows} rows is complete; missing: {counts}")
-    return rows
 
 
 def _tell_of_invented(frame: Frame, expression: Expression) -> None:

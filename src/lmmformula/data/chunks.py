@@ -1,0 +1,143 @@
+"""
+Data in parts: what does not fit into memory at once, as a sequence of tables that can be read again and again.
+
+A *part* is what is read, counted and, after a failure, named as one: a few row groups of a Parquet file, a block of a
+CSV file, a frame of a list, a partition. It comes as one or more tables of at most `BATCH_ROWS` rows.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from lmmformula.data.table import Table, read_table
+from lmmformula.errors import DataError, LmmFormulaError, printable
+
+BATCH_ROWS = 1 << 20
+"""Rows that are held in memory at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    A part of the data.
+
+    label : what a message calls it: "sales.parquet, row groups 3 to 5"
+    read : the columns wanted -> frames of any kind, each small enough for memory
+    identity : changes when the part's data change, as far as that can be told
+    """
+
+    label: str
+    read: Callable[[Collection[str]], Iterable[Any]]
+    identity: tuple[Any, ...] = ()
+
+    def tables(self, columns: Collection[str]) -> Iterator[Table]:
+        """Read the part, table by table; whatever a library says of its data becomes a DataError that names the part."""
+        try:
+            for frame in self.read(columns):
+                yield read_table(frame, columns)
+        except LmmFormulaError:
+            raise
+        except Exception as error:
+            raise DataError(f"{printable(self.label)} can't be read: {printable(str(error))}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """
+    Data in parts.
+
+    name : what they are called
+    names : the columns
+    parts : starts a new pass over the parts, always in the same order
+    n_parts : their number, where it is known beforehand
+    cluster : the Dask data frame whose partitions the parts are, so that the work is done where they are
+    """
+
+    name: str
+    names: tuple[str, ...]
+    parts: Callable[[], Iterable[Part]]
+    n_parts: int | None = None
+    cluster: Any = None
+
+
+def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user gives)
+    """
+    Recognise data that come in parts; None for a data frame, which is read at once.
+
+    A path, a pattern of paths ("data/*.parquet") or a list of them; a pyarrow Dataset; a polars LazyFrame; a DuckDB
+    relation; a Dask data frame; a list of frames; a function that returns a new iterator of frames at each call.
+
+    >>> as_chunks({"x": [1.0]}) is None
+    True
+    >>> as_chunks([{"x": [1.0]}, {"x": [2.0]}]).n_parts
+    2
+    """
+    from lmmformula.data import chunks_files, chunks_libraries
+
+    library = type(data).__module__.partition(".")[0]
+    paths = chunks_files.paths_of(data)
+    if paths is not None:
+        return chunks_files.of_files(paths, printable(str(data)) if isinstance(data, str) else "files")
+    if library in {"dask", "dask_expr"} and hasattr(data, "npartitions"):
+        return chunks_libraries.of_dask(data)
+    if library == "duckdb" and hasattr(data, "columns"):
+        return chunks_libraries.of_duckdb(data)
+    if library == "polars" and hasattr(data, "collect_schema") and hasattr(data, "collect"):
+        return chunks_libraries.of_lazy(data)
+    if library == "pyarrow" and hasattr(data, "get_fragments"):
+        return chunks_libraries.of_dataset(data)
+    if isinstance(data, (list, tuple)):
+        return _of_frames(data)
+    if library == "pyarrow" and hasattr(data, "read_next_batch"):
+        raise _once("a RecordBatchReader", "a pyarrow Dataset, or a function that returns a new reader")
+    if isinstance(data, Iterator):
+        raise _once("an iterator", "a list of frames, or a function that returns a new iterator")
+    if callable(data) and not hasattr(data, "columns") and not hasattr(data, "__arrow_c_stream__"):
+        return _of_function(data)
+    if hasattr(data, "__arrow_c_stream__") and library not in {"pandas", "polars", "pyarrow", "modin"}:
+        return chunks_libraries.of_stream(data)
+    return None
+
+
+def _once(what: str, instead: str) -> DataError:
+    return DataError(f"{what} can be read only once, but two passes over the data are needed", hint=f"give {instead}")
+
+
+def _of_frames(frames: Sequence[Any]) -> Chunks | None:
+    if not frames or isinstance(frames[0], (int, float, str)):
+        return None  # a list of values: the error for what is no table fits better
+    parts = [Part(f"frame {i}", lambda _, frame=frame: [frame]) for i, frame in enumerate(frames)]  # type: ignore[misc]
+    return Chunks("frames", read_table(frames[0]).names, lambda: parts, len(parts))
+
+
+def _of_function(function: Callable[[], Any]) -> Chunks:
+    """Call a function once per pass; each of its frames is a part."""
+
+    def parts() -> Iterator[Part]:
+        for i, frame in enumerate(_iterated(function)):
+            yield Part(f"frame {i}", lambda _, frame=frame: [frame])  # type: ignore[misc]
+
+    first = next(iter(parts()), None)
+    if first is None:
+        raise DataError("the function gives no frames")
+    return Chunks("frames", next(first.tables(())).names, parts)
+
+
+def _iterated(function: Callable[[], Any]) -> Iterator[Any]:
+    """Call a user's function; what it raises names the frame that failed."""
+    count = 0
+    try:
+        for frame in chain(_as_iterator(function())):
+            yield frame
+            count += 1
+    except LmmFormulaError:
+        raise
+    except Exception as error:
+        raise DataError(f"frame {count} can't be read: {printable(str(error))}") from error
+
+
+def _as_iterator(given: Any) -> Iterator[Any]:  # noqa: ANN401 (what a user's function returned)
+    if hasattr(given, "columns") or not hasattr(given, "__iter__"):
+        raise DataError("the function must return an iterator of frames", hint="for example: lambda: iter(frames)")
+    return iter(given)

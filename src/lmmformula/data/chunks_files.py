@@ -1,0 +1,135 @@
+"""Parquet and CSV files as data in parts."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from lmmformula.data.chunks import BATCH_ROWS, Chunks, Part
+from lmmformula.errors import DataError, printable
+
+PARQUET = frozenset({".parquet", ".pq", ".parq"})
+TEXT = {".csv": ",", ".tsv": "\t", ".txt": ","}
+"""Suffix of a text file -> what separates its columns."""
+
+
+def paths_of(data: object) -> list[Path] | None:
+    """Return the files that a path, a pattern, a folder or a list of paths stands for; None if it is none of these."""
+    if isinstance(data, (str, PathLike)):
+        return _expanded(str(data))
+    if isinstance(data, (list, tuple)) and data and all(isinstance(path, (str, PathLike)) for path in data):
+        return [path for given in data for path in _expanded(str(given))]
+    return None
+
+
+def _expanded(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    if has_magic(pattern):
+        found = sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207 (Path.glob knows no absolute patterns)
+    elif path.is_dir():
+        found = sorted(file for file in path.rglob("*") if _suffix(file) in PARQUET | TEXT.keys())
+    else:
+        found = [path] if path.exists() else []
+    if not found:
+        raise DataError(f"there is no file '{printable(pattern)}'", hint="give a path or a pattern: 'data/*.parquet'")
+    return found
+
+
+def _suffix(path: Path) -> str:
+    """Return the suffix that tells the format, in front of that of a compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compressed = bool(suffixes) and suffixes[-1] in {".gz", ".bz2", ".xz", ".zst", ".zip"}
+    kept = suffixes[:-1] if compressed else suffixes
+    return kept[-1] if kept else ""
+
+
+def of_files(paths: Sequence[Path], name: str) -> Chunks:
+    """Read files one after the other, in the order given."""
+    readers = [_reader(path) for path in paths]
+    known = all(reader.n_parts is not None for reader in readers)
+    return Chunks(
+        name,
+        readers[0].names,
+        lambda: (part for reader in readers for part in reader.parts()),
+        sum(reader.n_parts or 0 for reader in readers) if known else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How one file is read (see `Chunks`)."""
+
+    names: tuple[str, ...]
+    parts: Callable[[], Iterator[Part]]
+    n_parts: int | None
+
+
+def _reader(path: Path) -> _Reader:
+    suffix = _suffix(path)
+    try:
+        if suffix in PARQUET:
+            return _parquet(path)
+        if suffix in TEXT:
+            return _text(path, TEXT[suffix])
+    except ImportError:
+        raise DataError("Parquet files need pyarrow", hint="pip install pyarrow") from None
+    except Exception as error:
+        raise DataError(f"{printable(str(path))} can't be read: {printable(str(error))}") from error
+    raise DataError(f"'{printable(str(path))}' is neither Parquet nor CSV", hint="the formats are: .parquet, .csv, .tsv")
+
+
+def _parquet(path: Path) -> _Reader:
+    """Make parts of whole row groups, small ones together."""
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        names = tuple(file.schema_arrow.names)
+    ranges: list[tuple[int, int]] = []
+    start, rows = 0, 0
+    for i, size in enumerate(sizes):
+        if rows and rows + size > BATCH_ROWS:
+            ranges.append((start, i))
+            start, rows = i, 0
+        rows += size
+    ranges.append((start, len(sizes)))
+
+    def read(first: int, last: int, columns: Collection[str]) -> Iterator[Any]:
+        import pyarrow as pa
+
+        with ParquetFile(path, pre_buffer=True) as file:
+            known = [name for name in file.schema_arrow.names if name in columns]
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=list(range(first, last)), columns=known):
+                yield pa.Table.from_batches([batch])
+
+    def parts() -> Iterator[Part]:
+        for first, last in ranges:
+            groups = f"row group {first}" if last == first + 1 else f"row groups {first} to {last - 1}"
+            label = f"{path}, {groups}"
+            yield Part(label, lambda columns, a=first, b=last: read(a, b, columns), (*_stamp(path), first))  # type: ignore[misc]
+
+    return _Reader(names, parts, len(ranges))
+
+
+def _text(path: Path, separator: str) -> _Reader:
+    """Make parts of blocks of lines; each knows only its own types, so a column must be of one kind throughout."""
+    import pandas as pd
+
+    names = tuple(map(str, pd.read_csv(path, sep=separator, nrows=0).columns))
+
+    def parts() -> Iterator[Part]:
+        with pd.read_csv(path, sep=separator, chunksize=BATCH_ROWS) as blocks:
+            for i, block in enumerate(blocks):
+                first = i * BATCH_ROWS
+                label = f"{path}, rows {first} to {first + len(block) - 1}"
+                yield Part(label, lambda columns, b=block: [b[[n for n in names if n in columns]]], (*_stamp(path), i))  # type: ignore[misc]
+
+    return _Reader(names, parts, None)
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    """Return what changes when a file changes."""
+    about = path.stat()
+    return str(path), about.st_size, about.st_mtime_ns
