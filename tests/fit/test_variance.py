@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from corpus import record, records
-from fit.oracle import EXAMPLES, criterion, example
+from fit.oracle import EXAMPLES, criterion, example, make_design, make_term
 from fit.recorded import recorded_design, recorded_fit
 from lmmformula.fit.lmm import evaluate_at, fit_lmm
 from lmmformula.fit.theta import sigma_of, split_theta
-from lmmformula.fit.variance import variance_parameters
+from lmmformula.fit.variance import log_deviations, variance_parameters
 
 REGULAR = [
     r["id"]
@@ -74,3 +74,30 @@ def test_covariance_of_beta_moves_as_predicted(name: str) -> None:
         expected = fit.sigma**2 * (up.vcov / up.sigma**2 - down.vcov / down.sigma**2) / (2 * h)
         np.testing.assert_allclose(slope, expected, atol=1e-6 * max(1e-9, np.abs(fit.vcov).max(initial=0.0)) + 1e-8)
     np.testing.assert_allclose(found.vcov_beta_slopes[-1], 2 * fit.vcov / fit.sigma)
+
+
+def test_log_deviations_of_a_balanced_one_way_layout() -> None:
+    """Their covariance is what the chi-squared mean squares give: 2 / degrees of freedom, halved twice."""
+    rng = np.random.default_rng(0)
+    J, r = 40, 6
+    g, one = np.repeat(np.arange(J), r), np.ones(J * r)
+    y = 3 * rng.normal(size=J)[g] + rng.normal(size=J * r)
+    design = make_design(y, [one], [make_term("g", g, [one])])
+    fit = fit_lmm(design)
+    found = log_deviations(design, fit, variance_parameters(design, fit))
+    between, within = fit.sigma**2 * (1 + r * fit.theta[0] ** 2), fit.sigma**2
+    var_between, var_within = 2 * between**2 / (J - 1), 2 * within**2 / (J * (r - 1))
+    variance = fit.sigma**2 * fit.theta[0] ** 2
+    expected_group = (var_between + var_within) / r**2 / variance**2 / 4
+    np.testing.assert_allclose(np.diag(found.vcov), [expected_group, var_within / within**2 / 4], rtol=1e-6)
+    np.testing.assert_allclose(found.values, [np.log(fit.sigma * fit.theta[0]), np.log(fit.sigma)])
+
+
+def test_a_deviation_of_zero_has_no_logarithm() -> None:
+    """Its value is -inf and its covariance NaN; sigma's stands."""
+    design, fit = recorded_design("lmm", "lmm-123r"), recorded_fit("lmm", "lmm-123r")
+    found = log_deviations(design, fit, variance_parameters(design, fit))
+    zero = np.isinf(found.values)
+    assert zero.any()
+    assert np.isnan(np.diag(found.vcov)[zero]).all()
+    assert np.isfinite(found.vcov[-1, -1])

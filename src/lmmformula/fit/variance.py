@@ -131,3 +131,37 @@ def _twice_inverse(hessian: FloatArray) -> FloatArray:
     keep = values > SMALLEST_CURVATURE * values[-1]
     out: FloatArray = 2 * (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / np.outer(scale, scale)
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class LogDeviations:
+    """
+    Logarithms of the standard deviations of all random coefficients, term by term, and of sigma.
+
+    values : (d,) -inf for a standard deviation of zero
+    vcov : (d, d) their covariance, NaN beside one of zero
+    """
+
+    values: FloatArray
+    vcov: FloatArray
+
+
+def log_deviations(design: DesignMatrices, fit: Fit, found: VarianceParameters) -> LogDeviations:
+    """Carry the covariance of the variance parameters over to log standard deviations, where it is nearly constant."""
+    rows, variances, at = [], [], 0
+    for term, S in zip(design.random_terms, fit.relative_covariance, strict=True):
+        k = term.n_coefficients
+        own = natural_map(term.covariance, k, np.eye(k))
+        slopes = own.directions(found.values[at : at + own.size])
+        block = np.zeros((k, len(found.values)))
+        block[:, at : at + own.size] = np.einsum("aii->ia", slopes)
+        rows.append(block)
+        variances.append(np.diag(S))
+        at += own.size
+    variance = np.concatenate([*variances, [1.0]])
+    J = np.concatenate([*rows, np.zeros((1, len(found.values)))])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        J = J / (2 * variance[:, None])
+        J[:, -1] = np.where(variance > 0, 1 / fit.sigma, np.nan)
+        values = np.log(variance) / 2 + np.log(fit.sigma)
+    return LogDeviations(values, J @ found.vcov @ J.T)
