@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lmmformula import datasets
     from lmmformula.api.comparison import Comparison, compare
     from lmmformula.api.fits import LinearMixedFit, load
+    from lmmformula.api.hypotheses import anova
     from lmmformula.api.model import Model, glmer, lmer
     from lmmformula.api.parsing import parse
     from lmmformula.api.posterior import Posterior
@@ -28,7 +29,9 @@ _HOMES = {
     "Comparison": "api.comparison",
     "compare": "api.comparison",
     "LinearMixedFit": "api.fits",
+    "anova": "api.hypotheses",
     "load": "api.fits",
+    "load_ipython_extension": "repl.magics",
     "Model": "api.model",
     "glmer": "api.model",
     "lmer": "api.model",
@@ -60,6 +63,7 @@ __all__ = [
     "Posterior",
     "StanProgram",
     "__version__",
+    "anova",
     "compare",
     "datasets",
     "glmer",

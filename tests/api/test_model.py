@@ -159,7 +159,7 @@ def test_texts_show_themselves() -> None:
     model = lf.Model(FORMULA, dataset("sleepstudy"))
     assert repr(model.explain()).startswith("Model      Reaction ~ Days")
     fit = model.fit()
-    assert repr(fit.summary()) == str(fit)
+    assert repr(fit.summary("none")) == str(fit)
     assert repr(fit) != str(fit)
     assert "<table>" in fit._repr_html_()
     assert fit.summary()._repr_html_().startswith("<pre>")

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lmmformula.api.hypotheses import HypothesisTests
 from lmmformula.data.table import Table
+from lmmformula.inference.tests import Ddf
 from lmmformula.present import html, linear, summary
 from lmmformula.present.text import Text
-from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.saved import from_json, read_text, to_json
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearMixedFit(LinearMixedResult):
+class LinearMixedFit(HypothesisTests):
     """
     A linear mixed model fitted by REML or ML; ordinary least squares where it has no random term.
 
@@ -23,16 +24,22 @@ class LinearMixedFit(LinearMixedResult):
     (49.51, {'Batch': 6}, False)
     """
 
-    def summary(self) -> Text:
-        """Summarise like lme4's `summary` (lm's, where there is no random term)."""
-        return Text(linear.linear_summary(self) if self.is_linear_model else summary.summary(self))
+    def summary(self, ddf: Ddf = "satterthwaite") -> Text:
+        """
+        Summarise like lmerTest's `summary`; like lm's, where there is no random term.
+
+        ddf : "satterthwaite", "kenward-roger" or "asymptotic"; "none" for lme4's summary, which `print(fit)` shows
+        """
+        if self.is_linear_model:
+            return Text(linear.linear_summary(self))
+        return Text(summary.summary(self, ddf=ddf))
 
     def save(self, path: str | Path) -> None:
         """Write the fit, without its data, to a JSON file that `load` reads."""
         Path(path).write_text(to_json(self.ir, self.schema, self.design, self.fit, self.data_name), encoding="utf-8")
 
     def __str__(self) -> str:
-        return self.summary()
+        return self.summary(ddf="none")
 
     def __repr__(self) -> str:
         return linear.linear_brief(self) if self.is_linear_model else summary.brief(self)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from lmmformula.api.hypotheses import MarginalEffects
 from lmmformula.present.posterior import posterior_html, posterior_text
 from lmmformula.results.posterior import PosteriorResult
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Posterior(PosteriorResult):
+class Posterior(MarginalEffects, PosteriorResult):
     """
     Draws from the posterior of a linear mixed model.
 

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.errors import printable
+from lmmformula.inference.table import ResultTable
+from lmmformula.inference.tests import Ddf, coefficient_tests
 from lmmformula.present.formula import formula_text
 from lmmformula.present.numbers import (
     SUMMARY_DIGITS,
@@ -13,6 +15,7 @@ from lmmformula.present.numbers import (
     format_coefficients,
     format_number,
     format_numbers,
+    format_p_values,
     format_statistics,
     round_to,
     zap_small,
@@ -25,14 +28,27 @@ MOST_CORRELATIONS = 12
 """More fixed effects than these, and their correlations are not shown: lme4's `lme4.summary.cor.max`."""
 
 
-def summary(result: LinearMixedResult, *, width: int = WIDTH) -> str:
-    """Print like lme4's `summary`: criterion, scaled residuals, random effects, fixed effects, their correlations."""
+USED = {
+    "satterthwaite": "t-tests use Satterthwaite's method",
+    "kenward-roger": "t-tests use Kenward-Roger's method",
+    "asymptotic": "z-tests, as if the variances were known",
+}
+"""What the heading says of the tests."""
+
+
+def summary(result: LinearMixedResult, *, ddf: Ddf = "none", width: int = WIDTH) -> str:
+    """
+    Print like lme4's `summary`: criterion, scaled residuals, random effects, fixed effects, their correlations.
+
+    ddf : for other values than "none" like lmerTest's, with degrees of freedom and probabilities
+    """
+    tests = None if ddf == "none" else coefficient_tests(result, ddf)
     sections = [
-        _heading(result),
+        _heading(result, USED.get(ddf, "")),
         _criterion(result, decimals=1, width=width),
         _scaled_residuals(result),
         ["Random effects:", *varcorr_lines(result.varcorr, variance=True, width=width), *_observations(result)],
-        _coefficients(result),
+        _coefficients(result) if tests is None else _tested_coefficients(tests),
         _correlations(result, width),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + _remarks(result)
@@ -89,9 +105,10 @@ def _correlation_columns(varcorr: VarCorr, decimals: int) -> list[list[str]]:
     return columns
 
 
-def _heading(result: LinearMixedResult) -> list[str]:
+def _heading(result: LinearMixedResult, tests: str = "") -> list[str]:
     method = "REML" if result.reml else "maximum likelihood "
-    lines = [f"Linear mixed model fit by {method} ['lmerMod']", f"Formula: {formula_text(result.ir)}"]
+    kind = f". {tests} ['lmerModLmerTest']" if tests else " ['lmerMod']"
+    lines = [f"Linear mixed model fit by {method}{kind}", f"Formula: {formula_text(result.ir)}"]
     return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
 
 
@@ -138,6 +155,19 @@ def _coefficients(result: LinearMixedResult) -> list[str]:
     columns = [*format_coefficients([estimates, errors]), format_statistics(t_values)]
     names = list(result.fixef.index)
     return ["Fixed effects:", *matrix_lines(names, ["Estimate", "Std. Error", "t value"], columns, right=True)]
+
+
+def _tested_coefficients(tests: ResultTable) -> list[str]:
+    """Lay out estimates with degrees of freedom and probabilities, as lmerTest does."""
+    if not len(tests):
+        return ["No fixed effect coefficients"]
+    columns = [
+        *format_coefficients([list(tests[name]) for name in ("estimate", "std_error", "df")]),
+        format_statistics(list(tests["statistic"])),
+        format_p_values(list(tests["p_value"]), SUMMARY_DIGITS - 1),
+    ]
+    headings = ["Estimate", "Std. Error", "df", "t value", "Pr(>|t|)"]
+    return ["Fixed effects:", *matrix_lines(list(tests.frame.index), headings, columns, right=True)]
 
 
 def _correlations(result: LinearMixedResult, width: int) -> list[str]:

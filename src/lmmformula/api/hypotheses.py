@@ -1,0 +1,153 @@
+"""Tests and estimates of what a user asks of the fixed effects; each method a call to `inference`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from lmmformula.errors import FitError
+from lmmformula.results.lmm import LinearMixedResult
+
+if TYPE_CHECKING:
+    from lmmformula.inference.anova_contrasts import AnovaType
+    from lmmformula.inference.contrasts import Hypothesis
+    from lmmformula.inference.marginal_means import MarginalMeans, Spec
+    from lmmformula.inference.multiplicity import Adjustment
+    from lmmformula.inference.table import ResultTable
+    from lmmformula.inference.tests import Ddf
+
+
+class MarginalEffects:
+    """Marginal means and slopes, of fits and posteriors alike."""
+
+    def emmeans(
+        self,
+        spec: "Spec",
+        *,
+        by: "Spec" = (),
+        at: Mapping[str, Any] | None = None,
+        ddf: "Ddf | None" = None,
+        level: float = 0.95,
+    ) -> "MarginalMeans":
+        """
+        Estimate marginal means: predictions averaged over the other factors, numeric variables at their means.
+
+        spec : variables, `"f"`, `["f", "g"]` or `"~ f * g | h"`; `.pairs()` of the result compares the means
+        by : variables within whose values comparisons stay
+        at : values at which other variables stand
+        ddf : None for Kenward-Roger where it is defined and quick, else Satterthwaite; posteriors have draws instead
+        """
+        from lmmformula.inference.marginal_means import emmeans
+
+        return emmeans(self, spec, by=by, at=at, ddf=ddf, level=level)  # type: ignore[arg-type]  # a fit or a posterior
+
+    def slopes(
+        self,
+        variable: str,
+        spec: "Spec" = (),
+        *,
+        by: "Spec" = (),
+        at: Mapping[str, Any] | None = None,
+        ddf: "Ddf | None" = None,
+        level: float = 0.95,
+    ) -> "MarginalMeans":
+        """Estimate the slope of the mean in a numeric variable; the other arguments are those of `emmeans`."""
+        from lmmformula.inference.marginal_means import slopes
+
+        return slopes(self, variable, spec, by=by, at=at, ddf=ddf, level=level)  # type: ignore[arg-type]  # as above
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HypothesisTests(MarginalEffects, LinearMixedResult):
+    """A fit with its tests as methods."""
+
+    def anova(
+        self,
+        *others: LinearMixedResult,
+        type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
+        ddf: "Ddf" = "satterthwaite",
+        refit: bool = True,
+    ) -> "ResultTable":
+        """
+        Test each fixed term by F; or, with other fits, compare them by likelihood ratios.
+
+        type : "I" after the terms before it, "II" after all that don't contain it, "III" averaged over other factors
+        ddf : "satterthwaite", "kenward-roger", "asymptotic" or "none"
+        refit : whether REML fits are fitted again by ML when they are compared
+        """
+        if others:
+            from lmmformula.inference.likelihood_ratio import compare_fits
+
+            return compare_fits([self, *others], refit=refit)
+        from lmmformula.inference.anova import anova
+
+        return anova(self, type, ddf)
+
+    def drop1(self, *, test: Literal["lrt", "f"] = "lrt", ddf: "Ddf" = "satterthwaite") -> "ResultTable":
+        """
+        Leave out each fixed term that no other one contains.
+
+        test : "lrt" fits again by ML, as lme4's `drop1`; "f" tests within this fit, as lmerTest's
+        """
+        if test == "lrt":
+            from lmmformula.inference.likelihood_ratio import drop_fixed_terms
+
+            return drop_fixed_terms(self)
+        if test == "f":
+            from lmmformula.inference.anova import single_deletions
+
+            return single_deletions(self, ddf)
+        raise FitError(f"test={test!r} is not known", hint='the choices are "lrt" and "f"')
+
+    def ranova(self) -> "ResultTable":
+        """Leave out each random term, or each of its slopes, and compare likelihoods, as lmerTest's `ranova`."""
+        from lmmformula.inference.likelihood_ratio import reduce_random_terms
+
+        return reduce_random_terms(self)
+
+    def contrast(
+        self,
+        hypothesis: "Hypothesis",
+        *,
+        ddf: "Ddf" = "satterthwaite",
+        adjust: "Adjustment" = "none",
+        level: float = 0.95,
+    ) -> "ResultTable":
+        """
+        Estimate linear functions of the fixed effects, each with its t test and interval.
+
+        hypothesis : `"f2b - f2a"`, `"x = 1"`, `{"x": 1, "z": -1}`, a list of such, or a matrix
+        adjust : "holm" or "bonferroni" correct the probabilities for several tests
+        """
+        from lmmformula.inference.contrasts import contrast
+
+        return contrast(self, hypothesis, ddf=ddf, adjust=adjust, level=level)
+
+    def linear_hypothesis(self, hypothesis: "Hypothesis", *, ddf: "Ddf" = "satterthwaite") -> "ResultTable":
+        """Test several linear functions of the fixed effects together, by F."""
+        from lmmformula.inference.contrasts import linear_hypothesis
+
+        return linear_hypothesis(self, hypothesis, ddf=ddf)
+
+
+def anova(
+    fit: HypothesisTests,
+    *others: LinearMixedResult,
+    type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
+    ddf: "Ddf" = "satterthwaite",
+    refit: bool = True,
+) -> "ResultTable":
+    """
+    Test each fixed term of one fit by F; or compare several fits by likelihood ratios: `fit.anova(*others, ...)`.
+
+    >>> import lmmformula as lf
+    >>> data = lf.datasets.load("sleepstudy")
+    >>> small = lf.lmer("Reaction ~ Days + (1 | Subject)", data)
+    >>> print(lf.anova(small, lf.lmer("Reaction ~ Days + (Days | Subject)", data)).frame["p_value"].iloc[1] < 1e-9)
+    True
+    """
+    for one in (fit, *others):
+        if not isinstance(one, HypothesisTests):
+            raise FitError(
+                f"anova needs fits, and was given a {one.__class__.__name__}", hint="make one by model.fit()"
+            )
+    return fit.anova(*others, type=type, ddf=ddf, refit=refit)
