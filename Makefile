@@ -22,6 +22,10 @@ lint: .venv/.developer
 bench: .venv/.developer
 	$(BIN)/python benchmarks/reml.py
 
+# the variable silences an advertisement of another site builder
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
 clean:
 	rm -rf .venv dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
@@ -38,4 +42,8 @@ clean:
 	$(BIN)/python -m pip install --quiet --group dev
 	# prophet's wheel holds genuine CmdStan tools; the tests use those alone, and skip what needs them without it
 	-$(BIN)/python -m pip install --quiet --no-deps --only-binary :all: "prophet>=1.1.7"
+	touch $@
+
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --group docs
 	touch $@
