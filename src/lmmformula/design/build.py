@@ -58,8 +58,10 @@ def build_design(
     """
     try:
         inputs = read_inputs(ir, table, weights, offset, na_action)
-        _refuse_constant_response(ir, inputs)
-        schema = _schema(ir, inputs, read_contrasts(contrasts), offset if isinstance(offset, str) else None)
+        y = inputs.y if inputs.offset is None else inputs.y - inputs.offset
+        refuse_constant_response(ir, y.min(), y.max(), len(y))
+        named = offset if isinstance(offset, str) else None
+        schema = make_schema(ir, inputs, read_contrasts(contrasts), named, n_rows=len(inputs.y))
         X = _fixed_matrix(schema, inputs)
         schema, X = _drop_dependent(ir, schema, X)
         return schema, _matrices(ir, schema, inputs, X)
@@ -67,8 +69,15 @@ def build_design(
         raise error.located(ir.source) from None
 
 
-def _schema(ir: ModelIR, inputs: Inputs, contrasts: Mapping[str, Contrast], offset: str | None) -> Schema:
-    """Decide what each variable is, and which columns each term has."""
+def make_schema(
+    ir: ModelIR, inputs: Inputs, contrasts: Mapping[str, Contrast], offset: str | None, *, n_rows: int
+) -> Schema:
+    """
+    Decide what each variable is, and which columns each term has.
+
+    inputs : of which levels and names are read, but no rows
+    n_rows : number of rows used
+    """
     wanted = {label(Variable(name)): contrast for name, contrast in contrasts.items()} | dict(contrasts)
     variables = {label(e): _variable(e, inputs.values[label(e)], wanted) for e in term_expressions(ir)}
     _refuse_unknown_contrasts(contrasts, variables)
@@ -80,7 +89,7 @@ def _schema(ir: ModelIR, inputs: Inputs, contrasts: Mapping[str, Contrast], offs
         variables=variables,
         states=inputs.frame.states,
         fixed=fixed,
-        random=tuple(_random_schema(ir, i, inputs, variables) for i in order),
+        random=tuple(_random_schema(ir, i, inputs, variables, n_rows) for i in order),
         order=order,
         offset=offset,
     )
@@ -114,11 +123,12 @@ def _variable(expression: Expression, value: Numbers | Factor, contrasts: Mappin
             )  # fmt: skip
 
 
-def _random_schema(ir: ModelIR, number: int, inputs: Inputs, variables: Mapping[str, VariableSchema]) -> RandomSchema:
+def _random_schema(
+    ir: ModelIR, number: int, inputs: Inputs, variables: Mapping[str, VariableSchema], n_rows: int
+) -> RandomSchema:
     """Name the columns and levels of a random term, and make lme4's checks of its size."""
     term = ir.random[number]
     levels = inputs.groups[term.group].levels
-    n_rows = len(inputs.y)
     gaussian = ir.family.name == "gaussian"
     check_levels(term, len(levels), n_rows, gaussian=gaussian)
     terms = term_schemas(term.terms, variables, intercept=term.intercept, random=True, limit=LIMITS.coefficients)
@@ -142,21 +152,32 @@ def _drop_dependent(ir: ModelIR, schema: Schema, X: FloatArray) -> tuple[Schema,
     if independent.all():
         return schema, X
     schema = replace(schema, aliased=tuple(np.flatnonzero(~independent).tolist()))
+    warn_of_dropped(schema)
+    return schema, np.asfortranarray(X[:, independent])
+
+
+def warn_of_dropped(schema: Schema) -> None:
+    """Say which columns of X were dropped."""
     dropped = schema.dropped
     shown = ", ".join(f"`{printable(name)}`" for name in dropped[:SHOWN]) + (", ..." if len(dropped) > SHOWN else "")
     warnings.warn(
-        f"the fixed effects are linearly dependent: {len(dropped)} of {X.shape[1]} columns dropped: {shown}",
+        f"the fixed effects are linearly dependent: {len(dropped)} of {len(schema.fixed_columns)} columns dropped: "
+        f"{shown}",
         FitWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
-    return schema, np.asfortranarray(X[:, independent])
+
+
+def fixed_columns_of(ir: ModelIR, schema: Schema) -> tuple[tuple[str, int], ...]:
+    """Return names of the columns of X, dropped ones left out, and the number of the term that each belongs to."""
+    first = 0 if ir.fixed.intercept else 1
+    columns = [(name, i + first) for i, term in enumerate(schema.fixed) for name in term.columns]
+    return tuple(columns[j] for j in schema.kept)
 
 
 def _matrices(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> DesignMatrices:
     n_rows = len(inputs.y)
-    first = 0 if ir.fixed.intercept else 1
-    columns = [(name, i + first) for i, term in enumerate(schema.fixed) for name in term.columns]
-    kept = [columns[j] for j in schema.kept]
+    kept = fixed_columns_of(ir, schema)
     return DesignMatrices(
         y=inputs.y,
         X=X,
@@ -201,9 +222,13 @@ def _refuse_overflow(columns: FloatArray, names: Sequence[str]) -> None:
             raise DataError(f"`{printable(name)}` is too large for a float in some rows", hint="rescale its variables")
 
 
-def _refuse_constant_response(ir: ModelIR, inputs: Inputs) -> None:
-    y = inputs.y if inputs.offset is None else inputs.y - inputs.offset
-    if ir.family.name == "gaussian" and len(y) > 1 and y.min() == y.max():
+def refuse_constant_response(ir: ModelIR, lowest: float, highest: float, n_rows: int) -> None:
+    """
+    Refuse a response without variation.
+
+    lowest, highest : of the response less the offset
+    """
+    if ir.family.name == "gaussian" and n_rows > 1 and lowest == highest:
         raise DataError(
             f"the response `{response_name(ir.response)}` is constant in the rows used",
             span=ir.response.expressions[0].span,

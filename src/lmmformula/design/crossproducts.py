@@ -113,8 +113,18 @@ class CrossProducts:
 
 
 def cross_products(design: DesignMatrices) -> CrossProducts:
-    """Form the cross-products of a design, in coordinates that keep their digits."""
-    columns = columns_of(design)
+    """Form the cross-products of a design, in coordinates that keep their digits; a streamed design has formed them."""
+    if design.products is not None:
+        return design.products
+    return whitened(raw_products(columns_of(design), design), design.random_terms)
+
+
+def raw_products(columns: Columns, design: DesignMatrices) -> CrossProducts:
+    """
+    Sum the products of columns over the rows of a design, or of a part of one.
+
+    columns : its columns in the coordinates in which they are summed
+    """
     groups = factors_of(design.random_terms)
     sums = _Sums(columns, groups)
     codes = [design.random_terms[terms[0]].codes for terms in groups]
@@ -130,16 +140,15 @@ def cross_products(design: DesignMatrices) -> CrossProducts:
         )
         for f, (terms, grouping) in enumerate(zip(groups, groupings, strict=True))
     )
-    products = CrossProducts(
+    return CrossProducts(
         n=design.nobs,
         p=design.n_fixed,
         A=columns.gram,
         factors=factors,
         pairs={(f, g): pair.products(sums.table(pair.cells, f, g)) for (f, g), pair in pairs.items()},
-        sum_log_weights=0.0 if design.weights is None else float(np.log(design.weights).sum()),
+        sum_log_weights=design.sum_log_weights,
         coordinates=columns.coordinates,
     )
-    return _whitened(products, design.random_terms)
 
 
 def factors_of(terms: Sequence[RandomTermDesign]) -> list[tuple[int, ...]]:
@@ -288,7 +297,7 @@ class _Sums:
         return self.done[key][1]
 
 
-def _whitened(products: CrossProducts, terms: Sequence[RandomTermDesign]) -> CrossProducts:
+def whitened(products: CrossProducts, terms: Sequence[RandomTermDesign]) -> CrossProducts:
     """Turn each random term's columns so that they are uncorrelated with mean square 1, and X so that X'X = n I."""
     p, n = products.p, products.n
     R = np.eye(p + 1)

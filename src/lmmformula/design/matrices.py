@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.ir.covariance import UNSTRUCTURED, Covariance
+
+if TYPE_CHECKING:
+    from lmmformula.design.crossproducts import CrossProducts
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,11 @@ class DesignMatrices:
     def has_offset(self) -> bool:
         """Whether a known part of the linear predictor was given."""
         return self.offset is not None
+
+    @property
+    def products(self) -> "CrossProducts | None":
+        """The cross-products, where they were formed without the rows; None if the rows are here."""
+        return None
 
     @property
     def n_fixed(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.coordinates import columns_of
+from lmmformula.design.crossproducts import cross_products
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit.objective import profile
 
@@ -29,17 +29,18 @@ class LeastSquares:
 
 def least_squares(design: DesignMatrices, *, reml: bool) -> LeastSquares:
     """Solve the normal equations in coordinates that keep their digits."""
-    columns = columns_of(design)
-    coordinates = columns.coordinates
-    found = profile(columns.gram, 0.0, n=design.nobs, reml=reml)
+    products = cross_products(design)
+    coordinates = products.coordinates
+    found = profile(products.A, 0.0, n=products.n, reml=reml)
     sigma = coordinates.y_scale * math.sqrt(found.pwrss / found.degrees)
     half = sigma * (coordinates.fixed @ found.inverse_R)
-    log_weights = 0.0 if design.weights is None else float(np.log(design.weights).sum())
     return LeastSquares(
         beta=coordinates.beta(found.beta),
         sigma=sigma,
         vcov=half @ half.T,
-        criterion=coordinates.criterion(found.value, degrees=found.degrees, reml=reml, sum_log_weights=log_weights),
+        criterion=coordinates.criterion(
+            found.value, degrees=found.degrees, reml=reml, sum_log_weights=products.sum_log_weights
+        ),
         log_det_RX=float(np.log(np.diag(found.R)).sum()) - coordinates.log_det_fixed,
         pwrss=coordinates.y_scale**2 * found.pwrss,
     )
