@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lmmformula import datasets
+    from lmmformula.api.after import criteria, power
     from lmmformula.api.comparison import Comparison, compare
     from lmmformula.api.fits import LinearMixedFit, load
     from lmmformula.api.hypotheses import anova
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Comparison": "api.comparison",
     "compare": "api.comparison",
+    "criteria": "api.after",
+    "power": "api.after",
     "LinearMixedFit": "api.fits",
     "anova": "api.hypotheses",
     "load": "api.fits",
@@ -65,11 +68,13 @@ __all__ = [
     "__version__",
     "anova",
     "compare",
+    "criteria",
     "datasets",
     "glmer",
     "lmer",
     "load",
     "parse",
+    "power",
     "register",
 ]
 

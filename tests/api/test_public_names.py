@@ -9,8 +9,8 @@ import lmmformula as lf
 
 NAMES = [
     "Comparison", "DataError", "EngineError", "FitError", "FitWarning", "FormulaError", "LinearMixedFit",
-    "LmmFormulaError", "Model", "ModelIR", "Posterior", "StanProgram", "__version__", "anova", "compare", "datasets",
-    "glmer", "lmer", "load", "parse", "register",
+    "LmmFormulaError", "Model", "ModelIR", "Posterior", "StanProgram", "__version__", "anova", "compare", "criteria",
+    "datasets", "glmer", "lmer", "load", "parse", "power", "register",
 ]  # fmt: skip
 
 

@@ -1,16 +1,13 @@
 """A fit and a posterior side by side, as a user holds them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.present.comparison import comparison_html, comparison_text
 from lmmformula.results.comparison import ComparisonResult
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,11 +27,15 @@ class Comparison(ComparisonResult):
     def _repr_html_(self) -> str:
         return comparison_html(self)
 
-    def plot(self) -> "Figure":
-        """Draw parameters and random effects; needs matplotlib (`pip install 'lmmformula[plot]'`)."""
-        from lmmformula.present.plots import comparison_figure
+    def plot(self, kind: str = "all", **options: Any) -> Any:  # noqa: ANN401 (a matplotlib Figure, or Axes)
+        """
+        Draw the comparison; needs matplotlib (`pip install 'lmmformula[plot]'`).
 
-        return comparison_figure(self)
+        kind : "all" (parameters in posterior sds, and random effects: a Figure) or "fixed" (on their own scales)
+        """
+        from lmmformula.present.plots import comparison_plot
+
+        return comparison_plot(self, kind, **options)
 
 
 def compare(fit: LinearMixedFit, posterior: Posterior) -> Comparison:

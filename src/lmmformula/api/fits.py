@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lmmformula.api.after import AnalysedFit
 from lmmformula.api.hypotheses import HypothesisTests
 from lmmformula.data.table import Table
 from lmmformula.inference.tests import Ddf
@@ -12,7 +13,7 @@ from lmmformula.results.saved import from_json, read_text, to_json
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearMixedFit(HypothesisTests):
+class LinearMixedFit(AnalysedFit, HypothesisTests):
     """
     A linear mixed model fitted by REML or ML; ordinary least squares where it has no random term.
 
@@ -28,11 +29,12 @@ class LinearMixedFit(HypothesisTests):
         """
         Summarise like lmerTest's `summary`; like lm's, where there is no random term.
 
-        ddf : "satterthwaite", "kenward-roger" or "asymptotic"; "none" for lme4's summary, which `print(fit)` shows
+        ddf : "satterthwaite", "kenward-roger" or "asymptotic"; "none" for lme4's summary, which `print(fit)` shows,
+            and which is all that a fit without its data can give
         """
         if self.is_linear_model:
             return Text(linear.linear_summary(self))
-        return Text(summary.summary(self, ddf=ddf))
+        return Text(summary.summary(self, ddf=ddf if self.has_data else "none"))
 
     def save(self, path: str | Path) -> None:
         """Write the fit, without its data, to a JSON file that `load` reads."""

@@ -1,6 +1,7 @@
 """A posterior as a user holds it: the numbers of `results`, printed."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from lmmformula.api.hypotheses import MarginalEffects
 from lmmformula.present.posterior import posterior_html, posterior_text
@@ -15,6 +16,16 @@ class Posterior(MarginalEffects, PosteriorResult):
     The accessors have the names of a fit's and give posterior means; `draws` holds the draws themselves, as arrays,
     and `draws_frame()` as a data frame. `print(posterior)` shows the summary and the sampler's verdict.
     """
+
+    def plot(self, kind: str = "densities", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
+        """
+        Draw the posterior; needs matplotlib (`pip install 'lmmformula[plot]'`).
+
+        kind : "densities" (with priors), "traces" (with ranks) or "predictions" (means with bands)
+        """
+        from lmmformula.present.plots import posterior_plot
+
+        return posterior_plot(self, kind, **options)
 
     def __str__(self) -> str:
         return posterior_text(self)

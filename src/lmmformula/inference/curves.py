@@ -15,7 +15,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit import blocks
-from lmmformula.fit.covariances import Correlated
+from lmmformula.fit.correlated import Correlated
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.newton import minimise
 from lmmformula.fit.problem import Problem
@@ -126,6 +126,10 @@ class _Held:
     @property
     def value(self) -> float:
         return self.point.value
+
+    @property
+    def exact(self) -> bool:
+        return self.point.space.problem.structure.exact
 
     def derivatives(self) -> tuple[FloatArray, FloatArray]:
         gradient, hessian = self.point.derivatives()

@@ -67,10 +67,12 @@ class Spherical:
     Unstructured: Sigma = F F', row i of F a standard deviation times a unit vector of the earlier rows' dimension.
 
     order : the coefficients in the order of the rows; the correlation of the first two is the cosine of one angle
-    Parameters are k standard deviations in the coefficients' order, then the angles row by row.
+    squares : whether the deviations are the parameters' squares: with a sign, they would turn a held correlation round
+    Parameters are k standard deviations (or roots of them) in the coefficients' order, then the angles row by row.
     """
 
     order: tuple[int, ...]
+    squares: bool = False
 
     @property
     def size(self) -> int:
@@ -87,6 +89,11 @@ class Spherical:
         start = len(self.order) + row * (row - 1) // 2
         return slice(start, start + row)
 
+    def deviations(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return (k,) standard deviations and their derivatives."""
+        x = parameters[: len(self.order)]
+        return (x * x, 2 * x) if self.squares else (x, np.ones_like(x))
+
     def row(self, parameters: FloatArray, row: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the unit vector of a row and its derivatives with respect to its angles."""
         return hyperspherical(tuple(parameters[self.places(row)].tolist()), len(self.order))
@@ -95,8 +102,9 @@ class Spherical:
         """Return F, its rows in the coefficients' order."""
         k = len(self.order)
         F = np.empty((k, k))
+        s, _ = self.deviations(parameters)
         for row, i in enumerate(self.order):
-            F[i] = parameters[i] * self.row(parameters, row)[0]
+            F[i] = s[i] * self.row(parameters, row)[0]
         return F
 
     def directions(self, parameters: FloatArray) -> FloatArray:
@@ -109,12 +117,14 @@ class Spherical:
         first, n = self._first(parameters), self.size
         out: FloatArray = 2 * first.reshape(n, -1) @ (G @ first).reshape(n, -1).T
         W = 2 * G @ self.root(parameters)
+        s, slope = self.deviations(parameters)
         for row, i in enumerate(self.order):
             here = self.places(row)
-            _, once, twice = self.row(parameters, row)
-            out[here, here] += parameters[i] * twice @ W[i]
-            out[i, here] += once @ W[i]
-            out[here, i] += once @ W[i]
+            value, once, twice = self.row(parameters, row)
+            out[here, here] += s[i] * twice @ W[i]
+            out[i, here] += slope[i] * (once @ W[i])
+            out[here, i] += slope[i] * (once @ W[i])
+            out[i, i] += 2 * (value @ W[i]) if self.squares else 0.0
         return out
 
     def nearest(self, covariance: FloatArray) -> FloatArray:
@@ -125,7 +135,7 @@ class Spherical:
         np.fill_diagonal(correlation, 1.0)
         L = blocks.root(correlation[np.ix_(self.order, self.order)])
         out = np.empty(self.size)
-        out[: len(sds)] = sds
+        out[: len(sds)] = np.sqrt(sds) if self.squares else sds
         for row in range(len(sds)):
             left, angles = 1.0, []
             for value in L[row, :row]:
@@ -138,7 +148,7 @@ class Spherical:
     def rescaled(self, parameters: FloatArray, factor: float) -> FloatArray:
         """Return parameters of all standard deviations times a factor."""
         k = len(self.order)
-        return np.append(factor * parameters[:k], parameters[k:])
+        return np.append((math.sqrt(factor) if self.squares else factor) * parameters[:k], parameters[k:])
 
     def snapped(self, parameters: FloatArray, zero: float) -> FloatArray:  # noqa: ARG002
         """Return the parameters: nothing is put to zero here."""
@@ -147,11 +157,12 @@ class Spherical:
     def _first(self, parameters: FloatArray) -> FloatArray:
         k = len(self.order)
         out = np.zeros((self.size, k, k))
+        s, slope = self.deviations(parameters)
         for row, i in enumerate(self.order):
             here = self.places(row)
             value, once, _ = self.row(parameters, row)
-            out[i, i] = value
-            out[here, i] = parameters[i] * once
+            out[i, i] = slope[i] * value
+            out[here, i] = s[i] * once
         return out
 
 
@@ -208,14 +219,18 @@ class Turned:
         return self.map.snapped(parameters, zero)
 
 
-def absolute_map(term: RandomTermDesign, order: tuple[int, ...]) -> CovarianceMap:
-    """Return the map whose parameters are standard deviations and what makes up the correlations."""
+def absolute_map(term: RandomTermDesign, order: tuple[int, ...], *, held: bool) -> CovarianceMap:
+    """
+    Return the map whose parameters are standard deviations and what makes up the correlations.
+
+    held : whether one of the correlations is to be held
+    """
     k = term.n_coefficients
     match term.covariance.structure:
         case "us":
-            return Spherical(order)
+            return Spherical(order, squares=held)
         case "cs" | "ar1" if k > 1:
-            return Correlated(term.covariance.structure, term.covariance.homogeneous, k)
+            return Correlated(term.covariance.structure, term.covariance.homogeneous, k, squares=held)
         case _ if term.covariance.homogeneous:
             return _SharedDeviation(np.eye(k)[None])
         case _:
@@ -260,7 +275,7 @@ class VarianceSpace:
             size = np.full(len(size), size.max()) if term.covariance.homogeneous else size
             front = first[1:] if first is not None and first[0] == t else ()
             order = (*front, *(i for i in range(len(size)) if i not in front))
-            maps.append(Turned(absolute_map(term, order), blocks.solve(U, np.diag(size))))
+            maps.append(Turned(absolute_map(term, order, held=bool(front)), blocks.solve(U, np.diag(size))))
             units.append(coordinates.y_scale * size)
         per_factor = tuple(tuple(maps[t] for t in factor.terms) for factor in problem.products.factors)
         starts, at = [0] * len(maps), 1

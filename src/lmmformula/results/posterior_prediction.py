@@ -18,7 +18,9 @@ CHUNK = 2_000_000
 """Numbers in a dense piece of draws times rows."""
 
 SEED = 20
-"""Of what is drawn for new levels and new responses: a prediction is the same each time it is asked for."""
+"""Of what is drawn for new levels and new responses: a prediction is the same each time it is asked for.
+
+All rows share these draws, so that bounds are smooth along a variable; each row's are what they would be alone."""
 
 
 def posterior_predictions(
@@ -50,17 +52,16 @@ def posterior_predictions(
 
 def _spread(posterior: "PosteriorResult", rows: NewRows, newdata: object, request: Request) -> dict[str, FloatArray]:
     """Return standard deviations of the means' draws, and bounds where they are wanted."""
-    rng = np.random.default_rng(SEED)
     n_draws, m = posterior.draws.n_chains * posterior.draws.n_draws, len(rows.X)
     sd, bounds = np.empty(m), np.empty((2, m))
     tail = (1 - request.level) / 2
     step = max(1, CHUNK // n_draws)
     for first in range(0, m, step):
         part = slice(first, first + step)
-        means = _means(posterior, rows, part, rng)
+        means = _means(posterior, rows, part)
         sd[part] = means.std(axis=0, ddof=1)
         if request.interval == "prediction":
-            means = means + _noise(posterior, newdata, request, part, rng, len(means[0]))
+            means = means + _noise(posterior, newdata, request, part)
         bounds[:, part] = np.quantile(means, [tail, 1 - tail], axis=0)
     found = {"std_error": sd}
     return found if request.interval is None else found | {"conf_low": bounds[0], "conf_high": bounds[1]}
@@ -71,7 +72,7 @@ def _flat(values: FloatArray) -> FloatArray:
     return values.reshape(-1, *values.shape[2:])
 
 
-def _means(posterior: "PosteriorResult", rows: NewRows, part: slice, rng: np.random.Generator) -> FloatArray:
+def _means(posterior: "PosteriorResult", rows: NewRows, part: slice) -> FloatArray:
     """Return (draws, m) linear predictors of some rows."""
     draws = posterior.draws
     offset = rows.offset if isinstance(rows.offset, float) else rows.offset[part]
@@ -80,34 +81,33 @@ def _means(posterior: "PosteriorResult", rows: NewRows, part: slice, rng: np.ran
         effects = _flat(draws.modes[t])[:, codes[part], :]
         unseen = np.flatnonzero(codes[part] < 0)
         if len(unseen):
-            effects[:, unseen] = _new_effects(posterior, t, len(unseen), rng)
+            effects[:, unseen] = _new_effects(posterior, t)
         means = means + np.einsum("mk,dmk->dm", z[part], effects)
     return means
 
 
-def _new_effects(posterior: "PosteriorResult", t: int, m: int, rng: np.random.Generator) -> FloatArray:
-    """Draw (draws, m, k) effects of new levels of a term."""
+def _new_effects(posterior: "PosteriorResult", t: int) -> FloatArray:
+    """Draw (draws, 1, k) effects of a new level of a term."""
     sds, correlations = _flat(posterior.draws.sds[t]), _flat(posterior.draws.correlations[t])
     values, vectors = np.linalg.eigh(correlations)
     roots = sds[:, :, None] * vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-    out: FloatArray = rng.standard_normal((len(sds), m, sds.shape[1])) @ roots.transpose(0, 2, 1)
+    noise = np.random.default_rng([SEED, t]).standard_normal((len(sds), 1, sds.shape[1]))
+    out: FloatArray = noise @ roots.transpose(0, 2, 1)
     return out
 
 
-def _noise(
-    posterior: "PosteriorResult", newdata: object, request: Request, part: slice, rng: np.random.Generator, size: int
-) -> FloatArray:
-    """Draw (draws, size) of what a response has around its mean: residual, and random effects that were left out."""
+def _noise(posterior: "PosteriorResult", newdata: object, request: Request, part: slice) -> FloatArray:
+    """Draw what a response has around its mean, (draws, m): residual, and random effects that were left out."""
     sigma, design = _flat(posterior.draws.sigma)[:, None], posterior.design
     masks = coefficients_used(posterior, request.random)
+    scale: FloatArray | float = 1.0
     if newdata is None:
         columns = [term.covariates for term in design.random_terms]
         scale = 1.0 if design.weights is None else 1 / np.sqrt(design.weights[part])
     else:
         columns = [] if all(mask.all() for mask in masks) else random_covariates(posterior, newdata)
-        scale = 1.0
-    noise: FloatArray = sigma * scale * rng.standard_normal((len(sigma), size))
+    noise: FloatArray = sigma * scale * np.random.default_rng(SEED).standard_normal((len(sigma), 1))
     for t, (z, mask) in enumerate(zip(columns, masks, strict=False)):
         if not mask.all():
-            noise += np.einsum("mk,dmk->dm", z[part] * ~mask, _new_effects(posterior, t, size, rng))
+            noise = noise + _new_effects(posterior, t)[:, 0] @ (z[part] * ~mask).T
     return noise

@@ -1,0 +1,188 @@
+"""What one does with a fit once it is there: intervals, refits, diagnostics, power; each a call to `inference`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lmmformula.results.lmm import LinearMixedResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lmmformula.api.model import Model
+    from lmmformula.arrays import FloatArray
+    from lmmformula.inference.bootstrap import Bootstrap, Statistic
+    from lmmformula.inference.confint import Method
+    from lmmformula.inference.influence import Influence
+    from lmmformula.inference.intervals import Intervals
+    from lmmformula.inference.power import PowerCurve, Sizes, Test
+    from lmmformula.inference.profile import Profile
+    from lmmformula.inference.quality import Criteria, RSquared
+    from lmmformula.inference.tests import Ddf
+    from lmmformula.inference.tidy import Effects
+
+Labels = str | Sequence[str] | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AnalysedFit(LinearMixedResult):
+    """A fit with its analyses as methods."""
+
+    def confint(
+        self,
+        parameters: Labels = None,
+        *,
+        method: "Method" = "wald",
+        level: float = 0.95,
+        n: int = 1000,
+        seed: int | None = None,
+    ) -> "Intervals":
+        """
+        Return intervals for fixed effects, standard deviations, correlations and sigma.
+
+        parameters : labels such as "Days", "sd[Subject, Days]", "sigma", or "fixed" or "ran_pars"; None for all
+        method : "wald", "profile" (likelihood) or "boot" (percentiles of `n` refits, drawn by `seed`)
+        """
+        from lmmformula.inference.confint import confint
+
+        return confint(self, parameters, method=method, level=level, n=n, seed=seed)
+
+    def profile(self, parameters: Labels = None, *, level: float = 0.99, points: int = 12) -> "Profile":
+        """Trace the deviance as one parameter after the other moves, out to the bounds of a `level` interval."""
+        from lmmformula.inference.profile import profile
+
+        return profile(self, parameters, level=level, points=points)
+
+    def bootstrap(
+        self,
+        statistic: "Statistic | None" = None,
+        *,
+        n: int = 1000,
+        seed: int | None = None,
+        parameters: Labels = None,
+    ) -> "Bootstrap":
+        """
+        Refit `n` simulated responses, and keep the parameters or any statistic of each refit.
+
+        statistic : a function of a fit that returns a number or a mapping, `lambda fit: fit.icc()`
+        """
+        from lmmformula.inference.bootstrap import bootstrap
+
+        return bootstrap(self, statistic, n=n, seed=seed, parameters=parameters)
+
+    def power(
+        self,
+        effect: str | Mapping[str, float],
+        *,
+        n_groups: "Sizes" = None,
+        assume: Mapping[str, float] | None = None,
+        n: int = 500,
+        alpha: float = 0.05,
+        test: "Test" = "t",
+        seed: int | None = None,
+    ) -> "PowerCurve":
+        """
+        Simulate how often a test would find a fixed effect of a given size.
+
+        effect : its name, or {name: size}
+        n_groups : numbers of levels of the grouping factor to try, or {factor: numbers}
+        assume : other assumed parameters, {"sigma": 20, "sd[Subject, Days]": 5}
+        n, alpha, test : simulations per size; level; "t", "z" or "lrt"
+        """
+        from lmmformula.inference.power import power
+
+        return power(self, effect, n_groups=n_groups, assume=assume, n=n, alpha=alpha, test=test, seed=seed)
+
+    def r2(self) -> "RSquared":
+        """Return marginal and conditional R^2 (Nakagawa & Schielzeth)."""
+        from lmmformula.inference.quality import r_squared
+
+        return r_squared(self)
+
+    def leverage(self) -> "FloatArray":
+        """Return (n,) diagonal of the matrix that maps responses to fitted values."""
+        from lmmformula.inference.influence import leverage
+
+        return leverage(self)
+
+    def cooks_distance(self) -> "FloatArray":
+        """Return (n,) Cook's distances of the rows, as lme4 defines them."""
+        from lmmformula.inference.influence import cooks_distance
+
+        return cooks_distance(self)
+
+    def influence(self, group: str | None = None) -> "Influence":
+        """Say how the fixed effects change when each level of a grouping factor, or each row, is left out."""
+        from lmmformula.inference.influence import influence
+
+        return influence(self, group)
+
+    def tidy(
+        self,
+        effects: "Effects | Sequence[Effects]" = ("fixed", "ran_pars"),
+        *,
+        conf_int: bool = False,
+        level: float = 0.95,
+        method: "Method" = "wald",
+        ddf: "Ddf" = "satterthwaite",
+    ) -> "pd.DataFrame":
+        """
+        One row per estimate: effect, group, term, estimate, std_error, statistic, df, p_value, conf_low, conf_high.
+
+        effects : "fixed", "ran_pars", "ran_vals", or several of them
+        conf_int : whether to add bounds, by `method`
+        ddf : denominator degrees of freedom of the tests, "none" for no tests
+        """
+        from lmmformula.inference.tidy import tidy
+
+        return tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
+
+    def augment(self, *, influence: bool = False) -> "pd.DataFrame":
+        """One row per observation: variables, fitted values, residuals; with `influence` leverage, Cook's distance."""
+        from lmmformula.inference.tidy import augment
+
+        return augment(self, influence=influence)
+
+    def plot(self, kind: str = "fit", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes, or an array of them)
+        """
+        Draw the fit; needs matplotlib (`pip install 'lmmformula[plot]'`).
+
+        kind : "fit" (data by group with fitted lines), "ranef" (random effects with intervals), "residuals" (against
+            fitted values, and QQ), "profile" (zeta of each parameter), "predictions" (means with bands)
+        options : of the picture, see `present.plots`
+        """
+        from lmmformula.present.plots import fit_plot
+
+        return fit_plot(self, kind, **options)
+
+
+def power(source: "Model | AnalysedFit", effect: str | Mapping[str, float], **options: Any) -> "PowerCurve":  # noqa: ANN401
+    """
+    Simulate the power to find an effect, from a fit, or from a model: that is fitted first. See `LinearMixedFit.power`.
+
+    >>> import lmmformula as lf
+    >>> model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
+    >>> lf.power(model, {"Days": 10}, n_groups=[6, 12], n=20, seed=1).frame.n_rows.tolist()
+    [60, 120]
+    """
+    fit = source if isinstance(source, AnalysedFit) else source.fit()
+    return fit.power(effect, **options)
+
+
+def criteria(*fits: LinearMixedResult, **named: LinearMixedResult) -> "Criteria":
+    """
+    Tabulate AIC, BIC and Akaike weights of fits to the same response; keywords name them.
+
+    >>> import lmmformula as lf
+    >>> data = lf.datasets.load("sleepstudy")
+    >>> few, many = (lf.lmer(f"Reaction ~ Days + ({x} | Subject)", data) for x in ("1", "Days"))
+    >>> print(lf.criteria(intercepts=few, slopes=many))
+    intercepts: Reaction ~ Days + (1 | Subject)
+    slopes: Reaction ~ Days + (Days | Subject)
+                n_parameters   loglik      aic      bic  delta_aic  weight
+    intercepts             4 -893.233 1794.465 1807.237     38.837   0.000
+    slopes                 6 -871.814 1755.628 1774.786      0.000   1.000
+    """
+    from lmmformula.inference.quality import criteria
+
+    return criteria({f"model {i}": fit for i, fit in enumerate(fits, start=1)} | named)

@@ -1,0 +1,203 @@
+"""Pictures of a fit: data with fitted lines, random effects, residuals, profiles, predictions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.data.columns import FactorColumn, NumericColumn
+from lmmformula.errors import FitError
+from lmmformula.fit.lmm import conditional_covariances
+from lmmformula.inference.parameters import normal_quantile
+from lmmformula.inference.profile import Profile
+from lmmformula.present.canvas import DATA, FAINT, LINE, SECOND, panels, shared_legend, subplots, title_of
+from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.varcorr import unique_labels
+
+MOST_GROUPS = 30
+"""Levels that are drawn, each in its own panel, unless they are named."""
+
+Size = tuple[float, float] | None
+Axes = Any  # matplotlib's, which is not always installed
+
+
+def fitted_lines(
+    result: LinearMixedResult,
+    x: str | None = None,
+    *,
+    group: str | None = None,
+    levels: Sequence[str] | None = None,
+    figsize: Size = None,
+) -> Axes:
+    """
+    Draw the data of each level in a panel, with the fitted values of the level and of the population.
+
+    x : variable on the horizontal axis; by default the first numeric one
+    group : grouping factor; by default that of the first random term
+    levels : which levels; by default the first 30
+    """
+    name = x or first_numeric(result)
+    values = _numbers(result, name)
+    term = _term(result, group)
+    wanted = list(levels) if levels is not None else list(term.levels[:MOST_GROUPS])
+    unknown = [level for level in wanted if level not in term.levels]
+    if unknown or not wanted:
+        raise FitError(f"'{term.group}' has no level {', '.join(map(repr, unknown)) or 'at all'}")
+    fitted = result.design.y - _rows(result, result.residuals())
+    population = _rows(result, result.predict(random="population"))
+    axes = panels(len(wanted), most_columns=6, figsize=figsize, panel=(2.0, 1.8), sharex=True, sharey=True)
+    for ax, level in zip(axes, wanted, strict=True):
+        rows = np.flatnonzero(term.codes == term.levels.index(level))
+        rows = rows[np.argsort(values[rows], kind="stable")]
+        ax.plot(values[rows], result.design.y[rows], ".", color=DATA, label="data")
+        ax.plot(values[rows], population[rows], "--", color=FAINT, label="population")
+        ax.plot(values[rows], fitted[rows], color=LINE, label=f"with {term.group}")
+        ax.set_title(str(level), fontsize="small")
+    shared_legend(axes)
+    axes[0].figure.supxlabel(name)
+    axes[0].figure.supylabel(result.design.response_name)
+    return axes
+
+
+def random_effects(
+    result: LinearMixedResult, *, group: str | None = None, level: float = 0.95, figsize: Size = None
+) -> Axes:
+    """Draw the random effects of a grouping factor, sorted, with their conditional intervals: a caterpillar."""
+    z = normal_quantile(level)
+    _term(result, group)
+    labels = unique_labels([term.group for term in result.design.random_terms])
+    wanted = group or result.design.random_terms[0].group
+    covariances = conditional_covariances(result.design, result.fit)
+    found = [
+        (f"{label}: {name}", term.levels, modes[:, c], np.sqrt(covariance[:, c, c]))
+        for label, term, modes, covariance in zip(
+            labels, result.design.random_terms, result.fit.modes, covariances, strict=True
+        )
+        if term.group == wanted
+        for c, name in enumerate(term.coefficient_names)
+    ]
+    height = min(max(0.22 * len(found[0][1]), 2.5), 12.0)
+    axes = panels(len(found), figsize=figsize, panel=(3.6, height))
+    for ax, (title, names, modes, errors) in zip(axes, found, strict=True):
+        order = np.argsort(modes)
+        places = np.arange(len(order))
+        ax.axvline(0.0, color=FAINT, linewidth=0.8)
+        ax.errorbar(modes[order], places, xerr=z * errors[order], fmt="o", color=LINE, markersize=3, linewidth=1)
+        ax.set_yticks(places, [names[i] for i in order] if len(order) <= 60 else [""] * len(order), fontsize="small")
+        ax.set_title(title)
+        ax.set_xlabel(f"conditional mode, {100 * level:g} %")
+    return axes
+
+
+def residuals(result: LinearMixedResult, *, figsize: Size = None) -> Axes:
+    """Draw scaled residuals over fitted values, and their quantiles over those of a normal distribution."""
+    from scipy.special import ndtri
+
+    values = _rows(result, result.residuals("scaled"))
+    fitted = result.design.y - _rows(result, result.residuals())
+    axes = subplots(1, 2, figsize=figsize, panel=(4.2, 3.6)).ravel()
+    axes[0].axhline(0.0, color=FAINT, linewidth=0.8)
+    axes[0].plot(fitted, values, ".", color=DATA)
+    axes[0].set(xlabel="fitted", ylabel="scaled residual")
+    n = len(values)
+    normal = ndtri((np.arange(1, n + 1) - 0.5) / n)
+    axes[1].plot(normal[[0, -1]], normal[[0, -1]], color=FAINT, linewidth=0.8)
+    axes[1].plot(normal, np.sort(values), ".", color=DATA)
+    axes[1].set(xlabel="normal quantile", ylabel="scaled residual")
+    return axes
+
+
+def profile_zeta(profile: Profile, *, level: float = 0.95, figsize: Size = None) -> Axes:
+    """Draw zeta of each parameter: straight where the Wald interval is right; it crosses the lines at the bounds."""
+    z = normal_quantile(level)
+    axes = panels(len(profile.curves), most_columns=3, figsize=figsize, panel=(3.2, 2.6), sharey=True)
+    for ax, curve in zip(axes, profile.curves, strict=True):
+        for height in (-z, 0.0, z):
+            ax.axhline(height, color=FAINT, linewidth=0.8)
+        ax.plot(curve.values, curve.zeta, color=LINE)
+        ax.plot([curve.estimate], [0.0], "o", color=LINE, markersize=4)
+        bounds = [float(np.interp(side, curve.zeta, curve.values)) for side in (-z, z)]
+        inside = [b for b, side in zip(bounds, (-z, z), strict=True) if curve.zeta[0] <= side <= curve.zeta[-1]]
+        ax.vlines(inside, -z, z, color=SECOND, linewidth=0.8, linestyle="--")
+        ax.set_title(title_of(curve.parameter.label), fontsize="small")
+    axes[0].figure.supylabel("zeta")
+    return axes
+
+
+def predictions(
+    result: Any,  # noqa: ANN401 (a fit or a posterior: both predict)
+    x: str | None = None,
+    *,
+    level: float = 0.95,
+    at: dict[str, object] | None = None,
+    ax: Axes = None,
+    figsize: Size = None,
+) -> Axes:
+    """
+    Draw the population's mean over a variable, with bands for the mean and for a new response of a new level.
+
+    x : variable on the horizontal axis; by default the first numeric one
+    at : values of the other variables; by default means, and the most frequent levels
+    """
+    name = x or first_numeric(result)
+    values = _numbers(result, name)
+    points = np.linspace(values.min(), values.max(), 60)
+    rows = _typical(result, len(points)) | {key: [value] * len(points) for key, value in (at or {}).items()}
+    rows[name] = points
+    mean, response = (
+        result.predict(rows, random="population", interval=kind, level=level) for kind in ("confidence", "prediction")
+    )
+    axes = subplots(figsize=figsize, panel=(5.2, 3.8))[0, 0] if ax is None else ax
+    axes.plot(values, result.design.y, ".", color=DATA, markersize=3, label="data")
+    for found, alpha, label in ((response, 0.15, "new response"), (mean, 0.35, "mean")):
+        band = f"{label}, {100 * level:g} %"
+        axes.fill_between(points, found.conf_low, found.conf_high, color=LINE, alpha=alpha, linewidth=0, label=band)
+    axes.plot(points, mean.prediction, color=LINE)
+    axes.set(xlabel=name, ylabel=result.design.response_name)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    return axes
+
+
+def first_numeric(result: Any) -> str:  # noqa: ANN401 (a fit or a posterior)
+    """Return the first numeric variable of the model that is not its response."""
+    passed = {result.design.response_name, *(v.name for term in result.ir.random for v in term.group)}
+    for variable in result.ir.variables():
+        name: str = variable.name
+        if name not in passed and isinstance(result.table[name], NumericColumn):
+            return name
+    raise FitError("the model has no numeric variable to draw over", hint="name one that is in the data: x=...")
+
+
+def _numbers(result: Any, name: str) -> FloatArray:  # noqa: ANN401 (a fit or a posterior)
+    """Return a numeric variable of the rows used."""
+    if name not in result.table or not isinstance(column := result.table[name], NumericColumn):
+        raise FitError(f"{name!r} is not a numeric column of the data")
+    return np.asarray(column.values[result.design.kept_rows], dtype=np.float64)
+
+
+def _typical(result: Any, n: int) -> dict[str, Any]:  # noqa: ANN401 (a fit or a posterior)
+    """Return n equal rows: means of numbers, the most frequent levels of factors; grouping factors are not needed."""
+    rows: dict[str, Any] = {}
+    for variable in result.ir.variables():
+        match result.table[variable.name]:
+            case NumericColumn(values=values):
+                rows[variable.name] = [float(np.nanmean(values))] * n
+            case FactorColumn(codes=codes, levels=levels):
+                rows[variable.name] = [levels[int(np.bincount(codes[codes >= 0]).argmax())]] * n
+    return rows
+
+
+def _term(result: LinearMixedResult, group: str | None) -> Any:  # noqa: ANN401 (RandomTermDesign)
+    """Return the first term of a grouping factor."""
+    terms = [term for term in result.design.random_terms if group in (None, term.group)]
+    if not terms:
+        known = ", ".join(result.ngroups) or "none"
+        raise FitError(f"{group!r} is not a grouping factor of the model", hint=f"they are: {known}")
+    return terms[0]
+
+
+def _rows(result: LinearMixedResult, values: Any) -> FloatArray:  # noqa: ANN401 (a series by rows)
+    """Return the numbers of the rows used, without the NaN that stand for rows left out."""
+    numbers = np.asarray(values, dtype=np.float64)
+    return numbers if len(numbers) == result.nobs else numbers[result.design.kept_rows]

@@ -1,0 +1,153 @@
+"""Pictures: what is drawn, checked by the numbers on the axes."""
+
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import fits
+import lmmformula as lf
+from corpus import dataset
+
+matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is an optional extra")
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402 (the backend comes first)
+
+SIZES = [None, (6.0, 4.5)]
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def sleep() -> lf.LinearMixedFit:
+    """The fit that everyone knows."""
+    return fits.fit_of("lmm-003r")
+
+
+def drawn(axes: object) -> None:
+    """Draw the figure: a layout that has no room is a warning, and so an error."""
+    first = np.atleast_1d(axes).ravel()[0]
+    getattr(first, "figure", first).canvas.draw()
+
+
+@pytest.mark.parametrize("figsize", SIZES)
+@pytest.mark.parametrize("kind", ["fit", "ranef", "residuals", "profile", "predictions"])
+def test_every_picture_of_a_fit_is_drawn(sleep: lf.LinearMixedFit, kind: str, figsize: tuple[float, float]) -> None:
+    """At its own size and at that of a column of text."""
+    drawn(sleep.plot(kind, figsize=figsize))
+
+
+@pytest.mark.parametrize("figsize", SIZES)
+@pytest.mark.parametrize("kind", ["densities", "traces", "predictions"])
+def test_every_picture_of_a_posterior_is_drawn(kind: str, figsize: tuple[float, float]) -> None:
+    """At its own size and at that of a column of text."""
+    drawn(fits.posterior_of("lmm-003r").plot(kind, figsize=figsize))
+
+
+@pytest.mark.parametrize("figsize", [(10.0, 4.5), (6.0, 4.5)])
+@pytest.mark.parametrize("kind", ["all", "fixed"])
+def test_every_picture_of_a_comparison_is_drawn(kind: str, figsize: tuple[float, float]) -> None:
+    """Side by side where there is room, else one above the other."""
+    comparison = lf.compare(fits.fit_of("lmm-003r"), fits.posterior_of("lmm-003r"))
+    drawn(comparison.plot(kind, figsize=figsize))
+
+
+def test_each_level_has_a_panel_with_its_data_and_lines(sleep: lf.LinearMixedFit) -> None:
+    """The points are the responses of the subject, the line its fitted values, in the order of days."""
+    axes = sleep.plot("fit", levels=["308", "309"])
+    data, population, own = (line.get_ydata() for line in axes[0].lines)
+    np.testing.assert_allclose(data, dataset("sleepstudy").Reaction[:10])
+    np.testing.assert_allclose(own, sleep.fitted[:10])
+    np.testing.assert_allclose(population, sleep.predict(random="population")[:10])
+    assert [ax.get_title() for ax in axes] == ["308", "309"]
+
+
+def test_random_effects_are_sorted_and_have_their_conditional_intervals(sleep: lf.LinearMixedFit) -> None:
+    """Each panel has a coefficient's modes in ascending order; bars are 1.96 conditional standard deviations."""
+    axes = sleep.plot("ranef")
+    assert [ax.get_title() for ax in axes] == ["Subject: (Intercept)", "Subject: Days"]
+    modes, covariances = sleep.ranef(condvar=True)
+    container = axes[0].containers[0]
+    np.testing.assert_allclose(container.lines[0].get_xdata(), np.sort(modes["Subject"]["(Intercept)"]))
+    bars = container.lines[2][0].get_segments()[0]
+    assert bars[1, 0] - bars[0, 0] == pytest.approx(2 * 1.959964 * np.sqrt(covariances["Subject"][0, 0, 0]))
+
+
+def test_a_profile_crosses_the_lines_at_the_bounds(sleep: lf.LinearMixedFit) -> None:
+    """The dashed lines of a panel stand near the bounds of the profile interval."""
+    axes = sleep.plot("profile", parameters="sigma")
+    bounds = [segment[0, 0] for segment in axes[0].collections[0].get_segments()]
+    np.testing.assert_allclose(bounds, sleep.confint("sigma", method="profile")["sigma"], rtol=2e-3)
+
+
+def test_bands_are_those_of_predict(sleep: lf.LinearMixedFit) -> None:
+    """The picture's means are the population's predictions between the smallest and the largest day."""
+    ax = sleep.plot("predictions")
+    line = ax.lines[-1]
+    np.testing.assert_allclose(line.get_ydata(), sleep.predict({"Days": line.get_xdata()}, random="population"))
+    assert line.get_xdata()[[0, -1]].tolist() == [0.0, 9.0]
+
+
+def test_other_variables_are_held_at_typical_values() -> None:
+    """Factors at their most frequent level, unless the caller says another."""
+    fit = lf.Model("weight ~ Time * Diet + (Time | Rat)", dataset("BodyWeight")).fit()
+    first = fit.plot("predictions").lines[-1].get_ydata()
+    third = fit.plot("predictions", at={"Diet": "3"}).lines[-1].get_ydata()
+    assert first[0] == pytest.approx(fit.predict({"Time": [1.0], "Diet": ["1"]}, random="population")[0])
+    assert third[0] == pytest.approx(fit.predict({"Time": [1.0], "Diet": ["3"]}, random="population")[0])
+
+
+def test_priors_are_the_densities_of_the_program() -> None:
+    """Half distributions integrate to one over positive numbers; the correlation's is flat for lkj(1)."""
+    from lmmformula.present.plots_posterior import prior_density
+
+    posterior = fits.posterior_of("lmm-003r")
+    points = np.linspace(0, 20000, 400001)
+    for name in ("sd[Subject, Days]", "sigma"):
+        assert np.trapezoid(prior_density(posterior, name, points), points) == pytest.approx(1.0, abs=1e-3)
+    correlations = np.linspace(-1, 1, 2001)
+    name = "cor[Subject, (Intercept), Days]"
+    assert np.trapezoid(prior_density(posterior, name, correlations), correlations) == pytest.approx(1.0, abs=1e-3)
+    assert prior_density(posterior, "(Intercept)", points) is None
+
+
+def test_rows_left_out_leave_no_holes() -> None:
+    """A fit that keeps the places of rows with missing values draws those it has."""
+    data = dataset("sleepstudy").copy()
+    data.loc[[0, 5], "Reaction"] = np.nan
+    fit = lf.Model("Reaction ~ Days + (Days | Subject)", data, na_action="exclude").fit()
+    axes = fit.plot("fit", levels=["308"])
+    assert len(axes[0].lines[0].get_ydata()) == 8
+    drawn(fit.plot("residuals"))
+    drawn(fit.plot("predictions"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("scatter", {}, "there are: fit, ranef"),
+        ("fit", {"x": "Subject"}, "not a numeric column"),
+        ("fit", {"levels": ["1"]}, "has no level '1'"),
+        ("fit", {"group": "Item"}, "not a grouping factor"),
+        ("ranef", {"group": "Item"}, "not a grouping factor"),
+        ("profile", {"parameters": "slope"}, "no parameter"),
+    ],
+)
+def test_what_can_not_be_drawn_is_said(
+    sleep: lf.LinearMixedFit, kind: str, options: dict[str, object], message: str
+) -> None:
+    """An unknown picture, variable, level or group is an error that names those there are."""
+    with pytest.raises(lf.FitError, match=message):
+        sleep.plot(kind, **options)
+
+
+def test_without_matplotlib_the_extra_is_named(sleep: lf.LinearMixedFit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says how to install it."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(lf.FitError, match=r"lmmformula\[plot\]"):
+        sleep.plot("residuals")
