@@ -7,10 +7,14 @@ import pytest
 from lmmformula.inference.table import ResultTable, format_column
 
 COLUMNS = {
-    "decimals in common": ("estimate", [251.405, 10.467, -0.5], ["251.41", "10.47", "-0.50"]),
+    "decimals in common": ("estimate", [251.405, 10.467, -0.5], ["251.405", "10.467", "-0.500"]),
     "whole numbers": ("num_df", [2, 3.0], ["2", "3"]),
     "degrees of freedom": ("den_df", [17.00001, 152.4], ["17.00", "152.40"]),
-    "small numbers": ("estimate", [0.000123, 0.00002], ["0.000123", "0.000020"]),
+    "whole degrees of freedom": ("den_df", [16.99999, 45.0], ["17", "45"]),
+    "small numbers": ("estimate", [0.000123, 0.00002], ["0.00012300", "0.00002000"]),
+    "large beside small numbers": ("estimate", [2514.05, 0.0123], ["2514.0500", "0.0123"]),
+    "rounding beside numbers": ("estimate", [2.5, 1e-16], ["2.5000", "0.0000"]),
+    "statistics": ("f", [1234.5678, 1e-9], ["1234.568", "0.000"]),
     "very small numbers": ("estimate", [1.5e-12, 2e-13], ["1.5000e-12", "2.0000e-13"]),
     "very large numbers": ("estimate", [1.5e12, 0.5], ["1.5000e+12", "5.0000e-01"]),
     "missing and infinite": ("df", [np.nan, np.inf, 3.5], ["", "Inf", "3.50"]),
@@ -31,7 +35,7 @@ def test_columns(case: str) -> None:
 def test_rows_without_names() -> None:
     """Row numbers are left out, text stands to the left, and columns without any number disappear."""
     frame = pd.DataFrame({"f": ["a", "bb"], "estimate": [1.25, 10.5], "df": [np.nan, np.nan]})
-    assert str(ResultTable("T", frame)).splitlines() == ["T", "f   estimate", "a       1.25", "bb     10.50"]
+    assert str(ResultTable("T", frame)).splitlines() == ["T", "f   estimate", "a      1.250", "bb    10.500"]
 
 
 def test_html_is_escaped() -> None:

@@ -44,9 +44,9 @@ def anova(result: LinearMixedResult, kind: AnovaType = "III", ddf: Ddf = "satter
     >>> print(anova(fit))
     Type III analysis of variance, Satterthwaite's degrees of freedom
                     sum_sq  mean_sq  num_df  den_df       f  p_value
-    Variety            526    263.0       2   10.00   1.485   0.2724
-    nitroF           20021   6673.5       3   45.00  37.686  <0.0001
-    Variety:nitroF     322     53.6       6   45.00   0.303   0.9322
+    Variety            526    263.0       2      10   1.485   0.2724
+    nitroF           20021   6673.5       3      45  37.686  <0.0001
+    Variety:nitroF     322     53.6       6      45   0.303   0.9322
     """
     chosen = TYPES.get(kind)
     if chosen is None:

@@ -60,9 +60,9 @@ def contrast(
     >>> fit = lf.lmer("effort ~ Type + (1 | Subject)", lf.datasets.load("ergoStool"))
     >>> print(contrast(fit, ["TypeT2 - TypeT3", "TypeT4 = 1"]))
     Linear hypotheses, Satterthwaite's degrees of freedom
-                     estimate  std_error     df  statistic  p_value  conf_low  conf_high
-    TypeT2 - TypeT3    1.6667    0.51868  24.00     3.2133   0.0037   0.59616     2.7372
-    TypeT4 = 1         0.6667    0.51868  24.00    -0.6427   0.5265  -0.40384     1.7372
+                     estimate  std_error  df  statistic  p_value  conf_low  conf_high
+    TypeT2 - TypeT3    1.6667    0.51868  24      3.213   0.0037   0.59616     2.7372
+    TypeT4 = 1         0.6667    0.51868  24     -0.643   0.5265  -0.40384     1.7372
     """
     refuse_unknown(adjust, ("none", "holm", "bonferroni"))
     L, null, labels = read_hypothesis(hypothesis, result.design.fixed_names)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOUNDARY = (
-    "A variance of zero lies on the boundary of its values, so these probabilities are too large: "
-    "for a single variance (df = 1) by a factor of two."
+    "variances of zero lie on the boundary of their values, so these probabilities are too large:",
+    "for a single variance (df = 1) by a factor of two",
 )
 
 Refit = Literal["auto"] | bool
@@ -104,7 +104,8 @@ def reduce_random_terms(result: LinearMixedResult) -> ResultTable:
                               npar   loglik     aic     lrt  df  p_value
     <none>                       6  -871.81  1755.6
     Days in (Days | Subject)     4  -893.23  1794.5  42.837   2  <0.0001
-    A variance of zero lies on the boundary of its values, so these probabilities are too large: ...
+    variances of zero lie on the boundary of their values, so these probabilities are too large:
+    for a single variance (df = 1) by a factor of two
     """
     if result.is_linear_model:
         raise FitError("the model has no random terms to test")
@@ -112,7 +113,7 @@ def reduce_random_terms(result: LinearMixedResult) -> ResultTable:
     smaller = {r.label: _fitted(result, r, reml=reml) for r in reductions(result)}
     frame = _deletions(Likelihood.of(result.design, result.fit), smaller)
     kind = "restricted likelihood ratio tests" if reml else "likelihood ratio tests"
-    return ResultTable(f"Random terms, {kind}", frame, (BOUNDARY,))
+    return ResultTable(f"Random terms, {kind}", frame, BOUNDARY)
 
 
 def _fitted(result: LinearMixedResult, reduction: Reduction, *, reml: bool) -> Likelihood:

@@ -142,10 +142,10 @@ def slopes(
     >>> fit = lf.lmer("weight ~ Time * Diet + (Time | Rat)", lf.datasets.load("BodyWeight"))
     >>> print(slopes(fit, "Time", "Diet"))
     Slopes of the mean in Time, Kenward-Roger's covariance and degrees of freedom
-    Diet    slope  std_error     df  conf_low  conf_high
-    1     0.35964    0.09114  13.00   0.16274     0.5565
-    2     0.96548    0.12889  13.00   0.68703     1.2439
-    3     0.65798    0.12889  13.00   0.37952     0.9364
+    Diet    slope  std_error  df  conf_low  conf_high
+    1     0.35964    0.09114  13   0.16274     0.5565
+    2     0.96548    0.12889  13   0.68703     1.2439
+    3     0.65798    0.12889  13   0.37952     0.9364
     """
     names, within = _variables(model, spec, by)
     refuse_unknown_variable(variable, fixed_variables(model))

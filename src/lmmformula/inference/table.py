@@ -14,6 +14,15 @@ SMALLEST_P = 1e-4
 DIGITS = 5
 """Significant digits of a column's largest number."""
 
+LEAST_DIGITS = 3
+"""Significant digits of its smallest number."""
+
+ROUNDING = 1e-10
+"""A number smaller than this part of the largest is nothing but rounding."""
+
+FIXED_DECIMALS = {"df": 2, "num_df": 2, "den_df": 2, "statistic": 3, "f": 3, "lrt": 3, "chisq": 3}
+"""Columns whose numbers need no more decimals than these."""
+
 
 @dataclass(frozen=True, eq=False)
 class ResultTable:
@@ -27,8 +36,8 @@ class ResultTable:
     >>> import pandas as pd
     >>> print(ResultTable("Tests", pd.DataFrame({"t": [2.5], "p_value": [1e-7]}, index=["x"]), ("by hand",)))
     Tests
-         t  p_value
-    x  2.5  <0.0001
+            t  p_value
+    x  2.5000  <0.0001
     by hand
     """
 
@@ -90,16 +99,24 @@ def format_column(name: str, values: list[Any]) -> list[str]:
     numbers = [float(value) for value in values]
     if name == "p_value":
         return [_probability(value) for value in numbers]
-    finite = [abs(value) for value in numbers if math.isfinite(value)]
-    if all(value == round(value) for value in finite):
-        return [_word(value) if not math.isfinite(value) else f"{value:.0f}" for value in numbers]
-    largest = max(finite)
-    decimals = 2 if name.endswith("df") else max(0, DIGITS - 1 - math.floor(math.log10(largest)))
-    if decimals > 2 * DIGITS or largest >= 10 ** (2 * DIGITS):
-        return [_word(value) if not math.isfinite(value) else f"{value:.{DIGITS - 1}e}" for value in numbers]
-    cells = [_word(value) if not math.isfinite(value) else f"{value:.{decimals}f}" for value in numbers]
-    spare = min((len(c) - len(c.rstrip("0")) for c in cells if "." in c), default=0) if not name.endswith("df") else 0
-    return [c[: len(c) - spare].rstrip(".") if "." in c else c for c in cells]
+    known = FIXED_DECIMALS.get(name)
+    if known is not None:
+        numbers = [round(value, known) if math.isfinite(value) else value for value in numbers]
+    sizes = [abs(value) for value in numbers if math.isfinite(value) and value]
+    if all(size == round(size) for size in sizes):
+        return [_cell(value, ".0f") for value in numbers]
+    decimals = _decimals(sizes) if known is None else known
+    if decimals > 2 * DIGITS or max(sizes) >= 10 ** (2 * DIGITS):
+        return [_cell(value, f".{DIGITS - 1}e") for value in numbers]
+    return [_cell(value, f".{decimals}f") for value in numbers]
+
+
+def _decimals(sizes: list[float]) -> int:
+    """Return decimals that show the largest number to `DIGITS` significant digits, the smallest to `LEAST_DIGITS`."""
+    largest = max(sizes)
+    smallest = min(size for size in sizes if size > ROUNDING * largest)
+    wanted = (DIGITS - 1 - math.floor(math.log10(largest)), LEAST_DIGITS - 1 - math.floor(math.log10(smallest)))
+    return max(0, *wanted)
 
 
 def _probability(value: float) -> str:
@@ -108,8 +125,10 @@ def _probability(value: float) -> str:
     return f"<{SMALLEST_P:.4f}" if value < SMALLEST_P else f"{value:.4f}"
 
 
-def _word(value: float) -> str:
-    return "" if math.isnan(value) else ("Inf" if value > 0 else "-Inf")
+def _cell(value: float, form: str) -> str:
+    if math.isnan(value):
+        return ""
+    return ("Inf" if value > 0 else "-Inf") if math.isinf(value) else format(value, form)
 
 
 def _is_text(values: "pd.Series[Any]") -> bool:

@@ -146,9 +146,9 @@ def coefficient_tests(result: LinearMixedResult, ddf: Ddf = "satterthwaite") -> 
     >>> fit = lf.lmer("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
     >>> print(coefficient_tests(fit))
     Fixed effects, Satterthwaite's degrees of freedom
-                 estimate  std_error     df  statistic  p_value
-    (Intercept)    251.41     6.8246  17.00     36.838  <0.0001
-    Days            10.47     1.5458  17.00      6.771  <0.0001
+                 estimate  std_error  df  statistic  p_value
+    (Intercept)    251.41     6.8246  17     36.838  <0.0001
+    Days            10.47     1.5458  17      6.771  <0.0001
     """
     tests = t_tests(method_of(result, ddf), np.eye(result.design.n_fixed), result.fit.beta)
     return ResultTable(f"Fixed effects, {NAMES[ddf]}", frame_of(tests, list(result.design.fixed_names)))
