@@ -182,6 +182,10 @@ class Parameters:
             for maps, parts in zip(self.maps, self.split(parameters), strict=True)
         ]
 
+    def gradient(self, directions: Sequence[FloatArray], G: Sequence[FloatArray]) -> FloatArray:
+        """Return the gradient of the criterion, tr(G dSigma)."""
+        return np.concatenate([np.tensordot(S, g, axes=2) for S, g in zip(directions, G, strict=True)])
+
     def derivatives(
         self, parameters: FloatArray, directions: Sequence[FloatArray], G: Sequence[FloatArray], curvature: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
@@ -190,7 +194,6 @@ class Parameters:
 
         curvature : second derivatives along the directions; tr(G d2Sigma) is added
         """
-        gradient = [np.tensordot(S, g, axes=2) for S, g in zip(directions, G, strict=True)]
         hessian, at = curvature.copy(), 0
         for maps, parts, g in zip(self.maps, self.split(parameters), G, strict=True):
             place = 0
@@ -199,7 +202,7 @@ class Parameters:
                 inner = g[place : place + k, place : place + k]
                 hessian[at : at + m.size, at : at + m.size] += m.curvature(own, inner)
                 at, place = at + m.size, place + k
-        return np.concatenate(gradient), hessian
+        return self.gradient(directions, G), hessian
 
     def nearest(self, covariances: Sequence[Sequence[FloatArray]]) -> FloatArray:
         """Return the parameters nearest to given covariances, per factor and term."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Literal
 
 import numpy as np
@@ -94,7 +95,12 @@ def fit_lmm(
 def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerSettings) -> Fit:
     """Minimise the criterion of a prepared design; LinAlgError where it can't be computed."""
     first = problem.start() if start is None else _given(problem, start)
-    found = _snapped(problem, minimise(problem.evaluate, first, settings), settings)
+    points = count()
+
+    def evaluate(parameters: FloatArray) -> Evaluation:
+        return problem.evaluate(parameters, exact=next(points) >= settings.exact_after)
+
+    found = _snapped(problem, minimise(evaluate, first, settings), settings)
     _refuse_exact_fit(problem, found.point.point)
     log = replace(found.log, strategy=str(problem.structure))
     inner = problem.covariances(found.parameters)

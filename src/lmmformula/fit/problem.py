@@ -17,14 +17,22 @@ from lmmformula.fit.start import starting_point
 from lmmformula.fit.structure import Structure, objective_for, structure_of
 from lmmformula.fit.theta import sigma_of, split_theta
 
+DIFFERENCE_STEP = 1e-4
+"""Step of the differences of the gradient that exact second derivatives are made of."""
+
 
 @dataclass(slots=True)
 class Evaluation:
-    """The criterion at parameters, differentiated when asked."""
+    """
+    The criterion at parameters, differentiated when asked.
+
+    exact : whether the Hessian must be exact, where average information is what the strategy has
+    """
 
     problem: "Problem"
     parameters: FloatArray
     point: Point
+    exact: bool = False
 
     @property
     def value(self) -> float:
@@ -33,10 +41,23 @@ class Evaluation:
 
     def derivatives(self) -> tuple[FloatArray, FloatArray]:
         """Return gradient and Hessian with respect to the parameters."""
-        parameters = self.problem.parameters
+        parameters, G = self.problem.parameters, self.point.gradients()
         directions = parameters.directions(self.parameters)
-        curvature = self.point.curvature(directions)
-        return parameters.derivatives(self.parameters, directions, self.point.gradients(), curvature)
+        if self.exact and not self.problem.structure.exact:
+            return parameters.gradient(directions, G), self._differences()
+        return parameters.derivatives(self.parameters, directions, G, self.point.curvature(directions))
+
+    def _differences(self) -> FloatArray:
+        """Return the Hessian from differences of the gradient."""
+        h = DIFFERENCE_STEP
+        steps = h * np.eye(len(self.parameters))
+        hessian = np.array([(self._gradient_at(step) - self._gradient_at(-step)) / (2 * h) for step in steps])
+        out: FloatArray = (hessian + hessian.T) / 2
+        return out
+
+    def _gradient_at(self, step: FloatArray) -> FloatArray:
+        x, parameters = self.parameters + step, self.problem.parameters
+        return parameters.gradient(parameters.directions(x), self.problem.evaluate(x).point.gradients())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +90,9 @@ class Problem:
         except np.linalg.LinAlgError:
             return math.inf
 
-    def evaluate(self, parameters: FloatArray) -> Evaluation:
+    def evaluate(self, parameters: FloatArray, *, exact: bool = False) -> Evaluation:
         """Evaluate the criterion; LinAlgError where it can't be."""
-        return Evaluation(self, parameters, self.objective.at(self.parameters.roots(parameters)))
+        return Evaluation(self, parameters, self.objective.at(self.parameters.roots(parameters)), exact)
 
     def at(self, inner: Sequence[FloatArray]) -> Point:
         """Evaluate the criterion at relative covariances in inner coordinates, per term."""

@@ -9,6 +9,7 @@ class OptimizerSettings:
     Knobs of the trust-region Newton method. Deviances are -2 log likelihoods, so 1e-9 of one is far below any use.
 
     max_evaluations : give up after this many points
+    exact_after : where second derivatives are average information, compute exact ones after this many points
     stop_decrease : stop when the quadratic model promises less than this much deviance ...
     stop_decrease_relative : ... or less than this part of the criterion, where rounding drowns it
     rounding : changes of the criterion below this part of it count as none
@@ -22,6 +23,7 @@ class OptimizerSettings:
     """
 
     max_evaluations: int = 200
+    exact_after: int = 10
     stop_decrease: float = 1e-9
     stop_decrease_relative: float = 1e-13
     rounding: float = 1e-12
