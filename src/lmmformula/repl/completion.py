@@ -48,7 +48,7 @@ def candidates(line: str, state: State) -> list[Candidate]:
     offset = formula_start(line)
     if offset is None:
         return list(_of_command(line, state))
-    found = list(_of_formula(line[offset:], state))
+    found = list(_of_formula(line[offset:], state, targets=state.ir is not None and not line.startswith(":fit")))
     shifted = [Candidate(c.text, c.start + offset, c.about) for c in found]
     if line.startswith(":fit ") and not line[offset:].strip("remlREML"):
         start = len(line) - len(line[5:])
@@ -111,14 +111,15 @@ def _paths(word: str, suffixes: set[str]) -> Iterator[tuple[str, str]]:
             yield text, "file"
 
 
-def _of_formula(text: str, state: State) -> Iterator[Candidate]:
+def _of_formula(text: str, state: State, *, targets: bool) -> Iterator[Candidate]:
     """List names that may stand where the cursor is, by what stands before."""
     found = pieces(text)
     word = found.pop() if found and found[-1].end == len(text) and _is_name(found[-1]) else Piece("NAME", "", len(text))
     statement = _statement(found)
     if statement and statement[-1].kind not in OPERATORS | OPENING:
         return
-    for name, about in _names(statement, state):
+    names = [*_columns(state), *(_targets(state) if targets else ())] if not statement else _names(statement, state)
+    for name, about in names:
         if name.lower().startswith(word.text.lower()):
             yield Candidate(name, word.start, about)
 
@@ -142,8 +143,6 @@ def _names(before: list[Piece], state: State) -> Iterable[tuple[str, str]]:
         return ((f"{name}(", ", ".join(numbers)) for name, numbers in DISTRIBUTIONS.items())
     if opened is not None and any(piece.kind == "OR" for piece in before[opened:]):
         return _grouping_columns(state)
-    if not before:
-        return [*_columns(state), *(_targets(state) if state.ir else ())]
     return [*_columns(state), *_functions()]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from lmmformula.data.table import Table
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import printable
 from lmmformula.present.numbers import format_numbers
-from lmmformula.present.tables import matrix_lines, table_lines
+from lmmformula.present.tables import WIDTH, matrix_lines, table_lines
 from lmmformula.repl.facts import can_group, column_text
 from lmmformula.repl.state import Data
 
@@ -35,7 +36,8 @@ def data_lines(data: Data) -> str:
     shown = table.names[:MOST_COLUMNS]
     columns = ", ".join(f"{printable(name)} ({column_text(table, name)})" for name in shown)
     more = ", ..." if len(table.names) > len(shown) else ""
-    return f"{printable(data.name)}: {table.n_rows} rows, {len(table.names)} columns\n{columns}{more}"
+    heading = f"{printable(data.name)}: {table.n_rows} rows, {len(table.names)} columns"
+    return f"{heading}\n{fill(columns + more, WIDTH, break_long_words=False, break_on_hyphens=False)}"
 
 
 def column_lines(table: Table) -> list[str]:
@@ -86,7 +88,8 @@ def paragraph(model: "Model") -> str:
     dropped = design.n_given - design.nobs
     rows = f"{design.nobs} rows" + (f" ({dropped} incomplete ones left out)" if dropped else "")
     count = design.n_fixed + len(design.theta_names) + 1
-    return f"{printable(design.response_name)} on {rows}: {'; '.join(parts)}.\n{count} parameters in all."
+    text = f"{printable(design.response_name)} on {rows}: {'; '.join(parts)}. {count} parameters in all."
+    return fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _fixed(design: DesignMatrices) -> str:

@@ -199,7 +199,8 @@ def _previous(session: Session) -> State:
     now = session.state
     now.need_model()
     for state in reversed(session.past):
-        if state.model is not None and state.data is now.data and state.need_ir().formula != now.need_ir().formula:
+        same = state.data is not None and state.data.source is now.need_data().source
+        if same and state.model is not None and state.need_ir().formula != now.need_ir().formula:
             return state
     raise FitError("there is no other model of these data to compare with", hint="type another formula first")
 

@@ -135,7 +135,7 @@ def toolbar(seen: Look, state: State) -> list[tuple[str, str]]:
             return [("class:toolbar.dim", f" {printable(seen.error.message)} ...")]
         return [("class:toolbar.error", f" {line}\n") for line in str(seen.error).split("\n")]
     if seen.preview is not None:
-        note = f"   {printable(seen.note)}" if seen.note else ""
+        note = f"\n {printable(seen.note)}" if seen.note else ""
         shown = [("class:toolbar.sizes", f" {printable(str(seen.preview))}"), ("class:toolbar.dim", note)]
         return [*shown, *(("class:toolbar.warning", f"\n {warning}") for warning in seen.preview.warnings)]
     return [("class:toolbar.dim", f" {printable(seen.note or _at_rest(state))}")]

@@ -38,8 +38,8 @@ class Session:
     Dyestuff: 30 rows, 2 columns
     Batch (factor, 6 levels), Yield (numeric)
     >>> print(session.run("Yield ~ 1 + (1 | Batch)"))
-    Yield on 30 rows: 1 fixed effect ((Intercept)); for each of 6 levels of Batch 1 random effect ((Intercept)).
-    3 parameters in all.
+    Yield on 30 rows: 1 fixed effect ((Intercept)); for each of 6 levels of Batch 1
+    random effect ((Intercept)). 3 parameters in all.
     >>> session.run("Yield ~ z").failed
     True
     """

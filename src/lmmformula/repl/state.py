@@ -23,10 +23,12 @@ class Data:
 
     name : what they are called
     code : the Python that makes them
+    source : the data frame itself
     """
 
     name: str
     code: str
+    source: object
     table: Table
     facts: Facts
 
@@ -34,7 +36,7 @@ class Data:
 def data_of(frame: object, name: str, code: str) -> Data:
     """Take a data frame of any library."""
     table = read_table(frame)
-    return Data(name, code, table, Facts(table))
+    return Data(name, code, frame, table, Facts(table))
 
 
 def data_from(source: str) -> Data:
