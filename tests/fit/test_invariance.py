@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from corpus import dataset
-from fit.oracle import example, make_design, make_term
+from fit.oracle import criterion, example, make_design, make_term
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.fit.lmm import Fit, fit_lmm
@@ -127,3 +127,28 @@ def test_the_same_input_gives_the_same_bits() -> None:
     np.testing.assert_array_equal(one.theta, two.theta)
     for a, b in zip(one.modes, two.modes, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-6])
+def test_nearly_dependent_columns_keep_their_digits(distance: float) -> None:
+    """Columns x and x + d z span what x and z span: the same model, though X'X has lost most of its digits."""
+    design = example("three")
+    z = design.random_terms[0].covariates[:, 2]
+    one, x = design.X.T
+    plain = fit_lmm(make_design(design.y, [one, x, z], list(design.random_terms)))
+    fit = fit_lmm(make_design(design.y, [one, x, x + distance * z], list(design.random_terms)))
+    assert fit.criterion == pytest.approx(plain.criterion + 2 * np.log(distance), rel=1e-9)
+    assert fit.sigma == pytest.approx(plain.sigma, rel=SAME)
+    assert fit.beta[2] * distance == pytest.approx(plain.beta[2], rel=1e-6)
+    assert fit.beta[1] + fit.beta[2] == pytest.approx(plain.beta[1], rel=1e-6)
+
+
+def test_a_slope_without_its_intercept_is_not_centred() -> None:
+    """(0 + x | g) with a large mean of x: nothing could take a shift up, and nothing is shifted."""
+    rng = np.random.default_rng(1)
+    g, x, one = np.repeat(np.arange(20), 10), rng.normal(size=200) + 50, np.ones(200)
+    y = 0.1 * rng.normal(size=20)[g] * x + rng.normal(size=200)
+    design = make_design(y, [one, x], [make_term("g", g, [x])])
+    fit = fit_lmm(design)
+    expected = criterion(design, list(fit.relative_covariance), reml=True)
+    assert fit.criterion == pytest.approx(expected, rel=1e-11)
