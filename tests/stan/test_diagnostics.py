@@ -105,7 +105,19 @@ def test_bad_draws_are_named(what: str) -> None:
     assert "\n" not in str(verdict)
 
 
+def test_one_of_a_hundred_may_exceed_the_limit() -> None:
+    """Of many quantities a few exceed 1.01 by chance; none may by much, and of few quantities none may at all."""
+    rng = np.random.default_rng(39)
+    slightly = np.zeros((4, 1000, 300))
+    slightly[..., 0] = 0.14 * np.array([-1.0, 1.0, -1.0, 1.0])[:, None]
+    noise = rng.normal(size=slightly.shape)
+    many, few = (draws_of((noise + slightly)[..., :m]).diagnose() for m in (300, 20))
+    far = draws_of(noise + 5 * slightly).diagnose()
+    assert 1.01 < many.rhat < 1.05
+    assert (many.ok, few.ok, far.ok) == (True, False, False)
+
+
 def test_missing_numbers_never_pass() -> None:
     """A verdict whose numbers are NaN is not a good one."""
     nan = float("nan")
-    assert not Diagnostics(4, 1000, nan, nan, nan, 1.0, 0, 0).ok
+    assert not Diagnostics(4, 1000, nan, nan, nan, nan, 1.0, 0, 0).ok

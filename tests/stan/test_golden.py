@@ -80,6 +80,14 @@ def test_programs_run_on_their_data(name: str) -> None:
     assert np.all(np.isfinite(fit.draws()))
 
 
+def test_nested_programs_refuse_data_that_are_not() -> None:
+    """A program for nested factors, given others, says so, and does not take them for nested."""
+    program = program_of("nested")
+    data = program.data | {"level_batch": np.roll(program.data["level_batch"], 1)}
+    with pytest.raises(RuntimeError, match="level_cask_batch is not nested in level_batch"):
+        stanli.Model(stan_code=program.code, data=data)
+
+
 def test_programs_are_deterministic() -> None:
     """The same model on the same data gives the same text."""
     program_of.cache_clear()

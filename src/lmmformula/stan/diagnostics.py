@@ -11,6 +11,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 
 MAX_RHAT = 1.01
+MAX_RHAT_OF_ANY = 1.05
 MIN_ESS_PER_CHAIN = 100.0
 MIN_EBFMI = 0.3
 

@@ -1,6 +1,5 @@
 """Random terms of a design -> grouping factors of a program: what multiplies, what is correlated, what is sampled."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -18,8 +17,10 @@ if TYPE_CHECKING:
 
 CENTERED_FROM = 3.0
 """Information n_j tau^2 / sigma^2 on a level's effect from which the centred geometry is the easier one to sample."""
-LARGEST_CROSS = 4_000_000
-"""Entries of the products of two factors' columns (32 MB) up to which a model with several factors is marginal."""
+CROSS_PER_ROW = 20
+"""Products of two factors' columns, for each row of data, up to which the marginal form costs less than row by row."""
+SMALL_CROSS = 100_000
+"""Products of columns that cost little whatever the number of rows."""
 
 
 def fixed_effects(design: DesignMatrices) -> Fixed:
@@ -30,23 +31,42 @@ def fixed_effects(design: DesignMatrices) -> Fixed:
 
 
 def choose_form(form: str, design: DesignMatrices) -> Form:
-    """Return the form that was asked for or, for "auto", the marginal one wherever it applies."""
-    sizes = Counter[str]()
-    for term in design.random_terms:
-        sizes[term.group] += term.n_levels * term.n_coefficients
+    """Return the form that was asked for or, for "auto", the marginal one wherever it applies at a bearable cost."""
     match form:
         case "conditional":
             return "conditional"
-        case "marginal" if sizes:
+        case "marginal" if design.random_terms:
             return "marginal"
         case "marginal":
             message = "the marginal form integrates random effects out, and this model has none"
             raise FitError(message, hint="form='auto' chooses the form that a model can have")
         case "auto":
-            crossed = sum(a * b for a, b in combinations(sizes.values(), 2))
-            return "marginal" if sizes and crossed <= LARGEST_CROSS else "conditional"
+            bearable = count_products(design) <= max(CROSS_PER_ROW * design.nobs, SMALL_CROSS)
+            return "marginal" if design.random_terms and bearable else "conditional"
         case _:
             raise FitError(f"a Stan program has no form {form!r}", hint="choose 'auto', 'marginal' or 'conditional'")
+
+
+def count_products(design: DesignMatrices) -> int:
+    """Count the products of columns of different factors that the marginal form holds."""
+    return sum(
+        left.n_levels if is_nested(design, left, right) else _size(left) * _size(right)
+        for left, right in combinations(design.random_terms, 2)
+        if left.group != right.group
+    )
+
+
+def _size(term: RandomTermDesign) -> int:
+    return term.n_levels * term.n_coefficients
+
+
+def is_nested(design: DesignMatrices, left: RandomTermDesign, right: RandomTermDesign) -> bool:
+    """Whether each level of `left` occurs with one level of `right` only, and both groups have one coefficient each."""
+    groups = [term.group for term in design.random_terms for _ in term.coefficient_names]
+    if groups.count(left.group) > 1 or groups.count(right.group) > 1:
+        return False
+    pairs = left.codes.astype(np.int64) * right.n_levels + right.codes
+    return len(np.unique(pairs)) == left.n_levels
 
 
 def random_covariates(
@@ -169,10 +189,14 @@ def _blocks(terms: Sequence[tuple[int, RandomTermDesign]], suffix: str) -> tuple
     return tuple(blocks)
 
 
-def cross_products(factors: Sequence[Factor]) -> tuple[Cross, ...]:
+def cross_products(factors: Sequence[Factor], design: DesignMatrices) -> tuple[Cross, ...]:
     """Name the products between the columns of every two factors, the integrated one first."""
     names = Identifiers()
+    crosses = []
     ordered = sorted(factors, key=lambda factor: factor.treatment != "integrated")
-    return tuple(
-        Cross(left, right, names.new(f"cross_{left.suffix}_{right.suffix}")) for left, right in combinations(ordered, 2)
-    )
+    for left, right in combinations(ordered, 2):
+        terms = (design.random_terms[factor.blocks[0].term] for factor in (left, right))
+        suffix = f"{left.suffix}_{right.suffix}"
+        parent = names.new(f"parent_{suffix}") if is_nested(design, *terms) else ""
+        crosses.append(Cross(left, right, names.new(f"cross_{suffix}"), parent))
+    return tuple(crosses)

@@ -84,7 +84,7 @@ def lower_program(
         offset=design.offset is not None,
         columns=columns,
         factors=factors,
-        crosses=f.cross_products(factors) if chosen == "marginal" else (),
+        crosses=f.cross_products(factors, design) if chosen == "marginal" else (),
         sections=sections,
         numbers=tuple(dict.fromkeys(number for number in numbers if number.name)),
         parameters=declarations,

@@ -242,11 +242,18 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Cross:
-    """The products of the random-effects columns of two factors, `left`'s in rows."""
+    """
+    The products of the random-effects columns of two factors, summed over rows.
+
+    parent : identifier of the level of `right` that holds each level of `left`, if each is held by one and both factors
+        have one coefficient: then one product for each level of `left` is all; "" otherwise
+    name : identifier of the products: a matrix, `left`'s columns in rows, or a vector
+    """
 
     left: Factor
     right: Factor
     name: str
+    parent: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,14 +41,22 @@ transformed data {
   vector[N_batch] ZZ_batch = zeros_vector(N_batch);
   matrix[N_batch, 2] ZD_batch;
   ZD_batch = rep_matrix(0, N_batch, 2);
-  matrix[N_cask_batch, N_batch] cross_cask_batch_batch;
-  cross_cask_batch_batch = rep_matrix(0, N_cask_batch, N_batch);
+  // level of batch that holds each level of cask:batch
+  array[N_cask_batch] int parent_cask_batch_batch;
+  parent_cask_batch_batch = rep_array(0, N_cask_batch);
+  vector[N_cask_batch] cross_cask_batch_batch = zeros_vector(N_cask_batch);
   for (n in 1 : N) {
     ZZ_cask_batch[level_cask_batch[n]] += 1;
     ZD_cask_batch[level_cask_batch[n]] += D[n];
     ZZ_batch[level_batch[n]] += 1;
     ZD_batch[level_batch[n]] += D[n];
-    cross_cask_batch_batch[level_cask_batch[n], level_batch[n]] += 1;
+    if (parent_cask_batch_batch[level_cask_batch[n]] == 0) {
+      parent_cask_batch_batch[level_cask_batch[n]] = level_batch[n];
+    }
+    if (parent_cask_batch_batch[level_cask_batch[n]] != level_batch[n]) {
+      reject("level_cask_batch is not nested in level_batch");
+    }
+    cross_cask_batch_batch[level_cask_batch[n]] += 1;
   }
 }
 parameters {
@@ -76,7 +84,7 @@ model {
     // r = y - X * beta - Z * u, where y - X * beta = D * c
     vector[2] c = [y_mean - Intercept, 1]';
     vector[N_cask_batch] Zr = ZD_cask_batch * c;
-    Zr -= cross_cask_batch_batch * u_batch;
+    Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
     real rr = quad_form(DD, c);
@@ -92,7 +100,7 @@ generated quantities {
   {
     vector[2] c = [y_mean - Intercept, 1]';
     vector[N_cask_batch] Zr = ZD_cask_batch * c;
-    Zr -= cross_cask_batch_batch * u_batch;
+    Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
     vector[N_cask_batch] mean_u = square(lambda) * Zr ./ m;
