@@ -11,9 +11,9 @@ import numpy.typing as npt
 from lmmformula.api.families import require_gaussian
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.parsing import Priors, specification
+from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
-from lmmformula.data.table import Table, read_table
-from lmmformula.design.build import NaAction, build_design
+from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, FitWarning
@@ -40,7 +40,8 @@ class Model:
     A mixed-effects model on its data: parsed, and its design matrices built; nothing is fitted yet.
 
     spec : formula, with prior statements behind it if you like; or a `ModelIR`
-    data : a data frame of any kind that narwhals reads (pandas, polars, pyarrow), or a mapping of columns
+    data : a data frame of any kind that narwhals reads (pandas, polars, pyarrow), or a mapping of columns; or data in
+        parts, which are summed and not kept: "data/*.parquet", a lazy query, a list of frames (docs/large_data.md)
     family : the response's distribution, "gaussian" or "binomial(probit)"
     weights : column name or array; the residual variance of row i is sigma^2 / weights[i]
     offset : column name or array, added to the linear predictor
@@ -48,6 +49,7 @@ class Model:
     priors : prior statements, a text or a list, that join those of `spec`; the later of equals wins
     na_action : "omit" leaves out rows with missing values and counts them; "exclude" does too, but fitted values and
         residuals have NaN in their place; "fail" refuses them
+    streaming : for data in parts: memory_limit (bytes), progress (a function, or False), checkpoint (a folder)
 
     >>> import lmmformula as lf
     >>> model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
@@ -70,12 +72,16 @@ class Model:
         contrasts: Mapping[str, Any] | None = None,
         priors: Priors = None,
         na_action: NaAction = "omit",
+        **streaming: Any,  # noqa: ANN401 (fields of StreamSettings)
     ) -> None:
-        ir = specification(spec, family, priors)
-        self.table: Table = read_table(data)
-        self.ir = ir.bind(self.table.names)
-        self.schema, self.design = build_design(
-            self.ir, self.table, weights=weights, offset=offset, contrasts=contrasts, na_action=na_action
+        self.table, self.ir, self.schema, self.design = designed(
+            specification(spec, family, priors),
+            data,
+            streaming,
+            weights=weights,
+            offset=offset,
+            contrasts=contrasts,
+            na_action=na_action,
         )
         self.data_name = _name_of(data)
         self.na_action: NaAction = na_action
@@ -119,6 +125,10 @@ class Model:
         settings : of the optimiser
         """
         require_gaussian(self.ir.family, "fitting")
+        if not isinstance(reml, bool | np.bool_):
+            raise FitError(f"reml is True or False, not {reml!r:.60}", hint="reml=False is maximum likelihood")
+        if not isinstance(settings, OptimizerSettings | None):
+            raise FitError(f"settings are OptimizerSettings, not a {type(settings).__name__}")
         theta = None if start is None else _numbers(start, "start")
         fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)
         if fit.verdict == "failed":
@@ -203,7 +213,7 @@ def glmer(formula: str, data: object, *, family: str | Family, **options: Any) -
 def _numbers(values: npt.ArrayLike, what: str) -> FloatArray:
     try:
         return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise FitError(f"{what} must be numbers, not {values!r:.60}") from None
 
 

@@ -24,15 +24,13 @@ class Part:
 
     label : what a message calls it: "sales.parquet, row groups 3 to 5"
     read : the columns wanted -> frames of any kind, each small enough for memory
-    identity : changes when the part's data change, as far as that can be told
     """
 
     label: str
     read: Callable[[Collection[str]], Iterable[Any]]
-    identity: tuple[Any, ...] = ()
 
     def tables(self, columns: Collection[str]) -> Iterator[Table]:
-        """Read the part, table by table; whatever a library says of its data becomes a DataError that names the part."""
+        """Read the part, table by table; what a library says of its data becomes a DataError that names the part."""
         try:
             for frame in self.read(columns):
                 yield read_table(frame, columns)
@@ -51,6 +49,7 @@ class Chunks:
     names : the columns
     parts : starts a new pass over the parts, always in the same order
     n_parts : their number, where it is known beforehand
+    identity : changes when the data change, as far as that can be told
     cluster : the Dask data frame whose partitions the parts are, so that the work is done where they are
     """
 
@@ -58,6 +57,7 @@ class Chunks:
     names: tuple[str, ...]
     parts: Callable[[], Iterable[Part]]
     n_parts: int | None = None
+    identity: tuple[Any, ...] = ()
     cluster: Any = None
 
 

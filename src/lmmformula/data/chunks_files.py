@@ -54,6 +54,7 @@ def of_files(paths: Sequence[Path], name: str) -> Chunks:
         readers[0].names,
         lambda: (part for reader in readers for part in reader.parts()),
         sum(reader.n_parts or 0 for reader in readers) if known else None,
+        identity=tuple(map(_stamp, paths)),
     )
 
 
@@ -75,9 +76,13 @@ def _reader(path: Path) -> _Reader:
             return _text(path, TEXT[suffix])
     except ImportError:
         raise DataError("Parquet files need pyarrow", hint="pip install pyarrow") from None
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(f"{printable(str(path))} can't be read: {printable(str(error))}") from error
-    raise DataError(f"'{printable(str(path))}' is neither Parquet nor CSV", hint="the formats are: .parquet, .csv, .tsv")
+    raise DataError(
+        f"'{printable(str(path))}' is neither Parquet nor CSV", hint="the formats are: .parquet, .csv, .tsv"
+    )
 
 
 def _parquet(path: Path) -> _Reader:
@@ -108,7 +113,7 @@ def _parquet(path: Path) -> _Reader:
         for first, last in ranges:
             groups = f"row group {first}" if last == first + 1 else f"row groups {first} to {last - 1}"
             label = f"{path}, {groups}"
-            yield Part(label, lambda columns, a=first, b=last: read(a, b, columns), (*_stamp(path), first))  # type: ignore[misc]
+            yield Part(label, lambda columns, a=first, b=last: read(a, b, columns))  # type: ignore[misc]
 
     return _Reader(names, parts, len(ranges))
 
@@ -124,7 +129,7 @@ def _text(path: Path, separator: str) -> _Reader:
             for i, block in enumerate(blocks):
                 first = i * BATCH_ROWS
                 label = f"{path}, rows {first} to {first + len(block) - 1}"
-                yield Part(label, lambda columns, b=block: [b[[n for n in names if n in columns]]], (*_stamp(path), i))  # type: ignore[misc]
+                yield Part(label, lambda columns, b=block: [b[[n for n in names if n in columns]]])  # type: ignore[misc]
 
     return _Reader(names, parts, None)
 

@@ -116,6 +116,11 @@ class DesignMatrices:
         return self.offset is not None
 
     @property
+    def has_rows(self) -> bool:
+        """Whether the rows are here; not so in a design that was loaded from a file, or read in parts."""
+        return True
+
+    @property
     def products(self) -> "CrossProducts | None":
         """The cross-products, where they were formed without the rows; None if the rows are here."""
         return None

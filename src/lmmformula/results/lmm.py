@@ -21,7 +21,6 @@ from lmmformula.results import frames
 from lmmformula.results.effects import by_row, coefficients_by_group, conditional_variances, modes_by_group
 from lmmformula.results.prediction import Interval, Request, population_means, predictions, simulated
 from lmmformula.results.rows import NewLevels, random_part
-from lmmformula.results.saved import SavedDesign
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -113,8 +112,8 @@ class LinearMixedResult:
 
     @property
     def has_data(self) -> bool:
-        """Whether the rows of the fit are there; not so when it was loaded from a file."""
-        return not isinstance(self.design, SavedDesign)
+        """Whether the rows of the fit are there; not so when it was loaded from a file, or read in parts."""
+        return self.design.has_rows
 
     @property
     def is_linear_model(self) -> bool:

@@ -58,6 +58,11 @@ class SavedDesign(DesignMatrices):
         known: bool = self._saved[2]
         return known
 
+    @property
+    def has_rows(self) -> bool:
+        """The rows were not saved."""
+        return False
+
     def __getattr__(self, name: str) -> NoReturn:
         _refuse(name)
 

@@ -1,0 +1,35 @@
+"""From data of any kind, in one frame or in parts, to the design of a model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lmmformula.data.chunks import as_chunks
+from lmmformula.data.table import Table, read_table
+from lmmformula.design.build import build_design
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.schema import Schema
+from lmmformula.errors import DataError
+from lmmformula.ir.model import ModelIR
+
+
+def designed(
+    ir: ModelIR, data: object, streaming: Mapping[str, Any], **choices: Any
+) -> tuple[Table, ModelIR, Schema, DesignMatrices]:
+    """
+    Read data and make the design of a model on them.
+
+    streaming : fields of `StreamSettings`, for data in parts
+    choices : weights, offset, contrasts and na_action
+    """
+    chunks = as_chunks(data)
+    if chunks is None:
+        if streaming:
+            raise DataError(f"{min(streaming)} is for data that come in parts", hint="these are read at once")
+        table = read_table(data)
+        bound = ir.bind(table.names)
+        return table, bound, *build_design(bound, table, **choices)
+    from lmmformula.design.passes import StreamSettings
+    from lmmformula.design.streaming import absent_rows, stream_design
+
+    bound = ir.bind(chunks.names)
+    return absent_rows(chunks), bound, *stream_design(bound, chunks, settings=StreamSettings(**streaming), **choices)

@@ -1,0 +1,101 @@
+"""
+A pass over data in parts, kept on disk so that a run that was stopped goes on where it was.
+
+The sums and the number of parts that are in them stand in one file, which is replaced as a whole: what is counted is
+counted once. The first pass is kept when it is complete.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lmmformula.design.streamed import Frozen
+from lmmformula.design.sums import PartialProducts, Tally
+from lmmformula.errors import DataError, printable
+
+SHARE = 20
+"""A part of the run's time, one in so many, is spent on saving."""
+
+
+class Checkpoint:
+    """
+    The files of one run: `first_pass.json` and `sums.npz`.
+
+    folder : where they are; made if it isn't there
+    identity : of model and data; another run's files are refused
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
+        self.folder = Path(folder)
+        text = json.dumps(identity, sort_keys=True, default=str)
+        self.identity = hashlib.sha256(text.encode()).hexdigest()
+        self.took = 0.0
+        self.last = 0.0
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"checkpoint '{printable(str(folder))}': {error.strerror}") from None
+
+    def first_pass(self) -> Frozen | None:
+        """Return what a complete first pass found, None if there was none."""
+        path = self.folder / "first_pass.json"
+        if not path.exists():
+            return None
+        content = json.loads(path.read_text(encoding="utf-8"))
+        self._check(content["identity"])
+        return Frozen.from_dict(content["found"])
+
+    def keep_first_pass(self, found: Frozen) -> None:
+        """Keep a complete first pass."""
+        text = json.dumps({"identity": self.identity, "found": found.to_dict()})
+        temporary = self.folder / "first_pass.json.new"
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(self.folder / "first_pass.json")
+
+    def sums(self) -> tuple[int, Tally[PartialProducts]]:
+        """Return the number of parts that were summed, and their sums."""
+        path = self.folder / "sums.npz"
+        if not path.exists():
+            return 0, Tally()
+        with np.load(path, allow_pickle=False) as stored:
+            content = json.loads(str(stored["about"]))
+            self._check(content["identity"])
+            waiting = []
+            for i, rank in enumerate(content["ranks"]):
+                prefix = f"{i}/"
+                arrays = {n.removeprefix(prefix): stored[n] for n in stored.files if n.startswith(prefix)}
+                waiting.append((rank, PartialProducts.from_arrays(arrays, content["factors"])))
+        return content["done"], Tally(waiting)
+
+    def keep_sums(self, done: int, tally: Tally[PartialProducts], *, now: bool = False) -> None:
+        """Keep the sums of the first parts, unless that was done a moment ago."""
+        start = time.monotonic()
+        if not tally.waiting or (not now and start - self.last < SHARE * self.took):
+            return
+        about = {
+            "identity": self.identity,
+            "done": done,
+            "ranks": [rank for rank, _ in tally.waiting],
+            "factors": tally.waiting[0][1].about(),
+        }
+        arrays = {
+            f"{i}/{name}": array for i, sums in enumerate(tally) for name, array in sums.arrays().items()
+        }  # fmt: skip
+        temporary = self.folder / "sums.new.npz"
+        np.savez(temporary, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+        temporary.replace(self.folder / "sums.npz")
+        self.last = time.monotonic()
+        self.took = self.last - start
+
+    def _check(self, identity: str) -> None:
+        if identity != self.identity:
+            raise DataError(
+                f"the checkpoint in '{printable(str(self.folder))}' is of another model, or of data that have changed",
+                hint="give another folder, or remove its files",
+            )

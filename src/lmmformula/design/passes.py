@@ -1,0 +1,178 @@
+"""Passes over data in parts: something is computed of each part, and added up in the order of the parts."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lmmformula.data.chunks import Chunks, Part
+from lmmformula.data.table import Table, read_table
+from lmmformula.design.sums import Summable, Tally
+from lmmformula.errors import DataError, LmmFormulaError, printable
+
+if TYPE_CHECKING:
+    from lmmformula.design.checkpoint import Checkpoint
+
+S = TypeVar("S", bound=Summable)
+
+Kernel = Callable[[Table, tuple[int, ...]], S]
+"""A table, and its place among the data -> what is to be summed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    How far a pass is.
+
+    stage : "levels", "learning", "summing", or "ready" between the passes
+    done, total : parts; the total is None where nobody knows it yet
+    text : the part that was read last, or what the sums will need
+    seconds : since the pass began
+    """
+
+    stage: str
+    done: int = 0
+    total: int | None = None
+    text: str = ""
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        of = "" if self.total is None else f" of {self.total}"
+        return f"{self.stage}: {self.done}{of} parts, {self.seconds:.0f} s" if self.done else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """
+    How data in parts are read.
+
+    memory_limit : bytes that sums may take; None for half of the machine's memory
+    progress : True for a line on the terminal, or a function that is given a `Report` after each part
+    checkpoint : a folder from which a run that was stopped goes on
+    """
+
+    memory_limit: float | None = None
+    progress: bool | Callable[[Report], None] = True
+    checkpoint: str | PathLike[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """
+    Passes over data.
+
+    columns : those that are read
+    """
+
+    chunks: Chunks
+    columns: Sequence[str]
+    settings: StreamSettings = field(default_factory=StreamSettings)
+
+    def first(self, kernel: Kernel[S]) -> S | None:
+        """Compute something of the first part alone."""
+        return next((_part_sum(kernel, part, self.columns, 0) for part in self.chunks.parts()), None)
+
+    def total(
+        self,
+        stage: str,
+        kernel: Kernel[S],
+        *,
+        checkpoint: "Checkpoint | None" = None,
+        check: Callable[[S], None] | None = None,
+    ) -> S | None:
+        """
+        Add up what is computed of all parts; None if none has rows.
+
+        checkpoint : where the sums so far are kept, and found
+        check : raises if the sums have grown too large
+        """
+        if self.chunks.cluster is not None:
+            return _on_cluster(self.chunks, kernel, self.columns)
+        start = time.monotonic()
+        done, tally = (0, Tally[S]()) if checkpoint is None else checkpoint.sums()  # type: ignore[misc]
+        number = done
+        try:
+            for number, part in enumerate(self.chunks.parts()):
+                if number < done:
+                    continue
+                value = _part_sum(kernel, part, self.columns, number)
+                if value is not None:
+                    tally.add(value)
+                    if check is not None:
+                        check(tally.waiting[-1][1])
+                if checkpoint is not None:
+                    checkpoint.keep_sums(number + 1, tally)  # type: ignore[arg-type]
+                self._report(Report(stage, number + 1, self.chunks.n_parts, part.label, time.monotonic() - start))
+            number += 1
+        finally:
+            if checkpoint is not None:
+                checkpoint.keep_sums(number, tally, now=True)  # type: ignore[arg-type]
+            self._end_line()
+        return tally.total()
+
+    def say(self, text: str) -> None:
+        """Tell what comes next."""
+        self._report(Report("ready", text=text))
+        self._end_line()
+
+    def _report(self, report: Report) -> None:
+        if callable(self.settings.progress):
+            self.settings.progress(report)
+        elif self.settings.progress and sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[2K{report}")
+            sys.stderr.flush()
+
+    def _end_line(self) -> None:
+        if self.settings.progress is True and sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[2K")
+
+
+def _part_sum(kernel: Kernel[S], part: Part, columns: Sequence[str], number: int) -> S | None:
+    """Add up what is computed of the tables of a part; errors name it."""
+    return _sum_of(kernel, part.tables(columns), number, part.label)
+
+
+def _sum_of(kernel: Kernel[S], tables: Iterable[Table], number: int, label: str) -> S | None:
+    tally = Tally[S]()
+    try:
+        for i, table in enumerate(tables):
+            if table.n_rows:
+                tally.add(kernel(table, (number, i)))
+    except DataError as error:
+        if label not in error.message:
+            error.message = f"{error.message} (in {printable(label)})"
+        raise
+    return tally.total()
+
+
+def _on_cluster(chunks: Chunks, kernel: Kernel[S], columns: Sequence[str]) -> S | None:
+    """Let Dask compute of each partition where it is, and add up in pairs, then pairs of pairs."""
+    from dask.delayed import delayed
+
+    frame = chunks.cluster[[name for name in chunks.cluster.columns if name in set(columns)]]
+    shared = delayed(kernel)
+    values: list[Any] = [
+        delayed(_of_partition)(shared, partition, number) for number, partition in enumerate(frame.to_delayed())
+    ]
+    while len(values) > 1:
+        pairs = [delayed(_added)(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
+        values = [*pairs, *values[2 * len(pairs) :]]
+    try:
+        total: S | None = values[0].compute()
+    except LmmFormulaError:
+        raise
+    except Exception as error:
+        raise DataError(f"Dask could not finish: {printable(str(error))}") from error
+    return total
+
+
+def _of_partition(kernel: Kernel[S], partition: Any, number: int) -> S | None:  # noqa: ANN401 (a pandas frame)
+    return _sum_of(kernel, [read_table(partition)], number, f"partition {number}")
+
+
+def _added(a: S | None, b: S | None) -> S | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b

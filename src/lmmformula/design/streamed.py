@@ -1,0 +1,268 @@
+"""The design of a model on data in parts: of one part its matrices, of all of them names, levels and cross-products."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.data.table import Table
+from lmmformula.design.build import fixed_columns_of
+from lmmformula.design.coding import matrix
+from lmmformula.design.crossproducts import CrossProducts, raw_products
+from lmmformula.design.fixed import term_expressions
+from lmmformula.design.frame import Frame
+from lmmformula.design.inner import InnerMap
+from lmmformula.design.inputs import Inputs, complete_rows
+from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.schema import FactorVariable, Schema
+from lmmformula.design.sums import PartialProducts
+from lmmformula.design.values import Factor, Numbers, recode
+from lmmformula.errors import DataError, FitError, printable
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.terms import label
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """
+    What the first pass found out, and all that the second must know of it.
+
+    weights, offset : names of columns
+    inner : the coordinates in which products are summed
+    n_given, n : rows, and complete rows
+    missing : column or expression -> number of rows in which it is missing
+    """
+
+    ir: ModelIR
+    schema: Schema
+    inner: InnerMap
+    weights: str | None = None
+    offset: str | None = None
+    n_given: int = 0
+    n: int = 0
+    missing: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether a known part of the linear predictor was given."""
+        return self.offset is not None or bool(self.ir.offsets)
+
+    def levels(self) -> dict[str, dict[str, int]]:
+        """Return by grouping factor the number of each level."""
+        return {random.group: {name: i for i, name in enumerate(random.levels)} for random in self.schema.random}
+
+    def terms(self) -> "tuple[StreamedTerm, ...]":
+        """Return the random terms, without columns."""
+        return tuple(
+            StreamedTerm(random.group, random.levels, random.columns, self.ir.random[number].covariance)
+            for number, random in zip(self.schema.order, self.schema.random, strict=True)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it in JSON's types."""
+        same = {name: getattr(self, name) for name in ("weights", "offset", "n_given", "n", "missing")}
+        own = {"ir": self.ir.to_dict(), "source": self.ir.source}
+        return own | {"schema": self.schema.to_dict(), "inner": self.inner.to_dict()} | same
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Frozen":
+        """Return what `to_dict` (or JSON made of it) describes."""
+        return cls(
+            ir=replace(ModelIR.from_dict(data["ir"]), source=data["source"]),
+            schema=Schema.from_dict(data["schema"]),
+            inner=InnerMap.from_dict(data["inner"]),
+            **{name: data[name] for name in ("weights", "offset", "n_given", "n", "missing")},
+        )
+
+
+@np.errstate(all="ignore")
+def part_design(
+    ir: ModelIR, schema: Schema, table: Table, *, weights: str | None, offset: str | None
+) -> DesignMatrices:
+    """Make the design of a part of the data: all columns of X, and of each grouping factor the levels that occur."""
+    frame = Frame(table, ir.source, known=schema.columns, states=schema.states)
+    inputs = complete_rows(frame, ir, weights, offset)
+    n = len(inputs.y)
+    values = {label(e): _in_schema(schema, label(e), inputs.values[label(e)]) for e in term_expressions(ir)}
+    return DesignMatrices(
+        y=inputs.y,
+        X=matrix(schema.fixed, schema.variables, values, n=n, random=False),
+        weights=inputs.weights,
+        offset=inputs.offset,
+        fixed_names=schema.fixed_columns,
+        fixed_assign=(),
+        fixed_terms=(),
+        dropped_names=(),
+        random_terms=_random_terms(ir, schema, inputs, values),
+        response_name=schema.response,
+        kept_rows=np.empty(0, dtype=np.intp),
+        n_given=table.n_rows,
+    )
+
+
+def _random_terms(
+    ir: ModelIR, schema: Schema, inputs: Inputs, values: Mapping[str, Numbers | Factor]
+) -> tuple[RandomTermDesign, ...]:
+    n = len(inputs.y)
+    return tuple(
+        RandomTermDesign(
+            group=random.group,
+            levels=inputs.groups[ir.random[number].group].levels,
+            codes=inputs.groups[ir.random[number].group].codes,
+            coefficient_names=random.columns,
+            covariates=matrix(random.terms, schema.variables, values, n=n, random=True),
+            covariance=ir.random[number].covariance,
+        )
+        for number, random in zip(schema.order, schema.random, strict=True)
+    )
+
+
+def _in_schema(schema: Schema, name: str, value: Numbers | Factor) -> Numbers | Factor:
+    """Express a factor in the model's levels."""
+    variable = schema.variables[name]
+    if not isinstance(variable, FactorVariable) or not isinstance(value, Factor):
+        return value
+    found, unseen = recode(value, variable.levels)
+    if unseen:
+        raise _changed(name, unseen)
+    return found
+
+
+def _changed(name: str, unseen: Sequence[str]) -> DataError:
+    return DataError(
+        f"`{printable(name)}` has levels that it did not have in the first pass: {printable(', '.join(unseen[:5]))}",
+        hint="did the data change between the passes?",
+    )
+
+
+def part_products(
+    frozen: Frozen, levels: Mapping[str, Mapping[str, int]], table: Table, _: tuple[int, ...] = ()
+) -> PartialProducts:
+    """
+    Sum the products of a part of the data.
+
+    levels : by grouping factor, the number of each level
+    """
+    design = part_design(frozen.ir, frozen.schema, table, weights=frozen.weights, offset=frozen.offset)
+    products = raw_products(frozen.inner.columns(design), design)
+    numbers = [_numbers(factor.group, levels[factor.group], design, factor.terms[0]) for factor in products.factors]
+    return PartialProducts.of(products, numbers, [len(levels[factor.group]) for factor in products.factors])
+
+
+def _numbers(group: str, levels: Mapping[str, int], design: DesignMatrices, term: int) -> IntArray:
+    """Return the number of each of a part's levels among all."""
+    own = design.random_terms[term].levels
+    found = np.array([levels.get(name, -1) for name in own], dtype=np.intp)
+    if len(found) and found.min() < 0:
+        raise _changed(group, [name for name in own if name not in levels])
+    return found
+
+
+def without_columns(products: CrossProducts, kept: Sequence[int]) -> CrossProducts:
+    """
+    Leave out columns of X.
+
+    They must not enter others (see `inner.learn_map`), so that the coordinates of the rest stay as they are.
+    """
+    keep = list(kept)
+    both = [*keep, products.p]
+    old = products.coordinates
+    basis = old.fixed[np.ix_(keep, keep)]
+    return replace(
+        products,
+        p=len(keep),
+        A=products.A[np.ix_(both, both)],
+        factors=tuple(replace(f, B=np.ascontiguousarray(f.B[:, both])) for f in products.factors),
+        coordinates=replace(old, fixed=basis, pilot=old.pilot[keep], log_det_fixed=float(np.linalg.slogdet(basis)[1])),
+    )
+
+
+class StreamedDesign(DesignMatrices):
+    """A design whose rows have passed by: what a fit needs is here, and what needs the rows raises a FitError."""
+
+    def __init__(self, frozen: Frozen, products: CrossProducts) -> None:
+        ir, schema = frozen.ir, frozen.schema
+        columns = fixed_columns_of(ir, schema)
+        self.__dict__.update(
+            fixed_names=tuple(name for name, _ in columns),
+            fixed_assign=tuple(number for _, number in columns),
+            fixed_terms=tuple(term.label for term in ir.fixed.terms),
+            dropped_names=schema.dropped,
+            random_terms=frozen.terms(),
+            response_name=schema.response,
+            n_given=frozen.n_given,
+            missing=frozen.missing,
+            _products=products,
+            _has_offset=frozen.has_offset,
+        )
+        if frozen.weights is None:
+            self.__dict__["weights"] = None
+        if not frozen.has_offset:
+            self.__dict__["offset"] = None
+
+    @property
+    def nobs(self) -> int:
+        """Number n of rows used."""
+        return self.products.n
+
+    @property
+    def sum_log_weights(self) -> float:
+        """Sum of the logarithms of the weights."""
+        return self.products.sum_log_weights
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether a known part of the linear predictor was given."""
+        known: bool = self.__dict__["_has_offset"]
+        return known
+
+    @property
+    def has_rows(self) -> bool:
+        """The rows are not kept."""
+        return False
+
+    @property
+    def products(self) -> CrossProducts:
+        """The cross-products of all rows."""
+        found: CrossProducts = self.__dict__["_products"]
+        return found
+
+    def __getattr__(self, name: str) -> NoReturn:
+        _refuse(name)
+
+
+class StreamedTerm(RandomTermDesign):
+    """A random term whose columns were not kept."""
+
+    __slots__ = ()
+
+    def __init__(self, group: str, levels: tuple[str, ...], names: tuple[str, ...], covariance: Any) -> None:  # noqa: ANN401
+        for field, value in (
+            ("group", group), ("levels", levels), ("coefficient_names", names), ("covariance", covariance)
+        ):  # fmt: skip
+            object.__setattr__(self, field, value)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        _refuse(name)
+
+
+def _refuse(name: str) -> NoReturn:
+    """Say of the fields of a design that they need the rows; other attributes are just not there."""
+    if name in DesignMatrices.__dataclass_fields__ or name in RandomTermDesign.__dataclass_fields__:
+        raise FitError(
+            "this needs the rows of the data, which were read in parts and not kept",
+            hint="predict(newdata) works for any rows; for all of this, give the model a data frame that fits in memory",
+        )
+    raise AttributeError(name)
+
+
+def mean_squares(products: CrossProducts, term: int) -> FloatArray:
+    """Return the (k, k) mean of z z' over the rows of a random term, in the user's columns."""
+    factor = next(f for f in products.factors if term in f.terms)
+    place = factor.slices()[factor.terms.index(term)]
+    inner = factor.C[place, place].sum(axis=2) / products.n
+    back = np.linalg.inv(products.coordinates.random[term])
+    found: FloatArray = back.T @ inner @ back
+    return found
