@@ -8,9 +8,10 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from fits import fit_of
+from lmmformula.inference import columns
 from lmmformula.inference.anova import anova, single_deletions
-from lmmformula.inference.anova_contrasts import contained_in, hypotheses
-from lmmformula.inference.columns import full_columns, treatment_columns
+from lmmformula.inference.anova_contrasts import contained_in, hypotheses, sequential, triangle
+from lmmformula.inference.columns import coding_rows, full_columns, treatment_columns
 from lmmformula.inference.marginal_means import emmeans
 
 
@@ -145,6 +146,31 @@ def test_a_model_of_an_intercept_has_an_empty_table() -> None:
     table = anova(fit_of("lmm-022r"))
     assert len(table) == 0
     assert str(table).startswith("Type III analysis of variance")
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ f2 * f3 + x + (1 | g)", "y ~ 0 + f2 + f3:x + (1 | g)", "y ~ ord * f2 + (1 | g)"]
+)
+def test_some_rows_tell_how_columns_are_coded(formula: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Type III hypotheses from a sample of the rows are those from all; all are used if the sample is too poor."""
+    fit = lf.lmer(formula, dataset("toy"))
+    whole = hypotheses(fit, "III")
+    monkeypatch.setattr(columns, "ROWS_PER_COLUMN", 1)
+    for size in (100, 1):
+        monkeypatch.setattr(columns, "SAMPLE", size)
+        assert size == 1 or len(coding_rows(fit)) == size
+        for name, L in hypotheses(fit, "III").items():
+            np.testing.assert_allclose(L, whole[name], atol=1e-7)
+
+
+def test_the_triangle_keeps_its_digits() -> None:
+    """A column far from zero, beside an intercept, and columns too dependent for a Cholesky factor."""
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal(500)
+    for far in (1e3, 1e7, 1e9):
+        X = np.column_stack([np.ones(500), x + far, x**2])
+        R, known = triangle(X), np.linalg.qr(X, mode="r")
+        np.testing.assert_allclose(sequential(R)[1:], sequential(known)[1:], atol=1e-16 * far**2 + 1e-9)
 
 
 def same_span(left: np.ndarray, right: np.ndarray) -> bool:

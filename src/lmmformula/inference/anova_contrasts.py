@@ -13,7 +13,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.schema import NumericVariable
-from lmmformula.inference.columns import full_columns, treatment_columns
+from lmmformula.inference.columns import coding_rows, full_columns, treatment_columns
 from lmmformula.results.lmm import LinearMixedResult
 
 AnovaType = Literal["I", "II", "III"]
@@ -28,24 +28,42 @@ def hypotheses(result: LinearMixedResult, kind: AnovaType) -> dict[str, FloatArr
     names = design.fixed_terms
     columns = {name: np.flatnonzero(np.equal(design.fixed_assign, i + 1)) for i, name in enumerate(names)}
     if kind == "I" or len(names) <= 1:
-        L = sequential(design.X)
+        L = sequential(triangle(design.X))
         return {name: L[own] for name, own in columns.items()}
     containing = contained_in(result)
     if kind == "II":
-        return {name: _type_two(design.X, columns, name, containing[name]) for name in names}
+        R = triangle(design.X)
+        return {name: _type_two(R, columns, name, containing[name]) for name in names}
     return _type_three(result, containing)
 
 
-def sequential(X: FloatArray) -> FloatArray:
+def triangle(X: FloatArray) -> FloatArray:
     """
-    Return the unit upper triangular L with X'X = L'DL: row j tests column j after those before it.
+    Return R, (p, p), with R'R = X'X.
+
+    By Cholesky factors, the second of columns that the first made orthonormal but for rounding (no digit is lost), and
+    by Householder's reflections, which are slow for many rows, where X is too badly conditioned for that.
+    """
+    scale = np.sqrt(np.einsum("ij,ij->j", X, X))
+    try:
+        first = np.linalg.cholesky((X.T @ X) / np.outer(scale, scale)).T
+        orthogonal = X @ (np.linalg.inv(first) / scale[:, None])
+        R: FloatArray = np.linalg.cholesky(orthogonal.T @ orthogonal).T @ first * scale
+    except np.linalg.LinAlgError:
+        R = np.asarray(np.linalg.qr(X, mode="r"))
+    return R
+
+
+def sequential(R: FloatArray) -> FloatArray:
+    """
+    Return the unit upper triangular L with R'R = L'DL: row j tests column j after those before it.
 
     >>> sequential(np.array([[1.0, 0.0], [1.0, 2.0]]))
     array([[1., 1.],
            [0., 1.]])
     """
-    R: FloatArray = np.linalg.qr(X)[1]
-    return R / np.diag(R)[:, None]
+    own: FloatArray = np.asarray(np.linalg.qr(R, mode="r"))
+    return own / np.diag(own)[:, None]
 
 
 def contained_in(result: LinearMixedResult) -> dict[str, tuple[str, ...]]:
@@ -60,16 +78,16 @@ def contained_in(result: LinearMixedResult) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _type_two(X: FloatArray, columns: dict[str, IntArray], name: str, containing: Sequence[str]) -> FloatArray:
+def _type_two(R: FloatArray, columns: dict[str, IntArray], name: str, containing: Sequence[str]) -> FloatArray:
     """Test a term after all terms that don't contain it."""
-    own, p = columns[name], X.shape[1]
+    own, p = columns[name], R.shape[1]
     if not containing:
         return np.eye(p)[own]
     above = np.concatenate([columns[other] for other in containing])
     before = np.setdiff1d(np.arange(p), np.concatenate([own, above]))
     order = np.concatenate([before, own, above])
     L = np.zeros((len(own), p))
-    L[:, order] = sequential(X[:, order])[len(before) : len(before) + len(own)]
+    L[:, order] = sequential(R[:, order])[len(before) : len(before) + len(own)]
     return L
 
 
@@ -79,8 +97,9 @@ def _type_three(result: LinearMixedResult, containing: dict[str, tuple[str, ...]
 
     All cells' columns are expressed in those of X; a term's are made orthogonal to those of the terms that contain it.
     """
-    X, assign, positions = treatment_columns(result)
-    everything = full_columns(result)
+    rows = coding_rows(result)
+    X, assign, positions = treatment_columns(result, rows)
+    everything = full_columns(result, rows)
     L = _coefficients(X, everything).T  # a row per column of the full set
     terms = list(result.design.fixed_terms)
     columns = {name: np.flatnonzero(np.equal(assign, i + 1)) for i, name in enumerate(terms)}
@@ -90,11 +109,11 @@ def _type_three(result: LinearMixedResult, containing: dict[str, tuple[str, ...]
             above = np.concatenate([columns[other] for other in containing[name]])
             L[:, columns[name]] -= L[:, above] @ np.linalg.lstsq(L[:, above], L[:, columns[name]], rcond=None)[0]
     L = _cleaned(L)[positions]
-    back = _coefficients(X, result.design.X)
+    back = _coefficients(X, result.design.X if rows is None else result.design.X[rows])
     out = {}
     for name, own in columns.items():
-        rows = L[:, own].T
-        out[name] = _cleaned(rows[np.abs(rows).sum(axis=1) > NOTHING] @ back)
+        hypothesis = L[:, own].T
+        out[name] = _cleaned(hypothesis[np.abs(hypothesis).sum(axis=1) > NOTHING] @ back)
     return out
 
 

@@ -23,11 +23,33 @@ from lmmformula.results.lmm import LinearMixedResult
 
 TREATMENT = Contrast("treatment")
 
+SAMPLE = 2000
+"""Rows that can stand for all where only the dependence of columns on one another is asked for."""
+
+ROWS_PER_COLUMN = 40
+"""So many for each column of X, if that is more."""
+
 
 def used_rows(result: LinearMixedResult) -> Table:
     """Return the data that the fit used, as a table."""
     kept = result.design.kept_rows
     return result.table if len(kept) == result.table.n_rows else result.table.take(kept)
+
+
+def coding_rows(result: LinearMixedResult) -> IntArray | None:
+    """
+    Return positions, among the rows used, of enough of them to tell how columns depend on one another; None for all.
+
+    One coding of the fixed terms is a linear function of another, the same in every row. So it can be found from any
+    rows in which X has full rank.
+    """
+    n, p = result.design.X.shape
+    size = max(SAMPLE, ROWS_PER_COLUMN * p)
+    if n <= 2 * size:
+        return None
+    rows: IntArray = np.linspace(0, n - 1, size).astype(np.intp)
+    enough = independent_columns(result.design.X[rows], intercept=result.ir.fixed.intercept).all()
+    return rows if enough else None
 
 
 def variables_on(result: LinearMixedResult, table: Table, terms: Sequence[Term]) -> dict[str, Numbers | Factor]:
@@ -37,16 +59,28 @@ def variables_on(result: LinearMixedResult, table: Table, terms: Sequence[Term])
 
 
 def fixed_columns(
-    result: LinearMixedResult, schemas: Sequence[TermSchema], variables: Mapping[str, VariableSchema]
+    result: LinearMixedResult,
+    schemas: Sequence[TermSchema],
+    variables: Mapping[str, VariableSchema],
+    rows: IntArray | None = None,
 ) -> FloatArray:
-    """Make (n, columns) columns of the fixed terms, coded as the schemas say."""
-    values = variables_on(result, used_rows(result), result.ir.fixed.terms)
-    return matrix(schemas, variables, values, n=result.nobs, random=False)
+    """
+    Make (n, columns) columns of the fixed terms, coded as the schemas say.
+
+    rows : positions among the rows used; None for all
+    """
+    table = used_rows(result)
+    if rows is not None:
+        table = table.take(rows)
+    values = variables_on(result, table, result.ir.fixed.terms)
+    return matrix(schemas, variables, values, n=table.n_rows, random=False)
 
 
-def treatment_columns(result: LinearMixedResult) -> tuple[FloatArray, IntArray, IntArray]:
+def treatment_columns(result: LinearMixedResult, rows: IntArray | None = None) -> tuple[FloatArray, IntArray, IntArray]:
     """
     Code X by treatment contrasts, without columns that depend on earlier ones.
+
+    rows : positions among the rows used; None for all
 
     Returns
     -------
@@ -56,7 +90,7 @@ def treatment_columns(result: LinearMixedResult) -> tuple[FloatArray, IntArray, 
     variables = treatment_variables(result.schema.variables)
     intercept = result.ir.fixed.intercept
     schemas = term_schemas(result.ir.fixed.terms, variables, intercept=intercept, random=False, limit=LIMITS.columns)
-    X = fixed_columns(result, schemas, variables)
+    X = fixed_columns(result, schemas, variables, rows)
     keep = independent_columns(X, intercept=intercept)
     places, start, assign = [], 0, []
     for number, term in enumerate(schemas):
@@ -67,15 +101,19 @@ def treatment_columns(result: LinearMixedResult) -> tuple[FloatArray, IntArray, 
     return X[:, keep], np.array(assign)[keep], np.array(places)[keep]
 
 
-def full_columns(result: LinearMixedResult) -> FloatArray:
-    """Code every term by all levels of its factors: more columns than can be estimated, and none preferred."""
+def full_columns(result: LinearMixedResult, rows: IntArray | None = None) -> FloatArray:
+    """
+    Code every term by all levels of its factors: more columns than can be estimated, and none preferred.
+
+    rows : positions among the rows used; None for all
+    """
     variables = result.schema.variables
     schemas = []
     for term in result.schema.fixed:
         _, width = _places(term, variables)
         full = tuple(isinstance(variables[name], FactorVariable) for name in term.variables)
         schemas.append(TermSchema(term.variables, full, ("",) * width))
-    return fixed_columns(result, schemas, variables)
+    return fixed_columns(result, schemas, variables, rows)
 
 
 def without_term(result: LinearMixedResult, term: Term) -> DesignMatrices:
