@@ -33,7 +33,7 @@ def test_every_strategy_takes_a_new_response(strategy: str, monkeypatch: pytest.
     """Whatever is precomputed of X and Z is kept, and nothing of y."""
     monkeypatch.setattr("lmmformula.fit.problem.structure_of", lambda _: Structure(strategy, ""))
     design = example("nested three")
-    Y = design.y[:, None] + np.random.default_rng(1).normal(size=(design.nobs, 2))
+    Y = design.y[:, None] + np.random.default_rng(1).normal(size=(design.nobs, 1))
     found = refit(design, Y)
     alone = [fit_lmm(replace(design, y=y)).criterion for y in Y.T]
     np.testing.assert_allclose(found.criterion, alone, rtol=1e-11)

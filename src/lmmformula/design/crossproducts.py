@@ -72,10 +72,6 @@ class PairProducts:
         """Number m of pairs of levels that occur."""
         return len(self.rows)
 
-    def level_counts(self, n_levels: int) -> IntArray:
-        """Return for each of f's levels how many of g's it meets."""
-        return np.bincount(self.rows, minlength=n_levels)
-
     def transposed(self) -> "PairProducts":
         """Return the products Z_g'Z_f, sorted by levels of g."""
         order = np.lexsort((self.rows, self.columns))
@@ -110,6 +106,11 @@ class CrossProducts:
             levels = np.arange(self.factors[f].n_levels)
             return PairProducts(levels, levels, self.factors[f].C, nested=True, contains=True)
         return self.pairs[f, g] if f < g else self.pairs[g, f].transposed()
+
+    def level_counts(self, f: int, g: int) -> IntArray:
+        """Return (J_f,) how many levels of g each level of f meets."""
+        levels = self.pairs[f, g].rows if f < g else self.pairs[g, f].columns
+        return np.bincount(levels, minlength=self.factors[f].n_levels)
 
 
 def cross_products(design: DesignMatrices) -> CrossProducts:

@@ -85,13 +85,16 @@ def _crossed(products: CrossProducts, total: int) -> Structure:
 
 def complement_elements(products: CrossProducts, first: int) -> float:
     """Return an upper bound of the elements of the Schur complement: pairs of effects that share a level or a row."""
-    J = products.factors[first].n_levels
     others = [g for g in range(len(products.factors)) if g != first]
-    met = sum((products.factors[g].k * products.pair(first, g).level_counts(J) for g in others), np.zeros(J))
+    met = sum((products.factors[g].k * products.level_counts(first, g) for g in others), np.zeros(1))
+    own = sum(products.factors[g].k ** 2 * products.factors[g].n_levels for g in others)
     rows = sum(
-        products.pair(g, h).n_cells * products.factors[g].k * products.factors[h].k for g in others for h in others
+        products.pairs[g, h].n_cells * products.factors[g].k * products.factors[h].k
+        for g in others
+        for h in others
+        if g < h
     )
-    return float(met @ met) + rows
+    return float(met @ met) + own + 2 * rows
 
 
 def memory() -> float:
