@@ -3,6 +3,9 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
+from lmmformula.design.responses import each_response
+from lmmformula.fit.problem import prepare
+from lmmformula.inference import batch
 from lmmformula.inference.bootstrap import Bootstrap, bootstrap, bootstrap_intervals
 from lmmformula.inference.parameters import estimates, parameters_of
 from lmmformula.inference.refits import refits
@@ -79,6 +82,47 @@ def test_many_refits_at_once_reach_the_optima_of_single_ones(formula: str, data:
     np.testing.assert_allclose(found.sigma, [f.sigma for f in alone], rtol=1e-4)
     np.testing.assert_allclose(found.std_errors, [np.sqrt(np.diag(f.vcov)) for f in alone], rtol=1e-3)
     assert list(found.boundary) == [f.verdict == "boundary" for f in alone]
+
+
+@pytest.mark.parametrize(("name", "value"), [("SIZE", 100), ("MOST_STEPS", 0), ("MOST_STEPS", 3)])
+def test_pieces_and_responses_left_over_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, sleep: lf.LinearMixedFit, name: str, value: int
+) -> None:
+    """Whether responses are taken together, in pieces, or some of them by the ordinary optimiser: same estimates."""
+    Y = sleep.simulate(12, seed=5).to_numpy()
+    whole = refits(sleep.design, Y, sleep.fit)
+    monkeypatch.setattr(batch, name, value)
+    again = refits(sleep.design, Y, sleep.fit)
+    np.testing.assert_allclose(again.criterion, whole.criterion, rtol=1e-10)
+    np.testing.assert_allclose(again.theta, whole.theta, atol=1e-5)
+    np.testing.assert_allclose(again.std_errors, whole.std_errors, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("formula", "data"),
+    [
+        (SLEEP, "sleepstudy"),
+        ("score ~ Machine + (Machine | Worker)", "Machines"),
+        ("Reaction ~ Days + (Days || Subject)", "sleepstudy"),
+    ],
+)
+@pytest.mark.parametrize("reml", [True, False])
+def test_derivatives_of_a_batch_are_those_of_its_criteria(formula: str, data: str, *, reml: bool) -> None:
+    """Gradients and Hessians of several responses at several parameters agree with differences."""
+    fit = lf.Model(formula, dataset(data)).fit()
+    problem = prepare(fit.design, reml=reml)
+    basis = batch.basis_of(problem)
+    assert basis is not None
+    responses = list(each_response(fit.design, problem.products, fit.simulate(3, seed=1).to_numpy()))
+    together = batch.Batch.of(problem, basis, responses)
+    x = np.random.default_rng(2).standard_normal((3, len(basis)))
+    gradient, hessian = together.at(x).derivatives()
+    steps = 1e-5 * np.eye(len(basis))
+    slopes = np.stack([(together.at(x + h).value - together.at(x - h).value) / 2e-5 for h in steps], axis=1)
+    pairs = [(together.at(x + h).derivatives()[0], together.at(x - h).derivatives()[0]) for h in steps]
+    bends = np.stack([(above - below) / 2e-5 for above, below in pairs], axis=1)
+    np.testing.assert_allclose(gradient, slopes, atol=1e-6 * np.abs(gradient).max())
+    np.testing.assert_allclose(hessian, bends, atol=1e-6 * np.abs(hessian).max())
 
 
 def test_what_can_not_be_done_is_refused(sleep: lf.LinearMixedFit) -> None:
