@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import lmmformula as lf
 from lmmformula.repl.completion import candidates
 from lmmformula.repl.live import look, toolbar
 from lmmformula.repl.session import Session
@@ -47,6 +48,9 @@ NEXT = [
     (":prior sd ~ half_n", ["half_normal("]),
     (":ranef ", ["Subject"]),
     (":anova I", ["I", "II", "III"]),
+    (":confint p", ["profile"]),
+    (":plot pr", ["profile", "predictions"]),
+    (":eq ", ["latex"]),
     (":predict D", ["Days="]),
     (":predict Days=1 S", ["Subject="]),
     (":help sim", ["simplify"]),
@@ -152,8 +156,7 @@ def test_looking_fits_nothing(state: State, monkeypatch: pytest.MonkeyPatch) -> 
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("typing must not come here")
 
-    monkeypatch.setattr("lmmformula.fit.lmm.fit_lmm", fail)
-    monkeypatch.setattr("lmmformula.design.build.build_design", fail)
-    monkeypatch.setattr("lmmformula.api.model.build_design", fail)
+    monkeypatch.setattr(lf.Model, "__init__", fail)
+    monkeypatch.setattr(lf.Model, "fit", fail)
     for end in range(len("Reaction ~ Days * log(Days + 1) + (Days | Subject)")):
         look("Reaction ~ Days * log(Days + 1) + (Days | Subject)"[:end], state)

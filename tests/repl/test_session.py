@@ -47,7 +47,8 @@ SAYS = [
     ([FORMULA, ":fit ml"], "fit by maximum likelihood"),
     ([":fit Reaction ~ Days + (1 | Subject)"], "REML criterion at convergence: 1786.5"),
     ([":fit ml Reaction ~ Days + (1 | Subject)"], "fit by maximum likelihood"),
-    ([FORMULA, ":summary"], "Correlation of Fixed Effects"),
+    ([FORMULA, ":summary"], "t-tests use Satterthwaite's method"),
+    ([FORMULA, ":confint"], "95 % intervals (Wald)"),
     ([FORMULA, ":anova"], "Type III analysis of variance"),
     ([FORMULA, ":anova I"], "Type I analysis of variance"),
     ([FORMULA, ":ranef"], "Subject, 18 levels"),
@@ -88,6 +89,8 @@ FAILS = [
     ([FORMULA, ":compare"], "the model was not sampled yet"),
     ([FORMULA, ":diff"], "there is no other model of these data to compare with"),
     ([FORMULA, ":anova IV"], "there is no analysis of variance of type `IV`"),
+    ([FORMULA, ":confint magic"], "there are no intervals by 'magic'"),
+    ([FORMULA, ":plot traces"], "the model was not sampled yet"),
     ([FORMULA, ":ranef Day"], "`Day` is not a grouping factor of the model\nthey are: Subject"),
     ([FORMULA, ":predict Days"], "no data set named 'Days'"),
     ([FORMULA, ":predict Days=many"], "`Days` is numeric, and `many` no number"),
@@ -187,24 +190,28 @@ def test_sampling_and_comparing(tmp_path: Path) -> None:
     assert "2 chains of 100 draws, seed 1" in str(session.state.posterior)
     assert "REML beside the posterior" in session.run(":compare").text
     pytest.importorskip("matplotlib")
-    assert session.run(f":plot {tmp_path / 'a.png'}").text == f"written: {tmp_path / 'a.png'}"
-    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+    for kind in ("", "ranef ", "traces ", "compare "):
+        path = tmp_path / f"{kind.strip()}a.png"
+        assert session.run(f":plot {kind}{path}").text == f"written: {path}"
+        assert path.read_bytes()[:4] == b"\x89PNG"
 
 
 def test_saving(tmp_path: Path) -> None:
     """Script, estimates and program, by the ending of the file's name."""
     session = session_of(FORMULA)
-    for name in ("a.py", "a.csv", "a.stan"):
+    for name in ("a.py", "a.csv", "a.json", "a.stan"):
         assert not session.run(f":save {tmp_path / name}").failed
         assert (tmp_path / name).stat().st_size > 0
     assert (tmp_path / "a.data.json").exists()
+    assert lf.load(tmp_path / "a.json").data_name == "sleepstudy"
 
 
 def test_the_script_does_the_same(tmp_path: Path) -> None:
     """Run by Python, it fits the same models and prints the same numbers."""
     dataset("sleepstudy").to_csv(tmp_path / "sleep.csv", index=False)
     lines = [f":data {tmp_path / 'sleep.csv'}", "Reaction ~ Days +\n (Days | Subject)", "sd ~ exponential(1)",
-             ":fit", ":summary", ":predict Days=3", "~ . - Days", ":fit ml", ":stan"]  # fmt: skip
+             ":fit", ":summary", ":confint", ":anova", ":simplify", ":predict Days=3", "~ . - Days", ":fit ml",
+             ":diff", ":stan"]  # fmt: skip
     script = last(*lines, ":script")
     assert script.startswith("import pandas as pd\nimport lmmformula as lf\n")
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -66,15 +66,13 @@ def compare(options: Namespace) -> None:
 
 def power(options: Namespace) -> None:
     """Simulate the power."""
-    from lmmformula.inference.power import power as simulate
-
     name, equals, size = options.effect.rpartition("=")
     try:
         effect: Any = {name: float(size)} if equals else options.effect
     except ValueError:
         raise FitError(f"the size of an effect is a number, not '{size}'", hint="as in --effect Days=5") from None
     choices = {name: getattr(options, name) for name in ("n_groups", "n", "alpha", "test", "seed")}
-    curve = simulate(_model(options).fit(), effect, **choices)
+    curve = _model(options).fit().power(effect, **choices)
     show(options, str(curve), curve.frame)
 
 
@@ -148,11 +146,9 @@ def _table(found: "LinearMixedFit", name: str) -> "pd.DataFrame":
         case "ranef":
             return _effects(found)
         case "anova":
-            from lmmformula.inference.anova import anova
-
-            return anova(found).frame.rename_axis("term").reset_index()
+            return found.anova().frame.rename_axis("term").reset_index()
         case _:
-            return found.tidy()
+            return found.tidy(conf_int=True)
 
 
 def _effects(found: "LinearMixedFit") -> "pd.DataFrame":

@@ -163,8 +163,15 @@ def _set_model(
     if kept != wanted:
         model = Model(_joined(formula, kept), data.table)
     model.data_name = data.name
-    code = f"model = lf.Model({_written(_joined(formula, kept))}, data)"
-    change(code, formula=formula, ir=model.ir, priors=kept, model=model, fit=None, posterior=None)
+    change(
+        f"model = {model_code(formula, kept)}",
+        formula=formula,
+        ir=model.ir,
+        priors=kept,
+        model=model,
+        fit=None,
+        posterior=None,
+    )
     given_up = [f"prior given up, since the model has no such coefficient: {p}" for p in wanted if p not in kept]
     return "\n".join([paragraph(model), *given_up])
 
@@ -196,6 +203,11 @@ def _unknown(prior: Prior, model: "Model") -> FormulaError:
 
 def _latest(priors: Iterable[Prior]) -> tuple[Prior, ...]:
     return tuple({prior.target: prior for prior in priors}.values())
+
+
+def model_code(formula: str, priors: Iterable[Prior]) -> str:
+    """Write the Python that makes a model."""
+    return f"lf.Model({_written(_joined(formula, priors))}, data)"
 
 
 def _joined(formula: str, priors: Iterable[Prior]) -> str:

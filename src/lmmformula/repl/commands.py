@@ -14,7 +14,10 @@ from lmmformula.repl import changing, describe, fitting
 from lmmformula.repl.session import Quit, Session
 from lmmformula.repl.simplify import simplify
 
-Takes = Literal["nothing", "data", "file", "formula", "prior", "group", "type", "command", "drop", "column"]
+Takes = Literal[
+    "nothing", "data", "file", "formula", "prior", "group", "command", "values", "picture", "type", "method", "drop",
+    "latex",
+]  # fmt: skip
 """What completes the argument of a command."""
 
 
@@ -120,8 +123,9 @@ def history(session: Session, _: str) -> str:
 def script(session: Session, _: str) -> str:
     """Write the Python that does what was done."""
     lines = list(session.state.code)
-    if any("pd." in line for line in lines):
-        lines.insert(0, "import pandas as pd")
+    for name in ("pandas as pd", "numpy as np"):
+        if any(f"{name[-2:]}." in line for line in lines):
+            lines.insert(0, f"import {name}")
     return "\n".join(lines)
 
 
@@ -133,12 +137,15 @@ def save(session: Session, argument: str) -> str:
         case ".csv":
             fitting.fit_of(session).tidy().to_csv(argument, index=False)
             session.note(f"fit.tidy().to_csv({argument!r}, index=False)")
+        case ".json":
+            fitting.fit_of(session).save(argument)
+            session.note(f"fit.save({argument!r})")
         case ".stan":
             return fitting.stan(session, argument)
         case _:
             raise FormulaError(
                 "what is saved depends on the file's name",
-                hint=".py the script, .csv the estimates, .stan the program and its data",
+                hint=".py the script, .csv the estimates, .json the fit, .stan the program and its data",
             )
     return f"written: {argument}"
 
@@ -184,15 +191,18 @@ COMMANDS: dict[str, Command] = {
     "explain": Command(explain, "", "all that the formula means for the data"),
     "X": Command(x, "[N]", "the first rows of the fixed effects' matrix"),
     "Z": Command(z, "[N]", "what stands in the first rows of the random effects' matrix"),
-    "eq": Command(eq, "[latex]", "the model in mathematics"),
+    "eq": Command(eq, "[latex]", "the model in mathematics", "latex"),
     "ast": Command(ast, "", "the syntax tree of what was typed"),
     "ir": Command(ir, "", "the model that the formula means, as a tree"),
     "fit": Command(fitting.fit, "[reml|ml] [FORMULA]", "fit the model", "formula"),
-    "summary": Command(fitting.summary, "", "the fit once more"),
+    "summary": Command(fitting.summary, "", "the fit with tests of its coefficients"),
     "anova": Command(fitting.anova, "[I|II|III]", "tests of the fixed terms", "type"),
+    "confint": Command(fitting.confint, "[wald|profile|boot]", "intervals of all parameters", "method"),
     "ranef": Command(fitting.random_effects, "[GROUP]", "conditional modes of the random effects", "group"),
-    "predict": Command(fitting.predict, "[x=1 g=a|FILE]", "predictions for values, a file, or the data", "column"),
-    "plot": Command(fitting.plot, "[FILE]", "draw fit beside posterior, to a file", "file"),
+    "predict": Command(fitting.predict, "[x=1 g=a|FILE]", "predictions for values, a file, or the data", "values"),
+    "plot": Command(
+        fitting.plot, "[KIND] [FILE]", "draw a picture to a file: " + ", ".join(fitting.PICTURES), "picture"
+    ),
     "stan": Command(fitting.stan, "[FILE]", "the Stan program; to a file, with its data beside it", "file"),
     "prior": Command(changing.change_priors, "[STATEMENT|clear]", "set a prior, or clear all", "prior"),
     "priors": Command(changing.show_priors, "", "the prior of each parameter, defaults included"),
@@ -202,7 +212,7 @@ COMMANDS: dict[str, Command] = {
     "simplify": Command(simplify, "[drop]", "the random effects least supported; drop them", "drop"),
     "undo": Command(changing.undo, "", "back to the model before the last change"),
     "history": Command(history, "", "the models of this session"),
-    "save": Command(save, "FILE", "write .py (script), .csv (estimates) or .stan (program)", "file"),
+    "save": Command(save, "FILE", "write .py (script), .csv (estimates), .json (fit) or .stan (program)", "file"),
     "script": Command(script, "", "the Python that does the same"),
     "help": Command(show_help, "[COMMAND]", "this list, or one command", "command"),
     "quit": Command(leave, "", "end the session"),

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
 from lmmformula.ir.names import backticked
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS
+from lmmformula.ir.terms import variables
 from lmmformula.repl.commands import COMMANDS
 from lmmformula.repl.facts import column_text
+from lmmformula.repl.fitting import PICTURES
 from lmmformula.repl.live import formula_start
 from lmmformula.repl.sources import READERS
 from lmmformula.repl.state import State
@@ -17,6 +19,18 @@ from lmmformula.repl.tokens import CLOSING, OPENING, OPERATORS, Piece, pieces
 
 if TYPE_CHECKING:
     from lmmformula.design.matrices import RandomTermDesign
+
+WORDS = {
+    "type": (
+        ("I", "each term after those before it"),
+        ("II", "after all that don't contain it"),
+        ("III", "averaged over the factors it interacts with"),
+    ),
+    "method": (("wald", "by standard errors"), ("profile", "by the likelihood"), ("boot", "by refits")),
+    "drop": (("drop", "leave the least supported part out"),),
+    "latex": (("latex", "for a paper"),),
+}
+"""What a command takes -> the words that it can be."""
 
 MOST_PATHS = 50
 """Files that are offered."""
@@ -78,20 +92,27 @@ def _arguments(takes: str, word: str, state: State) -> Iterator[tuple[str, str]]
             yield from _paths(word, set(READERS))
         case "file":
             yield from _paths(word, set())
+        case "picture":
+            yield from ((kind, f"of the {source}") for kind, source in PICTURES.items())
+            yield from _paths(word, set())
         case "group":
             yield from ((term.group, f"{term.n_levels} levels") for term in _random_terms(state))
-        case "type":
-            yield from (("I", "each term after those before it"), ("II", "after all that don't contain it"))
-            yield ("III", "averaged over the factors it interacts with")
         case "command":
             yield from ((name, command.about) for name, command in COMMANDS.items())
-        case "drop":
-            yield ("drop", "leave the least supported part out")
-        case "column" if state.ir is not None and state.data is not None:
-            response = state.ir.variables()[: len(state.ir.response.expressions)]
-            for variable in state.ir.variables():
-                if variable not in response:
-                    yield f"{variable.name}=", column_text(state.data.table, variable.name)
+        case "values":
+            yield from _predictors(state)
+        case _:
+            yield from WORDS.get(takes, ())
+
+
+def _predictors(state: State) -> Iterator[tuple[str, str]]:
+    """List the columns that the model reads, its response apart."""
+    if state.ir is None or state.data is None:
+        return
+    response = [v.name for expression in state.ir.response.expressions for v in variables(expression)]
+    for variable in state.ir.variables():
+        if variable.name not in response:
+            yield f"{variable.name}=", column_text(state.data.table, variable.name)
 
 
 def _paths(word: str, suffixes: set[str]) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from lmmformula.errors import FitError, FormulaError, printable
 from lmmformula.present.formula import formula_text
 from lmmformula.present.numbers import format_numbers, zap_small
 from lmmformula.present.tables import matrix_lines, table_lines
-from lmmformula.repl.changing import set_formula
+from lmmformula.repl.changing import model_code, set_formula
 from lmmformula.repl.session import Session
 from lmmformula.repl.sources import loading_code, read_source
 from lmmformula.repl.state import State
@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmmformula.api.fits import LinearMixedFit
+    from lmmformula.api.posterior import Posterior
 
 METHODS = {"reml": True, "ml": False}
+PICTURES = {
+    **dict.fromkeys(("fit", "ranef", "residuals", "profile", "predictions"), "fit"),
+    **dict.fromkeys(("densities", "traces"), "posterior"),
+    "compare": "compare",
+}
+"""Kind of a picture -> what it is of."""
+
 MOST_LEVELS = 10
 """Levels whose random effects are printed."""
 
@@ -47,21 +55,37 @@ def fit_of(session: Session) -> "LinearMixedFit":
     return session.state.fit or _fitted(session, reml=True)
 
 
+def posterior_of(session: Session) -> "Posterior":
+    """Return the posterior of the model; sampling takes too long to do it unasked."""
+    session.state.need_model()
+    if session.state.posterior is None:
+        raise FitError("the model was not sampled yet", hint="`:sample` does")
+    return session.state.posterior
+
+
 def summary(session: Session, _: str) -> str:
     """Print the fit."""
     found = fit_of(session)
-    session.note("print(fit)")
-    return str(found)
+    session.note("print(fit.summary())")
+    return str(found.summary())
 
 
 def anova(session: Session, argument: str) -> str:
     """`:anova [I|II|III]`."""
-    from lmmformula.inference.anova import anova as tests
-
     kind: Any = argument.upper() or "III"
     if kind not in ("I", "II", "III"):
         raise FormulaError(f"there is no analysis of variance of type `{printable(argument)}`", hint="I, II or III")
-    return str(tests(fit_of(session), kind))
+    table = fit_of(session).anova(type=kind)
+    session.note(f"print(fit.anova(type={kind!r}))")
+    return str(table)
+
+
+def confint(session: Session, argument: str) -> str:
+    """`:confint [wald|profile|boot]`."""
+    method: Any = argument or "wald"
+    intervals = fit_of(session).confint(method=method)
+    session.note(f"print(fit.confint(method={method!r}))")
+    return str(intervals)
 
 
 def random_effects(session: Session, argument: str) -> str:
@@ -126,10 +150,19 @@ def _first_rows(predictions: "pd.Series[float]") -> str:
 
 
 def plot(session: Session, argument: str) -> str:
-    """`:plot [FILE]`: the comparison of fit and posterior."""
-    path = argument or "lmmformula.png"
-    _comparison(session).plot().savefig(path)
-    session.note(f"lf.compare(fit, posterior).plot().savefig({path!r})")
+    """`:plot [KIND] [FILE]`: of the fit, of the posterior, or of both."""
+    import numpy as np
+
+    word, _, path = argument.partition(" ")
+    kind, path = (word, path.strip()) if word in PICTURES else ("fit", argument)
+    path = path or f"{kind}.png"
+    source = {"posterior": posterior_of, "compare": _comparison}.get(PICTURES[kind], fit_of)(session)
+    if kind == "compare":
+        source.plot().savefig(path)
+        session.note(f"lf.compare(fit, posterior).plot().savefig({path!r})")
+    else:
+        np.ravel(source.plot(kind))[0].figure.savefig(path)
+        session.note(f"np.ravel({PICTURES[kind]}.plot({kind!r}))[0].figure.savefig({path!r})")
     return f"written: {path}"
 
 
@@ -173,22 +206,20 @@ def compare(session: Session, _: str) -> str:
 def _comparison(session: Session) -> Any:  # noqa: ANN401 (a Comparison)
     from lmmformula.api.comparison import compare as side_by_side
 
-    session.state.need_model()
-    if session.state.posterior is None:
-        raise FitError("the model was not sampled yet", hint="`:sample` does")
-    return side_by_side(fit_of(session), session.state.posterior)
+    posterior = posterior_of(session)
+    return side_by_side(fit_of(session), posterior)
 
 
 def diff(session: Session, _: str) -> str:
     """Compare the model with the one before it: terms, likelihoods, and what changed in the fixed effects."""
-    from lmmformula.inference.likelihood_ratio import compare_fits
-
     before, now = _previous(session), fit_of(session)
     old = before.fit or before.need_model().fit(reml=now.fit.reml)
+    method = "" if old.fit.reml else "reml=False"
+    session.note(f"before = {model_code(before.formula, before.priors)}.fit({method})\nprint(before.anova(fit))")
     return "\n\n".join(
         [
             "\n".join(_changed_terms(old, now)),
-            str(compare_fits([old, now])),
+            str(old.anova(now)),
             "\n".join(_changed_effects(old, now)),
         ]
     )

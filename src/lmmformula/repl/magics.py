@@ -75,7 +75,9 @@ class Magic:
         if not words or len(words) > 2 or (len(words) == 2 and words[1] not in ACTIONS):
             raise FormulaError("a cell needs the name of its data", hint=f"%%lmm DATA [{'|'.join(ACTIONS)}]")
         if words[0] not in self.shell.user_ns:
-            raise DataError(f"there is no variable `{printable(words[0])}`", hint="%%lmm is followed by the name of a data frame")
+            raise DataError(
+                f"there is no variable `{printable(words[0])}`", hint="%%lmm is followed by the name of a data frame"
+            )
         self._set(data_of(self.shell.user_ns[words[0]], words[0], words[0]), cell, priors=())
         default = "sample" if self.session.state.priors else "fit"
         return self._done(words[1] if len(words) == 2 else default)

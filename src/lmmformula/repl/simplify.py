@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lmmformula.errors import FitError, printable
-from lmmformula.inference.likelihood_ratio import reduce_random_terms
 from lmmformula.ir.model import RandomTerm
 from lmmformula.ir.text import random_text, terms_text
 from lmmformula.repl.changing import set_formula
@@ -28,7 +27,8 @@ class Simplification:
 def simplify(session: Session, argument: str) -> str:
     """`:simplify` names the least supported part; `:simplify drop` leaves it out."""
     fit = fit_of(session)
-    table = reduce_random_terms(fit)
+    table = fit.ranova()
+    session.note("print(fit.ranova())")
     known = {step.label: step for random in fit.ir.random for step in simplifications(random)}
     candidates = [label for label in table.frame.index if label in known]
     if not candidates:

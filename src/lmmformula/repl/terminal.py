@@ -3,7 +3,9 @@
 import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from prompt_toolkit import PromptSession, print_formatted_text
@@ -65,6 +67,7 @@ def run_terminal(session: Session, *, keys: Input | None = None, screen: Output 
     """
     say = _printer(screen)
     say(Reply(WELCOME))
+    Thread(target=_warm_up, daemon=True).start()
     prompt = _prompt(session, keys, screen)
     while True:
         try:
@@ -77,6 +80,12 @@ def run_terminal(session: Session, *, keys: Input | None = None, screen: Output 
             say(session.run(line))
         except Quit:
             return 0
+
+
+def _warm_up() -> None:
+    """Import what typing may need, while the user reads the first lines."""
+    for name in ("lark", "formulaic", "scipy.linalg", "lmmformula.repl.facts"):
+        import_module(name)
 
 
 def history_file() -> Path | None:

@@ -1,0 +1,60 @@
+"""
+How long the toolbar takes to follow a keystroke, on 100 000 rows; and how long the command line takes to say its help.
+
+Run with `python benchmarks/repl.py`.
+"""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from lmmformula.repl.completion import candidates
+from lmmformula.repl.live import look
+from lmmformula.repl.state import State, data_of
+
+ROWS = 100_000
+LINES = (
+    "y ~ x + (x | g)",
+    "y ~ x*f + z + (x | g) + (1 | h)",
+    "y ~ log(w) + poly(x, 2) + f + (x + f || g) + (1 | h:f)",
+    ":fit ml y ~ x + z + I(x + z) + (1 | g/h)",
+)
+GOAL = 0.05
+
+
+def main() -> None:
+    """Type each line, character by character, and print how long each look took."""
+    rng = np.random.default_rng(1)
+    columns = {name: rng.normal(size=ROWS) for name in ("y", "x", "z")} | {
+        "w": rng.exponential(size=ROWS),
+        "g": rng.integers(0, 2_000, ROWS).astype(str),
+        "h": rng.integers(0, 50, ROWS),
+        "f": rng.choice(list("abcd"), ROWS),
+    }
+    columns["z"][:100] = np.nan
+    start = time.perf_counter()
+    state = State(data=data_of(columns, "made", "made"))
+    for name in columns:
+        state.need_data().table[name]
+    print(f"reading {len(columns)} columns of {ROWS:,} rows, once: {1e3 * (time.perf_counter() - start):.0f} ms")
+    look("y ~ x", state)  # builds the parser, once
+    print(f"{'look: median':>14}{'worst':>9}{'complete: worst':>18}   milliseconds a keystroke (goal: {GOAL * 1e3:.0f})")
+    for line in LINES:
+        prefixes = [line[:end] for end in range(1, len(line) + 1)]
+        looks, completions = ([_seconds(f, p, state) for p in prefixes] for f in (look, candidates))
+        print(f"{1e3 * np.median(looks):14.1f}{1e3 * max(looks):9.1f}{1e3 * max(completions):18.1f}   {line}")
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "lmmformula", "--help"], capture_output=True, check=True)
+    print(f"lmmformula --help: {time.perf_counter() - start:.2f} s")
+
+
+def _seconds(function: object, line: str, state: State) -> float:
+    start = time.perf_counter()
+    function(line, state)  # type: ignore[operator]
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
