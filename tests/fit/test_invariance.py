@@ -152,3 +152,19 @@ def test_a_slope_without_its_intercept_is_not_centred() -> None:
     fit = fit_lmm(design)
     expected = criterion(design, list(fit.relative_covariance), reml=True)
     assert fit.criterion == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize("shift", [1e4, 1e8])
+def test_a_large_mean_without_an_intercept_column(shift: float) -> None:
+    """0 + f + x: the constant is hidden in the indicators of f, so the columns are orthogonalised, not centred."""
+    rng = np.random.default_rng(2)
+    g, f, x = rng.integers(0, 12, 200), rng.integers(0, 3, 200), rng.normal(size=200)
+    y = 0.5 * x + f + rng.normal(size=12)[g] + rng.normal(size=200)
+    indicators = [(f == level).astype(float) for level in range(3)]
+    term = make_term("g", g, [np.ones(200)])
+    x = (x + shift) - shift  # the digits that a column of that size has
+    plain, fit = (fit_lmm(make_design(y, [*indicators, column], [term])) for column in (x, x + shift))
+    assert fit.beta[3] == pytest.approx(plain.beta[3], rel=1e-7)
+    assert fit.vcov[3, 3] == pytest.approx(plain.vcov[3, 3], rel=1e-7)
+    assert fit.sigma == pytest.approx(plain.sigma, rel=SAME)
+    assert fit.criterion == pytest.approx(plain.criterion, rel=SAME)

@@ -22,6 +22,9 @@ ILL_CONDITIONED = 1e3
 SHIFT_ABOVE = 1.0
 """A column is centred if its mean exceeds this many standard deviations; below that, centring gains no digit."""
 
+DEPENDENT = 1e-13
+"""Part of a column, of its size, that is nothing but rounding once the columns before it are taken out."""
+
 EXACT_RESPONSE = 1e-14
 """Ratio of residual to response, both root mean squares, that is nothing but rounding."""
 
@@ -132,12 +135,12 @@ def columns_of(design: DesignMatrices) -> Columns:
     p = design.n_fixed
     basis = N / scale
     gram = table.T @ table
-    inverse = whitener(gram[:p, :p])
-    if p and np.linalg.cond(inverse) > ILL_CONDITIONED:
-        table[:, :p] = table[:, :p] @ inverse
-        basis = basis @ inverse
+    if condition(gram[:p, :p]) > ILL_CONDITIONED:
+        turn = orthogonaliser(table[:, :p])
+        table[:, :p] = table[:, :p] @ turn
+        basis = basis @ turn
         gram = table.T @ table
-        inverse = whitener(gram[:p, :p])
+    inverse = whitener(gram[:p, :p])
     pilot = inverse @ (inverse.T @ gram[:p, p])
     table[:, p] -= table[:, :p] @ pilot
     refuse_exact_response(float(table[:, p] @ table[:, p]), gram[p, p])
@@ -156,13 +159,31 @@ def columns_of(design: DesignMatrices) -> Columns:
     return Columns([table[:, j] for j in range(p + 1)], random, gram, coordinates)
 
 
+def condition(gram: FloatArray) -> float:
+    """Return the condition number of columns scaled to equal size, from their Gram matrix; infinite if it shows none."""
+    sizes = np.sqrt(np.diag(gram))
+    if not len(gram):
+        return 1.0
+    if sizes.min() == 0.0:
+        return math.inf
+    values = np.linalg.eigvalsh(gram / np.outer(sizes, sizes))
+    return math.sqrt(float(values[-1] / values[0])) if values[0] > 0.0 else math.inf
+
+
 def whitener(gram: FloatArray) -> FloatArray:
     """Return the inverse of the upper Cholesky factor R of a Gram matrix R'R."""
-    try:
-        return np.linalg.inv(np.linalg.cholesky(gram).T)
-    except np.linalg.LinAlgError as error:
+    return np.linalg.inv(np.linalg.cholesky(gram).T)
+
+
+def orthogonaliser(columns: FloatArray) -> FloatArray:
+    """Return the inverse of the upper factor R of (n, p) columns = Q R, by Householder's method."""
+    R: FloatArray = np.asarray(np.linalg.qr(columns, mode="r")) / math.sqrt(len(columns))
+    sizes = np.abs(np.diag(R))
+    if sizes.min() <= DEPENDENT * sizes.max():
         message = "the columns of the fixed effects are linearly dependent to working precision"
-        raise FitError(message, hint="remove or rescale columns of X that repeat one another") from error
+        raise FitError(message, hint="remove or rescale columns of X that repeat one another")
+    out: FloatArray = np.linalg.inv(R).astype(np.float64, copy=False)
+    return out
 
 
 def _fixed_table(design: DesignMatrices, root: FloatArray | None) -> tuple[FloatArray, FloatArray, FloatArray]:
