@@ -160,7 +160,7 @@ def columns_of(design: DesignMatrices) -> Columns:
 
 
 def condition(gram: FloatArray) -> float:
-    """Return the condition number of columns scaled to equal size, from their Gram matrix; infinite if it shows none."""
+    """Return the condition number of columns scaled to equal size, from their Gram matrix."""
     sizes = np.sqrt(np.diag(gram))
     if not len(gram):
         return 1.0
