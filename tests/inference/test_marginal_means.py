@@ -111,6 +111,19 @@ def test_a_logical_variable_has_two_levels() -> None:
     assert len(emmeans(fit, "lgl", at={"lgl": True})) == 1
 
 
+def test_titles_say_what_is_averaged() -> None:
+    """Over factors with several levels; not over numeric variables, which stand at one value."""
+    fit = fit_of("lmm-063r")
+    assert emmeans(fit, "sex").title.startswith("Marginal means averaged over Treatment, Kenward")
+    assert emmeans(fit, "Treatment * sex").title.startswith("Marginal means, Kenward")
+
+
+def test_labels_with_operators_are_in_brackets() -> None:
+    """A level such as `barley+lupins` stays apart from the minus sign of a difference."""
+    pairs = emmeans(lf.lmer("protein ~ Diet + Time + (1 | Cow)", dataset("Milk")), "Diet").pairs()
+    assert list(pairs["contrast"])[:2] == ["barley - (barley+lupins)", "barley - lupins"]
+
+
 def test_offsets_are_part_of_the_mean() -> None:
     """`offset(off)` stands at the mean of off, and cancels in differences of equal offsets."""
     data = dataset("sleepstudy_x")

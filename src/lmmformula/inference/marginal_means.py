@@ -29,6 +29,9 @@ from lmmformula.results.posterior import PosteriorResult
 Estimated = LinearMixedResult | PosteriorResult
 Spec = str | Sequence[str]
 
+OPERATOR = re.compile(r"[-+*/]")
+"""What makes a label need brackets in a difference."""
+
 STEP = 1e-3
 """Step of the difference quotients of a slope, as a part of its variable's range."""
 
@@ -121,8 +124,9 @@ def emmeans(
     [0.0, 0.0014, 0.5808, 0.0182, 0.0, 0.0296]
     """
     names, within = _variables(model, spec, by)
-    grid = reference_grid(model, at).averaged([*names, *within])
-    return _table(model, grid, within, "emmean", "Marginal means", ddf, level)
+    grid = reference_grid(model, at)
+    title = f"Marginal means{_averaged(grid, [*names, *within])}"
+    return _table(model, grid.averaged([*names, *within]), within, "emmean", title, ddf, level)
 
 
 def slopes(
@@ -165,7 +169,14 @@ def slopes(
     near, far = quotient(step / 2), quotient(step)
     L, offset = ((4 * fine - coarse) / 3 for fine, coarse in zip(near, far, strict=True))  # no error up to h^4
     averaged = replace(grid, L=L, offset=offset).averaged([*names, *within])
-    return _table(model, averaged, within, "slope", f"Slopes of the mean in {variable}", ddf, level)
+    title = f"Slopes of the mean in {variable}{_averaged(grid, [*names, *within])}"
+    return _table(model, averaged, within, "slope", title, ddf, level)
+
+
+def _averaged(grid: Grid, names: Sequence[str]) -> str:
+    """Say over which variables a table averages."""
+    others = [name for name, column in grid.columns.items() if name not in names and len(set(column.tolist())) > 1]
+    return f" averaged over {', '.join(map(printable, others))}" if others else ""
 
 
 def _table(
@@ -226,12 +237,17 @@ def _adjustment(estimator: Estimator, adjust: Adjustment | None) -> Adjustment:
 
 
 def _labels(values: Mapping[str, AnyArray], n: int) -> list[str]:
-    """Name combinations by their levels, and by the variable too where levels look like numbers."""
+    """
+    Name combinations by their levels, and by the variable too where levels look like numbers.
+
+    >>> _labels({"k": np.array([1.0, -2.5]), "f": np.array(["a", "b+c"])}, 2)
+    ['k1 a', '(k-2.5 b+c)']
+    """
     parts = [
-        [f"{name}{value}" if _numeric(column) else str(value) for value in _shown(column)]
-        for name, column in values.items()
+        [f"{name}{value}" if _numeric(column) else value for value in _shown(column)] for name, column in values.items()
     ]
-    return [" ".join(cell) for cell in zip(*parts, strict=True)] if parts else ["mean"] * n
+    labels = [" ".join(cell) for cell in zip(*parts, strict=True)] if parts else ["mean"] * n
+    return [f"({label})" if OPERATOR.search(label) else label for label in labels]
 
 
 def _shown(column: AnyArray) -> list[str]:
