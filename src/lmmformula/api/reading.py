@@ -11,9 +11,15 @@ from lmmformula.design.schema import Schema
 from lmmformula.errors import DataError
 from lmmformula.ir.model import ModelIR
 
+OPTIONS = frozenset({"memory_limit", "progress", "checkpoint"})
+"""Arguments of `Model` for data in parts: the fields of `StreamSettings`."""
+
 
 def designed(
-    ir: ModelIR, data: object, streaming: Mapping[str, Any], **choices: Any
+    ir: ModelIR,
+    data: object,
+    streaming: Mapping[str, Any],
+    **choices: Any,  # noqa: ANN401 (their readers check them)
 ) -> tuple[Table, ModelIR, Schema, DesignMatrices]:
     """
     Read data and make the design of a model on them.
@@ -22,6 +28,9 @@ def designed(
     choices : weights, offset, contrasts and na_action
     """
     chunks = as_chunks(data)
+    unknown = streaming.keys() - OPTIONS
+    if unknown:
+        raise TypeError(f"Model() got an unexpected keyword argument '{min(unknown)}'")
     if chunks is None:
         if streaming:
             raise DataError(f"{min(streaming)} is for data that come in parts", hint="these are read at once")

@@ -73,34 +73,24 @@ def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user give
     >>> as_chunks([{"x": [1.0]}, {"x": [2.0]}]).n_parts
     2
     """
-    from lmmformula.data import chunks_files, chunks_libraries
+    from lmmformula.data.chunks_files import of_files, paths_of
+    from lmmformula.data.chunks_libraries import of_library
 
-    library = type(data).__module__.partition(".")[0]
-    paths = chunks_files.paths_of(data)
-    if paths is not None:
-        return chunks_files.of_files(paths, printable(str(data)) if isinstance(data, str) else "files")
-    if library in {"dask", "dask_expr"} and hasattr(data, "npartitions"):
-        return chunks_libraries.of_dask(data)
-    if library == "duckdb" and hasattr(data, "columns"):
-        return chunks_libraries.of_duckdb(data)
-    if library == "polars" and hasattr(data, "collect_schema") and hasattr(data, "collect"):
-        return chunks_libraries.of_lazy(data)
-    if library == "pyarrow" and hasattr(data, "get_fragments"):
-        return chunks_libraries.of_dataset(data)
+    if (paths := paths_of(data)) is not None:
+        return of_files(paths, str(data) if isinstance(data, str) else "files")
     if isinstance(data, (list, tuple)):
         return _of_frames(data)
-    if library == "pyarrow" and hasattr(data, "read_next_batch"):
-        raise _once("a RecordBatchReader", "a pyarrow Dataset, or a function that returns a new reader")
+    if (chunks := of_library(data, type(data).__module__.partition(".")[0])) is not None:
+        return chunks
     if isinstance(data, Iterator):
-        raise _once("an iterator", "a list of frames, or a function that returns a new iterator")
-    if callable(data) and not hasattr(data, "columns") and not hasattr(data, "__arrow_c_stream__"):
+        raise read_once("an iterator", "a list of frames, or a function that returns a new iterator")
+    if callable(data) and not hasattr(data, "columns"):
         return _of_function(data)
-    if hasattr(data, "__arrow_c_stream__") and library not in {"pandas", "polars", "pyarrow", "modin"}:
-        return chunks_libraries.of_stream(data)
     return None
 
 
-def _once(what: str, instead: str) -> DataError:
+def read_once(what: str, instead: str) -> DataError:
+    """Say that data can't be read twice."""
     return DataError(f"{what} can be read only once, but two passes over the data are needed", hint=f"give {instead}")
 
 

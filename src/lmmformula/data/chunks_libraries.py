@@ -3,8 +3,33 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from lmmformula.data.chunks import BATCH_ROWS, Chunks, Part
+from lmmformula.data.chunks import BATCH_ROWS, Chunks, Part, read_once
 from lmmformula.errors import DataError
+
+EAGER = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
+"""Libraries whose frames are in memory already, although they export Arrow streams."""
+
+
+def of_library(data: Any, library: str) -> Chunks | None:  # noqa: ANN401 (whatever a user gives)
+    """
+    Recognise the lazy data of a library; None if there is nothing lazy about them.
+
+    library : the package that the data's type is from
+    """
+    match library:
+        case "dask" | "dask_expr" if hasattr(data, "npartitions"):
+            return of_dask(data)
+        case "duckdb" if hasattr(data, "columns"):
+            return of_duckdb(data)
+        case "polars" if hasattr(data, "collect_schema") and hasattr(data, "collect"):
+            return of_lazy(data)
+        case "pyarrow" if hasattr(data, "get_fragments"):
+            return of_dataset(data)
+        case "pyarrow" if hasattr(data, "read_next_batch"):
+            raise read_once("a RecordBatchReader", "a pyarrow Dataset, or a function that returns a new reader")
+        case _ if hasattr(data, "__arrow_c_stream__") and library not in EAGER:
+            return of_stream(data)
+    return None
 
 
 def of_dataset(dataset: Any) -> Chunks:  # noqa: ANN401 (a pyarrow Dataset)

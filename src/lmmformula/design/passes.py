@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lmmformula.data.chunks import Chunks, Part
 from lmmformula.data.table import Table, read_table
@@ -91,7 +91,7 @@ class Passes:
         if self.chunks.cluster is not None:
             return _on_cluster(self.chunks, kernel, self.columns)
         start = time.monotonic()
-        done, tally = (0, Tally[S]()) if checkpoint is None else checkpoint.sums()  # type: ignore[misc]
+        done, tally = (0, Tally[S]()) if checkpoint is None else cast("tuple[int, Tally[S]]", checkpoint.sums())
         number = done
         try:
             for number, part in enumerate(self.chunks.parts()):

@@ -20,6 +20,7 @@ from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.sums import PartialProducts
 from lmmformula.design.values import Factor, Numbers, recode
 from lmmformula.errors import DataError, FitError, printable
+from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import label
 
@@ -238,11 +239,10 @@ class StreamedTerm(RandomTermDesign):
 
     __slots__ = ()
 
-    def __init__(self, group: str, levels: tuple[str, ...], names: tuple[str, ...], covariance: Any) -> None:  # noqa: ANN401
-        for field, value in (
-            ("group", group), ("levels", levels), ("coefficient_names", names), ("covariance", covariance)
-        ):  # fmt: skip
-            object.__setattr__(self, field, value)
+    def __init__(self, group: str, levels: tuple[str, ...], names: tuple[str, ...], covariance: Covariance) -> None:
+        known = {"group": group, "levels": levels, "coefficient_names": names, "covariance": covariance}
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> NoReturn:
         _refuse(name)
@@ -253,7 +253,7 @@ def _refuse(name: str) -> NoReturn:
     if name in DesignMatrices.__dataclass_fields__ or name in RandomTermDesign.__dataclass_fields__:
         raise FitError(
             "this needs the rows of the data, which were read in parts and not kept",
-            hint="predict(newdata) works for any rows; for all of this, give the model a data frame that fits in memory",
+            hint="predict(newdata) works; for the rest, give the model a data frame that fits in memory",
         )
     raise AttributeError(name)
 

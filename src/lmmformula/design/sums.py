@@ -103,17 +103,11 @@ class PartialProducts:
         n_levels : per factor, the number of all levels
         """
         factors = tuple(
-            FactorSums(
-                factor.group, factor.terms, factor.sizes, size,
-                Keyed.of(own, np.concatenate([factor.C, factor.B], axis=1).reshape(-1, factor.n_levels)),
-            )
+            FactorSums(factor.group, factor.terms, factor.sizes, size, Keyed.of(own, _flat(factor.C, factor.B)))
             for factor, own, size in zip(products.factors, levels, n_levels, strict=True)
-        )  # fmt: skip
+        )
         pairs = {
-            (f, g): Keyed.of(
-                levels[f][pair.rows] * n_levels[g] + levels[g][pair.columns],
-                pair.values.reshape(-1, pair.n_cells),
-            )
+            (f, g): Keyed.of(levels[f][pair.rows] * n_levels[g] + levels[g][pair.columns], _flat(pair.values))
             for (f, g), pair in products.pairs.items()
         }
         return cls(products.n, products.A, factors, pairs, products.sum_log_weights)
@@ -162,13 +156,13 @@ class PartialProducts:
         )
 
     def _pair(self, f: int, g: int) -> PairProducts:
-        """A factor is nested in another if it has no more pairs than levels."""
+        """Return the products of two factors; one is nested in the other if it has no more pairs than levels."""
         left, right, sums = self.factors[f], self.factors[g], self.pairs[f, g]
         rows, columns = np.divmod(sums.keys, right.n_levels)
         return PairProducts(
             rows,
             columns,
-            sums.values.reshape(left.k, right.k, -1),
+            sums.values.reshape(left.k, right.k, len(rows)),
             nested=len(rows) == left.n_levels,
             contains=len(rows) == right.n_levels,
         )
@@ -220,6 +214,13 @@ class PartialProducts:
             return cls.from_arrays(arrays, json.loads(str(stored["about"])))
 
 
+def _flat(*arrays: FloatArray) -> FloatArray:
+    """Put (a, b, J) arrays of the same a side by side, and flatten all but the last axis; J may be zero."""
+    joined = np.concatenate(arrays, axis=1)
+    a, b, J = joined.shape
+    return joined.reshape(a * b, J)
+
+
 class Summable(Protocol):
     """What can be added to its like."""
 
@@ -232,11 +233,16 @@ S = TypeVar("S", bound=Summable)
 @dataclass(slots=True)
 class Tally(Generic[S]):
     """
-    A sum formed in pairs, then pairs of pairs: rounding grows with the logarithm of the number of summands, and large
-    sums are merged seldom. The order is that of the summands, so the result is the same in every run.
+    A sum formed in pairs, then pairs of pairs.
+
+    Rounding grows with the logarithm of the number of summands, and large sums are merged seldom. The order is that of
+    the summands, so the result is the same in every run.
+
+    waiting : sums of 2^rank summands each, in falling order of rank
 
     >>> tally = Tally[int]()
-    >>> for value in (1, 2, 3): tally.add(value)
+    >>> for value in (1, 2, 3):
+    ...     tally.add(value)
     >>> tally.total(), [rank for rank, _ in tally.waiting]
     (6, [1, 0])
     """
