@@ -73,6 +73,15 @@ def test_boundary_has_no_wald_interval() -> None:
     assert np.isfinite(found["sigma"]).all()
 
 
+def test_a_correlation_of_one_has_no_wald_interval() -> None:
+    """On its boundary a correlation has no z; nothing is warned of, as the NaN says it."""
+    fit = fits.model_of("lmm-085r").fit()
+    found = wald_intervals(fit)
+    ends = [found[p.label] for p in parameters_of(fit) if p.part == "cor" and abs(p.of(fit)) > 1 - 1e-9]
+    assert ends
+    assert np.isnan(ends).all()
+
+
 def test_linear_model_uses_students_t() -> None:
     """Without random terms the intervals are those of R's `confint(lm)`."""
     found = wald_intervals(lf.Model("Reaction ~ Days", dataset("sleepstudy")).fit(), "fixed")

@@ -16,6 +16,9 @@ from lmmformula.inference.intervals import Intervals
 from lmmformula.inference.parameters import Parameter, chosen, estimates, normal_quantile, tail
 from lmmformula.results.lmm import LinearMixedResult
 
+NEARLY_ONE = 1 - 1e-8
+"""A correlation beyond this is on its boundary."""
+
 
 def wald_intervals(
     result: LinearMixedResult, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
@@ -47,7 +50,7 @@ def _bounds(parameter: Parameter, value: float, error: float, z: float) -> tuple
     """Return the bounds on the parameter's own scale."""
     if parameter.part == "fixed":
         return value - z * error, value + z * error
-    if not (np.isfinite(error) and error > 0.0):
+    if not (np.isfinite(error) and error > 0.0) or (parameter.part == "cor" and abs(value) > NEARLY_ONE):
         return np.nan, np.nan
     if parameter.part == "cor":
         centre, half = np.arctanh(value), z * error / (1 - value**2)
