@@ -30,6 +30,7 @@ class Case:
     weights: str | None = None
     offset: str | None = None
     geometry: dict[str, str] = field(default_factory=dict)
+    data_form: str = "rows"
 
 
 def small() -> pd.DataFrame:
@@ -131,6 +132,9 @@ CASES: dict[str, Case] = {
         "small",
         literals=True,
     ),
+    "sums_slope": Case("Reaction ~ Days + (Days | Subject)", "sleepstudy", data_form="crossproducts"),
+    "sums_weights": Case("y ~ x + (1 | a) + (z | b)", "small", weights="w", offset="o", data_form="crossproducts"),
+    "sums_nested": Case("strength ~ 1 + (1 | batch/cask)", "Pastes", data_form="crossproducts"),
     "hostile": Case("data ~ `lambda` + y.1 + (`lambda` | `Größe\\n*/ }`) + (1 | 温度)", "hostile", weights="real"),
 }
 
@@ -155,6 +159,7 @@ def program_of(name: str) -> StanProgram:
         model(case.text),
         design_of(name),
         form=case.form,
+        data_form=case.data_form,
         literals=case.literals,
         geometry=case.geometry,
     )

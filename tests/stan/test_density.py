@@ -1,5 +1,6 @@
 """What generated programs mean: their log densities against numpy, against each other, and against REML."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,20 @@ def test_log_density_is_the_one_written_down(name: str) -> None:
     numpys = np.array([log_density(program, design, point) for point in points])
     difference = np.diff(ours) - np.diff(numpys)
     assert np.abs(difference / np.maximum(np.abs(ours[1:]), 1)).max() < 1e-10
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if program_of(name).form == "marginal"])
+def test_rows_and_crossproducts_give_one_density(name: str) -> None:
+    """A program that reads the sums over rows has the density of the one that forms them, to 1e-10."""
+    design = design_of(name)
+    rows, sums = (replace(program_of(name).program, data_form=form) for form in ("rows", "crossproducts"))
+    rng = np.random.default_rng(14)
+    models = [compiled(program, design) for program in (rows, sums)]
+    for _ in range(2):
+        point = random_point(rows, design, rng)
+        values = [model.log_prob_grad(free(model, point)) for model in models]
+        np.testing.assert_allclose(values[0][0], values[1][0], rtol=1e-10)
+        np.testing.assert_allclose(values[0][1], values[1][1], rtol=1e-8, atol=1e-8 * np.abs(values[0][1]).max())
 
 
 # --- the forms against each other, and against REML -----------------------------------------------------------------

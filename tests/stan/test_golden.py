@@ -1,6 +1,7 @@
 """Generated programs as text: read by people as code, accepted by Stan's compiler."""
 
 import re
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,11 @@ def test_programs_hold_their_lines_short(name: str) -> None:
     assert max(map(len, program_of(name).code.splitlines())) <= 80
 
 
+def number(text: str, sizes: dict[str, int]) -> int:
+    """Read a number, or the name of one among the data."""
+    return sizes[text.strip()] if text.strip() in sizes else int(text)
+
+
 @each_case
 def test_data_are_those_the_program_declares(name: str) -> None:
     """Names, order and shapes of the data are those of the data block."""
@@ -58,10 +64,10 @@ def test_data_are_those_the_program_declares(name: str) -> None:
     for line in block[1].splitlines():
         if line.strip().startswith("//"):
             continue
-        found = re.match(r"\s*(array\[N\] )?(\w+)(<.*?>)?(\[.*?\])? (\w+);", line)
+        found = re.match(r"\s*(?:array\[(\w+)\] )?(\w+)(<.*?>)?(\[.*?\])? (\w+);", line)
         assert found is not None, line
-        inside = ("N," if found[1] else "") + (found[4] or "[]")[1:-1]
-        shape = tuple(sizes[s.strip()] if s.strip() in sizes else int(s) for s in inside.split(",") if s.strip())
+        inside = (f"{found[1]}," if found[1] else "") + (found[4] or "[]")[1:-1]
+        shape = tuple(prod(number(n, sizes) for n in s.split("*")) for s in inside.split(",") if s.strip())
         declared[found[5]] = shape
     assert list(declared) == list(program.data)
     assert declared == {key: value.shape for key, value in program.data.items()}

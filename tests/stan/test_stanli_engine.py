@@ -19,6 +19,7 @@ from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run, sample
 from lmmformula.stan.stanli_engine import scattered
 from lmmformula.stan.start import StartingPoint, starting_point
+from lmmformula.stan.start import scattered as scattered_values
 from programs import CASES, design_of, program_of
 
 SHORT: dict[str, Any] = {"engine": "stanli", "chains": 2, "warmup": 50, "draws": 40, "seed": 3, "progress": False}
@@ -97,6 +98,16 @@ def test_starts_say_what_the_fit_says(name: str) -> None:
     for random, modes in zip(parameters.random, fit.modes, strict=True):
         if random.group in sampled:
             np.testing.assert_allclose(random.effects_of(draws)[0, 0], modes, rtol=1e-5, atol=1e-5 * np.std(modes))
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_scattered_starts_are_points_of_their_programs(name: str) -> None:
+    """Each chain's own start, on the constrained scale, is one that the program accepts."""
+    program = program_of(name)
+    model = stanli.Model(stan_code=program.code, data=program.data)
+    for values in scattered_values(program, start_of(name), 3, 7):
+        point = model.unconstrain({n: v.ravel(order="F") if np.ndim(v) else float(v) for n, v in values.items()})
+        assert np.isfinite(model.log_prob_grad(point)[0])
 
 
 def test_chains_start_apart() -> None:

@@ -10,7 +10,7 @@ from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import FitError
 from lmmformula.ir.covariance import UNSTRUCTURED
 from lmmformula.stan.names import Identifiers, suffixes
-from lmmformula.stan.program import Block, Column, Covariate, Cross, Factor, Fixed, Form, Treatment
+from lmmformula.stan.program import Block, Column, Covariate, Cross, DataForm, Factor, Fixed, Form, Treatment
 
 if TYPE_CHECKING:
     from lmmformula.arrays import FloatArray
@@ -45,6 +45,20 @@ def choose_form(form: str, design: DesignMatrices) -> Form:
             return "marginal" if design.random_terms and bearable else "conditional"
         case _:
             raise FitError(f"a Stan program has no form {form!r}", hint="choose 'auto', 'marginal' or 'conditional'")
+
+
+def choose_data_form(data_form: str, form: Form) -> DataForm:
+    """Return the form of the data that was asked for, if there is one."""
+    match data_form:
+        case "rows":
+            return "rows"
+        case "crossproducts" if form == "marginal":
+            return "crossproducts"
+        case "crossproducts":
+            message = "only the marginal form of a program reads cross-products"
+            raise FitError(message, hint="use data_form='rows', or form='marginal' where there are random effects")
+        case _:
+            raise FitError(f"the data of a program have no form {data_form!r}", hint="choose 'rows' or 'crossproducts'")
 
 
 def count_products(design: DesignMatrices) -> int:

@@ -62,6 +62,7 @@ def stan_program(
     design: DesignMatrices,
     *,
     form: str = "auto",
+    data_form: str = "rows",
     literals: bool = False,
     information: Mapping[str, float] | None = None,
     geometry: Mapping[str, str] | None = None,
@@ -70,6 +71,8 @@ def stan_program(
     Generate the Stan program of a model on its design.
 
     form : "marginal" (random effects integrated out), "conditional", or "auto" for marginal wherever it applies
+    data_form : "rows", so that the program reads the data as they are; or "crossproducts", so that a marginal program
+        reads the sums over rows that it needs, which for long data is a small file and a quick start
     literals : write the numbers of the priors in the program's text, instead of its data
     information : n_j tau^2 / sigma^2 of a typical level by grouping factor, as a fit tells; chooses the geometry of
         effects that are sampled: centred where it is large, non-centred where it is small or not known
@@ -82,7 +85,9 @@ def stan_program(
     FormulaError
         A prior statement fits no parameter of the model.
     """
-    program, priors = lower_program(ir, design, form=form, information=information, geometry=geometry)
+    program, priors = lower_program(
+        ir, design, form=form, data_form=data_form, information=information, geometry=geometry
+    )
     return StanProgram(
         code=render(program, literals=literals, version=_version()),
         data=stan_data(program, design, literals=literals),

@@ -40,6 +40,7 @@ def lower_program(
     design: DesignMatrices,
     *,
     form: str = "auto",
+    data_form: str = "rows",
     information: Mapping[str, float] | None = None,
     geometry: Mapping[str, str] | None = None,
     flat: bool = False,
@@ -48,6 +49,7 @@ def lower_program(
     Lower a model on its design to a Stan program and the table of its priors.
 
     form : "marginal", "conditional", or "auto" for marginal wherever it applies
+    data_form : "rows" or, in the marginal form, "crossproducts"
     information : n_j tau^2 / sigma^2 of a typical level, by grouping factor; where it is not known, non-centred
     geometry : "centered" or "noncentered" by grouping factor; wins over `information`
     flat : leave out all priors, so that a test sees the likelihood alone
@@ -85,6 +87,7 @@ def lower_program(
         columns=columns,
         factors=factors,
         crosses=f.cross_products(factors, design) if chosen == "marginal" else (),
+        data_form=f.choose_data_form(data_form, chosen),
         sections=sections,
         numbers=tuple(dict.fromkeys(number for number in numbers if number.name)),
         parameters=declarations,

@@ -6,6 +6,7 @@ from typing import Literal
 from lmmformula.ir.covariance import Covariance
 
 Form = Literal["conditional", "marginal"]
+DataForm = Literal["rows", "crossproducts"]
 Geometry = Literal["centered", "noncentered"]
 Treatment = Literal["integrated", "centered", "sum_to_zero", "noncentered"]
 
@@ -309,6 +310,7 @@ class Program:
     sections : prior statements
     numbers : the numbers of the priors that stand in the data block
     parameters : in the order of the parameters block
+    data_form : whether the data are rows, or the sums over rows that the marginal form makes of them
     """
 
     formula: str
@@ -324,6 +326,7 @@ class Program:
     sections: tuple[Section, ...]
     numbers: tuple[Number, ...]
     parameters: tuple[Declaration, ...]
+    data_form: DataForm = "rows"
     family: str = "gaussian"
     link: str = "identity"
 

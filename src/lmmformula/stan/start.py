@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.program import Block, Declaration, Factor
+from lmmformula.stan.program import Block, Covariate, Declaration, Factor
 
 SHRINK = 0.95
 """Correlations start at this fraction of their estimates, so that none starts at 1 or -1."""
@@ -98,6 +98,10 @@ def _moved(declaration: Declaration, value: FloatArray, step: FloatArray) -> Flo
     """Take a step on the unconstrained scale: of x, log(x - lower), log(upper - x) or logit of the range."""
     if declaration.base == "cholesky_factor_corr":
         return value
+    if declaration.base == "sum_to_zero_vector":
+        free = step.reshape(*np.shape(value)[:-1], -1)
+        padded = np.concatenate([free, np.zeros((*free.shape[:-1], 1))], axis=-1)
+        return np.asarray(value + padded - padded.mean(axis=-1, keepdims=True), dtype=np.float64)
     step = step.reshape(np.shape(value), order="F" if declaration.base == "matrix" else "C")
     lower, upper = _limits(declaration)
     with np.errstate(invalid="ignore"):  # every form is worked out; the one for the bounds there are is taken
@@ -124,7 +128,7 @@ def _population(program: StanProgram, estimates: Estimates) -> dict[str, Guess]:
         at = np.zeros(len(estimates.beta))
         at[fixed.intercept_column] = 1.0
         if fixed.K:
-            at[slopes] = program.data["X"].mean(axis=0)
+            at[slopes] = _means_of_X(program)
         guesses[fixed.intercept_name] = Guess(np.asarray(at @ estimates.beta), np.asarray(at @ estimates.vcov @ at))
     return guesses
 
@@ -227,7 +231,7 @@ def _mean(program: StanProgram, factor: Factor, carried: int, estimates: Estimat
     if carried > 0:
         return float(beta[fixed.columns[carried - 1]])
     rest = [i for i in range(1, fixed.K + 1) if i not in factor.carried]
-    at = program.data["X"].mean(axis=0) if rest else ()
+    at = _means_of_X(program) if rest else ()
     value = float(beta[fixed.intercept_column]) + sum(float(at[i - 1] * beta[fixed.columns[i - 1]]) for i in rest)
     others = (other for other in program.program.sampled if other is not factor)
     return value + sum(_mean_of_intercepts(other, estimates) for other in others)
@@ -239,16 +243,28 @@ def _mean_of_intercepts(factor: Factor, estimates: Estimates) -> float:
     return next((float(u[:, i].mean()) for i, c in enumerate(factor.covariates) if not c.text), 0.0)
 
 
+def _means_of_X(program: StanProgram) -> FloatArray:
+    """Average the columns of X over rows."""
+    means: FloatArray = program.data["X"].mean(axis=0) if "X" in program.data else program.data["X_means"]
+    return means
+
+
 def _sizes(program: StanProgram, factor: Factor) -> FloatArray:
     """Root mean square of what each coefficient of a factor multiplies, 1 where that is 0."""
-    columns = []
-    for covariate in factor.covariates:
-        if not covariate.text:
-            columns.append(1.0)
-            continue
-        values = program.data["X"][:, covariate.fixed - 1] if covariate.fixed > 0 else program.data[covariate.text]
-        columns.append(float(np.sqrt(np.mean(np.square(values)))) or 1.0)
-    return np.array(columns)
+    products = program.data.get(factor.name("ZZ"))
+    if products is not None:
+        diagonal = np.diagonal(products, axis1=1, axis2=2) if factor.k > 1 else products[:, np.newaxis]
+        columns = np.sqrt(diagonal.sum(axis=0) / program.program.n_rows)
+    else:
+        columns = np.array([_size(program, covariate) for covariate in factor.covariates])
+    return np.where(columns > 0, columns, 1.0)
+
+
+def _size(program: StanProgram, covariate: Covariate) -> float:
+    if not covariate.text:
+        return 1.0
+    values = program.data["X"][:, covariate.fixed - 1] if covariate.fixed > 0 else program.data[covariate.text]
+    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def _correlation(block: Block, correlation: FloatArray, root: FloatArray) -> tuple[FloatArray, float]:
