@@ -2,6 +2,8 @@
 
 import io
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from lmmformula import cli
+from lmmformula.cli.arguments import COMMANDS, parser
+from lmmformula.cli.shell import completion_script
 
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 QUICK = ["--chains", "2", "--warmup", "200", "--draws", "100", "--seed", "1"]
@@ -35,15 +39,19 @@ def test_fit_by_maximum_likelihood(capsys: pytest.CaptureFixture[str]) -> None:
     assert caught.value.code == 2
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+WRITERS = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
+    ".parquet": lambda frame, path: frame.to_parquet(path),
+    ".feather": lambda frame, path: frame.to_feather(path),
+}
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
 def test_data_come_from_files(suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """CSV, TSV and Parquet; the file's name stands in the heading."""
+    """CSV, TSV, Parquet and Feather; the file's name stands in the heading."""
     path = tmp_path / f"data{suffix}"
-    frame = dataset("sleepstudy")
-    if suffix == ".parquet":
-        frame.to_parquet(path)
-    else:
-        frame.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    WRITERS[suffix](dataset("sleepstudy"), path)
     assert cli.main(["fit", FORMULA, "--data", str(path)]) == 0
     output = capsys.readouterr().out
     assert f"   Data: data{suffix}\n" in output
@@ -62,6 +70,136 @@ def test_fit_writes_a_table(tmp_path: Path) -> None:
     path = tmp_path / "estimates.csv"
     assert cli.main(["fit", FORMULA, "--data", "sleepstudy", "-o", str(path)]) == 0
     assert list(pd.read_csv(path)["term"])[:2] == ["(Intercept)", "Days"]
+
+
+def test_a_fit_is_saved(tmp_path: Path) -> None:
+    """`--save` writes what `load` reads."""
+    path = tmp_path / "fit.json"
+    assert cli.main(["fit", FORMULA, "--data", "sleepstudy", "--save", str(path)]) == 0
+    assert round(lf.load(path).sigma, 2) == 25.59
+
+
+TABLES = [
+    (["fit", FORMULA], ["effect", "group", "term", "estimate"], 6),
+    (["fit", FORMULA, "--table", "tidy"], ["effect", "group", "term", "estimate"], 6),
+    (["fit", FORMULA, "--table", "glance"], ["nobs", "sigma", "loglik"], 1),
+    (["fit", FORMULA, "--table", "augment"], ["row", "Reaction", "Days", "Subject", "fitted"], 180),
+    (["fit", FORMULA, "--table", "ranef"], ["group", "level", "term", "estimate"], 36),
+    (["fit", FORMULA, "--table", "anova"], ["term", "sum_sq"], 1),
+    (["sample", FORMULA, *QUICK], ["parameter", "mean", "sd"], 6),
+    (["compare", FORMULA, *QUICK], ["group", "name", "estimate"], 6),
+    (["power", FORMULA, "--effect", "Days=5", "--n-groups", "6", "12", "--n", "20", "--seed", "1"],
+     ["n_groups", "n_rows", "power"], 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "names", "rows"), TABLES)
+def test_tables(arguments: list[str], names: list[str], rows: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """As JSON, CSV and Markdown: the same columns and rows in each."""
+    printed = {}
+    for kind in ("json", "csv", "markdown"):
+        assert cli.main([*arguments, "--data", "sleepstudy", f"--{kind}"]) == 0
+        printed[kind] = capsys.readouterr().out
+    records = json.loads(printed["json"])
+    frame = pd.read_csv(io.StringIO(printed["csv"]))
+    lines = printed["markdown"].splitlines()
+    assert len(records) == len(frame) == len(lines) - 2 == rows
+    assert list(records[0]) == list(frame.columns)
+    assert names == [name for name in frame.columns if name in names]
+    assert [cell.strip() for cell in lines[0].split("|")[1:-1]] == list(frame.columns)
+    assert set(lines[1]) <= set("| -:")
+
+
+def test_tables_are_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON and CSV have every digit; what is missing is null."""
+    fit = lf.lmer(FORMULA, dataset("sleepstudy"))
+    cli.main(["fit", FORMULA, "--data", "sleepstudy", "--json"])
+    records = json.loads(capsys.readouterr().out)
+    assert records[1]["estimate"] == fit.fixef["Days"]
+    assert records[-1]["p_value"] is None
+
+
+def test_a_table_instead_of_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--table` alone prints text."""
+    assert cli.main(["fit", FORMULA, "--data", "sleepstudy", "--table", "glance"]) == 0
+    assert capsys.readouterr().out.split()[:3] == ["nobs", "sigma", "loglik"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".md"])
+def test_a_file_has_the_format_of_its_name(suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`-o` beside the summary on stdout."""
+    path = tmp_path / f"table{suffix}"
+    assert cli.main(["fit", FORMULA, "--data", "sleepstudy", "-o", str(path)]) == 0
+    assert "REML criterion" in capsys.readouterr().out
+    assert {".csv": "effect,", ".json": "[", ".md": "| effect"}[suffix] in path.read_text(encoding="utf-8")
+
+
+def test_power(capsys: pytest.CaptureFixture[str]) -> None:
+    """A curve over numbers of levels, the effect's size given or estimated."""
+    command = ["power", FORMULA, "--data", "sleepstudy", "--n", "20", "--seed", "1", "--effect"]
+    assert cli.main([*command, "Days=4", "--n-groups", "9", "18"]) == 0
+    assert "Power to find Days = 4" in capsys.readouterr().out
+    assert cli.main([*command, "Days"]) == 0
+    assert "Power to find Days = 10.47 " in capsys.readouterr().out
+
+
+def test_a_session_from_a_pipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines on stdin, with data from the command line."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{FORMULA}\n:fit ml\n"))
+    assert cli.main(["repl", "sleepstudy"]) == 0
+    assert "maximum likelihood" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "stdin", io.StringIO(":fit\n"))
+    assert cli.main(["repl"]) == 1
+    assert "there is no model yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_has_examples_that_can_be_typed(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command line of the examples is one that the parser reads."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*command.split(), "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    lines = text.partition("examples:\n")[2].splitlines()
+    examples = [line.strip() for line in lines if line.strip().startswith(("lmmformula", "echo"))]
+    assert examples or command == "completion"
+    for example in examples:
+        words = shlex.split(example.rpartition("| ")[2] if example.startswith("echo") else example.partition(" > ")[0])
+        assert words[0] == "lmmformula"
+        parser().parse_args(words[1:])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_all_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The script names every command, every long option, and the data sets."""
+    assert cli.main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for name in (*COMMANDS, "sleepstudy", "markdown", "n-groups", "marginal", "cmdstan"):
+        assert name in script
+    if shutil.which(shell) is not None:
+        check = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True, check=False)
+        assert (check.returncode, check.stderr) == (0, "")
+
+
+COMPLETED = [
+    (["lmmformula", "co"], ["compare", "completion"]),
+    (["lmmformula", "fit", "--t"], ["--table"]),
+    (["lmmformula", "fit", "--table", "a"], ["augment", "anova"]),
+    (["lmmformula", "fit", "--data", "sleepstudy_"], ["sleepstudy_na", "sleepstudy_x"]),
+    (["lmmformula", "repl", "sleepstudy_"], ["sleepstudy_na", "sleepstudy_x"]),
+    (["lmmformula", "completion", "z"], ["zsh"]),
+    (["lmmformula", "stan", "--form", "m"], ["marginal"]),
+]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(("words", "expected"), COMPLETED)
+def test_bash_completes(words: list[str], expected: list[str], tmp_path: Path) -> None:
+    """What bash offers behind some words."""
+    typed = f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _lmmformula; echo ${{COMPREPLY[@]}}"
+    script = f"{completion_script('bash')}\n{typed}"
+    run = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)  # noqa: S607
+    assert run.stdout.split() == expected
 
 
 def test_explain_prints_the_model(capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,6 +268,10 @@ FAULTS = [
     (["fit", FORMULA, "--data", "sleepstudy", "-o", "missing/folder/f.csv"], "missing/folder"),
     (["stan", FORMULA, "--data", "sleepstudy", "-o", "missing/folder/f.stan"], "No such file or directory"),
     (["datasets", "cofee"], "did you mean 'coffee'"),
+    (["fit", FORMULA, "--data", "sleepstudy", "-o", "fit.docx"], "can't tell the format of 'fit.docx'"),
+    (["power", FORMULA, "--data", "sleepstudy", "--effect", "Days=big"], "the size of an effect is a number"),
+    (["power", FORMULA, "--data", "sleepstudy", "--effect", "Dayz"], "Dayz"),
+    (["repl", "missing.csv"], "can't read the data 'missing.csv'"),
 ]
 
 
@@ -143,7 +285,18 @@ def test_faults_that_a_user_can_mend(arguments: list[str], message: str, capsys:
     assert "Traceback" not in captured.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["fit"], ["fit", FORMULA], ["demo", "--chains", "0"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["fit"],
+        ["fit", FORMULA],
+        ["demo", "--chains", "0"],
+        ["completion", "tcsh"],
+        ["fit", FORMULA, "--data", "sleepstudy", "--json", "--csv"],
+    ],
+)
 def test_bad_usage(arguments: list[str]) -> None:
     """Argparse's own exit code."""
     with pytest.raises(SystemExit) as caught:

@@ -1,5 +1,6 @@
 """What changes the model: data, formulas, priors, and going back."""
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -116,10 +117,20 @@ def show_priors(session: Session, _: str) -> str:
 
     frame = state.model.priors
     rows = [
-        [str(target), str(distribution), "default" if default else "typed"]
+        [str(target), _short(str(distribution)), "default" if default else "typed"]
         for target, distribution, default in zip(frame["target"], frame["distribution"], frame["default"], strict=True)
     ]
     return "\n".join(table_lines(["parameter", "prior", ""], rows, left=3))
+
+
+def _short(distribution: str) -> str:
+    """
+    Round the numbers of a prior for reading.
+
+    >>> _short("student_t(3, 0, 148.34821469999997)")
+    'student_t(3, 0, 148.348)'
+    """
+    return re.sub(r"\d+\.\d{4,}", lambda found: f"{float(found[0]):.6g}", distribution)
 
 
 def undo(session: Session, _: str) -> str:

@@ -1,0 +1,50 @@
+"""
+docs/repl.md shows a session: its blocks, from the first to the last, are typed again and must print the same.
+
+`pytest tests/repl/test_recorded.py --promote` writes what is printed now into the page: read the diff.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lmmformula.repl.plain import MORE, PROMPT, run_lines
+from lmmformula.repl.session import Session
+from test_documents import OPTIONS, SAMPLED, Checker
+
+PAGE = Path(__file__).parents[2] / "docs" / "repl.md"
+BLOCK = re.compile(r"^```text( sampled)?\n(lmm> .*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def typed(block: str) -> Iterator[str]:
+    """What was typed in a block."""
+    for line in block.split("\n"):
+        for prompt in (PROMPT, MORE):
+            if line.startswith(prompt):
+                yield line.removeprefix(prompt)
+
+
+def played(session: Session, block: str) -> str:
+    """The block as the session prints it now."""
+    out = io.StringIO()
+    run_lines(session, typed(block), out, out, echo=True)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def test_the_recorded_session_is_true(pytestconfig: pytest.Config) -> None:
+    """Word for word; figures of the sampler roughly."""
+    text, session = PAGE.read_text(encoding="utf-8"), Session()
+    blocks = [(match, played(session, match[2])) for match in BLOCK.finditer(text)]
+    assert len(blocks) > 4
+    if pytestconfig.getoption("--promote"):
+        for match, now in reversed(blocks):
+            text = text[: match.start(2)] + now + text[match.end(2) :]
+        PAGE.write_text(text, encoding="utf-8")
+        return
+    checker = Checker()
+    for match, now in blocks:
+        same = checker.check_output(match[2], now, OPTIONS | SAMPLED) if match[1] else match[2] == now
+        assert same, f"expected:\n{match[2]}\nprinted:\n{now}"
