@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lmmformula.api.model import Model, glmer, lmer
     from lmmformula.api.parsing import parse
     from lmmformula.api.posterior import Posterior
+    from lmmformula.design.contrasts import Contrast
     from lmmformula.errors import DataError, EngineError, FitError, FitWarning, FormulaError, LmmFormulaError
     from lmmformula.ir.functions import register
     from lmmformula.ir.model import ModelIR
@@ -41,6 +42,7 @@ _HOMES = {
     "parse": "api.parsing",
     "register": "ir.functions",
     "Posterior": "api.posterior",
+    "Contrast": "design.contrasts",
     "DataError": "errors",
     "EngineError": "errors",
     "FitError": "errors",
@@ -54,6 +56,7 @@ _HOMES = {
 
 __all__ = [
     "Comparison",
+    "Contrast",
     "DataError",
     "EngineError",
     "FitError",

@@ -1,9 +1,16 @@
 """What can go wrong, said so that a user can mend it: what, where (a caret under the formula) and what to try."""
 
+import re
 from dataclasses import dataclass
 
 CONTEXT = 70
 """Characters of a long line that are shown to either side of the caret."""
+
+SHOWN_OF_WORD = 100
+"""Characters of an endless word that a message shows."""
+
+LONGEST_MESSAGE = 2_000
+_ENDLESS = re.compile(r"\S{200,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class LmmFormulaError(Exception):
     """
 
     def __init__(self, message: str, *, text: str = "", span: Span = NOWHERE, hint: str = "") -> None:
+        message, hint = brief(message), brief(hint)
         super().__init__(message)
         self.message = message
         self.text = text
@@ -82,7 +90,25 @@ def printable(text: str) -> str:
     >>> printable("a\nb\u202ec")
     'a\\nb\\u202ec'
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def is_text(value: object) -> bool:
+    """Tell whether a user gave a text, whatever a signature asks for."""
+    return isinstance(value, str)
+
+
+def brief(text: str) -> str:
+    """
+    Make a message fit to be read, whatever names are in it: no control characters, no endless words.
+
+    >>> brief("no column named " + "x" * 500) == "no column named " + "x" * SHOWN_OF_WORD + "..."
+    True
+    """
+    shown = _ENDLESS.sub(lambda word: word[0][:SHOWN_OF_WORD] + "...", text[:LONGEST_MESSAGE])
+    return "\n".join(map(printable, shown.split("\n")))
 
 
 def mark(text: str, span: Span) -> str:

@@ -8,7 +8,7 @@ import pytest
 import lmmformula as lf
 
 NAMES = [
-    "Comparison", "DataError", "EngineError", "FitError", "FitWarning", "FormulaError", "LinearMixedFit",
+    "Comparison", "Contrast", "DataError", "EngineError", "FitError", "FitWarning", "FormulaError", "LinearMixedFit",
     "LmmFormulaError", "Model", "ModelIR", "Posterior", "StanProgram", "__version__", "anova", "compare", "criteria",
     "datasets", "glmer", "lmer", "load", "parse", "power", "register",
 ]  # fmt: skip

@@ -143,6 +143,45 @@ def test_a_dict_that_is_no_model_is_refused(encoded: dict[str, Any]) -> None:
         ModelIR.from_dict(encoded)
 
 
+DEEP: dict[str, Any] = {"variable": "x"}
+for _ in range(5_000):
+    DEEP = {"apply": "+", "arguments": [DEEP, {"variable": "z"}], "keywords": [], "package": ""}
+
+CONSTANT = {"constant": "2", "type": "float", "text": "z"}
+POLY = {"apply": "poly", "arguments": [{"variable": "x"}, CONSTANT], "keywords": [], "package": ""}
+GROUPED = {"intercept": True, "terms": [], "group": ["g"], "name": "", "structure": "us", "homogeneous": False}
+
+
+@pytest.mark.parametrize(
+    ("encoded", "hint"),
+    [
+        (broken({"offsets": [{"variable": ""}]}), "no formula says what it does: "),
+        (broken({"offsets": [POLY]}), "no formula says what it does"),
+        (broken({"offsets": [{**POLY, "package": "os"}]}), "no formula says what it does: there is no function `os::"),
+        (broken({"random": [{**GROUPED, "name": "h"}]}), "no formula says what it does"),
+        (broken({"random": [{**GROUPED, "homogeneous": True}]}), "no formula says what it does"),
+        (broken({"random": [{**GROUPED, "group": ["g", "g"]}]}), "no formula says what it does"),
+        (broken({"fixed": {"intercept": True, "terms": [[]], "pending": None}}), "no formula says what it does"),
+        (broken({"offsets": [DEEP]}), "a part of it is not what it should be"),
+        (broken({"offsets": [{"constant": 10**400, "type": "float", "text": ""}]}), "a part of it is not what it"),
+        ({"version": 1}, "there is no 'fixed', or not this one"),
+        ([1], "it is a list, not a dictionary"),
+    ],
+)
+def test_a_dict_can_do_nothing_that_a_formula_can_not(encoded: Any, hint: str) -> None:
+    """Its text must read back as the same model; so no limit and no check of the language can be gone around."""
+    with pytest.raises(FormulaError) as caught:
+        ModelIR.from_dict(encoded)
+    assert caught.value.message == "this is no model that to_dict() made"
+    assert caught.value.hint.startswith(hint)
+
+
+def test_a_dot_bound_to_columns_reads_back_with_its_labels() -> None:
+    """`(a + b):x + .` once was written so that a:x came back as x:a."""
+    ir = read("y ~ (a + b):x + .").bind(["y", "x", "z", "b", "a"])
+    assert [term.label for term in read(str(ir)).fixed.terms] == [term.label for term in ir.fixed.terms]
+
+
 SLOPES = r"""
 \begin{aligned}
 \text{Reaction}_i &=

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lmmformula.api.families import require_gaussian
 from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.parsing import Priors, specification
+from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
 from lmmformula.design.build import NaAction
@@ -106,7 +106,12 @@ class Model:
         >>> model.update(". ~ . - (Days | Subject) + (1 | Subject)")
         Model('Reaction ~ Days + (1 | Subject)', 180 rows)
         """
-        updated = Model(update(self.ir, formula), self.table, family=self.ir.family, **self._choices)
+        updated = Model(
+            update(self.ir, required_text(formula, "a formula", ". ~ . - x")),
+            self.table,
+            family=self.ir.family,
+            **self._choices,
+        )
         updated.data_name = self.data_name
         return updated
 

@@ -20,7 +20,7 @@ def parse(text: str) -> ModelIR:
     >>> print(parse("y ~ x*z + (x | g)"))
     y ~ x + z + x:z + (x | g)
     """
-    return lower(parse_text(_text(text, "a formula", "y ~ x + (x | group)")))
+    return lower(parse_text(required_text(text, "a formula", "y ~ x + (x | group)")))
 
 
 def specification(spec: str | ModelIR, family: str | Family, priors: Priors) -> ModelIR:
@@ -30,14 +30,17 @@ def specification(spec: str | ModelIR, family: str | Family, priors: Priors) -> 
     Formula and statements are parsed as one text, so that a caret can point into either.
     """
     ir = spec if isinstance(spec, ModelIR) else parse(spec)  # by itself, so that a fault of it is shown by itself
+    if not isinstance(priors, str | Sequence | None):
+        raise FormulaError(f"priors are a text or a list of texts, not a {type(priors).__name__}")
     statements = [priors] if isinstance(priors, str) else list(priors or ())
     if statements:
-        texts = [_text(statement, "a prior", "sd ~ exponential(1)") for statement in statements]
+        texts = [required_text(statement, "a prior", "sd ~ exponential(1)") for statement in statements]
         ir = parse("\n".join([str(spec), *texts]))
     return replace(ir, family=read_family(family))
 
 
-def _text(value: object, what: str, example: str) -> str:
+def required_text(value: object, what: str, example: str) -> str:
+    """Refuse what is no text."""
     if not isinstance(value, str):
         raise FormulaError(f"{what} is a text, not a {type(value).__name__}", hint=f'such as "{example}"')
     return value

@@ -50,7 +50,7 @@ def load(name: str) -> "pd.DataFrame":
     (180, 3)
     """
     known = catalogue()
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         from difflib import get_close_matches
 
         near = get_close_matches(str(name), known, n=1, cutoff=0.5)

@@ -185,7 +185,7 @@ def _read_contrast(name: str, value: Any) -> Contrast:  # noqa: ANN401 (what a u
     names = tuple(map(str, value.columns)) if hasattr(value, "columns") and hasattr(value, "to_numpy") else ()
     try:
         matrix = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         matrix = np.empty(0)
     if matrix.ndim != 2 or not np.isfinite(matrix).all():
         raise DataError(

@@ -123,7 +123,10 @@ def cut(
     if labels is False:
         return Numbers(np.where(codes < 0, np.nan, codes + 1.0))
     if labels is None or labels is True:
-        names = _interval_labels(edges, whole(dig_lab), right=is_right, closed=is_closed)
+        digits = whole(dig_lab)
+        if digits < 1:
+            raise DataError("dig.lab is a number of digits, at least 1")
+        names = _interval_labels(edges, digits, right=is_right, closed=is_closed)
     else:
         names = tuple(map(_scalar_label, _constants(labels)))
     if len(names) != n_intervals:

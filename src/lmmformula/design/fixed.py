@@ -100,7 +100,7 @@ def named_numbers(table: Table, given: object, what: str) -> FloatArray:
         raise DataError(f"{what} must be the name of a column or an array of numbers")
     try:
         array = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError(f"{what} must be the name of a column or an array of numbers") from None
     if array.shape != (table.n_rows,):
         raise DataError(f"{what} has shape {array.shape}, but the data have {table.n_rows} rows")

@@ -50,8 +50,8 @@ class Inputs:
 
 def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_action: str) -> Inputs:
     """Evaluate all that a model reads, and keep the rows in which nothing is missing; there must be some."""
-    if na_action not in {"omit", "exclude", "fail"}:
-        raise DataError(f"na_action is '{na_action}'", hint="it can be 'omit', 'exclude' or 'fail'")
+    if not isinstance(na_action, str) or na_action not in {"omit", "exclude", "fail"}:
+        raise DataError(f"na_action is {na_action!r:.60}", hint="it can be 'omit', 'exclude' or 'fail'")
     if not table.n_rows:
         raise DataError("the data have no rows")
     frame = Frame(table, ir.source)

@@ -147,12 +147,14 @@ class Schema:
     @property
     def kept(self) -> tuple[int, ...]:
         """Positions of the columns of X that were not dropped."""
-        return tuple(j for j in range(len(self.fixed_columns)) if j not in self.aliased)
+        aliased = frozenset(self.aliased)
+        return tuple(j for j in range(len(self.fixed_columns)) if j not in aliased)
 
     @property
     def dropped(self) -> tuple[str, ...]:
         """Names of the columns of X that were dropped."""
-        return tuple(self.fixed_columns[j] for j in self.aliased)
+        columns = self.fixed_columns
+        return tuple(columns[j] for j in self.aliased)
 
     def __str__(self) -> str:
         lines = [f"response: {self.response}"]

@@ -116,6 +116,8 @@ def bs(
     from formulaic.transforms.basis_spline import basis_spline
 
     least = whole(degree) + flag(intercept)
+    if whole(degree) < 1:
+        raise DataError("the degree of bs() must be at least 1")
     refuse_large(len(column_of_numbers(x)), least + (_integer(df) or 0) + len(_floats(knots) or ()), "bs()")
     if df is not None and whole(df) < least:
         raise DataError(f"bs() of this degree has at least {least} degrees of freedom", hint=f"use df = {least}")

@@ -18,7 +18,7 @@ from lmmformula.inference.intervals import Intervals, rounded
 from lmmformula.inference.parameters import Parameter, chosen, estimates, tail
 from lmmformula.inference.refits import refits
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.prediction import population_means, simulated
+from lmmformula.results.prediction import generator, population_means, simulated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +127,7 @@ def bootstrap(
     """
     if n < 2:
         raise FitError(f"a bootstrap needs at least 2 refits, and {n} were asked for")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     if statistic is not None:
         return _of_statistic(result, statistic, n, rng)
     wanted = chosen(result, parameters)

@@ -23,7 +23,7 @@ from lmmformula.inference.refits import refits
 from lmmformula.inference.replicated import replicated
 from lmmformula.inference.satterthwaite import Satterthwaite
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.prediction import population_means, simulated
+from lmmformula.results.prediction import generator, population_means, simulated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +123,7 @@ def power(
     name, value = _effect(result, effect)
     _check(n, alpha, test)
     truth = _assumed(result, {**(assume or {}), name: value})
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     group, designs = _designs(result, n_groups)
     counts = [_count(design, truth, name, n=n, alpha=alpha, test=test, rng=rng) for design in designs]
     sizes = tuple(_levels(design, group) for design in designs)

@@ -1,6 +1,7 @@
 """A model as a dict that JSON can hold, and back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from lmmformula.errors import FormulaError
@@ -81,12 +82,36 @@ def _encode(expression: Expression) -> Json:
 
 def decode(encoded: Json) -> ModelIR:
     """Read what `encode` wrote; `FormulaError` for anything else."""
+    if not isinstance(encoded, dict):
+        raise _no_model(f"it is a {type(encoded).__name__}, not a dictionary")
     try:
         if encoded["version"] != VERSION:
             raise FormulaError(f"a model of layout {encoded['version']!r} can't be read: this version reads {VERSION}")
-        return _decode_model(encoded)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise FormulaError("this is no model that to_dict() made", hint=f"{type(error).__name__}: {error}") from None
+        ir = _decode_model(encoded)
+        text = str(ir)
+    except KeyError as error:
+        raise _no_model(f"there is no {error}, or not this one") from None
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
+        raise _no_model("a part of it is not what it should be") from None
+    _require_sayable(ir, text)
+    return ir
+
+
+def _no_model(hint: str) -> FormulaError:
+    return FormulaError("this is no model that to_dict() made", hint=hint)
+
+
+def _require_sayable(ir: ModelIR, text: str) -> None:
+    """Refuse a model that no formula says: whatever a formula can't do, a dict can't do either."""
+    from lmmformula.formula.parse import parse_text
+    from lmmformula.ir.lower import lower
+
+    try:
+        said = lower(parse_text(text))
+    except FormulaError as error:
+        raise _no_model(f"no formula says what it does: {error.message}") from None
+    if replace(said, family=ir.family) != ir or [t.name for t in said.random] != [t.name for t in ir.random]:
+        raise _no_model("no formula says what it does")
 
 
 def _decode_model(encoded: Json) -> ModelIR:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from itertools import count
 from typing import Any, Literal
 
-from lmmformula.errors import FormulaError, printable
+from lmmformula.errors import FormulaError, is_text, printable
 from lmmformula.ir.terms import Apply, Expression
 
 Kind = Literal["elementwise", "basis", "factor", "value", "contrast"]
@@ -139,7 +139,8 @@ def register(name: str, function: Callable[..., Any]) -> None:
     'elementwise'
     >>> _ = REGISTERED.pop("half")
     """
-    if str(name) != name or not name.replace(".", "_").isidentifier() or name in RESERVED_CALLS or name in FUNCTIONS:
+    usable = is_text(name) and name.replace(".", "_").isidentifier()
+    if not usable or name in RESERVED_CALLS or name in FUNCTIONS:
         raise FormulaError(f"{name!r} can't be the name of a registered function", hint="choose another name")
     if not callable(function):
         raise FormulaError(f"{name!r}: what is registered must be a function")

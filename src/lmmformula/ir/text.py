@@ -78,7 +78,7 @@ def in_writing_order(terms: Sequence[Term], named: Sequence[Expression] = ()) ->
     for candidate in (list(terms), interactions + main, by_size + main):
         if _reads_back(candidate, named):
             return [term_text(term) for term in candidate]
-    first = _shortest_prefix(interactions, named)
+    first = _shortest_prefix(terms, named)
     return [*(f"{name} - {name}" for name in map(factor_text, first)), *map(term_text, terms)]
 
 

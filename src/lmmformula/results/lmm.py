@@ -13,13 +13,13 @@ from lmmformula.data.table import Table
 from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, is_text
 from lmmformula.fit.blocks import root
 from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
 from lmmformula.ir.model import ModelIR
 from lmmformula.results import frames
 from lmmformula.results.effects import by_row, coefficients_by_group, conditional_variances, modes_by_group
-from lmmformula.results.prediction import Interval, Request, population_means, predictions, simulated
+from lmmformula.results.prediction import Interval, Request, generator, population_means, predictions, simulated
 from lmmformula.results.rows import NewLevels, random_part
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
@@ -205,7 +205,7 @@ class LinearMixedResult:
             "scaled" (these divided by sigma)
         """
         response = self.design.y - self._means
-        match kind:
+        match kind if is_text(kind) else repr(kind):
             case "response" | "working":
                 values = response
             case "pearson" | "deviance":
@@ -261,12 +261,16 @@ class LinearMixedResult:
         """(nobs, n) responses drawn from the fitted model, random effects drawn anew each time."""
         import pandas as pd
 
-        draws = simulated(self.design, self.fit, self._population, n, np.random.default_rng(seed))
+        draws = simulated(self.design, self.fit, self._population, n, generator(seed))
         return pd.DataFrame(draws, index=self.design.kept_rows, columns=[f"sim_{i + 1}" for i in range(n)])
 
     def refit(self, y: npt.ArrayLike) -> Self:
         """Fit the same model to another response: one value per row used, or per row of the data that were given."""
-        return replace(self, **self._refitted(np.asarray(y, dtype=float)))
+        try:
+            response = np.asarray(y, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            raise FitError("the new response must be numbers, one per row") from None
+        return replace(self, **self._refitted(response))
 
     def explained_variance(self) -> float:
         """

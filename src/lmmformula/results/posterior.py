@@ -23,7 +23,7 @@ from lmmformula.results.draws import (
 )
 from lmmformula.results.effects import by_row, coefficients_by_group, modes_by_group
 from lmmformula.results.posterior_prediction import posterior_predictions
-from lmmformula.results.prediction import Interval, Request
+from lmmformula.results.prediction import Interval, Request, generator
 from lmmformula.results.rows import NewLevels, random_part
 from lmmformula.results.varcorr import TermVariation, VarCorr, unique_labels
 from lmmformula.stan.diagnostics import summarise
@@ -189,7 +189,7 @@ class PosteriorResult:
 
         draws : how many draws of the parameters to use, spread evenly; None for all
         """
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         total = self.draws.n_chains * self.draws.n_draws
         if draws is not None and not 1 <= draws <= total:
             raise FitError(f"there are {total} draws to choose from, and {draws} were asked for")

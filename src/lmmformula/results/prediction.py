@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -44,7 +45,7 @@ class Request:
     def __post_init__(self) -> None:
         _check_choice("new_levels", self.new_levels, ("error", "population"))
         _check_choice("interval", self.interval, (None, "confidence", "prediction"))
-        if not 0.0 < self.level < 1.0:
+        if not isinstance(self.level, Real) or not 0.0 < self.level < 1.0:
             raise FitError(f"level={self.level!r} is not between 0 and 1")
 
     @property
@@ -114,14 +115,23 @@ def population_means(design: DesignMatrices, beta: FloatArray) -> FloatArray:
     return fixed if design.offset is None else fixed + design.offset
 
 
+def generator(seed: int | None) -> np.random.Generator:
+    """Make the random numbers of a seed."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise FitError(f"the seed is a whole number of at least 0, not {seed!r:.60}") from None
+
+
 def simulated(design: DesignMatrices, fit: Fit, population: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
     """
     Draw (nobs, n) responses: y = population + Z b + e, with b and e drawn anew for each column.
 
     population : (nobs,) X beta + offset
     """
-    if n < 1:
-        raise FitError(f"simulate needs n of at least 1, and was given {n}")
+    whole: object = n
+    if not isinstance(whole, int | np.integer) or n < 1:
+        raise FitError(f"simulate needs n of at least 1, and was given {n!r:.60}")
     scale = fit.sigma if design.weights is None else fit.sigma / np.sqrt(design.weights)
     roots = [_root(relative) for relative in fit.relative_covariance]
     columns = []
@@ -143,5 +153,5 @@ def _root(covariance: FloatArray) -> FloatArray:
 
 
 def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
-    if value not in choices:
+    if not isinstance(value, str | None) or value not in choices:
         raise FitError(f"{name}={value!r} is not known", hint=f"the choices are: {', '.join(map(str, choices))}")

@@ -96,9 +96,11 @@ def masked(
 
 def coefficients_used(model: Estimates, random: str) -> list[BoolArray]:
     """Return per random term which of its coefficients a prediction is conditional on, (k,)."""
+    if not isinstance(random, str):
+        random = repr(random)  # refused below, by its text
     if random in ("conditional", "population"):
         return [np.full(t.n_coefficients, random == "conditional") for t in model.design.random_terms]
-    if "|" not in str(random):
+    if "|" not in random:
         raise FitError(
             f"random={random!r} is not known",
             hint='the choices are: conditional, population, or a formula of random terms such as "~ (1 | group)"',
