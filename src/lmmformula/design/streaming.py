@@ -64,8 +64,10 @@ def stream_design(
     settings = settings or StreamSettings()
     if ir.family.name != "gaussian":
         raise FitError("only gaussian models can be summed part by part", hint="give a data frame that fits in memory")
-    if na_action == "exclude":
-        raise DataError("na_action='exclude' keeps the place of rows, and no rows are kept", hint="use 'omit'")
+    if na_action not in ("omit", "fail"):
+        raise DataError(
+            f"na_action={na_action!r} is not for data that come in parts", hint="it can be 'omit' or 'fail'"
+        )
     plan = Plan(ir, _column_name("weights", weights), _column_name("offset", offset))
     passes = Passes(chunks, plan.columns, settings)
     try:
@@ -75,9 +77,9 @@ def stream_design(
         checkpoint = None if settings.checkpoint is None else Checkpoint(settings.checkpoint, identity)
         frozen = None if checkpoint is None else checkpoint.first_pass()
         if frozen is None:
-            frozen = _first_pass(plan, passes, contrasts, na_action)
+            frozen = first_pass(plan, passes, contrasts, na_action)
             if checkpoint is not None:
-                checkpoint.keep_first_pass(frozen)
+                checkpoint.keepfirst_pass(frozen)
         products = _second_pass(frozen, passes, checkpoint)
         return _finished(frozen, products)
     except LmmFormulaError as error:
@@ -90,7 +92,7 @@ def _column_name(what: str, given: object) -> str | None:
     raise DataError(f"{what} must be the name of a column, as the data come in parts")
 
 
-def _first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, na_action: NaAction) -> Frozen:
+def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, na_action: NaAction) -> Frozen:
     """Learn the schema, and coordinates from a sample of the rows."""
     ir = plan.ir
     plan = _with_levels(plan, passes)
