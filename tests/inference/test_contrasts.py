@@ -7,7 +7,7 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from fits import fit_of
+from fits import fit_of, posterior_of
 from lmmformula.inference.anova import anova
 from lmmformula.inference.contrasts import contrast, label_of, linear_hypothesis, read_hypothesis
 
@@ -87,6 +87,17 @@ def test_a_hypothesis_may_name_a_value() -> None:
     assert ten["statistic"] == pytest.approx((zero["estimate"] - 10) / zero["std_error"])
     joint = linear_hypothesis(fit, "Days = 10").frame.iloc[0]
     assert joint["f"] == pytest.approx(ten["statistic"] ** 2)
+
+
+def test_a_posterior_has_draws_of_a_contrast() -> None:
+    """Mean, sd and quantiles of L beta, and the share of draws above the value that the hypothesis names."""
+    posterior = posterior_of("lmm-049r")
+    table = posterior.contrast(["TypeT2 - TypeT3", "TypeT4 = 1"]).frame
+    beta = posterior.draws.beta.reshape(-1, 4)
+    np.testing.assert_allclose(table["mean"].iloc[0], (beta[:, 1] - beta[:, 2]).mean())
+    np.testing.assert_allclose(table["q2.5"].iloc[1], np.quantile(beta[:, 3], 0.025))
+    np.testing.assert_allclose(table["p_above"], [(beta[:, 1] > beta[:, 2]).mean(), (beta[:, 3] > 1).mean()])
+    assert list(table.index) == ["TypeT2 - TypeT3", "TypeT4 = 1"]
 
 
 def test_adjusted_probabilities() -> None:

@@ -45,6 +45,22 @@ def test_type_three_anova_is_lmertests(identifier: str) -> None:
         np.testing.assert_allclose(table[name], known[theirs], rtol=5e-6, err_msg=name)
 
 
+SINGULAR = {
+    "lmm-055r": [115.39524, 34.03763, 239.0],
+    "lmm-102r": [10.85582, 10.67462, 10.64498, 10.47325, 212.53944],
+    "lmm-106r": [18.74918, 16.4185, 18.58845, 14.44799],
+    "lmm-124r": [8.11647, 6.58039, 8.66819],
+}
+"""`coef(summary(m, ddf = "Kenward-Roger"))[, "df"]` of pbkrtest 0.5.2, of the fits in test_satterthwaite.py."""
+
+
+@pytest.mark.parametrize("identifier", SINGULAR)
+def test_singular_fits_have_pbkrtests_degrees_of_freedom(identifier: str) -> None:
+    """The method's parameters are the elements of the covariances, in which a boundary is nothing special."""
+    table = coefficient_tests(fit_of(identifier), "kenward-roger").frame
+    np.testing.assert_allclose(table["df"], SINGULAR[identifier], rtol=1e-5)
+
+
 CASES = {
     "one factor": ("Reaction ~ Days + (Days | Subject)", "sleepstudy", None),
     "diagonal": ("Reaction ~ Days + diag(Days | Subject)", "sleepstudy", None),

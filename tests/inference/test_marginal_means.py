@@ -238,7 +238,7 @@ def test_a_posterior_has_draws_of_its_means() -> None:
     np.testing.assert_allclose(means["mean"], drawn.mean(axis=0))
     np.testing.assert_allclose(means["q97.5"], np.quantile(drawn, 0.975, axis=0))
     pairs = means.pairs()
-    np.testing.assert_allclose(pairs["p_positive"].iloc[0], (drawn[:, 0] > drawn[:, 1]).mean())
+    np.testing.assert_allclose(pairs["p_above"].iloc[0], (drawn[:, 0] > drawn[:, 1]).mean())
     assert "2000 posterior draws" in means.title
     with pytest.raises(lf.FitError, match="no degrees of freedom"):
         emmeans(posterior, "Type", ddf="satterthwaite")

@@ -48,6 +48,27 @@ def test_each_type_of_anova_is_lmertests(identifier: str, kind: str) -> None:
         np.testing.assert_allclose(table[name], np.array(known[theirs], float), rtol=5e-6, err_msg=name)
 
 
+SINGULAR = {
+    "lmm-055r": [123.24825, 34.30873, 308.99996],
+    "lmm-056m": [387.9438, 58.61824, 312.14327],
+    "lmm-102r": [11.63552, 11.3041, 13.62723, 14.18702, 216.31614],
+    "lmm-106r": [18.95196, 25.96329, 18.14186, 49.08859],
+    "lmm-124r": [8.44352, 23.40674, 7.46817],
+}
+"""
+`coef(summary(m))[, "df"]` of lmerTest 3.1-3 (lme4 1.1-31, R 4.2.2), fitted with
+`lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-10), calc.derivs = FALSE)`.
+"""
+
+
+@pytest.mark.parametrize("identifier", SINGULAR)
+def test_singular_fits_have_lmertests_degrees_of_freedom(identifier: str) -> None:
+    """At a boundary what counts is the curvature along it, for correlations of one as for variances of zero."""
+    fit = fit_of(identifier)
+    assert fit.is_singular
+    np.testing.assert_allclose(coefficient_tests(fit).frame["df"], SINGULAR[identifier], rtol=1e-5)
+
+
 def test_a_variance_of_zero_drops_out() -> None:
     """Where the only variance is estimated as zero, tests are those of the linear model: n - p degrees of freedom."""
     fit = lf.lmer("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff2"))

@@ -1,11 +1,15 @@
 """A posterior as a user holds it: the numbers of `results`, printed."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.hypotheses import MarginalEffects
 from lmmformula.present.posterior import posterior_html, posterior_text
 from lmmformula.results.posterior import PosteriorResult
+
+if TYPE_CHECKING:
+    from lmmformula.inference.contrasts import Hypothesis
+    from lmmformula.inference.table import ResultTable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -16,6 +20,16 @@ class Posterior(MarginalEffects, PosteriorResult):
     The accessors have the names of a fit's and give posterior means; `draws` holds the draws themselves, as arrays,
     and `draws_frame()` as a data frame. `print(posterior)` shows the summary and the sampler's verdict.
     """
+
+    def contrast(self, hypothesis: "Hypothesis", *, level: float = 0.95) -> "ResultTable":
+        """
+        Return the posterior of linear functions of the fixed effects, as a fit's `contrast` estimates them.
+
+        hypothesis : `"f2b - f2a"`, `"x = 1"`, `{"x": 1, "z": -1}`, a list of such, or a matrix
+        """
+        from lmmformula.inference.contrasts import contrast_draws
+
+        return contrast_draws(self, hypothesis, level=level)
 
     def plot(self, kind: str = "densities", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
         """

@@ -7,11 +7,13 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError, printable
+from lmmformula.inference.estimators import estimator_of
 from lmmformula.inference.linear_text import read_linear
 from lmmformula.inference.multiplicity import Adjustment, adjusted, refuse_unknown
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests import NAMES, Ddf, frame_of, method_of, t_tests
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.posterior import PosteriorResult
 
 Hypothesis = str | Mapping[str, Any] | Sequence[Any] | FloatArray
 """
@@ -72,6 +74,22 @@ def contrast(
     frame["conf_low"], frame["conf_high"] = tests.interval(level)
     notes = () if adjust == "none" else (f"p values adjusted by {adjust} for {len(L)} tests",)
     return ResultTable(f"Linear hypotheses, {NAMES[ddf]}", frame, notes)
+
+
+def contrast_draws(posterior: PosteriorResult, hypothesis: Hypothesis, *, level: float = 0.95) -> ResultTable:
+    """
+    Return the posterior of linear functions of the fixed effects: mean, sd, quantiles, and the share of draws above.
+
+    "Above" is above zero, or above the value that a hypothesis such as `x = 1` names.
+    """
+    import pandas as pd
+
+    L, null, labels = read_hypothesis(hypothesis, posterior.design.fixed_names)
+    estimator = estimator_of(posterior, None, level)
+    columns = estimator.estimates(L, np.zeros(len(L)), name="mean", level=level)
+    above = (posterior.draws.beta.reshape(-1, L.shape[1]) @ L.T > null).mean(axis=0)
+    frame = pd.DataFrame({**columns, "p_above": above}, index=pd.Index(labels))
+    return ResultTable(f"Linear functions of the fixed effects, {estimator.description}", frame)
 
 
 def linear_hypothesis(result: LinearMixedResult, hypothesis: Hypothesis, *, ddf: Ddf = "satterthwaite") -> ResultTable:

@@ -106,7 +106,7 @@ class Bayesian:
     def differences(self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment) -> Columns:  # noqa: ARG002
         """Return mean, sd, two quantiles, and the share of draws above zero."""
         above = (self.draws(L, offset) > 0).mean(axis=0)
-        return {**self.estimates(L, offset, name="", level=self.level), "p_positive": above}
+        return {**self.estimates(L, offset, name="", level=self.level), "p_above": above}
 
 
 QUICK = 1000
