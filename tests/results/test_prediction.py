@@ -7,10 +7,12 @@ import pandas as pd
 import polars as pl
 import pytest
 
+import fits
 import lmmformula as lf
-from corpus import dataset, records
+from corpus import dataset, record, records
 from fits import fit_of, posterior_of
 from lmmformula.errors import DataError, FitError
+from lmmformula.results import uncertainty
 
 WHOLE = {"NULL": "conditional", "NA": "population", "~0": "population"}
 """lme4's re.form -> our `random`; a formula is the same in both."""
@@ -132,6 +134,21 @@ def test_standard_errors_are_those_of_the_mixed_model_equations(identifier: str)
     population = fit.predict(random="population", se_fit=True)
     X, V = fit.design.X, fit.vcov.to_numpy()
     np.testing.assert_allclose(population["std_error"] ** 2, np.einsum("ij,jk,ik->i", X, V, X))
+
+
+@pytest.mark.parametrize("identifier", ["lmm-024m", "lmm-087m"])
+def test_crossed_factors_have_the_same_errors_by_solving_and_by_the_whole_matrix(
+    identifier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few rows are solved for, many are looked up in all of W; both agree, for unseen levels too."""
+    fit = fit_of(identifier)
+    rows = fits.data_of(record("lmm", identifier)).head(fit.design.n_random)
+    for group in fit.ngroups:
+        rows = rows.assign(**{group: ["new", *rows[group].astype(str)[1:]]})
+    options = {"se_fit": True, "new_levels": "population"}
+    by_matrix = fit.predict(rows, **options)
+    monkeypatch.setattr(uncertainty, "MOST_DENSE", 0)
+    np.testing.assert_allclose(fit.predict(rows, **options), by_matrix, rtol=1e-9)
 
 
 def test_standard_errors_condition_on_the_terms_of_a_formula() -> None:

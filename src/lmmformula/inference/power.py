@@ -34,7 +34,10 @@ BATCH = 250
 """Responses that are simulated together: what bounds the memory."""
 
 RESPONSES = 25
-"""Responses over which the information about the variance parameters is averaged."""
+"""Most responses over which the information about the variance parameters is averaged ..."""
+
+ROWS = 20_000
+"""... and rows of them all together: the information of long responses hardly differs."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -271,7 +274,8 @@ def _expected_df(design: DesignMatrices, truth: _Truth, position: int) -> float:
     The second derivatives depend on the response, so they are averaged over a few simulated ones.
     """
     population = population_means(design, truth.fit.beta)
-    Y = simulated(design, truth.fit, population, RESPONSES, np.random.default_rng(0))
+    count = max(1, min(RESPONSES, ROWS // design.nobs))
+    Y = simulated(design, truth.fit, population, count, np.random.default_rng(0))
     known = []
     for y in Y.T:
         drawn = replace(design, y=y)

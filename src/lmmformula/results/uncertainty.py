@@ -11,17 +11,23 @@ variance parameters count as known.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.design.coordinates import block_diagonal
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit.blocks import square_root
 from lmmformula.fit.lmm import Fit
+from lmmformula.fit.problem import prepare
 
 CHUNK = 4_000_000
 """Numbers in a dense piece of right-hand sides."""
+
+MOST_DENSE = 6000
+"""Random effects up to which all of W is formed for the sake of many rows."""
 
 Columns = Sequence[tuple[FloatArray, IntArray]]
 """Per random term the columns of some rows, (m, k), and the rows' levels, (m,), -1 for a level that is new."""
@@ -32,12 +38,13 @@ class JointCovariance:
     """
     The covariance of beta^ and b^ - b at given variance parameters.
 
-    fit : the estimates
+    design, fit : the model on its data, and the estimates
     Lambdat : (q, q) sparse, transposed relative covariance factor; levels one after the other, as in Zt
     factor : sparse factor of M = Lambda'Z'Z Lambda + I
     pull : (q, p) W Z'X: how the conditional modes follow beta
     """
 
+    design: DesignMatrices
     fit: Fit
     Lambdat: Any
     factor: Any
@@ -54,14 +61,14 @@ class JointCovariance:
             for term, S in zip(design.random_terms, fit.relative_covariance, strict=True)
         ]
         if not blocks:
-            return cls(fit, None, None, np.zeros((0, design.n_fixed)))
+            return cls(design, fit, None, None, np.zeros((0, design.n_fixed)))
         Lambdat = csc_array(block_diag(blocks, format="csc"))
         roots = np.ones(design.nobs) if design.weights is None else np.sqrt(design.weights)
         half = csc_array(Lambdat @ (design.Zt * roots))
         M = csc_array(half @ half.T + eye_array(half.shape[0]))
         factor = splu(M, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         X = np.asarray(half @ (design.X * roots[:, None]))
-        return cls(fit, Lambdat, factor, np.asarray(Lambdat.T @ factor.solve(X)))
+        return cls(design, fit, Lambdat, factor, np.asarray(Lambdat.T @ factor.solve(X)))
 
     def rows(self, columns: Columns) -> Any:  # noqa: ANN401 (scipy.sparse.csr_array)
         """Return the sparse (m, q) rows z' of random-effects columns; nothing for an unseen level."""
@@ -89,19 +96,61 @@ class JointCovariance:
             return quadratic(X, self.fit.vcov)
         Z = self.rows(columns)
         out = quadratic(X - Z @ self.pull, self.fit.vcov)
-        out += self.fit.sigma**2 * self.half_quadratic(Z)
+        out += self.fit.sigma**2 * self.of_random_part(columns, Z)
         for (z, codes), S in zip(columns, self.fit.relative_covariance, strict=True):
             out += np.where(codes < 0, self.fit.sigma**2 * quadratic(z, S), 0.0)
         return out
 
-    def half_quadratic(self, Z: Any) -> FloatArray:  # noqa: ANN401 (scipy.sparse.csr_array)
-        """Return (m,) z'W z of sparse rows z'."""
+    def of_random_part(self, columns: Columns, Z: Any) -> FloatArray:  # noqa: ANN401 (scipy.sparse.csr_array)
+        """
+        Return (m,) z'W z: from W's own blocks where there is one grouping factor, from all of W, or by solving.
+
+        Z : the sparse rows of the columns
+        """
+        if len({term.group for term in self.design.random_terms}) == 1:
+            codes = columns[0][1]
+            z = np.hstack([covariates for covariates, _ in columns])
+            W = np.concatenate([self.blocks, np.zeros((1, z.shape[1], z.shape[1]))])  # code -1: nothing
+            return np.asarray(np.einsum("ma,mab,mb->m", z, W[codes], z))
+        if Z.shape[1] > MOST_DENSE or Z.shape[0] < Z.shape[1] / 4:
+            return self.by_solving(Z)
+        ends = np.cumsum([0, *(modes.size for modes in self.fit.modes)])
+        places = np.hstack(
+            [
+                start + np.maximum(codes, 0)[:, None] * z.shape[1] + np.arange(z.shape[1])
+                for start, (z, codes) in zip(ends, columns, strict=False)
+            ]
+        )
+        values = np.hstack([np.where(codes[:, None] < 0, 0.0, z) for z, codes in columns])
+        out = np.zeros(len(values))
+        for a in range(values.shape[1]):
+            for b in range(values.shape[1]):
+                out += values[:, a] * values[:, b] * self.whole[places[:, a], places[:, b]]
+        return out
+
+    def by_solving(self, Z: Any) -> FloatArray:  # noqa: ANN401 (scipy.sparse.csr_array)
+        """Return (m,) z'W z of sparse rows z' by the factor."""
         out = np.empty(Z.shape[0])
         step = max(1, CHUNK // Z.shape[1])
         for first in range(0, len(out), step):
             half = (self.Lambdat @ Z[first : first + step].T).toarray()
             out[first : first + step] = np.einsum("qm,qm->m", half, self.factor.solve(half))
         return out
+
+    @cached_property
+    def blocks(self) -> FloatArray:
+        """(J, k, k) diagonal blocks of W for one grouping factor, its terms side by side."""
+        problem = prepare(self.design, reml=self.fit.reml)
+        (inner,) = problem.at(problem.inner(self.fit.relative_covariance)).covariances()
+        turns = problem.products.coordinates.random
+        U = block_diagonal([turns[t] for t in problem.products.factors[0].terms])
+        return np.ascontiguousarray(np.einsum("ab,bcj,dc->jad", U, inner, U))
+
+    @cached_property
+    def whole(self) -> FloatArray:
+        """(q, q) W."""
+        half = self.Lambdat.toarray()
+        return np.asarray(half.T @ self.factor.solve(half))
 
 
 def quadratic(X: FloatArray, V: FloatArray) -> FloatArray:
