@@ -53,8 +53,9 @@ def test_fits_compare_as_a_method_or_a_function() -> None:
     pd.testing.assert_frame_equal(lf.anova(small, large).frame, known)
     restricted = lf.anova(small, large, refit=False).frame
     assert restricted["loglik"].iloc[0] == pytest.approx(small.loglik)
-    with pytest.raises(lf.FitError, match="given a str"):
-        lf.anova(small, "large")
+    for wrong in (lf.anova, type(small).anova):
+        with pytest.raises(lf.FitError, match="one is a str"):
+            wrong(small, "large")
     with pytest.raises(lf.FitError, match="given a Model"):
         lf.anova(lf.Model("Reaction ~ Days + (1 | Subject)", data))
     with pytest.raises(lf.FitError, match="test='chisq' is not known"):

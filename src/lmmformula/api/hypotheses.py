@@ -145,9 +145,6 @@ def anova(
     >>> print(lf.anova(small, lf.lmer("Reaction ~ Days + (Days | Subject)", data)).frame["p_value"].iloc[1] < 1e-9)
     True
     """
-    for one in (fit, *others):
-        if not isinstance(one, HypothesisTests):
-            raise FitError(
-                f"anova needs fits, and was given a {one.__class__.__name__}", hint="make one by model.fit()"
-            )
+    if not isinstance(fit, HypothesisTests):
+        raise FitError(f"anova needs fits, and was given a {fit.__class__.__name__}", hint="make one by model.fit()")
     return fit.anova(*others, type=type, ddf=ddf, refit=refit)

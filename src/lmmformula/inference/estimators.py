@@ -30,7 +30,7 @@ class Estimator(Protocol):
         """
         Return differences, with tests where there are such.
 
-        families : (r,) number of means of the family of comparisons that each difference belongs to, and its number
+        families : (r, 2) number of the family of comparisons that each belongs to, and how many means it compares
         """
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,8 +23,6 @@ BOUNDARY = (
     "variances of zero lie on the boundary of their values, so these probabilities are too large:",
     "for a single variance (df = 1) by a factor of two",
 )
-
-Refit = Literal["auto"] | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +129,24 @@ def _likelihood(result: LinearMixedResult, *, again: bool, reml: bool) -> Likeli
 
 
 def _refuse_unlike(results: Sequence[LinearMixedResult]) -> None:
-    """Refuse fits to different rows, responses, weights or offsets: their likelihoods don't compare."""
+    """Refuse what are no fits, or fits to different rows, responses or weights: their likelihoods don't compare."""
+    for result in results:
+        if not isinstance(result, LinearMixedResult):
+            raise FitError(
+                f"only fits can be compared, and one is a {result.__class__.__name__}", hint="make one by model.fit()"
+            )
     if len(results) < 2:
         raise FitError("comparing needs at least two fits")
     first = results[0].design
-    for number, result in enumerate(results[1:], start=2):
-        design = result.design
-        what = next(
-            (name for name in ("y", "weights", "offset") if not _same(getattr(first, name), getattr(design, name))), ""
-        )
+    for number, design in enumerate((result.design for result in results[1:]), start=2):
         if design.nobs != first.nobs:
             raise FitError(
                 f"model 1 was fitted to {first.nobs} rows and model {number} to {design.nobs}",
                 hint="are values missing in a variable of only one of them? leave those rows out of the data",
             )
-        if what in ("y", "weights"):
-            name = {"y": "responses", "weights": "weights"}[what]
-            raise FitError(f"model 1 and model {number} have different {name}, so their likelihoods don't compare")
+        for name, mine, theirs in (("responses", first.y, design.y), ("weights", first.weights, design.weights)):
+            if not _same(mine, theirs):
+                raise FitError(f"model 1 and model {number} have different {name}, so their likelihoods don't compare")
 
 
 def _refuse_restricted(results: Sequence[LinearMixedResult]) -> None:
