@@ -35,6 +35,7 @@ class Checkpoint:
         self.folder = Path(folder)
         text = json.dumps(identity, sort_keys=True, default=str)
         self.identity = hashlib.sha256(text.encode()).hexdigest()
+        self.done = 0
         self.took = 0.0
         self.last = 0.0
         try:
@@ -71,12 +72,17 @@ class Checkpoint:
                 prefix = f"{i}/"
                 arrays = {n.removeprefix(prefix): stored[n] for n in stored.files if n.startswith(prefix)}
                 waiting.append((rank, PartialProducts.from_arrays(arrays, content["factors"])))
-        return content["done"], Tally(waiting)
+        self.done = content["done"]
+        return self.done, Tally(waiting)
 
     def keep_sums(self, done: int, tally: Tally[PartialProducts], *, now: bool = False) -> None:
-        """Keep the sums of the first parts, unless that was done a moment ago."""
+        """
+        Keep the sums of the first parts, unless that was done a moment ago.
+
+        done : number of parts that are in the sums
+        """
         start = time.monotonic()
-        if not tally.waiting or (not now and start - self.last < SHARE * self.took):
+        if not tally.waiting or done == self.done or (not now and start - self.last < SHARE * self.took):
             return
         about = {
             "identity": self.identity,
@@ -84,12 +90,11 @@ class Checkpoint:
             "ranks": [rank for rank, _ in tally.waiting],
             "factors": tally.waiting[0][1].about(),
         }
-        arrays = {
-            f"{i}/{name}": array for i, sums in enumerate(tally) for name, array in sums.arrays().items()
-        }  # fmt: skip
+        arrays = {f"{i}/{name}": array for i, sums in enumerate(tally) for name, array in sums.arrays().items()}
         temporary = self.folder / "sums.new.npz"
         np.savez(temporary, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
         temporary.replace(self.folder / "sums.npz")
+        self.done = done
         self.last = time.monotonic()
         self.took = self.last - start
 

@@ -121,6 +121,11 @@ class DesignMatrices:
         return True
 
     @property
+    def has_criterion(self) -> bool:
+        """Whether the criterion can be evaluated anew: the rows are here, or their cross-products."""
+        return self.has_rows or self.products is not None
+
+    @property
     def products(self) -> "CrossProducts | None":
         """The cross-products, where they were formed without the rows; None if the rows are here."""
         return None
@@ -134,6 +139,12 @@ class DesignMatrices:
     def n_random(self) -> int:
         """Number q of random effects, the rows of Zt."""
         return sum(term.n_levels * term.n_coefficients for term in self.random_terms)
+
+    def mean_square(self, term: int) -> FloatArray:
+        """Return the (k, k) mean of z z' over the rows of a random term."""
+        z = self.random_terms[term].covariates
+        found: FloatArray = z.T @ z / self.nobs
+        return found
 
     @cached_property
     def Zt(self) -> Any:  # noqa: ANN401 (scipy.sparse.csr_array, imported on use)

@@ -14,6 +14,7 @@ from lmmformula.errors import DataError, LmmFormulaError, printable
 
 if TYPE_CHECKING:
     from lmmformula.design.checkpoint import Checkpoint
+    from lmmformula.design.sums import PartialProducts
 
 S = TypeVar("S", bound=Summable)
 
@@ -92,23 +93,23 @@ class Passes:
             return _on_cluster(self.chunks, kernel, self.columns)
         start = time.monotonic()
         done, tally = (0, Tally[S]()) if checkpoint is None else cast("tuple[int, Tally[S]]", checkpoint.sums())
-        number = done
+        first = done
         try:
             for number, part in enumerate(self.chunks.parts()):
-                if number < done:
+                if number < first:
                     continue
                 value = _part_sum(kernel, part, self.columns, number)
                 if value is not None:
                     tally.add(value)
-                    if check is not None:
-                        check(tally.waiting[-1][1])
+                done = number + 1  # with the sums, not before and not after: what is counted is counted once
                 if checkpoint is not None:
-                    checkpoint.keep_sums(number + 1, tally)  # type: ignore[arg-type]
-                self._report(Report(stage, number + 1, self.chunks.n_parts, part.label, time.monotonic() - start))
-            number += 1
+                    checkpoint.keep_sums(done, cast("Tally[PartialProducts]", tally))
+                if check is not None and tally.waiting:
+                    check(tally.waiting[-1][1])
+                self._report(Report(stage, done, self.chunks.n_parts, part.label, time.monotonic() - start))
         finally:
             if checkpoint is not None:
-                checkpoint.keep_sums(number, tally, now=True)  # type: ignore[arg-type]
+                checkpoint.keep_sums(done, cast("Tally[PartialProducts]", tally), now=True)
             self._end_line()
         return tally.total()
 

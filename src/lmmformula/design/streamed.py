@@ -230,6 +230,16 @@ class StreamedDesign(DesignMatrices):
         found: CrossProducts = self.__dict__["_products"]
         return found
 
+    def mean_square(self, term: int) -> FloatArray:
+        """Return the (k, k) mean of z z' over the rows of a random term; FitError if the sums are weighted."""
+        if "weights" not in self.__dict__:
+            _refuse("weights")
+        factor = next(f for f in self.products.factors if term in f.terms)
+        place = factor.slices()[factor.terms.index(term)]
+        back = np.linalg.inv(self.products.coordinates.random[term])
+        found: FloatArray = back.T @ (factor.C[place, place].sum(axis=2) / self.nobs) @ back
+        return found
+
     def __getattr__(self, name: str) -> NoReturn:
         _refuse(name)
 
@@ -256,13 +266,3 @@ def _refuse(name: str) -> NoReturn:
             hint="predict(newdata) works; for the rest, give the model a data frame that fits in memory",
         )
     raise AttributeError(name)
-
-
-def mean_squares(products: CrossProducts, term: int) -> FloatArray:
-    """Return the (k, k) mean of z z' over the rows of a random term, in the user's columns."""
-    factor = next(f for f in products.factors if term in f.terms)
-    place = factor.slices()[factor.terms.index(term)]
-    inner = factor.C[place, place].sum(axis=2) / products.n
-    back = np.linalg.inv(products.coordinates.random[term])
-    found: FloatArray = back.T @ inner @ back
-    return found

@@ -5,7 +5,7 @@ Each pass computes something of every part and adds it up in a fixed order, here
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -79,7 +79,7 @@ def stream_design(
         if frozen is None:
             frozen = first_pass(plan, passes, contrasts, na_action)
             if checkpoint is not None:
-                checkpoint.keepfirst_pass(frozen)
+                checkpoint.keep_first_pass(frozen)
         products = _second_pass(frozen, passes, checkpoint)
         return _finished(frozen, products)
     except LmmFormulaError as error:
@@ -166,6 +166,7 @@ def _second_pass(frozen: Frozen, passes: Passes, checkpoint: Checkpoint | None) 
 def _finished(frozen: Frozen, sums: PartialProducts) -> tuple[Schema, StreamedDesign]:
     """Drop the columns of X that depend on earlier ones, and bring the products into their final coordinates."""
     products = sums.products(frozen.inner.coordinates)
+    _refuse_overflow(products, frozen.schema.fixed_columns)
     independent = _independent(products, frozen.inner)
     if not independent.all():
         schema = replace(frozen.schema, aliased=tuple(np.flatnonzero(~independent).tolist()))
@@ -174,6 +175,13 @@ def _finished(frozen: Frozen, sums: PartialProducts) -> tuple[Schema, StreamedDe
     _refuse_exact(products, frozen.inner, independent)
     products = whitened(without_columns(products, frozen.schema.kept), frozen.terms())
     return frozen.schema, StreamedDesign(frozen, products)
+
+
+def _refuse_overflow(products: CrossProducts, names: Sequence[str]) -> None:
+    """Refuse columns whose squares are beyond the range of a float."""
+    for size, name in zip(np.diag(products.A), (*names, "the response"), strict=True):
+        if not np.isfinite(size):
+            raise DataError(f"`{printable(name)}` is too large for a float in some rows", hint="rescale its variables")
 
 
 def _independent(products: CrossProducts, inner: InnerMap) -> BoolArray:

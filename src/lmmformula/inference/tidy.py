@@ -86,7 +86,7 @@ Row = tuple[str, str, str, str, float, float, float, float, float, float, float]
 
 def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> list[Row]:
     names = result.design.fixed_names
-    ddf = ddf if result.has_data or result.is_linear_model else "none"
+    ddf = ddf if result.design.has_criterion or result.is_linear_model else "none"
     tests = t_tests(method_of(result, ddf), np.eye(len(names)), result.fit.beta)
     low = high = np.full(len(names), np.nan)
     if conf_int and method == "wald" and ddf != "none":
@@ -100,7 +100,7 @@ def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: M
 
 def _ran_pars(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> list[Row]:  # noqa: ARG001 (one signature for all)
     wanted = [p for p in parameters_of(result) if p.part != "fixed"]
-    errors = standard_errors(result, wanted) if result.has_data else np.full(len(wanted), np.nan)
+    errors = standard_errors(result, wanted) if result.design.has_criterion else np.full(len(wanted), np.nan)
     low = high = np.full(len(wanted), np.nan)
     if conf_int:
         found = confint(result, "ran_pars", method=method, level=level)

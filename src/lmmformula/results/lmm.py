@@ -296,9 +296,8 @@ class LinearMixedResult:
                 f"{group!r} is not a grouping factor of this model", hint=f"they are: {', '.join(self.ngroups)}"
             )
         shares = {term.group: 0.0 for term in self.design.random_terms}
-        for term, variation in zip(self.design.random_terms, self.varcorr, strict=True):
-            z = term.covariates
-            shares[term.group] += float(np.mean(np.einsum("ni,ij,nj->n", z, variation.covariance, z)))
+        for t, (term, variation) in enumerate(zip(self.design.random_terms, self.varcorr, strict=True)):
+            shares[term.group] += float(np.sum(self.design.mean_square(t) * variation.covariance))
         total = sum(shares.values()) + self.sigma**2
         return (sum(shares.values()) if group is None else shares[group]) / total
 
