@@ -33,7 +33,9 @@ def test_site_builds(tmp_path: Path) -> None:
     assert {page.replace(".md", ".html") for page in PAGES} <= written
     fetched = re.compile(r"""(?:src|href)="(?:https?:)?//[^"]*\.(?:js|css|woff2?)\b""")
     for page in built.glob("**/*.html"):
-        assert not fetched.search(page.read_text(encoding="utf-8")), "the page fetches something from elsewhere"
+        text = page.read_text(encoding="utf-8")
+        assert not fetched.search(text), f"{page.name} fetches something from elsewhere"
+        assert "```" not in text, f"{page.name} shows a fence that was not understood"
 
 
 @pytest.mark.parametrize("page", PAGES)
