@@ -283,3 +283,23 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
     with pytest.raises(DataError) as caught:
         _read(read_table({"a\x1b[31m\n": [1]}), "x")
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "levels"),
+    [
+        ([dt.datetime(2024, 3, 2, 6), dt.datetime(2024, 3, 1)], ("2024-03-01 00:00:00", "2024-03-02 06:00:00")),
+        ([dt.datetime(2024, 3, 2), None, dt.datetime(2024, 3, 1)], ("2024-03-01", "2024-03-02")),
+        ([dt.timedelta(days=2), dt.timedelta(hours=36)], ("129600 seconds", "172800 seconds")),
+        ([2**63 + 1, 2**63], ("9223372036854775808", "9223372036854775809")),
+    ],
+)
+def test_levels_have_one_name_in_all_libraries(values: list[Any], levels: tuple[str, ...]) -> None:
+    """Lists, numpy, pandas and polars give the same labels of times and of integers beyond int64."""
+    unsigned = np.uint64 if isinstance(values[0], int) else None
+    columns = [values, np.array(values, unsigned), pd.Series(values, dtype=unsigned), pl.Series("v", values)]
+    for column in columns:
+        assert (
+            read_table({"v": column} if not hasattr(column, "name") else column.to_frame("v")).factor("v").levels
+            == levels
+        )

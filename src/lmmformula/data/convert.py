@@ -44,9 +44,20 @@ def to_column(name: str, raw: Any) -> Column:  # noqa: ANN401 (a numpy array or 
     >>> to_column("x", np.array([1, 2], dtype=np.uint8)).values
     array([1., 2.])
     """
-    if isinstance(raw, np.ndarray):
-        return _from_array(name, raw)
-    return _from_series(name, raw)
+    column = _from_array(name, raw) if isinstance(raw, np.ndarray) else _from_series(name, raw)
+    if isinstance(column, FactorColumn):
+        _require_unicode(name, column.levels)
+    return column
+
+
+def _require_unicode(name: str, levels: Sequence[str]) -> None:
+    """Refuse labels with half of a character in them, which no file and no terminal can hold."""
+    try:
+        "".join(levels).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"column '{printable(name)}' has text that is no Unicode", hint="read the data with the right encoding"
+        ) from None
 
 
 def to_factor(name: str, raw: Any) -> FactorColumn:  # noqa: ANN401 (as in to_column)
@@ -182,9 +193,28 @@ def _date_levels(array: AnyArray) -> Levels:
     """Return codes and labels of dates or durations, in time's order; days without hours if all are at midnight."""
     present = ~np.isnat(array)
     distinct, codes = np.unique(array[present], return_inverse=True)
-    if distinct.dtype.kind == "M" and (distinct == distinct.astype("M8[D]")).all():
-        distinct = distinct.astype("M8[D]")
-    return scatter(codes.astype(np.intp, copy=False), present), tuple(map(str, distinct))
+    for unit in ("D", "s", "us"):
+        coarser = distinct.astype(f"{distinct.dtype.kind}8[{unit}]")
+        if (coarser == distinct).all():
+            distinct = coarser
+            break
+    labels = [str(value).replace("T", " ") for value in distinct]
+    return scatter(codes.astype(np.intp, copy=False), present), tuple(labels)
+
+
+def _object_dates(values: list[Any], present: BoolArray) -> Levels:
+    """Return codes and labels of Python's dates or durations: those of numpy's, if it has such ones."""
+    types = {type(value) for value, is_present in zip(values, present, strict=True) if is_present}
+    naive = all(getattr(value, "tzinfo", None) is None for value in values)
+    if naive and types <= {dt.date, dt.datetime}:
+        return _date_levels(
+            np.array([v if there else None for v, there in zip(values, present, strict=True)], "M8[us]")
+        )
+    if types <= {dt.timedelta}:
+        return _date_levels(
+            np.array([v if there else None for v, there in zip(values, present, strict=True)], "m8[us]")
+        )
+    return hashable_levels(values, present)
 
 
 def _present(values: Sequence[Any]) -> BoolArray:
@@ -229,7 +259,7 @@ def _from_objects(name: str, values: list[Any]) -> Column:
             codes = [int(value) if there else -1 for value, there in zip(values, present, strict=True)]
             return FactorColumn(name, np.array(codes, dtype=np.intp), LOGICAL, kind="logical")
         case "dates":
-            return FactorColumn(name, *hashable_levels(values, present), kind="date")
+            return FactorColumn(name, *_object_dates(values, present), kind="date")
         case _:
             return NumericColumn(name, _floats(name, values, present))
 
@@ -250,6 +280,7 @@ def _objects_as_factor(name: str, values: list[Any]) -> FactorColumn:
         return FactorColumn(name, *hashable_levels(values, present))
     column = _from_objects(name, values)
     assert isinstance(column, FactorColumn)
+    _require_unicode(name, column.levels)
     return column
 
 

@@ -65,7 +65,7 @@ def integer_levels(values: AnyArray) -> Levels:
     if int(highest) - int(lowest) <= 4 * len(values) + 1024:
         shifted = (values - lowest).astype(np.intp, copy=False)
         codes, occurring = compress(shifted, int(highest) - int(lowest) + 1)
-        return codes, tuple(map(str, (occurring + int(lowest)).tolist()))
+        return codes, tuple(str(int(lowest) + above) for above in occurring.tolist())
     distinct, codes = np.unique(values, return_inverse=True)
     return codes.astype(np.intp, copy=False), tuple(map(str, distinct.tolist()))
 

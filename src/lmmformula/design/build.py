@@ -27,6 +27,11 @@ from lmmformula.ir.terms import Expression, Variable, label
 
 NaAction = Literal["omit", "exclude", "fail"]
 
+SMALLEST, LARGEST = 1e-150, 1e150
+"""Numbers, other than zero, whose squares are floats of full precision."""
+
+RESCALE = "rescale its variables"
+
 
 def learn_schema(ir: ModelIR, table: Table, *, contrasts: Mapping[str, Any] | None = None) -> Schema:
     """Find out what each variable of a model is, and what its columns are."""
@@ -214,12 +219,12 @@ def _random_design(ir: ModelIR, number: int, random: RandomSchema, schema: Schem
 
 
 def _refuse_overflow(columns: FloatArray, names: Sequence[str]) -> None:
-    """Refuse products of finite columns that are not finite."""
-    if np.isfinite(columns.sum()):
-        return
-    for j, name in enumerate(names):
-        if not np.isfinite(columns[:, j]).all():
-            raise DataError(f"`{printable(name)}` is too large for a float in some rows", hint="rescale its variables")
+    """Refuse columns, and products of columns, whose squares are beyond the range of a float."""
+    squares = np.einsum("ij,ij->j", columns, columns)
+    for j in np.flatnonzero(~((squares > SMALLEST**2) & np.isfinite(squares))):
+        if columns[:, j].any():
+            size = "small" if squares[j] <= SMALLEST**2 else "large"
+            raise DataError(f"`{printable(names[j])}` is too {size} for a float in some rows", hint=RESCALE)
 
 
 def refuse_constant_response(ir: ModelIR, lowest: float, highest: float, n_rows: int) -> None:
@@ -234,6 +239,10 @@ def refuse_constant_response(ir: ModelIR, lowest: float, highest: float, n_rows:
             span=ir.response.expressions[0].span,
             hint="there is nothing to explain",
         )
+    largest = max(abs(lowest), abs(highest))
+    if ir.family.name == "gaussian" and largest and not SMALLEST < largest < LARGEST:
+        message = f"the numbers of the response `{response_name(ir.response)}` are too small or too large for a float"
+        raise DataError(message, span=ir.response.expressions[0].span, hint=RESCALE)
 
 
 def _refuse_unknown_contrasts(contrasts: Mapping[str, Contrast], variables: Mapping[str, VariableSchema]) -> None:

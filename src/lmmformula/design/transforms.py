@@ -144,8 +144,9 @@ def ns(
     if not state:
         _require_numbers(values)
         lower, upper = _bounds(state, Boundary_knots)
-        lower = float(np.nanmin(values)) if lower is None else lower
-        upper = float(np.nanmax(values)) if upper is None else upper
+        finite = values[np.isfinite(values)]
+        lower = float(finite.min()) if lower is None else lower
+        upper = float(finite.max()) if upper is None else upper
         inside = values[(values >= lower) & (values <= upper)]
         state.update(bounds=[lower, upper], knots=_natural_knots(inside, df, knots, intercept=flag(intercept)))
     return _matrix(_natural_basis(values, state["bounds"], state["knots"], intercept=flag(intercept)).T)

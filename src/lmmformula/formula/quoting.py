@@ -7,6 +7,8 @@ from lmmformula.errors import FormulaError, Span, printable
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})|(.))", re.DOTALL)
 _NAMED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _END_OF_UNICODE = 0x110000
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which no file and no terminal can hold alone."""
 
 
 def unquote(text: str, start: int) -> str:
@@ -19,7 +21,7 @@ def unquote(text: str, start: int) -> str:
 
     def resolve(match: re.Match[str]) -> str:
         digits = match[1] or match[2] or match[3]
-        if digits and int(digits, 16) < _END_OF_UNICODE:
+        if digits and int(digits, 16) < _END_OF_UNICODE and not SURROGATE.match(chr(int(digits, 16))):
             return chr(int(digits, 16))
         if match[4] and (match[4] in _NAMED or not match[4].isalnum()):
             return _NAMED.get(match[4], match[4])

@@ -4,6 +4,7 @@ import re
 
 from lmmformula.errors import FormulaError, Span
 from lmmformula.formula.limits import LIMITS
+from lmmformula.formula.quoting import SURROGATE
 
 _LANDMARK = re.compile(
     r"""(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`)
@@ -56,6 +57,9 @@ def scan(text: str) -> str:
 
 def _checked(text: str) -> str:
     """Refuse a text that holds nothing, or too much."""
+    half = None if text.isascii() else SURROGATE.search(text)
+    if half is not None:
+        raise FormulaError("half of a character", text=text, span=Span(*half.span()), hint="type it again")
     if not text.strip(" \t\r\n;"):
         raise FormulaError("the formula is empty", hint="a formula looks like y ~ x + (x | group)")
     if len(text) > LIMITS.symbols and sum(1 for _ in _SYMBOL.finditer(text)) > LIMITS.symbols:
