@@ -94,3 +94,27 @@ def test_a_singular_hessian_gets_the_shortest_step() -> None:
     step, promised = trust_step(np.array([2.0, 2.0]), np.ones((2, 2)), 10.0)
     np.testing.assert_allclose(step, [-1.0, -1.0])
     assert math.isclose(promised, 2.0)
+
+
+@dataclass
+class Lying:
+    """A slope whose function does not fall with it."""
+
+    x: FloatArray
+
+    @property
+    def value(self) -> float:
+        """A constant, but for the start."""
+        return 1.0 if self.x.any() else 0.0
+
+    def derivatives(self) -> tuple[FloatArray, FloatArray]:
+        """Return a gradient that promises much."""
+        return np.array([1.0]), np.array([[1.0]])
+
+
+def test_a_small_ball_is_not_mistaken_for_a_minimum() -> None:
+    """Where every step is rejected the method gives up, and says what was still promised."""
+    found = minimise(Lying, np.array([0.0]), OptimizerSettings())
+    assert not found.log.converged
+    assert found.log.reason == "no step lowers the criterion any more"
+    assert found.log.steps[-1].predicted == pytest.approx(0.5)

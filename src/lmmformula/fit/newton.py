@@ -7,7 +7,7 @@ direction of negative curvature is followed to the ball's surface, so that no sa
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -76,7 +76,13 @@ def minimise(evaluate: Callable[[FloatArray], E], start: FloatArray, settings: O
         step, predicted = trust_step(gradient, hessian, radius)
         steps.append(Step(new, predicted, radius, accepted))
         if radius < least_radius:
-            return _minimum(x, point, steps, "no step lowers the criterion any more", converged=False)
+            break
+    whole = max(settings.first_radius, float(np.linalg.norm(x)))
+    promise = trust_step(gradient, hessian, whole)[1]
+    if radius < settings.tiny_radius * whole and promise > settings.gradient_tolerance:
+        # little is promised only because rejected steps have shrunk the ball
+        steps[-1] = replace(steps[-1], predicted=promise)
+        return _minimum(x, point, steps, "no step lowers the criterion any more", converged=False)
     x, point = _last_step(evaluate, x + step, x, point, settings)
     reason = f"converged: a further step promises {predicted:.1e} of deviance"
     return _minimum(x, point, steps, reason, converged=True)

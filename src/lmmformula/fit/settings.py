@@ -14,6 +14,7 @@ class OptimizerSettings:
     stop_decrease_relative : ... or less than this part of the criterion, where rounding drowns it
     rounding : changes of the criterion below this part of it count as none
     accept_ratio : least ratio of actual to predicted decrease at which a step is taken
+    tiny_radius : part of the parameters' size below which a ball has been shrunk by rejected steps, not by curvature
     first_radius, max_radius : trust region, in units of standard deviations relative to sigma
     shrink_below, expand_above : ratios that shrink or expand the trust region
     shrink_factor, expand_factor : by how much
@@ -28,6 +29,7 @@ class OptimizerSettings:
     stop_decrease_relative: float = 1e-13
     rounding: float = 1e-12
     accept_ratio: float = 1e-4
+    tiny_radius: float = 1e-4
     first_radius: float = 1.0
     max_radius: float = 1e6
     shrink_below: float = 0.25
