@@ -63,6 +63,8 @@ def test_types_can_be_numbers() -> None:
     np.testing.assert_array_equal(anova(fit, 1).frame, anova(fit, "I").frame)
     with pytest.raises(lf.FitError, match="type='IV' is not known"):
         anova(fit, "IV")
+    with pytest.raises(lf.FitError, match="type=\\['I'\\] is not known"):
+        anova(fit, ["I"])
     with pytest.raises(lf.FitError, match="ddf='welch' is not known"):
         anova(fit, ddf="welch")
 
@@ -139,6 +141,12 @@ def test_deleting_one_of_two_equivalent_terms_tests_nothing() -> None:
     assert table["num_df"].to_dict() == {"x": 0, "x2": 0, "f3": 2}
     known = anova(fit_of("lmm-098r"), "II").frame
     assert table["f"]["f3"] == pytest.approx(known["f"]["f3"])
+
+
+@pytest.mark.parametrize("ddf", ["satterthwaite", "kenward-roger", "asymptotic", "none"])
+def test_a_model_without_fixed_effects_has_nothing_to_test(ddf: str) -> None:
+    """Whatever the method."""
+    assert len(anova(lf.lmer("y ~ 0 + (1 | g)", dataset("toy")), ddf=ddf)) == 0
 
 
 def test_a_model_of_an_intercept_has_an_empty_table() -> None:

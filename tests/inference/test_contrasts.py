@@ -60,6 +60,21 @@ def test_what_is_no_hypothesis_is_refused(case: str) -> None:
         read_hypothesis(given, NAMES)
 
 
+def test_contradictions_are_refused() -> None:
+    """`x = 0` and `2 x = 1` have no test; `x = 1` and `2 x = 2` are one hypothesis."""
+    fit = fit_of("lmm-003r")
+    with pytest.raises(lf.FitError, match="contradict"):
+        linear_hypothesis(fit, ["Days", "2*Days = 1"])
+    twice = linear_hypothesis(fit, ["Days = 1", "2*Days = 2"]).frame
+    np.testing.assert_allclose(twice, linear_hypothesis(fit, "Days = 1").frame)
+
+
+def test_levels_are_probabilities() -> None:
+    """95 is none."""
+    with pytest.raises(lf.FitError, match="level=95 is no probability"):
+        contrast(fit_of("lmm-003r"), "Days", level=95)
+
+
 def test_labels_read_back() -> None:
     """The label of weights is a text that means them."""
     weights = np.array([-1.0, 0.5, 0.0, -2.0, 1.0])

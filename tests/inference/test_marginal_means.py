@@ -195,6 +195,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown variable": ({"spec": "Tipe"}, "'Tipe' is no variable of the fixed effects"),
     "a grouping factor": ({"spec": "Subject"}, "'Subject' is no variable of the fixed effects"),
     "an unknown variable in at": ({"spec": "Type", "at": {"x": 1}}, "'x' is no variable"),
+    "a number for a name": ({"spec": 5}, "named by a text or a list of texts, not by a int"),
+    "no name": ({"spec": None}, "not by a NoneType"),
+    "no level": ({"spec": "Type", "at": {"Type": []}}, "`at` gives no level of 'Type'"),
+    "a level that is a text": ({"spec": "Type", "level": "95"}, "is no probability"),
     "an unknown level": ({"spec": "Type", "at": {"Type": "T9"}}, "'T9' is no level of 'Type'"),
 }
 

@@ -18,17 +18,7 @@ from lmmformula.results.lmm import LinearMixedResult
 if TYPE_CHECKING:
     import pandas as pd
 
-TYPES: dict[object, AnovaType] = {
-    "I": "I",
-    "II": "II",
-    "III": "III",
-    "1": "I",
-    "2": "II",
-    "3": "III",
-    1: "I",
-    2: "II",
-    3: "III",
-}
+TYPES: dict[str, AnovaType] = {"I": "I", "II": "II", "III": "III", "1": "I", "2": "II", "3": "III"}
 
 
 def anova(result: LinearMixedResult, kind: AnovaType = "III", ddf: Ddf = "satterthwaite") -> ResultTable:
@@ -48,7 +38,7 @@ def anova(result: LinearMixedResult, kind: AnovaType = "III", ddf: Ddf = "satter
     nitroF           20021   6673.5       3      45  37.686  <0.0001
     Variety:nitroF     322     53.6       6      45   0.303   0.9322
     """
-    chosen = TYPES.get(kind)
+    chosen = TYPES.get(str(kind))
     if chosen is None:
         raise FitError(f"type={kind!r} is not known", hint='the types are "I", "II" and "III"')
     frame = _tested(result, method_of(result, ddf), hypotheses(result, chosen))

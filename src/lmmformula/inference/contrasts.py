@@ -21,6 +21,9 @@ A text `f2b - f2a = 0`; weights by name `{"x": 1, "z": -1}`; a list of either; t
 `{"b - a": "f2b - f2a"}`; or a matrix with a column per coefficient.
 """
 
+CONTRADICTION = 1e-8
+"""Distance between two sides of an equation that is more than rounding."""
+
 
 def read_hypothesis(hypothesis: Hypothesis, names: Sequence[str]) -> tuple[FloatArray, FloatArray, list[str]]:
     """
@@ -106,10 +109,18 @@ def linear_hypothesis(result: LinearMixedResult, hypothesis: Hypothesis, *, ddf:
     import pandas as pd
 
     L, null, labels = read_hypothesis(hypothesis, result.design.fixed_names)
+    _refuse_contradiction(L, null)
     test = method_of(result, ddf).f_test(L, L @ result.fit.beta - null)
     label = ", ".join(name if "=" in name else f"{name} = {value:g}" for name, value in zip(labels, null, strict=True))
     values = {"num_df": [test.num_df], "den_df": [test.den_df], "f": [test.f], "p_value": [test.p_value]}
     return ResultTable(f"Joint linear hypothesis, {NAMES[ddf]}", pd.DataFrame(values, index=pd.Index([label])))
+
+
+def _refuse_contradiction(L: FloatArray, null: FloatArray) -> None:
+    """Refuse equations that no coefficients fulfil: `x = 0, 2*x = 1`."""
+    closest = np.linalg.lstsq(L, null, rcond=None)[0]
+    if len(L) and np.abs(L @ closest - null).max() > CONTRADICTION * (1 + np.abs(null).max()):
+        raise FitError("the hypotheses contradict each other", hint="leave one of them out")
 
 
 def _row(row: object, names: Sequence[str]) -> tuple[FloatArray, float, str]:

@@ -9,7 +9,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.errors import FitError
 from lmmformula.inference.multiplicity import Adjustment, adjusted, tukey
-from lmmformula.inference.tests import NAMES, Ddf, Method, method_of, t_tests
+from lmmformula.inference.tests import NAMES, Ddf, Method, check_level, method_of, t_tests
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 
@@ -119,8 +119,7 @@ def estimator_of(model: LinearMixedResult | PosteriorResult, ddf: Ddf | None, le
 
     ddf : None for Kenward-Roger where it is defined (REML) and quick, else Satterthwaite
     """
-    if not 0 < level < 1:
-        raise FitError(f"level={level} is no probability", hint="give a number between 0 and 1, such as 0.95")
+    check_level(level)
     if isinstance(model, PosteriorResult):
         if ddf is not None:
             raise FitError("a posterior has draws, and no degrees of freedom", hint="leave `ddf` out")

@@ -152,7 +152,7 @@ def slopes(
     3     0.65798    0.12889  13   0.37952     0.9364
     """
     names, within = _variables(model, spec, by)
-    refuse_unknown_variable(variable, fixed_variables(model))
+    refuse_unknown_variable(str(variable), fixed_variables(model))
     if not isinstance(column := model.table[variable], NumericColumn) or variable in used_as_levels(model):
         raise FitError(f"'{printable(variable)}' is not numeric, so there is no slope in it")
     numbers = column.values[model.design.kept_rows]  # noqa: PD011 (not of pandas)
@@ -216,8 +216,10 @@ def _listed(spec: Spec, known: Sequence[str]) -> tuple[list[str], list[str]]:
     >>> _listed("~ f * g | h", ["f", "g", "h"])
     (['f', 'g'], ['h'])
     """
-    if not isinstance(spec, str):
+    if isinstance(spec, (list, tuple)):
         return [str(name) for name in spec], []
+    if not isinstance(spec, str):
+        raise FitError(f"variables are named by a text or a list of texts, not by a {spec.__class__.__name__}")
     if spec in known:
         return [spec], []
     left, _, right = spec.strip().removeprefix("~").partition("|")

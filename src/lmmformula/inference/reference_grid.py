@@ -182,6 +182,8 @@ def _inside_factor(expression: Expression) -> Iterator[Variable]:
 
 def _given_levels(name: str, given: Any, known: Sequence[str]) -> list[str]:  # noqa: ANN401 (what a user gave)
     levels = [_label(value) for value in _listed(given)]
+    if not levels:
+        raise FitError(f"`at` gives no level of '{printable(name)}'")
     for level in levels:
         if level not in known:
             raise FitError(

@@ -75,6 +75,8 @@ def method_of(result: LinearMixedResult, ddf: Ddf) -> Method:
     A linear model has exact tests, which both approximations agree with: n - p, and s^2 = RSS / (n - p) even after ML.
     """
     fit, design = result.fit, result.design
+    if ddf in NAMES and not design.n_fixed:
+        return Constant(fit.vcov, np.nan)  # there is nothing to test
     match ddf:
         case "asymptotic":
             return Constant(fit.vcov, np.inf)
@@ -117,8 +119,15 @@ class TTests:
 
     def interval(self, level: float) -> tuple[FloatArray, FloatArray]:
         """Return lower and upper (r,) bounds of confidence intervals, each of that level."""
+        check_level(level)
         half = t_quantiles(level, self.df) * self.std_error
         return self.estimate - half, self.estimate + half
+
+
+def check_level(level: object) -> None:
+    """Refuse a level that is no probability."""
+    if not isinstance(level, (int, float)) or not 0 < level < 1:
+        raise FitError(f"level={level!r} is no probability", hint="give a number between 0 and 1, such as 0.95")
 
 
 def t_tests(method: Method, L: FloatArray, beta: FloatArray, null: FloatArray | float = 0.0) -> TTests:
