@@ -34,6 +34,7 @@ class Source:
         self.read = 0
 
     def __call__(self) -> Iterator[pd.DataFrame]:
+        """Begin a pass."""
         self.passes += 1
         for i, frame in enumerate(self.given):
             if (self.passes, i) == self.fail:
@@ -50,7 +51,7 @@ def test_a_run_that_was_stopped_goes_on_and_counts_nothing_twice(fail_at: int, t
     with pytest.raises(lf.DataError, match=rf"frame {fail_at} can't be read: the network is down"):
         lf.Model(FORMULA, source, progress=False, checkpoint=tmp_path)
     assert (tmp_path / "sums.npz").exists() == (fail_at > 0)
-    stages: list[Report] = []
+    stages: list[Report] = list[Report]()
     fit = lf.Model(FORMULA, source, progress=stages.append, checkpoint=tmp_path).fit()
     assert {report.stage for report in stages} == {"summing"}, "the first pass was kept"
     assert [report.done for report in stages] == list(range(fail_at + 1, 9)), "parts that were summed are skipped"
@@ -172,9 +173,13 @@ ROWS = ["fitted", "residuals", "augment", "simulate", "cooks_distance", "predict
 def test_what_needs_rows_says_so(what: str) -> None:
     """No rows are kept; a FitError says what works instead."""
     fit = lf.Model(FORMULA, frames(), progress=False).fit()
-    with pytest.raises(lf.FitError, match="needs the rows of the data") as refused:
+
+    def call() -> None:
         found = getattr(fit, what)
         found() if callable(found) else found
+
+    with pytest.raises(lf.FitError, match="needs the rows of the data") as refused:
+        call()
     assert "predict(newdata) works" in refused.value.hint
 
 
