@@ -16,6 +16,7 @@ from lmmformula.data.table import Column, FactorColumn, NumericColumn, Table, re
 from lmmformula.errors import DataError
 
 NAN = float("nan")
+MIDNIGHT = dt.datetime.fromisoformat("2024-03-01")
 DAYS = [dt.date(2024, 3, 2), None, dt.date(2024, 3, 1)]
 
 COLUMNS: dict[str, tuple[list[Any], Column]] = {
@@ -288,8 +289,8 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("values", "levels"),
     [
-        ([dt.datetime(2024, 3, 2, 6), dt.datetime(2024, 3, 1)], ("2024-03-01 00:00:00", "2024-03-02 06:00:00")),
-        ([dt.datetime(2024, 3, 2), None, dt.datetime(2024, 3, 1)], ("2024-03-01", "2024-03-02")),
+        ([MIDNIGHT + dt.timedelta(days=1, hours=6), MIDNIGHT], ("2024-03-01 00:00:00", "2024-03-02 06:00:00")),
+        ([MIDNIGHT + dt.timedelta(days=1), None, MIDNIGHT], ("2024-03-01", "2024-03-02")),
         ([dt.timedelta(days=2), dt.timedelta(hours=36)], ("129600 seconds", "172800 seconds")),
         ([2**63 + 1, 2**63], ("9223372036854775808", "9223372036854775809")),
     ],

@@ -221,7 +221,7 @@ def _random_design(ir: ModelIR, number: int, random: RandomSchema, schema: Schem
 def _refuse_overflow(columns: FloatArray, names: Sequence[str]) -> None:
     """Refuse columns, and products of columns, whose squares are beyond the range of a float."""
     squares = np.einsum("ij,ij->j", columns, columns)
-    for j in np.flatnonzero(~((squares > SMALLEST**2) & np.isfinite(squares))):
+    for j in np.flatnonzero(~((squares > SMALLEST**2) & np.isfinite(squares))).tolist():
         if columns[:, j].any():
             size = "small" if squares[j] <= SMALLEST**2 else "large"
             raise DataError(f"`{printable(names[j])}` is too {size} for a float in some rows", hint=RESCALE)
