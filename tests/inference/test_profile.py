@@ -1,3 +1,5 @@
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import fits
 import lmmformula as lf
 from corpus import dataset, record, records
 from lmmformula.fit.problem import prepare
+from lmmformula.inference import profile as module
 from lmmformula.inference.parameters import Parameter, parameters_of
 from lmmformula.inference.profile import profile, profile_intervals
 from lmmformula.inference.variance_space import VarianceSpace
@@ -138,6 +141,46 @@ def test_linear_model_has_likelihood_intervals() -> None:
         assert n * np.log(1 + (bound - fit.fixef["Days"]) ** 2 / (v * n * ml)) == pytest.approx(3.8414588, rel=1e-5)
     for bound in found["sigma"]:
         assert n * (np.log(bound**2 / ml) + ml / bound**2 - 1) == pytest.approx(3.8414588, rel=1e-5)
+
+
+@dataclass(frozen=True)
+class Hand:
+    """A profile deviance made by hand: (v / step)^2 up to some value, and then level."""
+
+    top: float
+    estimate: float = 0.0
+    limits: tuple[float, float] = (-100.0, math.inf)
+    step: float = 1.0
+
+    def above(self, value: float) -> tuple[float, float]:
+        """Return the deviance and its slope; the slope of the level part is zero."""
+        return (value**2, 2 * value) if value**2 < self.top else (self.top, 0.0)
+
+
+def test_bounds_of_curves_made_by_hand() -> None:
+    """A parabola is crossed at the quantile; a curve that never gets there ends at its limit, or in NaN."""
+    crossing = module._crossing
+    parabola, low = Hand(top=math.inf), Hand(top=2.0)
+    assert crossing(module._zeta(parabola), parabola, 1.96, 1) == pytest.approx(1.96)
+    assert crossing(module._zeta(parabola), parabola, 1.96, -1) == pytest.approx(-1.96)
+    assert crossing(module._zeta(low), low, 1.96, -1) == -100.0
+    assert math.isnan(crossing(module._zeta(low), low, 1.96, 1))
+
+
+def test_a_lower_deviance_than_that_of_the_fit_is_an_error() -> None:
+    """A fit at a local optimum is found out, and what to do is said."""
+    curve = Hand(top=-1.0)
+    with pytest.raises(lf.FitError, match="local optimum"):
+        module._zeta(curve)(3.0)
+
+
+def test_a_bound_that_is_not_found_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other bounds are there; the lost one is NaN, and named."""
+    monkeypatch.setattr(module, "MOST_STEPS", 0)
+    fit = lf.Model("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff")).fit()
+    with pytest.warns(lf.FitWarning, match="no bound was found for sigma"):
+        found = profile_intervals(fit, "sigma")
+    assert np.isnan(found["sigma"]).all()
 
 
 def test_unknown_parameter_is_refused_with_the_names() -> None:

@@ -7,6 +7,7 @@ Bates, Maechler, Bolker & Walker (2015), J. Stat. Soft. 67(1), section 5.1.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, FitWarning
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.problem import prepare
 from lmmformula.inference.curves import Curve, curve_of
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 ZETA_TOLERANCE = 1e-3
 """A bound is one more Newton step away when zeta is this close to the quantile: the step leaves 1e-7 of that."""
+
+LOWER = 1e-3
+"""A deviance that is lower than the least one by more than this is no rounding."""
 
 MOST_STEPS = 60
 """Newton steps and bisections after which a bound is given up; half a dozen is usual."""
@@ -48,7 +52,7 @@ class ProfileCurve:
     zeta: FloatArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Profile:
     """
     Profiles of several parameters.
@@ -69,6 +73,8 @@ class Profile:
     def __str__(self) -> str:
         points = ", ".join(f"{c.parameter.label} ({len(c.values)})" for c in self.curves)
         return f"Profiles of the deviance, number of points: {points}"
+
+    __repr__ = __str__
 
 
 def profile(
@@ -126,6 +132,9 @@ def profile_intervals(
         zeta = _zeta(curve)
         row[:] = [_shown(parameter, _crossing(zeta, curve, z, side)) for side in (-1, 1)]
     labels = tuple(p.label for p in wanted)
+    lost = [label for label, row in zip(labels, bounds, strict=True) if np.isnan(row).any()]
+    if lost:
+        warnings.warn(FitWarning(f'no bound was found for {", ".join(lost)}: try method="boot"'), stacklevel=2)
     return Intervals(labels, estimates(wanted, result), bounds[:, 0], bounds[:, 1], level, "profile likelihood")
 
 
@@ -158,6 +167,11 @@ def _zeta(curve: Curve) -> Callable[[float], tuple[float, float]]:
             above, slope = curve.above(value)
         except np.linalg.LinAlgError:
             return math.inf, math.nan
+        if above < -LOWER:
+            raise FitError(
+                f"with a parameter held at {value:.4g} the deviance is lower by {-above:.3g} than that of the fit",
+                hint="the fit rests at a local optimum: fit again from another `start`",
+            )
         height = math.sqrt(max(above, 0.0))
         return height, slope / (2 * height) if height > 0 else math.nan
 
@@ -165,7 +179,11 @@ def _zeta(curve: Curve) -> Callable[[float], tuple[float, float]]:
 
 
 def _crossing(zeta: Callable[[float], tuple[float, float]], curve: Curve, target: float, side: int) -> float:
-    """Return where |zeta| reaches the target on one side of the estimate, or the parameter's limit if it never does."""
+    """
+    Return where |zeta| reaches the target on one side of the estimate, or the parameter's limit if it never does.
+
+    NaN where that can't be told.
+    """
     limit = curve.limits[0 if side < 0 else 1]
     inside, outside = curve.estimate, None
     if math.isnan(inside) or inside == limit:
@@ -190,7 +208,7 @@ def _crossing(zeta: Callable[[float], tuple[float, float]], curve: Curve, target
             return value
         else:
             value = newton if min(inside, outside) < newton < max(inside, outside) else (inside + outside) / 2
-    raise FitError("a bound of a profile interval was not found", hint='method="boot" needs no profile')
+    return math.nan
 
 
 def _clipped(value: float, inside: float, limit: float) -> float:
