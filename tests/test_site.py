@@ -60,3 +60,11 @@ def test_translations_exist(page: Path) -> None:
     missing = [f"{kind}.{name}" for kind, name in sorted(used) if not hasattr(KINDS[kind], name)]
     fields = {"program.code", "program.data", "model.ir", "model.design", "model.schema"}  # of instances
     assert not set(missing) - fields
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", *(f"docs/{page}" for page in PAGES)])
+def test_links_lead_to_files(page: str) -> None:
+    """A relative link names a file that is there, for those who read the pages in the repository."""
+    source = ROOT / page
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", source.read_text(encoding="utf-8"))
+    assert [link for link in links if not (source.parent / link).exists()] == []
