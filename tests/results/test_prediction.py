@@ -220,8 +220,19 @@ def test_a_formula_of_terms_that_the_model_lacks_is_refused() -> None:
         ("lmm-003r", "~ (Reaction | Subject)"),
         ("lmm-041r", "~ (0 + Machine | Worker)"),
     ):
-        with pytest.raises(FitError, match="no random term like"):
+        with pytest.raises(FitError, match="the model has no random"):
             fit_of(identifier).predict(random=formula)
+
+
+def test_terms_of_a_formula_are_found_wherever_the_model_has_them() -> None:
+    """Intercepts and slopes of one group may stand in several terms of the model, and in one of the formula."""
+    apart = fit_of("lmm-004r")  # (Days || Subject)
+    np.testing.assert_allclose(apart.predict(random="~ (Days | Subject)"), apart.fitted)
+    np.testing.assert_allclose(apart.predict(random="~ (1 | Subject) + (0 + Days | Subject)"), apart.fitted)
+    intercepts = apart.predict(random="~ (1 | Subject)") - apart.predict(random="population")
+    np.testing.assert_allclose(intercepts[::10], apart.ranef()["Subject"]["(Intercept)"])
+    nested = fit_of("lmm-035r")  # (1 | Block/Variety)
+    np.testing.assert_allclose(nested.predict(random="~ (1 | Block/Variety)"), nested.fitted)
 
 
 def test_simulated_responses_fall_into_prediction_intervals() -> None:

@@ -110,31 +110,30 @@ def coefficients_used(model: Estimates, random: str) -> list[BoolArray]:
 
     masks = [np.zeros(term.n_coefficients, dtype=bool) for term in model.design.random_terms]
     for wanted in lower(parse_text(f"y ~ 0 + {random.strip().removeprefix('~').strip()}")).random:
-        found = [
-            (mask, places)
-            for mask, schema in zip(masks, model.schema.random, strict=True)
-            if schema.group == wanted.group_name and (places := _places(model.schema, schema, wanted)) is not None
-        ]
-        if not found:
-            raise FitError(
-                f"the model has no random term like the one for '{printable(wanted.group_name)}' in {random}"
-            )
-        for mask, places in found:
-            mask[places] = True
+        for label in ["(Intercept)"] * wanted.intercept + [term.label for term in wanted.terms]:
+            found = False
+            for mask, schema in zip(masks, model.schema.random, strict=True):
+                if schema.group == wanted.group_name and (places := _places(model.schema, schema, label, wanted)):
+                    mask[places], found = True, True
+            if not found:
+                group = printable(wanted.group_name)
+                raise FitError(f"the model has no random '{printable(label)}' for '{group}', as {random} has")
     return masks
 
 
-def _places(schema: Schema, random: RandomSchema, wanted: RandomTerm) -> list[int] | None:
-    """Return where the coefficients of a wanted term stand among those of the model's term, None if it lacks some."""
+def _places(schema: Schema, random: RandomSchema, label: str, wanted: RandomTerm) -> list[int]:
+    """
+    Return where the columns of a term stand among a random term's coefficients, none if they are not there.
+
+    The columns of a factor are others when there is no intercept beside them.
+    """
     ends = np.cumsum([len(term.columns) for term in random.terms]).tolist()
-    known = {t.label: range(end - len(t.columns), end) for t, end in zip(random.terms, ends, strict=True)}
-    labels = ["(Intercept)"] * wanted.intercept + [term.label for term in wanted.terms]
-    if any(label not in known for label in labels):
-        return None
-    factors = any(isinstance(schema.variables[v], FactorVariable) for t in random.terms for v in t.variables)
-    if factors and wanted.intercept != ("(Intercept)" in known):
-        return None  # the columns of a factor depend on whether there is an intercept
-    return [place for label in labels for place in known[label]]
+    for term, end in zip(random.terms, ends, strict=True):
+        factors = any(isinstance(schema.variables[name], FactorVariable) for name in term.variables)
+        same = wanted.intercept == (random.terms[0].label == "(Intercept)")
+        if term.label == label and (same or not factors):
+            return list(range(end - len(term.columns), end))
+    return []
 
 
 def random_covariates(model: Estimates, newdata: object) -> list[FloatArray]:
