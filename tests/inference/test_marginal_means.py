@@ -52,6 +52,29 @@ def test_pairs_are_those_of_emmeans(identifier: str) -> None:
         assert list(pairs[name]) == known[name]
 
 
+INTERVALS = {
+    "tukey": [(-38.99579613, 1.995796125), (-55.16246279, -14.170870542), (-65.32912946, -24.337537208)],
+    "bonferroni": [(-39.70439348, 2.704393482), (-55.87106015, -13.462273185), (-66.03772682, -23.628939852)],
+    "none": [(-33.97425143, -3.025748566), (-50.14091810, -19.192415233), (-60.30758477, -29.359081899)],
+}
+"""`confint(pairs(emmeans(m, ~ nitroF | Variety), adjust))[1:3, ]` of emmeans 1.8.4, m that of record lmm-036r."""
+
+
+@pytest.mark.parametrize("adjust", INTERVALS)
+def test_intervals_of_pairs_are_those_of_emmeans(adjust: str) -> None:
+    """Adjusted intervals cover all differences of a family together."""
+    pairs = emmeans(fit_of("lmm-036r"), "~ nitroF | Variety", ddf="kenward-roger").pairs(adjust, level=0.95)
+    np.testing.assert_allclose(pairs.frame[["conf_low", "conf_high"]][:3], INTERVALS[adjust], rtol=1e-5)
+
+
+def test_intervals_of_asymptotic_pairs() -> None:
+    """With infinite degrees of freedom the studentized range has its limit."""
+    pairs = emmeans(fit_of("lmm-036r"), "Variety", ddf="asymptotic").pairs(level=0.95)
+    np.testing.assert_allclose(pairs["conf_low"], [-21.882493802, -9.715827136, -4.424160469], rtol=1e-5)
+    with pytest.raises(lf.FitError, match="no probability"):
+        emmeans(fit_of("lmm-036r"), "Variety").pairs(level=95)
+
+
 SPECS = {
     "a text": ("nitroF", "Variety"),
     "lists": (["nitroF"], ["Variety"]),

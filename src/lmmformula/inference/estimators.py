@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.errors import FitError
-from lmmformula.inference.multiplicity import Adjustment, adjusted, tukey
+from lmmformula.inference.multiplicity import Adjustment, adjusted, half_widths, tukey
 from lmmformula.inference.tests import NAMES, Ddf, Method, check_level, method_of, t_tests
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
@@ -26,11 +26,14 @@ class Estimator(Protocol):
     def estimates(self, L: FloatArray, offset: FloatArray, *, name: str, level: float) -> Columns:
         """Return estimates, (r,) each, with intervals of that level."""
 
-    def differences(self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment) -> Columns:
+    def differences(
+        self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment, level: float | None
+    ) -> Columns:
         """
         Return differences, with tests where there are such.
 
         families : (r, 2) number of the family of comparisons that each belongs to, and how many means it compares
+        level : of intervals; None for tests without them
         """
 
 
@@ -60,18 +63,24 @@ class Frequentist:
         shown = {name: tests.estimate + offset, "std_error": tests.std_error, "df": tests.df}
         return {**shown, "conf_low": low + offset, "conf_high": high + offset}
 
-    def differences(self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment) -> Columns:
-        """Return estimate, std_error, df, statistic, p_value."""
+    def differences(
+        self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment, level: float | None
+    ) -> Columns:
+        """Return estimate, std_error, df, statistic, p_value, and with a level conf_low, conf_high."""
         tests = t_tests(self.method, L, self.beta, -offset)
-        p = tests.p_value.copy()
+        p, widths = tests.p_value.copy(), np.full(len(L), np.nan)
         for family, means in np.unique(families, axis=0):
             own = families[:, 0] == family
             if adjust == "tukey":
                 p[own] = tukey(tests.statistic[own], tests.df[own], int(means))
             else:
                 p[own] = adjusted(adjust, p[own])
-        shown = {"estimate": tests.estimate + offset, "std_error": tests.std_error, "df": tests.df}
-        return {**shown, "statistic": tests.statistic, "p_value": p}
+            if level is not None:
+                widths[own] = half_widths(adjust, level, tests.df[own], int(means)) * tests.std_error[own]
+        estimate = tests.estimate + offset
+        shown = {"estimate": estimate, "std_error": tests.std_error, "df": tests.df, "statistic": tests.statistic}
+        bounds = {} if level is None else {"conf_low": estimate - widths, "conf_high": estimate + widths}
+        return {**shown, "p_value": p, **bounds}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,10 +112,17 @@ class Bayesian:
         names = [f"q{100 * part:.4g}" for part in (tail, 1 - tail)]
         return {"mean": drawn.mean(axis=0), "sd": drawn.std(axis=0, ddof=1), names[0]: low, names[1]: high}
 
-    def differences(self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment) -> Columns:  # noqa: ARG002
+    def differences(
+        self,
+        L: FloatArray,
+        offset: FloatArray,
+        families: IntArray,  # noqa: ARG002 (draws need no correction)
+        adjust: Adjustment,  # noqa: ARG002
+        level: float | None,
+    ) -> Columns:
         """Return mean, sd, two quantiles, and the share of draws above zero."""
         above = (self.draws(L, offset) > 0).mean(axis=0)
-        return {**self.estimates(L, offset, name="", level=self.level), "p_above": above}
+        return {**self.estimates(L, offset, name="", level=level or self.level), "p_above": above}
 
 
 QUICK = 1000

@@ -22,7 +22,7 @@ from lmmformula.inference.reference_grid import (
     used_as_levels,
 )
 from lmmformula.inference.table import ResultTable
-from lmmformula.inference.tests import Ddf
+from lmmformula.inference.tests import Ddf, check_level
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 
@@ -64,14 +64,17 @@ class MarginalMeans(ResultTable):
             raise FitError("a fit has no draws", hint="`model.sample()` gives a posterior")
         return self.estimator.draws(self.L, self.grid.offset)
 
-    def pairs(self, adjust: Adjustment | None = None) -> ResultTable:
+    def pairs(self, adjust: Adjustment | None = None, *, level: float | None = None) -> ResultTable:
         """
         Compare all pairs, within each combination of the `by` variables.
 
         adjust : "tukey" (the default), "holm", "bonferroni" or "none"; a posterior knows none
+        level : add intervals that all cover together with this probability (each, for "none")
         """
         import pandas as pd
 
+        if level is not None:
+            check_level(level)
         chosen = _adjustment(self.estimator, adjust)
         values = self.grid.columns
         inside = {name: column for name, column in values.items() if name not in self.by}
@@ -86,7 +89,7 @@ class MarginalMeans(ResultTable):
             {
                 "contrast": [f"{labels[i]} - {labels[j]}" for i, j in pairs],
                 **{name: values[name][first] for name in self.by},
-                **self.estimator.differences(L, offset, families, chosen),
+                **self.estimator.differences(L, offset, families, chosen, level),
             }
         )
         notes = () if chosen == "none" else (f"p values adjusted by {chosen}",)

@@ -7,6 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
+from lmmformula.inference.f_statistic import t_quantiles
 
 Adjustment = Literal["tukey", "holm", "bonferroni", "none"]
 
@@ -49,6 +50,32 @@ def tukey(t: FloatArray, df: FloatArray, means: int) -> FloatArray:
         out[known] = studentized_range.sf(np.sqrt(2) * np.abs(t[known]), means, df[known])
     bounded: FloatArray = np.clip(out, 0.0, 1.0)
     return bounded
+
+
+def half_widths(method: Adjustment, level: float, df: FloatArray, means: int) -> FloatArray:
+    """
+    Return half widths, in standard errors, of intervals for differences that cover all of them together.
+
+    level : probability that all of a family's intervals cover; that each does, for "none"
+    means : number of means that the family compares; "holm" has no intervals of its own and takes Bonferroni's
+
+    >>> half_widths("tukey", 0.95, np.array([10.0]), 3).round(3)
+    array([2.741])
+    """
+    rounded = df.round(4)  # quantiles are slow to find, and equal df differ by rounding
+    known = np.unique(rounded[~np.isnan(df)])
+    match method:
+        case "tukey":
+            from scipy.stats import studentized_range
+
+            widths = studentized_range.ppf(level, means, known) / np.sqrt(2)
+        case "none":
+            widths = t_quantiles(level, known)
+        case _:
+            widths = t_quantiles(1 - (1 - level) / (means * (means - 1) / 2), known)
+    out = np.full(len(df), np.nan)
+    out[~np.isnan(df)] = widths[np.searchsorted(known, rounded[~np.isnan(df)])]
+    return out
 
 
 def refuse_unknown(value: str, choices: Sequence[str]) -> None:
