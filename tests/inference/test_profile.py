@@ -8,6 +8,7 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import dataset, record, records
+from lmmformula.fit import structure
 from lmmformula.fit.problem import prepare
 from lmmformula.inference import profile as module
 from lmmformula.inference.parameters import Parameter, parameters_of
@@ -103,6 +104,27 @@ def test_the_space_holds_the_fit(name: str) -> None:
     user = problem.products.coordinates.criterion(point.value, degrees=fit.nobs, reml=False, sum_log_weights=0.0)
     assert user == pytest.approx(fit.deviance, rel=1e-12)
     assert np.abs(point.gradient()).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("formula", "data"),
+    [
+        ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin"),
+        ("y ~ x + (x | g) + (1 | h)", "toy"),
+        ("yield ~ nitro + (1 | Block/Variety)", "Oats"),
+    ],
+)
+def test_every_strategy_of_elimination_gives_the_same_intervals(
+    formula: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Crossed and nested factors, whose second derivatives are approximate, agree with the dense matrices."""
+    fit = lf.Model(formula, dataset(data)).fit()
+    dense = profile_intervals(fit)
+    monkeypatch.setattr(structure, "DENSE_EFFECTS", 0)
+    found = profile_intervals(fit)
+    width = dense.high - dense.low
+    np.testing.assert_allclose((found.low - dense.low) / width, 0.0, atol=1e-6)
+    np.testing.assert_allclose((found.high - dense.high) / width, 0.0, atol=1e-6)
 
 
 def test_zero_variance_has_a_one_sided_interval() -> None:
