@@ -127,7 +127,7 @@ WORKLOADS = (
     Workload("W4", "y ~ x1 + x2 + (1 + x1 | g)", many_groups, "1 000 000 rows, 50 000 groups"),
     Workload("W5", "y ~ x1 + x2 + x3 + x4 + x5 + (x1 + x2 + x3 + x4 + x5 | g)", many_coefficients, "21 parameters"),
     Workload("W6", "y ~ x + (1 | a) + (1 | b)", zipf, "20 000 x 5000 crossed, heavy fill", repeats=1),
-    Workload("W7", "y ~ x + (1 | r/s/c)", nested, "20 / 2000 / 20 000 nested"),
+    Workload("W7", "y ~ x + (1 | r) + (1 | s) + (1 | c)", nested, "20 / 2000 / 20 000 nested"),
     Workload(
         "W8",
         "y ~ " + " + ".join(f"x{j}" for j in range(1, 17)) + " + f1 + f2 + (1 | g)",
