@@ -18,6 +18,9 @@ from lmmformula.results.varcorr import unique_labels
 MOST_GROUPS = 30
 """Levels that are drawn, each in its own panel, unless they are named."""
 
+MOST_NAMES = 60
+"""Levels that are named beside their random effects."""
+
 Size = tuple[float, float] | None
 Axes = Any  # matplotlib's, which is not always installed
 
@@ -84,7 +87,10 @@ def random_effects(
         places = np.arange(len(order))
         ax.axvline(0.0, color=FAINT, linewidth=0.8)
         ax.errorbar(modes[order], places, xerr=z * errors[order], fmt="o", color=LINE, markersize=3, linewidth=1)
-        ax.set_yticks(places, [names[i] for i in order] if len(order) <= 60 else [""] * len(order), fontsize="small")
+        ax.set_yticks([])
+        if len(order) <= MOST_NAMES:
+            ax.set_yticks(places, [names[i] for i in order], fontsize="small")
+        ax.set_ylim(-1, len(order))
         ax.set_title(title)
         ax.set_xlabel(f"conditional mode, {100 * level:g} %")
     return axes
