@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.posterior import Posterior
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError
 from lmmformula.results.warmstart import estimates_of, information_of
 from lmmformula.stan.engines import sample
 from lmmformula.stan.generate import StanProgram, stan_program
@@ -20,7 +22,16 @@ def program_of(model: "Model", *, form: str, literals: bool = False) -> StanProg
     depends; what is exported is what is run.
     """
     information = information_of(model.design, model.reml_fit)
-    return stan_program(model.ir, model.design, form=form, literals=literals, information=information)
+    options = {"form": form, "data_form": "rows"} if model.design.has_rows else _of_sums(model.design, form)
+    return stan_program(model.ir, model.design, **options, literals=literals, information=information)
+
+
+def _of_sums(design: DesignMatrices, form: str) -> dict[str, str]:
+    """Choose the program that reads cross-products, which is the marginal one, where the rows were not kept."""
+    if form == "conditional" or not design.random_terms:
+        what = "the conditional form of a program" if design.random_terms else "a program without random effects"
+        raise FitError(f"{what} reads the rows of the data, which were not kept", hint="use form='marginal'")
+    return {"form": "marginal", "data_form": "crossproducts"}
 
 
 def posterior_of(model: "Model", *, form: str, warm_start: bool, **options: Any) -> Posterior:  # noqa: ANN401

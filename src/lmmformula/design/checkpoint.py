@@ -10,12 +10,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lmmformula.design.streamed import Frozen
+from lmmformula.design.streamed import Frozen, arrays_of, sample_from
 from lmmformula.design.sums import PartialProducts, Tally
 from lmmformula.errors import DataError, printable
 
@@ -25,7 +26,7 @@ SHARE = 20
 
 class Checkpoint:
     """
-    The files of one run: `first_pass.json` and `sums.npz`.
+    The files of one run: `first_pass.json`, `sample.npz` and `sums.npz`.
 
     folder : where they are; made if it isn't there
     identity : of model and data; another run's files are refused
@@ -50,10 +51,14 @@ class Checkpoint:
             return None
         content = json.loads(path.read_text(encoding="utf-8"))
         self._check(content["identity"])
-        return Frozen.from_dict(content["found"])
+        found = Frozen.from_dict(content["found"])
+        with np.load(self.folder / "sample.npz", allow_pickle=False) as stored:
+            return replace(found, sample=sample_from(found, dict(stored)))
 
     def keep_first_pass(self, found: Frozen) -> None:
-        """Keep a complete first pass."""
+        """Keep a complete first pass; its rows first, so that there are rows where there is a file that needs them."""
+        assert found.sample is not None
+        np.savez(self.folder / "sample.npz", **arrays_of(found.sample))  # type: ignore[arg-type]
         text = json.dumps({"identity": self.identity, "found": found.to_dict()})
         temporary = self.folder / "first_pass.json.new"
         temporary.write_text(text, encoding="utf-8")

@@ -121,6 +121,16 @@ class DesignMatrices:
         return True
 
     @property
+    def has_weights(self) -> bool:
+        """Whether there are precision weights."""
+        return self.weights is not None
+
+    @property
+    def sample(self) -> "DesignMatrices":
+        """Rows that show the size and spread of the columns: all, or some of them where the data came in parts."""
+        return self
+
+    @property
     def has_criterion(self) -> bool:
         """Whether the criterion can be evaluated anew: the rows are here, or their cross-products."""
         return self.has_rows or self.products is not None

@@ -34,6 +34,7 @@ class Frozen:
     inner : the coordinates in which products are summed
     n_given, n : rows, and complete rows
     missing : column or expression -> number of rows in which it is missing
+    sample : the design of some rows, with all columns of X; not in JSON
     """
 
     ir: ModelIR
@@ -44,6 +45,7 @@ class Frozen:
     n_given: int = 0
     n: int = 0
     missing: dict[str, int] = field(default_factory=dict)
+    sample: DesignMatrices | None = field(default=None, repr=False, compare=False)
 
     @property
     def has_offset(self) -> bool:
@@ -180,6 +182,36 @@ def without_columns(products: CrossProducts, kept: Sequence[int]) -> CrossProduc
     )
 
 
+def arrays_of(sample: DesignMatrices) -> dict[str, FloatArray]:
+    """Return the numbers of some rows, which `sample_from` reads."""
+    arrays = {"y": sample.y, "X": sample.X}
+    arrays |= {name: array for name in ("weights", "offset") if (array := getattr(sample, name)) is not None}
+    return arrays | {f"covariates{t}": term.covariates for t, term in enumerate(sample.random_terms)}
+
+
+def sample_from(frozen: Frozen, arrays: Mapping[str, FloatArray]) -> DesignMatrices:
+    """Return the design of some rows from their numbers; their levels are not known any more."""
+    n = len(arrays["y"])
+    nobody: IntArray = np.full(n, -1, dtype=np.intp)
+    return DesignMatrices(
+        y=arrays["y"],
+        X=arrays["X"],
+        weights=arrays.get("weights"),
+        offset=arrays.get("offset"),
+        fixed_names=frozen.schema.fixed_columns,
+        fixed_assign=(),
+        fixed_terms=(),
+        dropped_names=(),
+        random_terms=tuple(
+            RandomTermDesign(term.group, (), nobody, term.coefficient_names, arrays[f"covariates{t}"], term.covariance)
+            for t, term in enumerate(frozen.terms())
+        ),
+        response_name=frozen.schema.response,
+        kept_rows=np.arange(n),
+        n_given=n,
+    )
+
+
 class StreamedDesign(DesignMatrices):
     """A design whose rows have passed by: what a fit needs is here, and what needs the rows raises a FitError."""
 
@@ -196,7 +228,7 @@ class StreamedDesign(DesignMatrices):
             n_given=frozen.n_given,
             missing=frozen.missing,
             _products=products,
-            _has_offset=frozen.has_offset,
+            _frozen=frozen,
         )
         if frozen.weights is None:
             self.__dict__["weights"] = None
@@ -216,8 +248,26 @@ class StreamedDesign(DesignMatrices):
     @property
     def has_offset(self) -> bool:
         """Whether a known part of the linear predictor was given."""
-        known: bool = self.__dict__["_has_offset"]
-        return known
+        return self._first_pass.has_offset
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there are precision weights."""
+        return self._first_pass.weights is not None
+
+    @property
+    def sample(self) -> DesignMatrices:
+        """Some of the rows, which show the size and spread of the columns."""
+        frozen = self._first_pass
+        if frozen.sample is None:
+            _refuse("X")
+        columns = {"fixed_names": self.fixed_names, "fixed_assign": self.fixed_assign}
+        return replace(frozen.sample, X=frozen.sample.X[:, list(frozen.schema.kept)], **columns)
+
+    @property
+    def _first_pass(self) -> Frozen:
+        found: Frozen = self.__dict__["_frozen"]
+        return found
 
     @property
     def has_rows(self) -> bool:
@@ -232,7 +282,7 @@ class StreamedDesign(DesignMatrices):
 
     def mean_square(self, term: int) -> FloatArray:
         """Return the (k, k) mean of z z' over the rows of a random term; FitError if the sums are weighted."""
-        if "weights" not in self.__dict__:
+        if self.has_weights:
             _refuse("weights")
         factor = next(f for f in self.products.factors if term in f.terms)
         place = factor.slices()[factor.terms.index(term)]

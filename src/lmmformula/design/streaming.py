@@ -110,7 +110,7 @@ def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, 
     needs.refuse_above(passes.settings.memory_limit or default_limit())
     passes.say(f"{learned.n:,} rows; {needs}")
     inner = _map_of(ir, schema, sample)
-    return Frozen(ir, schema, inner, plan.weights, plan.offset, learned.n_given, learned.n, learned.missing)
+    return Frozen(ir, schema, inner, plan.weights, plan.offset, learned.n_given, learned.n, learned.missing, sample)
 
 
 def _map_of(ir: ModelIR, schema: Schema, sample: Any) -> InnerMap:  # noqa: ANN401

@@ -26,8 +26,10 @@ def information_of(design: DesignMatrices, fit: Fit) -> dict[str, float]:
     in columns of unit mean square: what is told least of decides which geometry can be sampled.
     """
     information: dict[str, float] = {}
-    for term, relative in zip(design.random_terms, fit.relative_covariance, strict=True):
-        sizes = np.sqrt(np.mean(np.square(term.covariates), axis=0))
+    for term, rows, relative in zip(
+        design.random_terms, design.sample.random_terms, fit.relative_covariance, strict=True
+    ):
+        sizes = np.sqrt(np.mean(np.square(rows.covariates), axis=0))
         smallest = max(0.0, float(np.linalg.eigvalsh(relative * np.outer(sizes, sizes))[0]))
         told = smallest * design.nobs / term.n_levels
         information[term.group] = min(told, information.get(term.group, np.inf))

@@ -5,6 +5,7 @@ import numpy as np
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.stan.program import Cross, Factor, Program
+from lmmformula.stan.summed import summed_data
 
 
 def stan_data(program: Program, design: DesignMatrices, *, literals: bool = False) -> dict[str, AnyArray]:
@@ -39,6 +40,8 @@ def _rows(program: Program, design: DesignMatrices) -> dict[str, AnyArray]:
 
 def _crossproducts(program: Program, design: DesignMatrices) -> dict[str, AnyArray]:
     """Give the sums over rows that the marginal form is made of, as its program would form them from rows."""
+    if design.products is not None:
+        return summed_data(program, design)
     data: dict[str, AnyArray] = {}
     y = design.y if design.offset is None else design.y - design.offset
     X = design.X[:, list(program.fixed.columns)]

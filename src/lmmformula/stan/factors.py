@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lmmformula.design.crossproducts import PairProducts
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import FitError
 from lmmformula.ir.covariance import UNSTRUCTURED
@@ -79,8 +80,17 @@ def is_nested(design: DesignMatrices, left: RandomTermDesign, right: RandomTermD
     groups = [term.group for term in design.random_terms for _ in term.coefficient_names]
     if groups.count(left.group) > 1 or groups.count(right.group) > 1:
         return False
+    if not design.has_rows:
+        return pair_of(design, left.group, right.group).nested
     pairs = left.codes.astype(np.int64) * right.n_levels + right.codes
     return len(np.unique(pairs)) == left.n_levels
+
+
+def pair_of(design: DesignMatrices, left: str, right: str) -> PairProducts:
+    """Return the products of two grouping factors of a design whose rows are not here."""
+    assert design.products is not None
+    groups = [factor.group for factor in design.products.factors]
+    return design.products.pair(groups.index(left), groups.index(right))
 
 
 def random_covariates(
@@ -91,15 +101,16 @@ def random_covariates(
 
     A vector that several coefficients use is declared once.
     """
+    rows = design.sample
     own: list[tuple[FloatArray, Column]] = []
     covariates = []
     labels = suffixes(name for term in design.random_terms for name in term.coefficient_names)
     numbered = iter(labels)
-    for t, term in enumerate(design.random_terms):
+    for t, term in enumerate(rows.random_terms):
         row = []
         for i, (label, values) in enumerate(zip(term.coefficient_names, term.covariates.T, strict=True)):
             suffix = next(numbered)
-            same = (j for j, column in enumerate(fixed.columns, 1) if np.array_equal(design.X[:, column], values))
+            same = (j for j, column in enumerate(fixed.columns, 1) if np.array_equal(rows.X[:, column], values))
             if np.all(values == 1):
                 row.append(Covariate(label, "", 0 if fixed.intercept else -1))
             elif number := next(same, 0):

@@ -82,8 +82,8 @@ def lower_program(
         n_rows=design.nobs,
         response=design.response_name,
         fixed=fixed,
-        weights=design.weights is not None,
-        offset=design.offset is not None,
+        weights=design.has_weights,
+        offset=design.has_offset,
         columns=columns,
         factors=factors,
         crosses=f.cross_products(factors, design) if chosen == "marginal" else (),
@@ -126,8 +126,9 @@ def response_spread(design: DesignMatrices, fixed: Fixed) -> float:
 
 
 def response(design: DesignMatrices) -> FloatArray:
-    """(n,) y less its offset."""
-    return design.y if design.offset is None else design.y - design.offset
+    """(n,) y less its offset, of the rows that are here."""
+    rows = design.sample
+    return rows.y if rows.offset is None else rows.y - rows.offset
 
 
 def _population(design: DesignMatrices, fixed: Fixed) -> Part:
@@ -143,7 +144,7 @@ def _population(design: DesignMatrices, fixed: Fixed) -> Part:
         )
     if fixed.K:
         slots = tuple(
-            Slot("b", (label,), ("normal", (0.0, scale / spread(design.X[:, column]))))
+            Slot("b", (label,), ("normal", (0.0, scale / spread(design.sample.X[:, column]))))
             for label, column in zip(fixed.labels, fixed.columns, strict=True)
         )
         parameters.append(Parameter(Declaration("vector", str(fixed.K), "b", ", ".join(fixed.labels)), slots))
@@ -187,7 +188,7 @@ def _group(design: DesignMatrices, factor: Factor) -> Part:
 def _columns(design: DesignMatrices, factor: Factor) -> Iterator[FloatArray]:
     """List the columns of Z of one level, for all terms of a factor."""
     for block in factor.blocks:
-        yield from design.random_terms[block.term].covariates.T
+        yield from design.sample.random_terms[block.term].covariates.T
 
 
 def _vector(name: str, k: int, comment: str) -> Declaration:
