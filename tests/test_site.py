@@ -1,5 +1,6 @@
 """The docs site: it builds without a warning, and the pages speak of what is there."""
 
+import ast
 import importlib.util
 import os
 import re
@@ -68,3 +69,12 @@ def test_links_lead_to_files(page: str) -> None:
     source = ROOT / page
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", source.read_text(encoding="utf-8"))
     assert [link for link in links if not (source.parent / link).exists()] == []
+
+
+def test_examples_are_listed() -> None:
+    """The page of examples has a row for each of them, with the script's own sentence."""
+    page = (DOCS / "examples.md").read_text(encoding="utf-8")
+    for script in (ROOT / "examples").glob("*.py"):
+        sentence = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
+        assert f"| `{script.name}` | {sentence} |" in page
+    assert all(f"`{notebook.name}`" in page for notebook in (ROOT / "examples").glob("*.ipynb"))
