@@ -34,6 +34,7 @@ class Contrast:
     names : names of the columns of `matrix`; numbers if empty
     random : whether the columns of random terms are coded so, too; then a `matrix` of fewer than J - 1 columns is
         completed, as in R
+    numbered : whether columns that indicate levels are named by the levels' numbers, as R does in C(f, contr.SAS)
 
     >>> Contrast("sum").coding(("a", "b", "c")).names
     ('1', '2')
@@ -45,6 +46,7 @@ class Contrast:
     matrix: tuple[tuple[float, ...], ...] = ()
     names: tuple[str, ...] = ()
     random: bool = False
+    numbered: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in (*KINDS, "matrix"):
@@ -59,7 +61,8 @@ class Contrast:
             if not 1 <= base <= len(levels):
                 raise DataError(f"there is no level number {base} among {len(levels)} levels")
             kept = [i for i in range(len(levels)) if i != base - 1]
-            coding = Coding(tuple(levels[i] for i in kept), indicators=tuple(kept))
+            names = tuple(str(i + 1) if self.numbered else levels[i] for i in kept)
+            coding = Coding(names, indicators=tuple(kept))
         else:
             matrix = self._explicit(levels) if self.kind == "matrix" else _formulaic_matrix(self.kind, len(levels))
             names = self.names or tuple(_number_name(self.kind, i) for i in range(matrix.shape[1]))

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.data.factorize import merge_equal, number_label, value_label
-from lmmformula.design.contrasts import Contrast, contrast_by_name
+from lmmformula.design.contrasts import INDICATORS, Contrast, contrast_by_name
 from lmmformula.design.values import (
     Factor,
     Numbers,
@@ -78,8 +78,15 @@ def relevel(_: State, x: Value, ref: Value) -> Value:
     return recode(given, tuple(given.levels[i] for i in order))[0]
 
 
-def with_contrast(_: State, object: Value, contr: Value = None, how_many: Value = None) -> Value:  # noqa: A002 (R's name)
-    """C(object, contr, how.many): a factor that says how it is to be coded."""
+def with_contrast(
+    _: State,
+    object: Value,  # noqa: A002 (R's name)
+    contr: Value = None,
+    how_many: Value = None,
+    *,
+    base: Value = None,
+) -> Value:
+    """C(object, contr, how.many, base): a factor that says how it is to be coded."""
     given = factor(object)
     match contr:
         case None:
@@ -93,8 +100,15 @@ def with_contrast(_: State, object: Value, contr: Value = None, how_many: Value 
             contrast = Contrast("matrix", matrix=column)
         case _:
             raise DataError("contrasts inside C() are a name, such as contr.sum", hint="or use the argument contrasts=")
-    kept = None if how_many is None else whole(how_many)
-    contrast = replace(contrast, how_many=kept, random=True)
+    if base is not None and contrast.kind not in INDICATORS:
+        raise DataError("only contr.treatment and contr.SAS have a base")
+    contrast = replace(
+        contrast,
+        base=contrast.base if base is None else whole(base),
+        how_many=None if how_many is None else whole(how_many),
+        random=True,
+        numbered=contrast.numbered or how_many is not None or base is not None,
+    )
     return Factor(given.codes, given.levels, given.ordered, given.kind, contrast)
 
 

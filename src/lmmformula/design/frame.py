@@ -1,12 +1,12 @@
 """The model frame: each expression of a model evaluated on a table, once; what is learned on the way is kept."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lmmformula.arrays import BoolArray
 from lmmformula.data.table import Table
 from lmmformula.design import factors, transforms
-from lmmformula.design.contrasts import Contrast, contrast_of_size
+from lmmformula.design.contrasts import Contrast, contrast_by_name, contrast_of_size
 from lmmformula.design.factors import State
 from lmmformula.design.functions import FUNCTIONS, OPERATORS
 from lmmformula.design.schema import ColumnSchema
@@ -123,6 +123,8 @@ class Frame:
         match argument:
             case Apply(function=name) if function == "C" and name in CONTRASTS:
                 return self._contrast(argument)
+            case Constant(value=str(name), text=text) if function == "C" and name == text:
+                return replace(contrast_by_name(name), numbered=True)  # a function, not its name in quotes
             case Variable(name=name) if function in MAKE_LEVELS and isinstance(self.evaluate(argument), Numbers):
                 return of_column(self.table.factor(name))  # of a whole number's digits, not of the nearest float
             case _:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lmmformula.arrays import BoolArray
+from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.data.factorize import value_label
 from lmmformula.design.contrasts import Contrast
 from lmmformula.design.values import Factor, Numbers, Scalar, Value, elementwise, logical, missing, numbers, whole
@@ -19,6 +19,10 @@ Function = Callable[..., Value]
 def each(function: Callable[..., Any]) -> Function:
     """Make a function of columns for the table, from one of numpy arrays."""
     return lambda *arguments, **named: elementwise(function, *arguments, *named.values())
+
+
+SIGNIFICANT = 15
+"""Decimal digits that a float64 certainly has."""
 
 
 def _plus(x: Value, y: Value = 0.0) -> Value:
@@ -34,8 +38,27 @@ def _log(x: Value, base: Value = math.e) -> Value:
 
 
 def _round(x: Value, digits: Value = 0.0) -> Value:
-    places = whole(digits)
-    return elementwise(lambda a: np.round(a, places), x)
+    places = min(max(whole(digits), -308), 308)
+    return elementwise(lambda a: rounded(np.asarray(a), places), x)
+
+
+def rounded(x: FloatArray, places: int) -> FloatArray:
+    """
+    Round as R does since 4.0: to the nearer of the two decimal numbers around x, of equally near ones to the even.
+
+    So 0.285 becomes 0.28, although 100 * 0.285 is 28.499999999999996 in one library and 28.5 in another.
+
+    >>> rounded(np.array([0.15, 0.45, 0.55, 5.015, -2.675]), 2 - 1).tolist()
+    [0.1, 0.4, 0.6, 5.0, -2.7]
+    """
+    size = np.abs(x)
+    digits = np.floor(np.log10(np.where(size > 0, size, 1.0))) + 1 + places
+    power = 10.0 ** abs(places)
+    down = np.floor(size * power if places >= 0 else size / power)
+    below, above = ((down + up) / power if places >= 0 else (down + up) * power for up in (0.0, 1.0))
+    is_below = (size - below < above - size) | ((size - below == above - size) & (down % 2 == 0))
+    nearest = np.copysign(np.where(is_below, below, above), x)
+    return np.where((digits > SIGNIFICANT) | ~np.isfinite(nearest), x, nearest)
 
 
 def _comparison(name: str, compare: Callable[..., Any]) -> Function:

@@ -205,7 +205,7 @@ def _variable(data: Mapping[str, Any]) -> VariableSchema:
 def _contrast(data: Mapping[str, Any]) -> Contrast:
     return Contrast(
         data["kind"], data["base"], data["how_many"], tuple(map(tuple, data["matrix"])), tuple(data["names"]),
-        data["random"],
+        data["random"], data.get("numbered", False),
     )  # fmt: skip
 
 

@@ -122,6 +122,8 @@ def bs(
     if df is not None and whole(df) < least:
         raise DataError(f"bs() of this degree has at least {least} degrees of freedom", hint=f"use df = {least}")
     lower, upper = _bounds(state, Boundary_knots)
+    if not state and knots is not None:
+        _require_inside(_floats(knots) or [], column_of_numbers(x), lower, upper)
     basis = _formulaic(
         basis_spline, x, state, df=_integer(df), knots=_floats(knots), degree=_integer(degree),
         include_intercept=flag(intercept), lower_bound=lower, upper_bound=upper, extrapolation="extend",
@@ -182,6 +184,14 @@ def _formulaic(transform: Callable[..., Any], x: Value, state: State, **options:
         everywhere[present] = column
         columns.append(everywhere)
     return columns
+
+
+def _require_inside(knots: list[float], values: FloatArray, lower: float | None, upper: float | None) -> None:
+    _require_numbers(values)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()) if lower is None else lower), (float(finite.max()) if upper is None else upper)
+    if any(not low <= knot <= high for knot in knots):
+        raise DataError("the knots of bs() must be inside the boundary", hint=f"it goes from {low:g} to {high:g}")
 
 
 def _require_numbers(values: FloatArray) -> None:

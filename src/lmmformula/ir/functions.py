@@ -110,7 +110,7 @@ FUNCTIONS: dict[str, Signature] = {
     **_table(
         "factor", "stats",
         """relevel(x, ref)
-        C(object, contr?, how.many?)""",
+        C(object, contr?, how.many?, base?)""",
     ),
     **_table("value", "base", "c(...)"),
     **_table(
