@@ -93,6 +93,10 @@ CASES: dict[str, Case] = {
     "six": Case("y ~ x + (x + z + I(x^2) + I(z^2) + I(x*z) | a)", "small"),
     "two_terms": Case("y ~ x + (x | a) + (0 + f | a)", "small"),
     "crossed": Case("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin"),
+    "crossed_dense_three": Case("y ~ x + z + (1 | a) + (1 | b) + (0 + x | f)", "small"),
+    "crossed_noncentered": Case(
+        "diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", geometry={"sample": "noncentered"}
+    ),
     "crossed_centered": Case(
         "diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", geometry={"sample": "centered"}
     ),
@@ -109,8 +113,9 @@ CASES: dict[str, Case] = {
         form="conditional",
         geometry={"a": "centered", "b": "centered", "f": "noncentered"},
     ),
-    "crossed_three": Case("y ~ x + (1 | a) + (1 | b) + (0 + x | f)", "small"),
-    "nested": Case("strength ~ 1 + (1 | batch/cask)", "Pastes"),
+    "crossed_three": Case("y ~ x + (x | a) + (1 | b) + (0 + x | f)", "small"),
+    "nested": Case("strength ~ 1 + (1 | batch/cask)", "Pastes", geometry={"batch": "noncentered"}),
+    "nested_dense": Case("strength ~ 1 + (1 | batch/cask)", "Pastes"),
     "no_fixed_effects": Case("y ~ 0 + (1 | a)", "small"),
     "cell_means": Case("y ~ 0 + f + (1 | a)", "small"),
     "ar1": Case("y ~ x + ar1(0 + f | a)", "small"),
@@ -135,6 +140,9 @@ CASES: dict[str, Case] = {
     "sums_slope": Case("Reaction ~ Days + (Days | Subject)", "sleepstudy", data_form="crossproducts"),
     "sums_weights": Case("y ~ x + (1 | a) + (z | b)", "small", weights="w", offset="o", data_form="crossproducts"),
     "sums_nested": Case("strength ~ 1 + (1 | batch/cask)", "Pastes", data_form="crossproducts"),
+    "sums_nested_sampled": Case(
+        "strength ~ 1 + (1 | batch/cask)", "Pastes", geometry={"batch": "centered"}, data_form="crossproducts"
+    ),
     "hostile": Case("data ~ `lambda` + y.1 + (`lambda` | `Größe\\n*/ }`) + (1 | 温度)", "hostile", weights="real"),
 }
 

@@ -15,6 +15,8 @@ from lmmformula.stan.start import StartingPoint
 Progress = bool | Callable[[int, int], object]
 """Whether to show a bar where there is a terminal; or what to call with (iterations done, iterations in all)."""
 LARGEST = 2**31 - 1
+ADAPT_DELTA = 0.9
+"""Acceptance that the step size is tuned to by default: above Stan's 0.8, for standard deviations of few levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,9 @@ def sample(
     EngineError
         The engine is missing or does not know an option, or it fails to compile or to sample.
     """
-    delta = options.get("adapt_delta", 0.8)
+    if options.get("adapt_engaged", True):
+        options.setdefault("adapt_delta", ADAPT_DELTA)
+    delta = options.get("adapt_delta", ADAPT_DELTA)
     if not 0 < delta < 1:
         raise EngineError(f"adapt_delta must lie between 0 and 1, not {delta!r}")
     run = Run(

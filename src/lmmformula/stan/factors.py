@@ -20,6 +20,10 @@ CENTERED_FROM = 3.0
 """Information n_j tau^2 / sigma^2 on a level's effect from which the centred geometry is the easier one to sample."""
 CROSS_PER_ROW = 20
 """Products of two factors' columns, for each row of data, up to which the marginal form costs less than row by row."""
+DENSE_WIDTH = 40
+"""Levels of the smaller factors, in all, up to which their effects are integrated out too, with a dense matrix."""
+DENSE_COST = 200_000
+"""Levels of the largest factor times the square of that number, up to which this is quick."""
 SMALL_CROSS = 100_000
 """Products of columns that cost little whatever the number of rows."""
 
@@ -133,7 +137,12 @@ def grouping_factors(
     information: Mapping[str, float],
     geometry: Mapping[str, str],
 ) -> tuple[Factor, ...]:
-    """Collect the terms of each grouping factor; in the marginal form the one with most effects is integrated out."""
+    """
+    Collect the terms of each grouping factor, and say how each is treated.
+
+    In the marginal form the factor with most effects is integrated out; others too if they have one coefficient and few
+    levels, since those few tell so little of their standard deviation that sampling them is a funnel.
+    """
     merged: dict[str, list[int]] = {}
     for position, term in enumerate(design.random_terms):
         merged.setdefault(term.group, []).append(position)
@@ -143,7 +152,12 @@ def grouping_factors(
     if len(merged) > 1:
         treatments = {g: "sum_to_zero" if t == "centered" else t for g, t in treatments.items()}
     if form == "marginal":
-        treatments[max(merged, key=lambda g: levels[g] * len(wholes[g]))] = "integrated"
+        largest = max(merged, key=lambda g: levels[g] * len(wholes[g]))
+        rest = [g for g in merged if g != largest]
+        alike = all(len(row) == 1 for row in wholes.values()) and not any(g in geometry for g in rest)
+        width = sum(levels[g] for g in rest)
+        together = alike and len(rest) <= 2 and width <= DENSE_WIDTH and levels[largest] * width**2 <= DENSE_COST
+        treatments |= dict.fromkeys([largest, *(rest if together else [])], "integrated")
     carried = _carried(wholes, treatments)
     return tuple(
         Factor(
@@ -218,10 +232,11 @@ def cross_products(factors: Sequence[Factor], design: DesignMatrices) -> tuple[C
     """Name the products between the columns of every two factors, the integrated one first."""
     names = Identifiers()
     crosses = []
-    ordered = sorted(factors, key=lambda factor: factor.treatment != "integrated")
+    ordered = sorted(factors, key=lambda f: (not f.integrated, -f.n_levels * f.k if f.integrated else 0))
     for left, right in combinations(ordered, 2):
         terms = (design.random_terms[factor.blocks[0].term] for factor in (left, right))
         suffix = f"{left.suffix}_{right.suffix}"
-        parent = names.new(f"parent_{suffix}") if is_nested(design, *terms) else ""
+        nested = is_nested(design, *terms) and not right.integrated
+        parent = names.new(f"parent_{suffix}") if nested else ""
         crosses.append(Cross(left, right, names.new(f"cross_{suffix}"), parent))
     return tuple(crosses)

@@ -341,8 +341,13 @@ class Program:
 
     @property
     def integrated(self) -> Factor | None:
-        """The factor that is integrated out, if any."""
-        return next((factor for factor in self.factors if factor.integrated), None)
+        """The factor that is integrated out level by level, if any: of several the one with most effects."""
+        return max((f for f in self.factors if f.integrated), key=lambda f: f.n_levels * f.k, default=None)
+
+    @property
+    def dense(self) -> tuple[Factor, ...]:
+        """The smaller factors that are integrated out too, together."""
+        return tuple(factor for factor in self.factors if factor.integrated and factor is not self.integrated)
 
     @property
     def sampled(self) -> tuple[Factor, ...]:

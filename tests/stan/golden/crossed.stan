@@ -7,10 +7,10 @@
 //   e ~ normal(0, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
-// Marginal form: the likelihood is that of y with u of plate integrated out,
-// in sums over rows that are formed once, so that its cost does not grow with
-// the number of rows. That u is drawn from its exact distribution given the
-// parameters in generated quantities.
+// Marginal form: the likelihood is that of y with u of plate, sample
+// integrated out, in sums over rows that are formed once, so that its cost
+// does not grow with the number of rows. That u is drawn from its exact
+// distribution given the parameters in generated quantities.
 //
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
@@ -50,16 +50,17 @@ transformed data {
     ZD_sample[level_sample[n]] += D[n];
     cross_plate_sample[level_plate[n], level_sample[n]] += 1;
   }
+  // products of the columns of sample, and with those of plate
+  int Q = N_sample;
+  matrix[Q, Q] CC = diag_matrix(ZZ_sample);
+  matrix[Q, 2] CD = ZD_sample;
+  matrix[N_plate, Q] ZC = cross_plate_sample;
 }
 parameters {
   real Intercept;
   real<lower=0> sd_plate;
   real<lower=0> sd_sample;
-  vector[N_sample] z_sample; // standardised effects
   real<lower=0> sigma;
-}
-transformed parameters {
-  vector[N_sample] u_sample = sd_sample * z_sample;
 }
 model {
   // population level
@@ -68,33 +69,47 @@ model {
   sd_plate ~ student_t(3, 0, prior_sd_plate_scale);
   // sample
   sd_sample ~ student_t(3, 0, prior_sd_sample_scale);
-  z_sample ~ std_normal();
   // residual
   sigma ~ student_t(3, 0, prior_sigma_scale);
-  // diameter, with u of plate integrated out
+  // diameter, with u of plate, sample integrated out
   {
-    // r = y - X * beta - Z * u, where y - X * beta = D * c
+    // r = y - X * beta = D * c
     vector[2] c = [y_mean - Intercept, 1]';
     vector[N_plate] Zr = ZD_plate * c;
-    Zr -= cross_plate_sample * u_sample;
     real lambda = sd_plate / sigma;
     vector[N_plate] m = 1 + square(lambda) * ZZ_plate;
+    // what is then left of sample: S + I = L * L'
+    vector[Q] scale = rep_vector(sd_sample / sigma, Q);
+    matrix[N_plate, Q] W = diag_pre_multiply(lambda ./ sqrt(m), ZC);
+    matrix[Q, Q] S = quad_form_diag(CC - crossprod(W), scale);
+    matrix[Q, Q] L = cholesky_decompose(add_diag(S, 1));
+    vector[Q] v = CD * c - square(lambda) * (ZC' * (Zr ./ m));
+    vector[Q] w = mdivide_left_tri_low(L, scale .* v);
     real rr = quad_form(DD, c);
-    rr -= 2 * dot_product(u_sample, ZD_sample * c);
-    rr += dot_product(ZZ_sample, square(u_sample));
-    rr -= square(lambda) * sum(square(Zr) ./ m);
-    target += -0.5 * sum(log(m));
+    rr -= square(lambda) * sum(square(Zr) ./ m) + dot_self(w);
+    target += -0.5 * sum(log(m)) - sum(log(diagonal(L)));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
   }
 }
 generated quantities {
+  vector[N_sample] u_sample;
   vector[N_plate] u_plate;
   {
     vector[2] c = [y_mean - Intercept, 1]';
     vector[N_plate] Zr = ZD_plate * c;
-    Zr -= cross_plate_sample * u_sample;
     real lambda = sd_plate / sigma;
     vector[N_plate] m = 1 + square(lambda) * ZZ_plate;
+    // what is then left of sample: S + I = L * L'
+    vector[Q] scale = rep_vector(sd_sample / sigma, Q);
+    matrix[N_plate, Q] W = diag_pre_multiply(lambda ./ sqrt(m), ZC);
+    matrix[Q, Q] S = quad_form_diag(CC - crossprod(W), scale);
+    matrix[Q, Q] L = cholesky_decompose(add_diag(S, 1));
+    vector[Q] v = CD * c - square(lambda) * (ZC' * (Zr ./ m));
+    vector[Q] w = mdivide_left_tri_low(L, scale .* v);
+    w += sigma * to_vector(normal_rng(zeros_vector(Q), 1));
+    vector[Q] u = scale .* mdivide_right_tri_low(w', L)';
+    u_sample = head(u, N_sample);
+    Zr -= ZC * u;
     vector[N_plate] mean_u = square(lambda) * Zr ./ m;
     u_plate = to_vector(normal_rng(mean_u, sd_plate ./ sqrt(m)));
   }

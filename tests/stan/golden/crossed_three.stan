@@ -1,4 +1,4 @@
-// y ~ x + (1 | a) + (1 | b) + (0 + x | f)
+// y ~ x + (x | a) + (1 | b) + (0 + x | f)
 //
 // gaussian family, identity link; 48 rows, 4 levels of a, 3 levels of b, 3
 // levels of f
@@ -28,7 +28,7 @@ data {
   real prior_Intercept_location; // 2.669
   real<lower=0> prior_Intercept_scale; // 4.352
   real<lower=0> prior_b_scale; // 4.346
-  real<lower=0> prior_sd_a_scale; // 4.352
+  vector<lower=0>[2] prior_sd_a_scale; // 4.352, 4.346
   real<lower=0> prior_sd_b_scale; // 4.352
   real<lower=0> prior_sd_f_scale; // 4.346
   real<lower=0> prior_sigma_scale; // 4.352
@@ -42,9 +42,13 @@ transformed data {
   D[ : , 3] = y - y_mean;
   matrix[3, 3] DD = crossprod(D);
   // sums of products over the rows of each level
-  vector[N_a] ZZ_a = zeros_vector(N_a);
-  matrix[N_a, 3] ZD_a;
-  ZD_a = rep_matrix(0, N_a, 3);
+  matrix[N, 2] Z_a; // (Intercept), x
+  Z_a[ : , 1] = ones_vector(N);
+  Z_a[ : , 2] = X[ : , 1];
+  array[N_a] matrix[2, 2] ZZ_a;
+  ZZ_a = rep_array(rep_matrix(0, 2, 2), N_a);
+  matrix[2 * N_a, 3] ZD_a;
+  ZD_a = rep_matrix(0, 2 * N_a, 3);
   vector[N_b] ZZ_b = zeros_vector(N_b);
   matrix[N_b, 3] ZD_b;
   ZD_b = rep_matrix(0, N_b, 3);
@@ -52,28 +56,39 @@ transformed data {
   vector[N_f] ZZ_f = zeros_vector(N_f);
   matrix[N_f, 3] ZD_f;
   ZD_f = rep_matrix(0, N_f, 3);
-  matrix[N_a, N_b] cross_a_b;
-  cross_a_b = rep_matrix(0, N_a, N_b);
-  matrix[N_a, N_f] cross_a_f;
-  cross_a_f = rep_matrix(0, N_a, N_f);
+  matrix[2 * N_a, N_b] cross_a_b;
+  cross_a_b = rep_matrix(0, 2 * N_a, N_b);
+  matrix[2 * N_a, N_f] cross_a_f;
+  cross_a_f = rep_matrix(0, 2 * N_a, N_f);
   matrix[N_b, N_f] cross_b_f;
   cross_b_f = rep_matrix(0, N_b, N_f);
   for (n in 1 : N) {
-    ZZ_a[level_a[n]] += 1;
-    ZD_a[level_a[n]] += D[n];
+    ZZ_a[level_a[n]] += Z_a[n]' * Z_a[n];
+    ZD_a[level_a[n]] += Z_a[n, 1] * D[n];
+    ZD_a[N_a + level_a[n]] += Z_a[n, 2] * D[n];
     ZZ_b[level_b[n]] += 1;
     ZD_b[level_b[n]] += D[n];
     ZZ_f[level_f[n]] += square(Z_f[n]);
     ZD_f[level_f[n]] += Z_f[n] * D[n];
-    cross_a_b[level_a[n], level_b[n]] += 1;
-    cross_a_f[level_a[n], level_f[n]] += Z_f[n];
+    cross_a_b[level_a[n], level_b[n]] += Z_a[n, 1];
+    cross_a_b[N_a + level_a[n], level_b[n]] += Z_a[n, 2];
+    cross_a_f[level_a[n], level_f[n]] += Z_a[n, 1] * Z_f[n];
+    cross_a_f[N_a + level_a[n], level_f[n]] += Z_a[n, 2] * Z_f[n];
     cross_b_f[level_b[n], level_f[n]] += Z_f[n];
   }
+  array[2, 2] vector[N_a] zz; // entries of ZZ_a, level by level
+  for (i in 1 : 2) {
+    for (h in 1 : 2) {
+      zz[i, h] = to_vector(ZZ_a[ : , i, h]);
+    }
+  }
+  vector[N_a] det_zz = zz[1, 1] .* zz[2, 2] - square(zz[1, 2]);
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
   vector[1] b; // x
-  real<lower=0> sd_a;
+  vector<lower=0>[2] sd_a; // (Intercept), x
+  cholesky_factor_corr[2] L_a; // of their correlations
   real<lower=0> sd_b;
   vector[N_b] z_b; // standardised effects
   real<lower=0> sd_f;
@@ -90,6 +105,7 @@ model {
   b ~ normal(0, prior_b_scale);
   // a
   sd_a ~ student_t(3, 0, prior_sd_a_scale);
+  L_a ~ lkj_corr_cholesky(2);
   // b
   sd_b ~ student_t(3, 0, prior_sd_b_scale);
   z_b ~ std_normal();
@@ -102,33 +118,63 @@ model {
   {
     // r = y - X * beta - Z * u, where y - X * beta = D * c
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
-    vector[N_a] Zr = ZD_a * c;
+    vector[2 * N_a] Zr = ZD_a * c;
     Zr -= cross_a_b * u_b;
     Zr -= cross_a_f * u_f;
-    real lambda = sd_a / sigma;
-    vector[N_a] m = 1 + square(lambda) * ZZ_a;
+    matrix[2, 2] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
+    matrix[N_a, 2] v = to_matrix(Zr, N_a, 2) * Lambda;
+    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
+    real l11 = Lambda[1, 1];
+    real l21 = Lambda[2, 1];
+    real l22 = Lambda[2, 2];
+    vector[N_a] m11 = 1 + square(l11) * zz[1, 1];
+    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
+    vector[N_a] m22 = 1 + square(l22) * zz[2, 2];
+    vector[N_a] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
+    vector[N_a] L11 = sqrt(m11);
+    vector[N_a] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
+    vector[N_a] L22 = sqrt(det_M ./ m11);
+    vector[N_a] w1 = v[ : , 1] ./ L11;
+    vector[N_a] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
     real rr = quad_form(DD, c);
     rr -= 2 * dot_product(u_b, ZD_b * c);
     rr += dot_product(ZZ_b, square(u_b));
     rr -= 2 * dot_product(u_f, ZD_f * c);
     rr += dot_product(ZZ_f, square(u_f));
     rr += 2 * dot_product(u_b, cross_b_f * u_f);
-    rr -= square(lambda) * sum(square(Zr) ./ m);
-    target += -0.5 * sum(log(m));
+    rr -= dot_self(w1) + dot_self(w2);
+    target += -0.5 * sum(log(det_M));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
   }
 }
 generated quantities {
   real Intercept = Intercept_c - X_means * b;
-  vector[N_a] u_a;
+  matrix[2, 2] cor_a = multiply_lower_tri_self_transpose(L_a);
+  matrix[N_a, 2] u_a;
   {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
-    vector[N_a] Zr = ZD_a * c;
+    vector[2 * N_a] Zr = ZD_a * c;
     Zr -= cross_a_b * u_b;
     Zr -= cross_a_f * u_f;
-    real lambda = sd_a / sigma;
-    vector[N_a] m = 1 + square(lambda) * ZZ_a;
-    vector[N_a] mean_u = square(lambda) * Zr ./ m;
-    u_a = to_vector(normal_rng(mean_u, sd_a ./ sqrt(m)));
+    matrix[2, 2] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
+    matrix[N_a, 2] v = to_matrix(Zr, N_a, 2) * Lambda;
+    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
+    real l11 = Lambda[1, 1];
+    real l21 = Lambda[2, 1];
+    real l22 = Lambda[2, 2];
+    vector[N_a] m11 = 1 + square(l11) * zz[1, 1];
+    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
+    vector[N_a] m22 = 1 + square(l22) * zz[2, 2];
+    vector[N_a] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
+    vector[N_a] L11 = sqrt(m11);
+    vector[N_a] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
+    vector[N_a] L22 = sqrt(det_M ./ m11);
+    vector[N_a] w1 = v[ : , 1] ./ L11;
+    vector[N_a] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
+    w2 += sigma * to_vector(normal_rng(zeros_vector(N_a), 1));
+    w2 ./= L22;
+    w1 += sigma * to_vector(normal_rng(zeros_vector(N_a), 1));
+    w1 = (w1 - L21 .* w2) ./ L11;
+    u_a = append_col(w1, w2) * Lambda';
   }
 }

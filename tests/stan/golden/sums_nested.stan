@@ -7,10 +7,10 @@
 //   e ~ normal(0, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
-// Marginal form: the likelihood is that of y with u of cask:batch integrated
-// out, in sums over rows that are formed once, so that its cost does not grow
-// with the number of rows. That u is drawn from its exact distribution given
-// the parameters in generated quantities.
+// Marginal form: the likelihood is that of y with u of cask:batch, batch
+// integrated out, in sums over rows that are formed once, so that its cost
+// does not grow with the number of rows. That u is drawn from its exact
+// distribution given the parameters in generated quantities.
 //
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
@@ -25,24 +25,25 @@ data {
   int<lower=1> N_batch; // levels of batch
   vector[N_batch] ZZ_batch; // Z' * Z of each level; Z: (Intercept)
   matrix[N_batch, 2] ZD_batch; // Z' * D of each level
-  // level of batch that holds each of cask:batch
-  array[N_cask_batch] int<lower=1, upper=N_batch> parent_cask_batch_batch;
-  vector[N_cask_batch] cross_cask_batch_batch; // Z' * Z of the two
+  matrix[N_cask_batch, N_batch] cross_cask_batch_batch; // Z' * Z of the two
   real prior_Intercept_location; // 59.3
   real<lower=0> prior_Intercept_scale; // 9.081
   real<lower=0> prior_sd_cask_batch_scale; // 9.081
   real<lower=0> prior_sd_batch_scale; // 9.081
   real<lower=0> prior_sigma_scale; // 9.081
 }
+transformed data {
+  // products of the columns of batch, and with those of cask:batch
+  int Q = N_batch;
+  matrix[Q, Q] CC = diag_matrix(ZZ_batch);
+  matrix[Q, 2] CD = ZD_batch;
+  matrix[N_cask_batch, Q] ZC = cross_cask_batch_batch;
+}
 parameters {
   real Intercept;
   real<lower=0> sd_cask_batch;
   real<lower=0> sd_batch;
-  vector[N_batch] z_batch; // standardised effects
   real<lower=0> sigma;
-}
-transformed parameters {
-  vector[N_batch] u_batch = sd_batch * z_batch;
 }
 model {
   // population level
@@ -51,33 +52,47 @@ model {
   sd_cask_batch ~ student_t(3, 0, prior_sd_cask_batch_scale);
   // batch
   sd_batch ~ student_t(3, 0, prior_sd_batch_scale);
-  z_batch ~ std_normal();
   // residual
   sigma ~ student_t(3, 0, prior_sigma_scale);
-  // strength, with u of cask:batch integrated out
+  // strength, with u of cask:batch, batch integrated out
   {
-    // r = y - X * beta - Z * u, where y - X * beta = D * c
+    // r = y - X * beta = D * c
     vector[2] c = [y_mean - Intercept, 1]';
     vector[N_cask_batch] Zr = ZD_cask_batch * c;
-    Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
+    // what is then left of batch: S + I = L * L'
+    vector[Q] scale = rep_vector(sd_batch / sigma, Q);
+    matrix[N_cask_batch, Q] W = diag_pre_multiply(lambda ./ sqrt(m), ZC);
+    matrix[Q, Q] S = quad_form_diag(CC - crossprod(W), scale);
+    matrix[Q, Q] L = cholesky_decompose(add_diag(S, 1));
+    vector[Q] v = CD * c - square(lambda) * (ZC' * (Zr ./ m));
+    vector[Q] w = mdivide_left_tri_low(L, scale .* v);
     real rr = quad_form(DD, c);
-    rr -= 2 * dot_product(u_batch, ZD_batch * c);
-    rr += dot_product(ZZ_batch, square(u_batch));
-    rr -= square(lambda) * sum(square(Zr) ./ m);
-    target += -0.5 * sum(log(m));
+    rr -= square(lambda) * sum(square(Zr) ./ m) + dot_self(w);
+    target += -0.5 * sum(log(m)) - sum(log(diagonal(L)));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
   }
 }
 generated quantities {
+  vector[N_batch] u_batch;
   vector[N_cask_batch] u_cask_batch;
   {
     vector[2] c = [y_mean - Intercept, 1]';
     vector[N_cask_batch] Zr = ZD_cask_batch * c;
-    Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
+    // what is then left of batch: S + I = L * L'
+    vector[Q] scale = rep_vector(sd_batch / sigma, Q);
+    matrix[N_cask_batch, Q] W = diag_pre_multiply(lambda ./ sqrt(m), ZC);
+    matrix[Q, Q] S = quad_form_diag(CC - crossprod(W), scale);
+    matrix[Q, Q] L = cholesky_decompose(add_diag(S, 1));
+    vector[Q] v = CD * c - square(lambda) * (ZC' * (Zr ./ m));
+    vector[Q] w = mdivide_left_tri_low(L, scale .* v);
+    w += sigma * to_vector(normal_rng(zeros_vector(Q), 1));
+    vector[Q] u = scale .* mdivide_right_tri_low(w', L)';
+    u_batch = head(u, N_batch);
+    Zr -= ZC * u;
     vector[N_cask_batch] mean_u = square(lambda) * Zr ./ m;
     u_cask_batch = to_vector(normal_rng(mean_u, sd_cask_batch ./ sqrt(m)));
   }

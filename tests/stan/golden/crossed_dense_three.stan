@@ -1,0 +1,149 @@
+// y ~ x + z + (1 | a) + (1 | b) + (0 + x | f)
+//
+// gaussian family, identity link; 48 rows, 4 levels of a, 3 levels of b, 3
+// levels of f
+//
+//   y = Intercept + X * b + Z * u + e
+//   e ~ normal(0, sigma)
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Marginal form: the likelihood is that of y with u of a, b, f integrated
+// out, in sums over rows that are formed once, so that its cost does not grow
+// with the number of rows. That u is drawn from its exact distribution given
+// the parameters in generated quantities.
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+data {
+  int<lower=1> N; // rows
+  vector[N] y; // y
+  matrix[N, 2] X; // x, z
+  int<lower=1> N_a; // levels of a
+  array[N] int<lower=1, upper=N_a> level_a; // of each row
+  int<lower=1> N_b; // levels of b
+  array[N] int<lower=1, upper=N_b> level_b; // of each row
+  int<lower=1> N_f; // levels of f
+  array[N] int<lower=1, upper=N_f> level_f; // of each row
+  real prior_Intercept_location; // 2.669
+  real<lower=0> prior_Intercept_scale; // 4.352
+  vector<lower=0>[2] prior_b_scale; // 4.346, 3.826
+  real<lower=0> prior_sd_a_scale; // 4.352
+  real<lower=0> prior_sd_b_scale; // 4.352
+  real<lower=0> prior_sd_f_scale; // 4.346
+  real<lower=0> prior_sigma_scale; // 4.352
+}
+transformed data {
+  real y_mean = mean(y);
+  row_vector[2] X_means = rep_row_vector(1.0 / N, N) * X;
+  matrix[N, 4] D; // 1, X, y, the data around their means
+  D[ : , 1] = ones_vector(N);
+  D[ : , 2 : 3] = X - rep_matrix(X_means, N);
+  D[ : , 4] = y - y_mean;
+  matrix[4, 4] DD = crossprod(D);
+  // sums of products over the rows of each level
+  vector[N_a] ZZ_a = zeros_vector(N_a);
+  matrix[N_a, 4] ZD_a;
+  ZD_a = rep_matrix(0, N_a, 4);
+  vector[N_b] ZZ_b = zeros_vector(N_b);
+  matrix[N_b, 4] ZD_b;
+  ZD_b = rep_matrix(0, N_b, 4);
+  vector[N] Z_f = X[ : , 1];
+  vector[N_f] ZZ_f = zeros_vector(N_f);
+  matrix[N_f, 4] ZD_f;
+  ZD_f = rep_matrix(0, N_f, 4);
+  matrix[N_a, N_b] cross_a_b;
+  cross_a_b = rep_matrix(0, N_a, N_b);
+  matrix[N_a, N_f] cross_a_f;
+  cross_a_f = rep_matrix(0, N_a, N_f);
+  matrix[N_b, N_f] cross_b_f;
+  cross_b_f = rep_matrix(0, N_b, N_f);
+  for (n in 1 : N) {
+    ZZ_a[level_a[n]] += 1;
+    ZD_a[level_a[n]] += D[n];
+    ZZ_b[level_b[n]] += 1;
+    ZD_b[level_b[n]] += D[n];
+    ZZ_f[level_f[n]] += square(Z_f[n]);
+    ZD_f[level_f[n]] += Z_f[n] * D[n];
+    cross_a_b[level_a[n], level_b[n]] += 1;
+    cross_a_f[level_a[n], level_f[n]] += Z_f[n];
+    cross_b_f[level_b[n], level_f[n]] += Z_f[n];
+  }
+  // products of the columns of b and f, and with those of a
+  int Q = N_b + N_f;
+  matrix[Q, Q] CC;
+  CC[1 : N_b] = append_col(diag_matrix(ZZ_b), cross_b_f);
+  CC[N_b + 1 : Q] = append_col(cross_b_f', diag_matrix(ZZ_f));
+  matrix[Q, 4] CD = append_row(ZD_b, ZD_f);
+  matrix[N_a, Q] ZC = append_col(cross_a_b, cross_a_f);
+}
+parameters {
+  real Intercept_c; // intercept at the predictors' means
+  vector[2] b; // x, z
+  real<lower=0> sd_a;
+  real<lower=0> sd_b;
+  real<lower=0> sd_f;
+  real<lower=0> sigma;
+}
+model {
+  // population level
+  Intercept_c ~ student_t(3, prior_Intercept_location, prior_Intercept_scale);
+  b ~ normal(0, prior_b_scale);
+  // a
+  sd_a ~ student_t(3, 0, prior_sd_a_scale);
+  // b
+  sd_b ~ student_t(3, 0, prior_sd_b_scale);
+  // f
+  sd_f ~ student_t(3, 0, prior_sd_f_scale);
+  // residual
+  sigma ~ student_t(3, 0, prior_sigma_scale);
+  // y, with u of a, b, f integrated out
+  {
+    // r = y - X * beta = D * c
+    vector[4] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
+    vector[N_a] Zr = ZD_a * c;
+    real lambda = sd_a / sigma;
+    vector[N_a] m = 1 + square(lambda) * ZZ_a;
+    // what is then left of b and f: S + I = L * L'
+    vector[Q] scale;
+    scale[1 : N_b] = rep_vector(sd_b / sigma, N_b);
+    scale[N_b + 1 : Q] = rep_vector(sd_f / sigma, N_f);
+    matrix[N_a, Q] W = diag_pre_multiply(lambda ./ sqrt(m), ZC);
+    matrix[Q, Q] S = quad_form_diag(CC - crossprod(W), scale);
+    matrix[Q, Q] L = cholesky_decompose(add_diag(S, 1));
+    vector[Q] v = CD * c - square(lambda) * (ZC' * (Zr ./ m));
+    vector[Q] w = mdivide_left_tri_low(L, scale .* v);
+    real rr = quad_form(DD, c);
+    rr -= square(lambda) * sum(square(Zr) ./ m) + dot_self(w);
+    target += -0.5 * sum(log(m)) - sum(log(diagonal(L)));
+    target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
+  }
+}
+generated quantities {
+  real Intercept = Intercept_c - X_means * b;
+  vector[N_b] u_b;
+  vector[N_f] u_f;
+  vector[N_a] u_a;
+  {
+    vector[4] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
+    vector[N_a] Zr = ZD_a * c;
+    real lambda = sd_a / sigma;
+    vector[N_a] m = 1 + square(lambda) * ZZ_a;
+    // what is then left of b and f: S + I = L * L'
+    vector[Q] scale;
+    scale[1 : N_b] = rep_vector(sd_b / sigma, N_b);
+    scale[N_b + 1 : Q] = rep_vector(sd_f / sigma, N_f);
+    matrix[N_a, Q] W = diag_pre_multiply(lambda ./ sqrt(m), ZC);
+    matrix[Q, Q] S = quad_form_diag(CC - crossprod(W), scale);
+    matrix[Q, Q] L = cholesky_decompose(add_diag(S, 1));
+    vector[Q] v = CD * c - square(lambda) * (ZC' * (Zr ./ m));
+    vector[Q] w = mdivide_left_tri_low(L, scale .* v);
+    w += sigma * to_vector(normal_rng(zeros_vector(Q), 1));
+    vector[Q] u = scale .* mdivide_right_tri_low(w', L)';
+    u_b = head(u, N_b);
+    u_f = tail(u, N_f);
+    Zr -= ZC * u;
+    vector[N_a] mean_u = square(lambda) * Zr ./ m;
+    u_a = to_vector(normal_rng(mean_u, sd_a ./ sqrt(m)));
+  }
+}

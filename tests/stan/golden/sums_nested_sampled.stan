@@ -1,0 +1,88 @@
+// strength ~ 1 + (1 | batch/cask)
+//
+// gaussian family, identity link; 60 rows, 30 levels of cask:batch, 10 levels
+// of batch
+//
+//   y = Intercept + Z * u + e
+//   e ~ normal(0, sigma)
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Marginal form: the likelihood is that of y with u of cask:batch integrated
+// out, in sums over rows that are formed once, so that its cost does not grow
+// with the number of rows. That u is drawn from its exact distribution given
+// the parameters in generated quantities.
+//
+// Written by lmmformula, for Stan 2.36 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+data {
+  int<lower=1> N; // rows
+  real y_mean; // mean of strength
+  matrix[2, 2] DD; // D' * D; D: 1, y, the data around their means
+  int<lower=1> N_cask_batch; // levels of cask:batch
+  vector[N_cask_batch] ZZ_cask_batch; // Z' * Z of each level; Z: (Intercept)
+  matrix[N_cask_batch, 2] ZD_cask_batch; // Z' * D of each level
+  int<lower=1> N_batch; // levels of batch
+  vector[N_batch] ZZ_batch; // Z' * Z of each level; Z: (Intercept)
+  matrix[N_batch, 2] ZD_batch; // Z' * D of each level
+  // level of batch that holds each of cask:batch
+  array[N_cask_batch] int<lower=1, upper=N_batch> parent_cask_batch_batch;
+  vector[N_cask_batch] cross_cask_batch_batch; // Z' * Z of the two
+  real prior_Intercept_location; // 59.3
+  real<lower=0> prior_Intercept_scale; // 9.081
+  real<lower=0> prior_sd_cask_batch_scale; // 9.081
+  real<lower=0> prior_sd_batch_scale; // 9.081
+  real<lower=0> prior_sigma_scale; // 9.081
+}
+parameters {
+  real Intercept;
+  real<lower=0> sd_cask_batch;
+  real<lower=0> sd_batch;
+  real mean_batch; // means of the coefficients
+  sum_to_zero_vector[N_batch] dev_batch; // their deviations
+  real<lower=0> sigma;
+}
+transformed parameters {
+  vector[N_batch] u_batch;
+  u_batch = dev_batch + (mean_batch - Intercept);
+}
+model {
+  // population level
+  Intercept ~ student_t(3, prior_Intercept_location, prior_Intercept_scale);
+  // cask:batch
+  sd_cask_batch ~ student_t(3, 0, prior_sd_cask_batch_scale);
+  // batch
+  sd_batch ~ student_t(3, 0, prior_sd_batch_scale);
+  mean_batch ~ normal(Intercept, sd_batch / sqrt(N_batch));
+  dev_batch ~ normal(0, sd_batch);
+  target += 1 * log(sd_batch); // for the dimension that dev_batch lacks
+  // residual
+  sigma ~ student_t(3, 0, prior_sigma_scale);
+  // strength, with u of cask:batch integrated out
+  {
+    // r = y - X * beta - Z * u, where y - X * beta = D * c
+    vector[2] c = [y_mean - Intercept, 1]';
+    vector[N_cask_batch] Zr = ZD_cask_batch * c;
+    Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
+    real lambda = sd_cask_batch / sigma;
+    vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
+    real rr = quad_form(DD, c);
+    rr -= 2 * dot_product(u_batch, ZD_batch * c);
+    rr += dot_product(ZZ_batch, square(u_batch));
+    rr -= square(lambda) * sum(square(Zr) ./ m);
+    target += -0.5 * sum(log(m));
+    target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
+  }
+}
+generated quantities {
+  vector[N_cask_batch] u_cask_batch;
+  {
+    vector[2] c = [y_mean - Intercept, 1]';
+    vector[N_cask_batch] Zr = ZD_cask_batch * c;
+    Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
+    real lambda = sd_cask_batch / sigma;
+    vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
+    vector[N_cask_batch] mean_u = square(lambda) * Zr ./ m;
+    u_cask_batch = to_vector(normal_rng(mean_u, sd_cask_batch ./ sqrt(m)));
+  }
+}
