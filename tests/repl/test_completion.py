@@ -30,6 +30,9 @@ NEXT = [
     ("Reaction ~ Days + (1 | ", ["Days", "Subject"]),
     ("Reaction ~ Days + (1 | Su", ["Subject"]),
     ("Reaction ~ (Days | Subject) + Su", ["Subject"]),
+    ("Reaction ~ (Days\n| Su", ["Subject"]),
+    ("Reaction ~ Days + # slopes\n (1 | Su", ["Subject"]),
+    ("Reaction ~ (1 | Su # no", []),
     ("Reaction ~ pol", ["poly("]),
     ("Reaction ~ I(Da", ["Days"]),
     ("b[", ["(Intercept)", "Days"]),
@@ -105,7 +108,8 @@ def test_names_that_are_no_words_are_put_into_backticks() -> None:
 
 OPEN = [
     ("y ~ x", False), ("y ~ x +", True), ("y ~", True), ("y ~ (1", True), ("y ~ (1 | g)", False), ("b[x", True),
-    ("y ~ `a", True), ("y ~ 'a", True), ("", False), ("y ~ ?", False), ("y ~ x\n", False),
+    ("y ~ `a", True), ("y ~ 'a", True), ("", False), ("y ~ ?", False), ("y ~ (1 # (\n| g)", False),
+    ("y ~ (1\n| g", True), ("y ~ x # +", False), ("y ~ x +\n", True), ("y ~ x\n+ z", False), ("y ~ x\n", False),
 ]  # fmt: skip
 
 
@@ -138,6 +142,7 @@ LOOKS = [
     ("Reaction ~ Days + I(2 * Days)",
      " 180 x 3\n column `I(2 * Days)` depends on earlier ones, and would be dropped"),
     (":fit ml Reaction ~ Days", " 180 x 2"),
+    (":prior clear", " :prior [STATEMENT|clear]   set a prior, or clear all"),
     (":fit ml", " :fit [reml|ml] [FORMULA]   fit the model"),
     (":undo", " :undo   back to the model before the last change"),
     (":nonsense x", " no such command; :help lists them"),

@@ -56,6 +56,8 @@ SAYS = [
     ([FORMULA, ":predict"], "0       253.664"),
     ([FORMULA, ":predict Days=3 Subject=308"], "312.662 (with the random effects of its levels)"),
     ([FORMULA, ":predict Days=3"], "282.807 (random effects at zero)"),
+    ([FORMULA, ":predict Days=3, Subject='308'"], "312.662"),
+    (["# a remark"], ""),
     ([FORMULA, ":predict Days=3 Subject=new"], "282.807 (with the random effects of its levels)"),
     ([FORMULA, ":stan"], "generated quantities {"),
     ([FORMULA, "sd ~ exponential(0.01)", ":priors"], "sd[Subject, Days]         exponential(0.01)"),
@@ -95,6 +97,7 @@ FAILS = [
     ([FORMULA, ":predict Days"], "no data set named 'Days'"),
     ([FORMULA, ":predict Days=many"], "`Days` is numeric, and `many` no number"),
     ([FORMULA, ":predict Days="], "`Days=` is no value"),
+    ([FORMULA, ":predict Days='1"], "a quote is opened and never closed"),
     ([FORMULA, ":predict Dayz=1"], "no column named 'Dayz'"),
     ([FORMULA, ":sample many"], "can't read `many`"),
     ([FORMULA, ":sample 0"], "can't read `0`"),
@@ -137,6 +140,15 @@ def test_a_model_that_does_not_fit_new_data_is_given_up() -> None:
     session = session_of(FORMULA, ":data coffee")
     assert session.state.ir is None
     assert session.run(":undo").text == FORMULA
+
+
+def test_data_that_the_model_cannot_use_are_taken_without_it(tmp_path: Path) -> None:
+    """The columns are there, but one group is no grouping factor."""
+    dataset("sleepstudy").head(10).to_csv(tmp_path / "one.csv", index=False)
+    session = session_of(FORMULA)
+    reply = session.run(f":data {tmp_path / 'one.csv'}")
+    assert "the model does not fit these data: the grouping factor 'Subject' has only one level" in reply.text
+    assert "there is no model yet" in session.run(":fit").text
 
 
 def test_priors_belong_to_the_model_until_changed() -> None:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 import lmmformula as lf
-from lmmformula.repl import terminal
+from lmmformula.repl import plain, terminal
 from lmmformula.repl.live import look
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import data_from
@@ -158,22 +157,35 @@ class Terminal:
         termios.tcsetwinsize(self.screen, (40, 100))
         self.shown = ""
 
-    def type(self, text: str, *, until: str) -> None:
-        """Send keys, and wait until something appears that was not there before."""
+    def type(self, text: str, *until: str) -> None:
+        """Send keys, and wait until some texts have appeared, one after the other."""
+        os.write(self.screen, text.encode())
+        self.shown = seen = ""
+        for wanted in until:
+            while wanted not in seen:
+                new = self.read()
+                assert new, f"{wanted!r} never came, but {self.shown!r}"
+                self.shown, seen = self.shown + new, seen + new
+            seen = seen.partition(wanted)[2]
+
+    def read(self) -> str:
+        """Read what has been drawn; nothing if nothing is drawn any more."""
         import select
 
-        os.write(self.screen, text.encode())
-        self.shown, deadline = "", time.monotonic() + 60
-        while until not in self.shown:
-            assert time.monotonic() < deadline, f"{until!r} never came, but {self.shown!r}"
-            if select.select([self.screen], [], [], 0.1)[0]:
-                new = os.read(self.screen, 65_536)
-                self.shown += new.decode(errors="replace")
-                os.write(self.screen, b"\x1b[1;1R" * new.count(b"\x1b[6n"))  # the program asks where the cursor is
+        if not select.select([self.screen], [], [], 30)[0]:
+            return ""
+        try:
+            new = os.read(self.screen, 65_536)
+        except OSError:  # Linux says so that the other side has gone
+            return ""
+        os.write(self.screen, b"\x1b[1;1R" * new.count(b"\x1b[6n"))  # the program asks where the cursor is
+        return new.decode(errors="replace")
 
     def end(self) -> int:
         """End the session by control-D, and return its exit code."""
         os.write(self.screen, b"\x04")
+        while self.read():
+            pass
         _, status = os.waitpid(self.child, 0)
         os.close(self.screen)
         return os.waitstatus_to_exitcode(status)
@@ -183,14 +195,13 @@ class Terminal:
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_pseudo_terminal() -> None:
     """Toolbar, error with caret, completion, a fit, control-C: as a user sees them."""
-    session = Terminal()
-    session.type("", until="sleepstudy: 180 rows")
-    session.type("Reaction ~ Dayz ", until="did you mean 'Days'?")
-    assert "^^^^" in session.shown
-    session.type("\x03", until="lmm>")
-    session.type("Reaction ~ Days + (1 | Su", until="18 levels")
-    session.type("\t", until="Subject")
-    session.type(")", until="k=1, 18 levels, 1 parameter")
-    session.type("\r", until="4 parameters in all.")
-    session.type(":fit\r", until="REML criterion at convergence: 1786.5")
+    session, prompt = Terminal(), plain.PROMPT.rstrip()
+    session.type("", prompt, "sleepstudy: 180 rows")
+    session.type("Reaction ~ Dayz ", "^^^^", "did you mean 'Days'?")
+    session.type("\x03", prompt)
+    session.type("Reaction ~ Days + (1 | Su", "18 levels")
+    session.type("\t", "Subject")
+    session.type(")", "k=1, 18 levels, 1 parameter")
+    session.type("\r", "4 parameters in all.", prompt)  # before the prompt is there, keys would go astray
+    session.type(":fit\r", "REML criterion at convergence: 1786.5", prompt, "fitted")
     assert session.end() == 0

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmmformula.errors import FormulaError, printable
+from lmmformula.errors import FormulaError, LmmFormulaError, printable
 from lmmformula.formula.ast import Call, Name, PriorStatement
 from lmmformula.formula.parse import parse_priors, parse_text
 from lmmformula.ir.lower import lower_priors, update
@@ -22,7 +23,7 @@ def use_data(session: Session, argument: str) -> str:
     """Read data, keeping the model if it fits them; or describe the data in use."""
     if not argument:
         return data_lines(session.state.need_data())
-    return set_data(session, data_from(argument.strip("\"'")))
+    return set_data(session, data_from(str(Path(argument.strip("\"'")).expanduser())))
 
 
 def set_data(session: Session, data: Data) -> str:
@@ -31,8 +32,11 @@ def set_data(session: Session, data: Data) -> str:
     kept = state.ir is not None and all(variable.name in data.table for variable in state.ir.variables())
     state = session.advance(f"data = {data.code}", data=data, model=None, fit=None, posterior=None)
     said = data_lines(data)
-    if kept:
-        return f"{said}\n{_set_model(session, state.formula, state.priors, on_top=True)}"
+    try:
+        if kept:
+            return f"{said}\n{_set_model(session, state.formula, state.priors, on_top=True)}"
+    except LmmFormulaError as error:
+        said += f"\nthe model does not fit these data: {error.message}"
     session.note(formula="", ir=None)
     return said
 

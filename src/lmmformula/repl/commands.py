@@ -39,6 +39,8 @@ class Command:
 
 def carry_out(session: Session, text: str) -> str:
     """Do what a line says: a command, a formula, or prior statements."""
+    if text.startswith("#"):
+        return ""
     if not text.startswith(":"):
         return changing.statement(session, text)
     name, _, argument = text[1:].partition(" ")

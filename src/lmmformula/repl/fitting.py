@@ -1,5 +1,6 @@
 """Commands that fit, sample and compare. Each is one call of the package; nothing is computed here."""
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -130,8 +131,8 @@ def _values(argument: str, state: State) -> dict[str, list[Any]]:
     from lmmformula.data.columns import FactorColumn
 
     given: dict[str, list[Any]] = {}
-    for word in argument.replace(",", " ").split():
-        name, equals, text = word.partition("=")
+    for word in _words(argument):
+        name, equals, text = word.rstrip(",").partition("=")
         if not equals or not text:
             raise FormulaError(f"`{printable(word)}` is no value", hint="as in :predict Days=3 Subject=308")
         try:
@@ -140,6 +141,14 @@ def _values(argument: str, state: State) -> dict[str, list[Any]]:
         except ValueError:
             raise FormulaError(f"`{printable(name)}` is numeric, and `{printable(text)}` no number") from None
     return given
+
+
+def _words(argument: str) -> list[str]:
+    """Split as a shell does, so that a level may be in quotes."""
+    try:
+        return shlex.split(argument)
+    except ValueError:
+        raise FormulaError("a quote is opened and never closed", hint="as in :predict Days=3 Subject='a b'") from None
 
 
 def _first_rows(predictions: "pd.Series[float]") -> str:

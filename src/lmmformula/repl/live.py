@@ -76,7 +76,7 @@ def formula_start(line: str) -> int | None:
         return 0
     name, space, rest = line.lstrip()[1:].partition(" ")
     command = _known(name)
-    if command is None or not space or command.takes not in ("formula", "prior"):
+    if command is None or not space or command.takes not in ("formula", "prior") or rest.strip() == "clear":
         return None
     word, blank, after = rest.partition(" ")
     if command.takes == "formula" and word.lower() in METHODS:

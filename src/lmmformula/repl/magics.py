@@ -14,7 +14,7 @@ from lmmformula.ir.model import ModelIR
 from lmmformula.present.text import Text
 from lmmformula.repl import changing
 from lmmformula.repl.fitting import fit_of
-from lmmformula.repl.session import Session
+from lmmformula.repl.session import Quit, Reply, Session
 from lmmformula.repl.state import Data, data_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Magic:
         if not line:
             return Text(self.session.run(":help"))
         if line.startswith(":"):
-            reply = self.session.run(line)
+            reply = self._reply(line)
             if reply.failed:
                 raise FormulaError(reply.text.removeprefix("error: "))
             return Text(reply)
@@ -70,6 +70,12 @@ class Magic:
         data = now.need_data() if is_update else self._frame_for(parse(line))
         self._set(data_of(data.source, data.name, data.code), line)
         return fit_of(self.session)
+
+    def _reply(self, line: str) -> Reply:
+        try:
+            return self.session.run(line)
+        except Quit:
+            return Reply("")
 
     def _cell(self, words: list[str], cell: str) -> Any:  # noqa: ANN401 (as above)
         if not words or len(words) > 2 or (len(words) == 2 and words[1] not in ACTIONS):

@@ -67,7 +67,7 @@ def run_terminal(session: Session, *, keys: Input | None = None, screen: Output 
     """
     say = _printer(screen)
     say(Reply(WELCOME))
-    Thread(target=_warm_up, daemon=True).start()
+    Thread(target=warm_up).start()
     prompt = _prompt(session, keys, screen)
     while True:
         try:
@@ -82,7 +82,7 @@ def run_terminal(session: Session, *, keys: Input | None = None, screen: Output 
             return 0
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Import what typing may need, while the user reads the first lines."""
     for name in ("lark", "formulaic", "scipy.linalg", "lmmformula.repl.facts"):
         import_module(name)

@@ -1,5 +1,6 @@
 """What has been typed, piece by piece, by the grammar's own terminals; half a formula has pieces too."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -44,20 +45,49 @@ def pieces(text: str) -> list[Piece]:
     """
     Split a text into tokens; what can't be one ends the list, as a piece of kind "BAD" to the end of the text.
 
-    >>> [piece.kind for piece in pieces("y ~ log(x")]
+    Comments are left out, and so are newlines that don't end a statement.
+
+    >>> [piece.kind for piece in pieces("y ~ log(x  # open")]
     ['NAME', 'TILDE', 'NAME', 'OPEN', 'NAME']
     """
+    found: list[Piece] = []
+    start: int | None = 0
+    while start is not None:
+        start = _lex(text, start, found)
+    return list(_without_joints(found))
+
+
+def _lex(text: str, start: int, found: list[Piece]) -> int | None:
+    """Append tokens up to a comment, and return where that ends; None at the end of the text."""
     from lark.exceptions import UnexpectedCharacters
 
-    found: list[Piece] = []
     try:
-        for token in _lexer().lex(text):
-            found.append(Piece(token.type, str(token), token.start_pos or 0))  # noqa: PERF401 (what came before counts)
+        for token in _lexer().lex(text[start:]):
+            found.append(Piece(token.type, str(token), start + (token.start_pos or 0)))  # noqa: PERF401 (what came before an error counts)
     except UnexpectedCharacters as error:
         match error.pos_in_stream:
-            case int(start):
-                found.append(Piece("BAD", text[start:], start))
-    return found
+            case int(offset):
+                return _skip(text, start + offset, found)
+    return None
+
+
+def _skip(text: str, position: int, found: list[Piece]) -> int | None:
+    """Return where the comment at a position ends; if it is none, what stands there is bad."""
+    if text[position] == "#":
+        end = text.find("\n", position)
+        return None if end < 0 else end
+    found.append(Piece("BAD", text[position:], position))
+    return None
+
+
+def _without_joints(found: list[Piece]) -> Iterator[Piece]:
+    """Leave out newlines within brackets, and beside operators."""
+    depth = 0
+    for i, piece in enumerate(found):
+        depth += (piece.kind in OPENING) - (piece.kind in CLOSING)
+        beside = {other.kind for other in (*found[max(i - 1, 0) : i], *found[i + 1 : i + 2])}
+        if piece.kind != "_END" or ";" in piece.text or not (depth or beside & OPERATORS):
+            yield piece
 
 
 def wants_more(text: str) -> bool:
