@@ -78,3 +78,17 @@ def test_examples_are_listed() -> None:
         sentence = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
         assert f"| `{script.name}` | {sentence} |" in page
     assert all(f"`{notebook.name}`" in page for notebook in (ROOT / "examples").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("model", "sample_prior"), ("posterior", "loo"), ("posterior", "update"), ("posterior", "save")]
+)
+def test_what_is_said_to_be_missing_is(kind: str, name: str) -> None:
+    """Once this fails, something was added: take it off the lists of what is missing in docs/coming_from."""
+    assert not hasattr(KINDS[kind], name)
+
+
+def test_other_families_are_missing() -> None:
+    """As above, for the first thing that every list of what is missing says."""
+    with pytest.raises(lf.FitError, match="not available yet"):
+        lf.glmer("incidence / size ~ period + (1 | herd)", lf.datasets.load("cbpp"), family="binomial")
