@@ -22,16 +22,20 @@ def program_of(model: "Model", *, form: str, literals: bool = False) -> StanProg
     depends; what is exported is what is run.
     """
     information = information_of(model.design, model.reml_fit)
-    options = {"form": form, "data_form": "rows"} if model.design.has_rows else _of_sums(model.design, form)
-    return stan_program(model.ir, model.design, **options, literals=literals, information=information)
+    data_form = "rows"
+    if not model.design.has_rows:
+        _refuse_rows(model.design, form)
+        form, data_form = "marginal", "crossproducts"
+    return stan_program(
+        model.ir, model.design, form=form, data_form=data_form, literals=literals, information=information
+    )
 
 
-def _of_sums(design: DesignMatrices, form: str) -> dict[str, str]:
-    """Choose the program that reads cross-products, which is the marginal one, where the rows were not kept."""
+def _refuse_rows(design: DesignMatrices, form: str) -> None:
+    """Refuse programs that read rows, which were not kept; the marginal form can read cross-products."""
     if form == "conditional" or not design.random_terms:
         what = "the conditional form of a program" if design.random_terms else "a program without random effects"
         raise FitError(f"{what} reads the rows of the data, which were not kept", hint="use form='marginal'")
-    return {"form": "marginal", "data_form": "crossproducts"}
 
 
 def posterior_of(model: "Model", *, form: str, warm_start: bool, **options: Any) -> Posterior:  # noqa: ANN401

@@ -50,7 +50,7 @@ class Chunks:
     parts : starts a new pass over the parts, always in the same order
     n_parts : their number, where it is known beforehand
     identity : changes when the data change, as far as that can be told
-    cluster : the Dask data frame whose partitions the parts are, so that the work is done where they are
+    elsewhere : computes the sum over all parts where they are, on a cluster (see `Elsewhere`)
     """
 
     name: str
@@ -58,7 +58,33 @@ class Chunks:
     parts: Callable[[], Iterable[Part]]
     n_parts: int | None = None
     identity: tuple[Any, ...] = ()
-    cluster: Any = None
+    elsewhere: "Total | None" = None
+
+
+Total = Callable[[Callable[[Any, int], Any], Callable[[Any, Any], Any], list[str]], Any]
+"""(function, plus, columns) -> the sum over all parts, by `plus`, of function(part, number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """
+    Data on a cluster of any kind, for `Model`: what has to be computed of each part is taken to where the part is.
+
+    names : the columns
+    total : given a function of a part (a frame of any kind) and its number, a function `plus` of two results, and the
+        columns that are wanted, computes the sum over all parts; `plus` is associative, and the order of the parts
+        should always be the same
+
+    >>> frames = [{"y": [1.0, 2.0], "x": [0.0, 1.0]}, {"y": [4.0, 3.0], "x": [2.0, 3.0]}]
+    >>> def total(function, plus, columns):
+    ...     return plus(function(frames[0], 0), function(frames[1], 1))
+    >>> import lmmformula as lf
+    >>> lf.Model("y ~ x", Elsewhere(("y", "x"), total), progress=False).fit().fixef.round(3).to_dict()
+    {'(Intercept)': 1.3, 'x': 0.8}
+    """
+
+    names: Sequence[str]
+    total: Total
 
 
 def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user gives)
@@ -80,6 +106,8 @@ def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user give
         return of_files(paths, str(data) if isinstance(data, str) else "files")
     if isinstance(data, (list, tuple)):
         return _of_frames(data)
+    if isinstance(data, Elsewhere):
+        return Chunks("cluster", tuple(data.names), tuple, elsewhere=data.total)
     if (chunks := of_library(data, type(data).__module__.partition(".")[0])) is not None:
         return chunks
     if isinstance(data, Iterator):

@@ -1,6 +1,7 @@
 """Lazy data of other libraries as data in parts; none of them is imported before its own object is there."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from lmmformula.data.chunks import BATCH_ROWS, Chunks, Part, read_once
@@ -99,7 +100,26 @@ def of_dask(frame: Any) -> Chunks:  # noqa: ANN401 (a Dask data frame)
         for i in range(count):
             yield Part(f"partition {i}", lambda columns, i=i: [_partition(frame, i, columns)])  # type: ignore[misc]
 
-    return Chunks("Dask data frame", tuple(map(str, frame.columns)), parts, count, cluster=frame)
+    return Chunks(
+        "Dask data frame", tuple(map(str, frame.columns)), parts, count, elsewhere=partial(_dask_total, frame)
+    )
+
+
+def _dask_total(frame: Any, function: Any, plus: Any, columns: list[str]) -> Any:  # noqa: ANN401
+    """Let Dask compute of each partition where it is, and add up in pairs, then pairs of pairs."""
+    from dask.delayed import delayed
+
+    shared = delayed(function)
+    partitions = frame[_wanted(list(frame.columns), columns)].to_delayed()
+    values = [delayed(_called)(shared, partition, number) for number, partition in enumerate(partitions)]
+    while len(values) > 1:
+        pairs = [delayed(plus)(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
+        values = [*pairs, *values[2 * len(pairs) :]]
+    return values[0].compute()
+
+
+def _called(function: Any, part: Any, number: int) -> Any:  # noqa: ANN401
+    return function(part, number)
 
 
 def _partition(frame: Any, number: int, columns: Collection[str]) -> Any:  # noqa: ANN401

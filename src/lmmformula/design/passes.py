@@ -4,10 +4,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from lmmformula.data.chunks import Chunks, Part
+from lmmformula.data.chunks import Chunks, Part, Total
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.sums import Summable, Tally
 from lmmformula.errors import DataError, LmmFormulaError, printable
@@ -89,8 +90,8 @@ class Passes:
         checkpoint : where the sums so far are kept, and found
         check : raises if the sums have grown too large
         """
-        if self.chunks.cluster is not None:
-            return _on_cluster(self.chunks, kernel, self.columns)
+        if self.chunks.elsewhere is not None:
+            return _elsewhere(self.chunks.elsewhere, kernel, self.columns)
         start = time.monotonic()
         done, tally = (0, Tally[S]()) if checkpoint is None else cast("tuple[int, Tally[S]]", checkpoint.sums())
         first = done
@@ -148,29 +149,19 @@ def _sum_of(kernel: Kernel[S], tables: Iterable[Table], number: int, label: str)
     return tally.total()
 
 
-def _on_cluster(chunks: Chunks, kernel: Kernel[S], columns: Sequence[str]) -> S | None:
-    """Let Dask compute of each partition where it is, and add up in pairs, then pairs of pairs."""
-    from dask.delayed import delayed
-
-    frame = chunks.cluster[[name for name in chunks.cluster.columns if name in set(columns)]]
-    shared = delayed(kernel)
-    values: list[Any] = [
-        delayed(_of_partition)(shared, partition, number) for number, partition in enumerate(frame.to_delayed())
-    ]
-    while len(values) > 1:
-        pairs = [delayed(_added)(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
-        values = [*pairs, *values[2 * len(pairs) :]]
+def _elsewhere(total: Total, kernel: Kernel[S], columns: Sequence[str]) -> S | None:
+    """Have the sum computed where the parts are."""
     try:
-        total: S | None = values[0].compute()
+        found: S | None = total(partial(_of_partition, kernel), _added, list(columns))
     except LmmFormulaError:
         raise
     except Exception as error:
-        raise DataError(f"Dask could not finish: {printable(str(error))}") from error
-    return total
+        raise DataError(f"the cluster could not finish: {printable(str(error))}") from error
+    return found
 
 
-def _of_partition(kernel: Kernel[S], partition: Any, number: int) -> S | None:  # noqa: ANN401 (a pandas frame)
-    return _sum_of(kernel, [read_table(partition)], number, f"partition {number}")
+def _of_partition(kernel: Kernel[S], part: object, number: int) -> S | None:
+    return _sum_of(kernel, [read_table(part)], number, f"partition {number}")
 
 
 def _added(a: S | None, b: S | None) -> S | None:

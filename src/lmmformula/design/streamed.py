@@ -261,8 +261,8 @@ class StreamedDesign(DesignMatrices):
         frozen = self._first_pass
         if frozen.sample is None:
             _refuse("X")
-        columns = {"fixed_names": self.fixed_names, "fixed_assign": self.fixed_assign}
-        return replace(frozen.sample, X=frozen.sample.X[:, list(frozen.schema.kept)], **columns)
+        X = frozen.sample.X[:, list(frozen.schema.kept)]
+        return replace(frozen.sample, X=X, fixed_names=self.fixed_names, fixed_assign=self.fixed_assign)
 
     @property
     def _first_pass(self) -> Frozen:
