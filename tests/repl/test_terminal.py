@@ -204,4 +204,6 @@ def test_a_pseudo_terminal() -> None:
     session.type(")", "k=1, 18 levels, 1 parameter")
     session.type("\r", "4 parameters in all.", prompt)  # before the prompt is there, keys would go astray
     session.type(":fit\r", "REML criterion at convergence: 1786.5", prompt, "fitted")
+    session.type(":sample 1000000 seed=1\r", "sampling")
+    session.type("\x03", "interrupted", prompt)
     assert session.end() == 0

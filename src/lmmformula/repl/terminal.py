@@ -25,6 +25,8 @@ from lmmformula.errors import Span
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
 from lmmformula.ir.priors import DISTRIBUTIONS
 from lmmformula.repl.completion import candidates
+from lmmformula.repl.describe import MOST_COLUMNS
+from lmmformula.repl.facts import column_text
 from lmmformula.repl.live import Look, look, toolbar
 from lmmformula.repl.plain import MORE, PROMPT
 from lmmformula.repl.session import Quit, Reply, Session
@@ -67,7 +69,7 @@ def run_terminal(session: Session, *, keys: Input | None = None, screen: Output 
     """
     say = _printer(screen)
     say(Reply(WELCOME))
-    Thread(target=warm_up).start()
+    Thread(target=warm_up, args=(session.state,)).start()
     prompt = _prompt(session, keys, screen)
     while True:
         try:
@@ -82,10 +84,13 @@ def run_terminal(session: Session, *, keys: Input | None = None, screen: Output 
             return 0
 
 
-def warm_up() -> None:
-    """Import what typing may need, while the user reads the first lines."""
-    for name in ("lark", "formulaic", "scipy.linalg", "lmmformula.repl.facts"):
+def warm_up(state: State) -> None:
+    """Import what typing may need, and read the columns, while the user reads the first lines."""
+    for name in ("lark", "scipy.linalg", "formulaic"):
         import_module(name)
+    if state.data is not None:
+        for name in state.data.table.names[:MOST_COLUMNS]:
+            column_text(state.data.table, name)
 
 
 def history_file() -> Path | None:
