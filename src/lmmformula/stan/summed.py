@@ -53,7 +53,7 @@ def _columns(coordinates: Coordinates) -> FloatArray:
 
 def _back(products: CrossProducts, terms: tuple[int, ...]) -> FloatArray:
     """Return the matrix that makes a factor's columns of the inner ones."""
-    return block_diagonal([np.linalg.inv(products.coordinates.random[t]) for t in terms])
+    return block_diagonal([np.asarray(np.linalg.inv(products.coordinates.random[t]), dtype=np.float64) for t in terms])
 
 
 def _cross(cross: Cross, design: DesignMatrices, products: CrossProducts) -> dict[str, AnyArray]:
