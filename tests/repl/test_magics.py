@@ -1,6 +1,7 @@
 """`%lmm` and `%%lmm` in IPython."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ FORMULA = "Reaction ~ Days + (Days | Subject)"
 
 
 @pytest.fixture
-def shell() -> Iterator[Any]:
-    """A shell with the extension and two data frames."""
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A shell with the extension and two data frames, that leaves nothing in anybody's home."""
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
 
-    made = InteractiveShell()
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    made = InteractiveShell(config=Config({"HistoryManager": {"hist_file": ":memory:"}}))
     made.run_line_magic("load_ext", "lmmformula")
     made.user_ns.update(sleep=lf.datasets.load("sleepstudy"), coffee=lf.datasets.load("coffee"))
     yield made

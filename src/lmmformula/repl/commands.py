@@ -202,9 +202,7 @@ COMMANDS: dict[str, Command] = {
     "confint": Command(fitting.confint, "[wald|profile|boot]", "intervals of all parameters", "method"),
     "ranef": Command(fitting.random_effects, "[GROUP]", "conditional modes of the random effects", "group"),
     "predict": Command(fitting.predict, "[x=1 g=a|FILE]", "predictions for values, a file, or the data", "values"),
-    "plot": Command(
-        fitting.plot, "[KIND] [FILE]", "draw a picture to a file: " + ", ".join(fitting.PICTURES), "picture"
-    ),
+    "plot": Command(fitting.plot, "[KIND] [FILE]", "draw to a file: " + ", ".join(fitting.PICTURES), "picture"),
     "stan": Command(fitting.stan, "[FILE]", "the Stan program; to a file, with its data beside it", "file"),
     "prior": Command(changing.change_priors, "[STATEMENT|clear]", "set a prior, or clear all", "prior"),
     "priors": Command(changing.show_priors, "", "the prior of each parameter, defaults included"),
