@@ -193,7 +193,22 @@ def test_what_needs_no_rows_works() -> None:
     pd.testing.assert_series_equal(fit.predict(data[:5]), whole.predict(data[:5]), rtol=1e-5)
     assert fit.icc() == pytest.approx(whole.icc(), rel=1e-6)
     assert fit.icc("g") == pytest.approx(whole.icc("g"), rel=1e-6)
+    assert fit.r2().marginal == pytest.approx(whole.r2().marginal, rel=1e-6)
+    assert fit.r2().conditional == pytest.approx(whole.r2().conditional, rel=1e-6)
     assert fit.explained_variance() == pytest.approx(whole.explained_variance(), rel=1e-6)
     without_residuals = str(whole).replace(str(whole).split("\n\n")[2] + "\n\n", "")
     assert str(fit) == without_residuals
     assert "9 levels" in str(lf.Model(FORMULA, frames(), progress=False).explain())
+
+
+def test_fits_of_data_in_parts_compare_by_their_likelihoods() -> None:
+    """A likelihood ratio test needs no rows; that the data are the same is seen by a sample of them."""
+    data = pd.concat(frames(), ignore_index=True)
+    small, large = "y ~ 1 + (x | g)", "y ~ x + (x | g)"
+    whole = lf.anova(lf.Model(small, data).fit(), lf.Model(large, data).fit())
+    fits = [lf.Model(formula, frames(), progress=False).fit() for formula in (small, large)]
+    found = lf.anova(*fits)
+    assert found["chisq"].iloc[1] == pytest.approx(whole["chisq"].iloc[1], rel=1e-6)
+    others = [frame.assign(y=frame["y"][::-1].to_numpy()) for frame in frames()]
+    with pytest.raises(lf.FitError, match="different responses"):
+        lf.anova(fits[0], lf.Model(large, others, progress=False).fit())

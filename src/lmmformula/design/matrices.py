@@ -150,6 +150,10 @@ class DesignMatrices:
         """Number q of random effects, the rows of Zt."""
         return sum(term.n_levels * term.n_coefficients for term in self.random_terms)
 
+    def fixed_variance(self, beta: FloatArray) -> float:
+        """Return the variance of X beta over the rows, with n - 1 in the denominator."""
+        return float(np.var(self.X @ beta, ddof=1))
+
     def mean_square(self, term: int) -> FloatArray:
         """Return the (k, k) mean of z z' over the rows of a random term."""
         z = self.random_terms[term].covariates

@@ -280,6 +280,14 @@ class StreamedDesign(DesignMatrices):
         found: CrossProducts = self.__dict__["_products"]
         return found
 
+    def fixed_variance(self, beta: FloatArray) -> float:
+        """Return the variance of X beta over the rows; FitError if the sums are weighted, or know no means."""
+        if self.has_weights or 0 not in self.fixed_assign:
+            _refuse("X")
+        # inner columns are orthogonal, and the first is constant: the others have mean zero
+        inner = np.linalg.solve(self.products.coordinates.fixed, beta)[1:]
+        return float(inner @ self.products.A[1 : len(beta), 1 : len(beta)] @ inner) / (self.nobs - 1)
+
     def mean_square(self, term: int) -> FloatArray:
         """Return the (k, k) mean of z z' over the rows of a random term; FitError if the sums are weighted."""
         if self.has_weights:

@@ -144,8 +144,9 @@ def _refuse_unlike(results: Sequence[LinearMixedResult]) -> None:
                 f"model 1 was fitted to {first.nobs} rows and model {number} to {design.nobs}",
                 hint="are values missing in a variable of only one of them? leave those rows out of the data",
             )
-        for name, mine, theirs in (("responses", first.y, design.y), ("weights", first.weights, design.weights)):
-            if not _same(mine, theirs):
+        mine, theirs = first.sample, design.sample
+        for name, a, b in (("responses", mine.y, theirs.y), ("weights", mine.weights, theirs.weights)):
+            if not _same(a, b):
                 raise FitError(f"model 1 and model {number} have different {name}, so their likelihoods don't compare")
 
 
@@ -153,9 +154,9 @@ def _refuse_restricted(results: Sequence[LinearMixedResult]) -> None:
     """Refuse to compare restricted likelihoods of different fixed effects, or of ML fits."""
     if any(not result.reml and not result.is_linear_model for result in results):
         raise FitError("REML and ML fits don't compare", hint="leave `refit` at True")
-    first = results[0].design.X
+    first = results[0].design.sample.X
     for number, result in enumerate(results[1:], start=2):
-        if not _same(first, result.design.X):
+        if not _same(first, result.design.sample.X):
             raise FitError(
                 f"models 1 and {number} have different fixed effects, so their restricted likelihoods don't compare",
                 hint="leave `refit` at True",

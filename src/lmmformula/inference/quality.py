@@ -59,10 +59,10 @@ def r_squared(result: LinearMixedResult) -> RSquared:
     >>> print(r_squared(fit))
     R2 marginal 0.2787 (fixed effects), conditional 0.7992 (and random effects)
     """
-    fixed = float(np.var(result.design.X @ result.fit.beta, ddof=1))
+    fixed = result.design.fixed_variance(result.fit.beta)
     random = 0.0
-    for term, S in zip(result.design.random_terms, result.fit.relative_covariance, strict=True):
-        random += result.sigma**2 * float(np.mean(np.einsum("ni,ij,nj->n", term.covariates, S, term.covariates)))
+    for t, S in enumerate(result.fit.relative_covariance):
+        random += result.sigma**2 * float(np.sum(result.design.mean_square(t) * S))
     return RSquared(fixed, random, result.sigma**2)
 
 
@@ -138,7 +138,7 @@ def criteria(fits: Sequence[LinearMixedResult] | Mapping[str, LinearMixedResult]
 def _require_comparable(fits: Sequence[LinearMixedResult]) -> None:
     first = fits[0]
     for other in fits[1:]:
-        if not np.array_equal(first.design.y, other.design.y):
+        if not np.array_equal(first.design.sample.y, other.design.sample.y):
             raise FitError(
                 "the fits are of different responses or of different rows, so their likelihoods don't compare",
                 hint="rows with missing values may differ: leave them out before fitting",
@@ -153,4 +153,5 @@ def _require_comparable(fits: Sequence[LinearMixedResult]) -> None:
 
 
 def _same_columns(a: LinearMixedResult, b: LinearMixedResult) -> bool:
-    return a.design.X.shape == b.design.X.shape and bool(np.array_equal(a.design.X, b.design.X))
+    X, other = a.design.sample.X, b.design.sample.X
+    return X.shape == other.shape and bool(np.array_equal(X, other))
