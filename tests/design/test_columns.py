@@ -162,7 +162,7 @@ def test_every_function_of_the_language_has_an_implementation() -> None:
     """What the parser lets through can be computed: no name is missing, none is left over."""
     contrasts = {name for name, signature in SIGNATURES.items() if signature.kind == "contrast"}
     assert set(SIGNATURES) - contrasts == set(FUNCTIONS) | set(STATEFUL)
-    assert set(OPERATORS) == (set(BINARY) | set(UNARY)) - {":"}
+    assert set(OPERATORS) == (set(BINARY) | set(UNARY) | {"("}) - {":"}
 
 
 def test_a_registered_function_is_called_with_arrays() -> None:
@@ -263,3 +263,37 @@ def test_impossible_contrasts_are_refused(matrix: Any, message: str) -> None:
     """A contrast matrix of the wrong size, or one that depends on the mean, is an error."""
     with pytest.raises(DataError, match=message):
         design("y ~ f", FACTOR, contrasts={"f": Contrast("matrix", matrix=matrix, random=True)})
+
+
+@pytest.mark.parametrize(
+    ("term", "columns"),
+    [
+        ("C(f, contr.treatment)", "2 3"),
+        ('C(f, "contr.treatment")', "b c"),
+        ("C(f, contr.SAS)", "1 2"),
+        ("C(f, contr.treatment, base = 2)", "1 3"),
+        ("C(f, contr.treatment, 1)", "2"),
+        ('C(f, "contr.treatment", 1)', "2"),
+        ("C(f, contr.treatment(3, base = 2))", "1 3"),
+        ("C(f)", "b c"),
+    ],
+)
+def test_contrasts_given_as_a_function_number_their_columns(term: str, columns: str) -> None:
+    """R calls contr.SAS with the number of levels, and the contrasts it finds by name with the levels themselves."""
+    data = {"y": np.arange(12.0) % 5, "f": list("abc") * 4, "g": list("uvwz") * 3}
+    _, made = design(f"y ~ {term} + (1 | g)", data)
+    assert list(made.fixed_names[1:]) == [term + name for name in columns.split()]
+
+
+def test_numbers_are_rounded_as_in_r() -> None:
+    """The values of R 4.2's round(x, 2), of which 100 * x, rounded and divided, misses some."""
+    x = [2.675, 1.005, 0.285, 5.015, -2.675, 1234567.125, -0.001, 3e5]
+    _, made = design("y ~ round(x, 2) + (1 | g)", {"y": np.arange(8.0) % 3, "x": x, "g": list("uvwz") * 2})
+    assert made.X[:-1, 1].tolist() == [2.67, 1.0, 0.28, 5.02, -2.67, 1234567.12, -0.0]
+
+
+def test_brackets_stay_in_names() -> None:
+    """R keeps those that were typed: I((x)) is not I(x), and !(x > 1) does not become !x > 1."""
+    data = {"y": np.arange(8.0) % 3, "x": np.arange(8.0) ** 2 % 7, "g": list("uvwz") * 2}
+    _, made = design("y ~ I(!(x > 1)) + ((x)) + log((x + 1)) + (1 | g)", data)
+    assert list(made.fixed_names[1:]) == ["I(!(x > 1))TRUE", "x", "log((x + 1))"]

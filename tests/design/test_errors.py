@@ -413,6 +413,33 @@ def test_nothing_vanishes_unannounced(formula: str, data: dict[str, Any], warnin
     assert made.nobs == rows
 
 
+@pytest.mark.parametrize(
+    ("formula", "read", "marked", "instead"),
+    [
+        ("y ~ x + (x + f || g)", "(1 | g) + (0 + x | g) + (0 + f | g)", "x + f || g", "diag(x + f | g)"),
+        ("y ~ x + (0 + f || g/h)", "(0 + f | h:g) + (0 + f | g)", "0 + f || g/h", "diag(0 + f | g/h)"),
+        ("y ~ (poly(x, 2) || g)", "(1 | g) + (0 + poly(x, 2) | g)", "poly(x, 2) || g", "diag(poly(x, 2) | g)"),
+    ],
+)
+def test_columns_that_a_double_bar_leaves_correlated_are_told(
+    formula: str, read: str, marked: str, instead: str
+) -> None:
+    """lme4 splits terms and not a factor's columns; who writes || should know."""
+    with pytest.warns(FitWarning) as caught:
+        build_design(model(formula), read_table(sample(h=np.tile(list("pq"), 15))))
+    (text,) = [str(w.message) for w in caught if "||" in str(w.message)]
+    message, typed, carets, hint = text.split("\n")
+    assert message.endswith(f"this is read, as in lme4, as {read}")
+    assert typed.strip() == formula
+    assert len(carets.strip()) == len(marked)
+    assert hint == f"{instead} makes all columns independent"
+
+
+def test_a_double_bar_between_numbers_is_no_reason_to_warn() -> None:
+    """Each term has one column: what was meant is what is read."""
+    build_design(model("y ~ x + (x + w || g)"), read_table(sample(w=np.arange(30.0) ** 2)))
+
+
 def test_missing_values_are_counted_by_column() -> None:
     """Rows with a missing value in any used column are dropped, and the design says how many of which."""
     data = sample(x=[NAN, *range(29)], g=["a", None, *["b", "c"] * 14], w=[1.0, 1.0, NAN, *[2.0] * 27])

@@ -20,7 +20,7 @@ Fixed effects: 2 coefficients
 
 Random effects: 36 in all
   Subject: 18 levels (308, 309, 310, 330, 331, 332, ...)
-    2 coefficients each: (Intercept), Days; every standard deviation and correlation free
+    2 coefficients each: (Intercept), Days; every standard deviation and correlation free (3 parameters)
 
 In maths
   Reaction = β1 + β2·Days + b1[Subject] + b2[Subject]·Days + ε
@@ -48,9 +48,9 @@ VarietyVictory:nitroF0.4, VarietyMarvellous:nitroF0.6, VarietyVictory:nitroF0.6
 Random effects: 24 in all
   Variety:Block: 18 levels (Golden Rain:I, Golden Rain:II, Golden Rain:III, Golden Rain:IV, Golden Rain:V, \
 Golden Rain:VI, ...)
-    1 coefficient: (Intercept); one standard deviation
+    1 coefficient: (Intercept); one standard deviation (1 parameter)
   Block: 6 levels (I, II, III, IV, V, VI)
-    1 coefficient: (Intercept); one standard deviation
+    1 coefficient: (Intercept); one standard deviation (1 parameter)
 
 In maths
   yield = β1 + β2·VarietyMarvellous + β3·VarietyVictory + β4·nitroF0.2 + β5·nitroF0.4 + β6·nitroF0.6 + \

@@ -21,9 +21,10 @@ from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import response_name
 from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
 from lmmformula.design.values import Factor, Numbers
-from lmmformula.errors import DataError, FitWarning, LmmFormulaError, printable
+from lmmformula.errors import DataError, FitWarning, LmmFormulaError, brief, mark, printable
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Expression, Variable, label
+from lmmformula.ir.text import random_text
 
 NaAction = Literal["omit", "exclude", "fail"]
 
@@ -67,6 +68,7 @@ def build_design(
         refuse_constant_response(ir, y.min(), y.max(), len(y))
         named = offset if isinstance(offset, str) else None
         schema = make_schema(ir, inputs, read_contrasts(contrasts), named, n_rows=len(inputs.y))
+        warn_of_correlated(ir, schema)
         X = _fixed_matrix(schema, inputs)
         schema, X = _drop_dependent(ir, schema, X)
         return schema, _matrices(ir, schema, inputs, X)
@@ -98,6 +100,17 @@ def make_schema(
         order=order,
         offset=offset,
     )
+
+
+def warn_of_correlated(ir: ModelIR, schema: Schema) -> None:
+    """Warn where `||` left the columns of a factor correlated, as it does in lme4."""
+    wide = [ir.random[i].span for i, random in zip(schema.order, schema.random, strict=True) if len(random.columns) > 1]
+    for span in dict.fromkeys(term.span for term in ir.random if term.split and term.span in wide):
+        parts = " + ".join(random_text(term) for term in ir.random if term.span == span)
+        typed = ir.source[span.start : span.end].replace("||", "|")
+        message = f"`||` separates terms, not the columns of a term; this is read, as in lme4, as {parts}"
+        hint = f"diag({typed}) makes all columns independent"
+        warnings.warn("\n".join([brief(message), mark(ir.source, span), brief(hint)]), FitWarning, stacklevel=4)
 
 
 def _variable(expression: Expression, value: Numbers | Factor, contrasts: Mapping[str, Contrast]) -> VariableSchema:

@@ -177,7 +177,7 @@ OPERATORS: dict[str, Function] = {
     "%%": each(np.mod), "%/%": each(np.floor_divide), "%in%": _is_in,
     "<": _comparison("<", np.less), "<=": _comparison("<=", np.less_equal), "==": _comparison("==", np.equal),
     ">": _comparison(">", np.greater), ">=": _comparison(">=", np.greater_equal), "!=": _comparison("!=", np.not_equal),
-    "&": _and, "&&": _and, "|": _or, "||": _or, "!": _not,
+    "&": _and, "&&": _and, "|": _or, "||": _or, "!": _not, "(": _identity,
 }  # fmt: skip
 
 FUNCTIONS: dict[str, Function] = {

@@ -165,7 +165,11 @@ def _decode(encoded: Json) -> Expression:
 
 def _known(call: Apply) -> Apply:
     """Refuse a function that a formula could not call either."""
-    if call.function not in BINARY and call.function not in UNARY and call.function not in (DOT.function, "offset"):
+    if (
+        call.function not in BINARY
+        and call.function not in UNARY
+        and call.function not in ("(", DOT.function, "offset")
+    ):
         bound(call)
     return call
 

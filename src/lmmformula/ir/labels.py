@@ -41,6 +41,8 @@ def label(expression: Expression) -> str:  # noqa: PLR0911 (one line for each ki
             return _binary(function, left, right)
         case Apply(function=function, arguments=(operand,)) if function in UNARY:
             return function + within(operand, UNARY[function])
+        case Apply(function="(", arguments=(inner,)):
+            return f"({label(inner)})"
         case Apply(function=function, arguments=arguments, keywords=keywords, package=package):
             named = [f"{backticked(name)} = {label(value)}" for name, value in keywords]
             called = f"{package}::{function}" if package else backticked(function)

@@ -71,6 +71,7 @@ class RandomTerm:
     group : the variables whose interaction is the grouping factor, in the order of its name:
         `(1 | a/b)` has become (b, a) and (a,), which lme4 calls "b:a" and "a"
     name : the grouping factor's name where lme4 puts brackets into it, `c:(b:a)`
+    split : whether `||` made it one of several
     """
 
     intercept: bool
@@ -79,6 +80,7 @@ class RandomTerm:
     covariance: Covariance = UNSTRUCTURED
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     name: str = field(default="", compare=False)
+    split: bool = field(default=False, compare=False, repr=False)
 
     @property
     def group_name(self) -> str:

@@ -87,7 +87,7 @@ def _expression(expr: Expr) -> Expression:
         case Number(value=value) | String(value=value):
             return Constant(value, span=expr.span)
         case Parenthesis(inner=inner):
-            return _expression(inner)
+            return Apply("(", (_expression(inner),), span=expr.span)  # R keeps them in the names of columns
         case Prefix(operator=operator, operand=operand):
             return _prefix(operator, _expression(operand), expr.span)
         case Chain(operators=(":", *_)):

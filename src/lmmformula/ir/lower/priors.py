@@ -70,7 +70,7 @@ def _evaluate(found: Expression) -> float:
             return float(value)
         case Apply(function="-", arguments=(operand,)):
             return -_evaluate(operand)
-        case Apply(function="+", arguments=(operand,)):
+        case Apply(function="+" | "(", arguments=(operand,)):
             return _evaluate(operand)
         case Apply(function="+" | "-" | "*" | "/" | "^" as operator, arguments=(left, right)):
             return _arithmetic(operator, _evaluate(left), _evaluate(right))

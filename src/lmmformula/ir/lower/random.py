@@ -166,7 +166,7 @@ class RandomReader:
         if len(parts) * len(groups) > LIMITS.random:
             raise FormulaError(f"more than {LIMITS.random:,} random-effects terms", span=lhs.span | group.span)
         return [
-            RandomTerm(*part, variables, covariance, lhs.span | group.span, name if "(" in name else "")
+            RandomTerm(*part, variables, covariance, lhs.span | group.span, name if "(" in name else "", bar == "||")
             for part in parts
             for variables, name in groups
         ]
