@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lmmformula.api.after import AnalysedFit
+from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests
 from lmmformula.data.table import Table
 from lmmformula.inference.tests import Ddf
@@ -13,7 +14,7 @@ from lmmformula.results.saved import from_json, read_text, to_json
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearMixedFit(AnalysedFit, HypothesisTests):
+class LinearMixedFit(AnalysedFit, HypothesisTests, ExaminedFit):
     """
     A linear mixed model fitted by REML or ML; ordinary least squares where it has no random term.
 

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import NumericVariable
 from lmmformula.inference.columns import coding_rows, full_columns, treatment_columns
 from lmmformula.results.lmm import LinearMixedResult
@@ -28,13 +29,18 @@ def hypotheses(result: LinearMixedResult, kind: AnovaType) -> dict[str, FloatArr
     names = design.fixed_terms
     columns = {name: np.flatnonzero(np.equal(design.fixed_assign, i + 1)) for i, name in enumerate(names)}
     if kind == "I" or len(names) <= 1:
-        L = sequential(triangle(design.X))
+        L = sequential(_triangle_of(design))
         return {name: L[own] for name, own in columns.items()}
     containing = contained_in(result)
     if kind == "II":
-        R = triangle(design.X)
+        R = _triangle_of(design)
         return {name: _type_two(R, columns, name, containing[name]) for name in names}
     return _type_three(result, containing)
+
+
+def _triangle_of(design: DesignMatrices) -> FloatArray:
+    """Return R, (p, p), with R'R = X'X, from the rows or from the cross-products."""
+    return triangle(design.X) if design.products is None else design.products.triangle()
 
 
 def triangle(X: FloatArray) -> FloatArray:

@@ -1,0 +1,49 @@
+"""How precisely the variance parameters are known: their covariance matrix, from exact second derivatives."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.errors import FitError
+from lmmformula.fit.variance import log_deviations, variance_parameters
+from lmmformula.results.lmm import LinearMixedResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Scale = Literal["theta", "log_sd"]
+
+
+def variance_covariance(result: LinearMixedResult, scale: Scale = "theta") -> "pd.DataFrame":
+    """
+    Return the (v, v) covariance matrix of the variance parameters, twice the inverse Hessian of the criterion.
+
+    scale : "theta" for theta and sigma (for the structures cs and ar1, relative standard deviations and the correlation
+        stand in theta's place); "log_sd" for the logarithms of the standard deviations of all coefficients and of sigma
+    """
+    import pandas as pd
+
+    if result.is_linear_model:
+        raise FitError("a linear model has no variance parameters besides sigma")
+    found = variance_parameters(result.design, result.fit)
+    terms = result.design.random_terms
+    match scale:
+        case "theta":
+            matrix, names = found.vcov, [name for term in terms for name in _names(term)]
+        case "log_sd":
+            matrix = log_deviations(result.design, result.fit, found).vcov
+            names = [f"log_sd[{term.group}, {name}]" for term in terms for name in term.coefficient_names]
+        case _:
+            raise FitError(f"there is no scale {scale!r}", hint="choose 'theta' or 'log_sd'")
+    last = "sigma" if scale == "theta" else "log_sigma"
+    return pd.DataFrame(matrix, index=[*names, last], columns=[*names, last])
+
+
+def _names(term: RandomTermDesign) -> Iterator[str]:
+    """Name what is estimated of one term."""
+    if term.covariance.structure in ("cs", "ar1") and term.n_coefficients > 1:
+        for name in ["*"] if term.covariance.homogeneous else term.coefficient_names:
+            yield f"sd[{term.group}, {name}]"
+        yield f"rho[{term.group}]"
+    else:
+        yield from term.theta_names
