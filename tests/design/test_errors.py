@@ -417,7 +417,7 @@ def test_nothing_vanishes_unannounced(formula: str, data: dict[str, Any], warnin
     ("formula", "read", "marked", "instead"),
     [
         ("y ~ x + (x + f || g)", "(1 | g) + (0 + x | g) + (0 + f | g)", "x + f || g", "diag(x + f | g)"),
-        ("y ~ x + (0 + f || g/h)", "(0 + f | h:g) + (0 + f | g)", "0 + f || g/h", "diag(0 + f | g/h)"),
+        ("y ~ x + (0 + h || f/h)", "(0 + h | h:f) + (0 + h | f)", "0 + h || f/h", "diag(0 + h | f/h)"),
         ("y ~ (poly(x, 2) || g)", "(1 | g) + (0 + poly(x, 2) | g)", "poly(x, 2) || g", "diag(poly(x, 2) | g)"),
     ],
 )
