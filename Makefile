@@ -10,7 +10,7 @@ demo: .venv/.installed
 test: .venv/.developer lint
 	$(BIN)/python -m pytest -q -m "not slow"
 
-test-slow: .venv/.developer
+test-slow: .venv/.developer .venv/.docs
 	$(BIN)/python -m pytest -q -m slow
 
 lint: .venv/.developer
