@@ -212,3 +212,20 @@ def test_fits_of_data_in_parts_compare_by_their_likelihoods() -> None:
     others = [frame.assign(y=frame["y"][::-1].to_numpy()) for frame in frames()]
     with pytest.raises(lf.FitError, match="different responses"):
         lf.anova(fits[0], lf.Model(large, others, progress=False).fit())
+
+
+def test_fits_of_data_in_parts_are_tested_updated_copied_and_saved(tmp_path: Path) -> None:
+    """F tests of terms in sequence; a new model of the same parts; pickles and files."""
+    import pickle
+
+    data = pd.concat(frames(), ignore_index=True)
+    model = lf.Model(FORMULA, frames(), progress=False)
+    whole, fit = lf.Model(FORMULA, data).fit(), model.fit()
+    pd.testing.assert_frame_equal(fit.anova().frame, whole.anova().frame, rtol=1e-4)
+    smaller = model.update(". ~ . - (1 | h)").fit()
+    assert smaller.reml_criterion == pytest.approx(lf.Model("y ~ x + (x | g)", data).fit().reml_criterion, rel=1e-10)
+    copy = pickle.loads(pickle.dumps(fit))  # noqa: S301 (made a line ago)
+    assert str(copy) == str(fit)
+    assert copy.fit.theta.tolist() == fit.fit.theta.tolist()
+    fit.save(tmp_path / "fit.json")
+    assert str(lf.load(tmp_path / "fit.json")) == str(fit)

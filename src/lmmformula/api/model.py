@@ -90,7 +90,9 @@ class Model:
             "offset": offset,
             "contrasts": contrasts,
             "na_action": na_action,
+            **{name: option for name, option in streaming.items() if name != "checkpoint"},  # of this model alone
         }
+        self._data = self.table if self.design.has_rows else data
 
     def __repr__(self) -> str:
         return f"Model({self.ir.formula!r}, {self.design.nobs} rows)"
@@ -108,7 +110,7 @@ class Model:
         """
         updated = Model(
             update(self.ir, required_text(formula, "a formula", ". ~ . - x")),
-            self.table,
+            self._data,
             family=self.ir.family,
             **self._choices,
         )

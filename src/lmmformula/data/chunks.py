@@ -102,6 +102,8 @@ def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user give
     from lmmformula.data.chunks_files import of_files, paths_of
     from lmmformula.data.chunks_libraries import of_library
 
+    if isinstance(data, Chunks):
+        return data
     if (paths := paths_of(data)) is not None:
         return of_files(paths, str(data) if isinstance(data, str) else "files")
     if isinstance(data, (list, tuple)):

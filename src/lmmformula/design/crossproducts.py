@@ -100,6 +100,12 @@ class CrossProducts:
     sum_log_weights: float
     coordinates: Coordinates
 
+    def triangle(self) -> FloatArray:
+        """Return the upper triangular R, (p, p), with R'R = X'X, or X'WX with weights W, in the user's columns."""
+        inner = np.linalg.cholesky(self.A[: self.p, : self.p]).T
+        R: FloatArray = np.linalg.solve(self.coordinates.fixed.T, inner.T).T
+        return R
+
     def pair(self, f: int, g: int) -> PairProducts:
         """Return the products of factors f and g, in that order; a factor with itself is nested in itself."""
         if f == g:

@@ -312,6 +312,9 @@ class StreamedTerm(RandomTermDesign):
         for name, value in known.items():
             object.__setattr__(self, name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StreamedTerm, (self.group, self.levels, self.coefficient_names, self.covariance)
+
     def __getattr__(self, name: str) -> NoReturn:
         _refuse(name)
 

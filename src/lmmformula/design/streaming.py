@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -209,11 +209,11 @@ def _refuse_exact(products: CrossProducts, inner: InnerMap, independent: BoolArr
 
 def absent_rows(chunks: Chunks) -> Table:
     """Return a table with the names of the columns, which says of each that its rows were not kept."""
+    return Table(0, chunks.names, dict.fromkeys(chunks.names, (_absent,)))
 
-    def refuse() -> Any:  # noqa: ANN401
-        raise DataError(
-            "its rows are needed, and data that come in parts are not kept",
-            hint="give the model a data frame that fits in memory",
-        )
 
-    return Table(0, chunks.names, dict.fromkeys(chunks.names, (refuse,)))
+def _absent() -> NoReturn:
+    raise DataError(
+        "the rows of a column are needed, and data that come in parts are not kept",
+        hint="give the model a data frame that fits in memory",
+    )

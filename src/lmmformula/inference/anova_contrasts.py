@@ -40,7 +40,7 @@ def hypotheses(result: LinearMixedResult, kind: AnovaType) -> dict[str, FloatArr
 
 def _triangle_of(design: DesignMatrices) -> FloatArray:
     """Return R, (p, p), with R'R = X'X, from the rows or from the cross-products."""
-    return triangle(design.X) if design.products is None else design.products.triangle()
+    return triangle(design.X) if design.products is None or design.has_weights else design.products.triangle()
 
 
 def triangle(X: FloatArray) -> FloatArray:
