@@ -16,6 +16,10 @@ NOTICEABLE = 0.1
 """Least weight with which a coefficient counts as part of a combination."""
 
 
+NOTHING_LEFT = 1e6
+"""Variance of random effects, in units of the residual's, beyond which a saturated model has no residual."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A verdict and what it is about."""
@@ -37,6 +41,9 @@ def judge(
     inner : per term, the relative covariance of its coefficients in columns of unit mean square
     turns : per term, the matrix U with Sigma_user = U Sigma_inner U'
     """
+    if _saturated(terms, inner):
+        message = "the residual standard deviation is driven to zero: the random effects can follow every row"
+        return Judgement("failed", message + ". Leave a random term out, or fix what the residual is by priors.")
     if not log.converged and log.steps[-1].predicted > settings.gradient_tolerance:
         message = f"the optimiser did not converge: {log.reason}; a further step promises {log.steps[-1].predicted:.1e}"
         return Judgement("failed", message + " of deviance. Try a simpler random part, or `start` from another fit.")
@@ -45,6 +52,12 @@ def judge(
     if notes:
         return Judgement("boundary", "; ".join(notes) + ". Consider a simpler random part, or priors.")
     return Judgement("ok")
+
+
+def _saturated(terms: Sequence[RandomTermDesign], inner: Sequence[FloatArray]) -> bool:
+    """Whether there are as many random effects as rows, and they leave next to nothing to the residual."""
+    effects = sum(term.n_levels * term.n_coefficients for term in terms)
+    return effects >= len(terms[0].codes) and max(float(np.abs(S).max()) for S in inner) > NOTHING_LEFT
 
 
 def _singular(term: RandomTermDesign, inner: FloatArray, turn: FloatArray, least: float) -> str:

@@ -1,0 +1,21 @@
+"""As many random effects as rows: lme4 lets correlation structures have them, and so do we, as far as it means anything."""
+
+import pytest
+
+import lmmformula as lf
+from corpus import dataset
+
+
+def test_a_residual_that_vanishes_is_said() -> None:
+    """BodyWeight with ar1 over days and an intercept: the criterion falls without end as sigma goes to zero."""
+    rats = dataset("BodyWeight").copy()
+    rats["day"] = rats["Time"].astype(int).astype(str)
+    with pytest.warns(lf.FitWarning, match="the residual standard deviation is driven to zero"):
+        fit = lf.lmer("weight ~ Diet * Time + (1 | Rat) + ar1(0 + day | Rat)", rats)
+    assert not fit.converged
+
+
+def test_a_saturated_structure_with_a_residual_is_fitted() -> None:
+    """Ovary-like series with measurement error: ar1 and residual can be told apart."""
+    fit = lf.lmer("y ~ x + ar1(0 + time | id)", dataset("sim_ar1"))
+    assert fit.converged
