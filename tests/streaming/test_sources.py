@@ -107,6 +107,11 @@ def _function(data: pd.DataFrame, _: Path) -> object:
     return frames
 
 
+def _batches(data: pd.DataFrame, _: Path) -> object:
+    table = pytest.importorskip("pyarrow").Table.from_pandas(data)
+    return lambda: table.to_reader(max_chunksize=90)
+
+
 def _dask(data: pd.DataFrame, _: Path) -> object:
     return pytest.importorskip("dask.dataframe").from_pandas(data, npartitions=5)
 
@@ -115,7 +120,8 @@ SOURCES = {
     "Parquet files": _parquet, "CSV files": _csv, "a folder of compressed CSV files": _compressed,
     "a list of paths": _paths, "a pyarrow Dataset": _dataset, "a Dataset partitioned by a factor": _partitioned,
     "a DuckDB relation": _duckdb, "a polars LazyFrame": _lazy, "an Arrow stream": _stream,
-    "a list of frames": _list, "a function": _function, "a Dask data frame": _dask,
+    "a list of frames": _list, "a function": _function, "a function that opens a reader": _batches,
+    "a Dask data frame": _dask,
 }  # fmt: skip
 
 

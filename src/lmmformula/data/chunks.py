@@ -33,7 +33,7 @@ class Part:
         """Read the part, table by table; what a library says of its data becomes a DataError that names the part."""
         try:
             for frame in self.read(columns):
-                yield read_table(frame, columns)
+                yield read_part(frame, columns)
         except LmmFormulaError:
             raise
         except Exception as error:
@@ -102,14 +102,14 @@ def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user give
     from lmmformula.data.chunks_files import of_files, paths_of
     from lmmformula.data.chunks_libraries import of_library
 
+    if isinstance(data, Elsewhere):
+        data = Chunks("cluster", tuple(data.names), tuple, elsewhere=data.total)
     if isinstance(data, Chunks):
         return data
     if (paths := paths_of(data)) is not None:
         return of_files(paths, str(data) if isinstance(data, str) else "files")
     if isinstance(data, (list, tuple)):
         return _of_frames(data)
-    if isinstance(data, Elsewhere):
-        return Chunks("cluster", tuple(data.names), tuple, elsewhere=data.total)
     if (chunks := of_library(data, type(data).__module__.partition(".")[0])) is not None:
         return chunks
     if isinstance(data, Iterator):
@@ -117,6 +117,15 @@ def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user give
     if callable(data) and not hasattr(data, "columns"):
         return _of_function(data)
     return None
+
+
+def read_part(frame: Any, columns: Collection[str] | None = None) -> Table:  # noqa: ANN401 (any frame)
+    """Read a part; narwhals knows Arrow's tables, but not the batches that Arrow's readers give."""
+    if type(frame).__name__ == "RecordBatch":
+        import pyarrow as pa
+
+        frame = pa.Table.from_batches([frame])
+    return read_table(frame, columns)
 
 
 def read_once(what: str, instead: str) -> DataError:
@@ -128,7 +137,7 @@ def _of_frames(frames: Sequence[Any]) -> Chunks | None:
     if not frames or isinstance(frames[0], (int, float, str)):
         return None  # a list of values: the error for what is no table fits better
     parts = [Part(f"frame {i}", lambda _, frame=frame: [frame]) for i, frame in enumerate(frames)]  # type: ignore[misc]
-    return Chunks("frames", read_table(frames[0]).names, lambda: parts, len(parts))
+    return Chunks("frames", read_part(frames[0]).names, lambda: parts, len(parts))
 
 
 def _of_function(function: Callable[[], Any]) -> Chunks:

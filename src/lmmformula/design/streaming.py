@@ -126,7 +126,7 @@ def _with_levels(plan: Plan, passes: Passes) -> Plan:
         return plan
     if not made:
         first = passes.first(partial(learn_levels, names))
-        if first is not None and all(levels.nature in {"numbers", "nothing"} for levels in first.levels.values()):
+        if first is not None and all(levels.nature == "numbers" for levels in first.levels.values()):
             return plan
     found: LevelsByName | None = passes.total("levels", partial(learn_all_levels if made else learn_levels, names))
     return plan if found is None else with_levels(plan, found)

@@ -32,6 +32,7 @@ def judge(
     terms: Sequence[RandomTermDesign],
     inner: Sequence[FloatArray],
     turns: Sequence[FloatArray],
+    n_rows: int,
     log: OptimizerLog,
     settings: OptimizerSettings,
 ) -> Judgement:
@@ -40,8 +41,9 @@ def judge(
 
     inner : per term, the relative covariance of its coefficients in columns of unit mean square
     turns : per term, the matrix U with Sigma_user = U Sigma_inner U'
+    n_rows : number of rows of the fit
     """
-    if _saturated(terms, inner):
+    if _saturated(terms, inner, n_rows):
         message = "the residual standard deviation is driven to zero: the random effects can follow every row"
         return Judgement("failed", message + ". Leave a random term out, or fix what the residual is by priors.")
     if not log.converged and log.steps[-1].predicted > settings.gradient_tolerance:
@@ -54,10 +56,10 @@ def judge(
     return Judgement("ok")
 
 
-def _saturated(terms: Sequence[RandomTermDesign], inner: Sequence[FloatArray]) -> bool:
+def _saturated(terms: Sequence[RandomTermDesign], inner: Sequence[FloatArray], n_rows: int) -> bool:
     """Whether there are as many random effects as rows, and they leave next to nothing to the residual."""
     effects = sum(term.n_levels * term.n_coefficients for term in terms)
-    return effects >= len(terms[0].codes) and max(float(np.abs(S).max()) for S in inner) > NOTHING_LEFT
+    return effects >= n_rows and max(float(np.abs(S).max()) for S in inner) > NOTHING_LEFT
 
 
 def _singular(term: RandomTermDesign, inner: FloatArray, turn: FloatArray, least: float) -> str:

@@ -108,7 +108,7 @@ def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerS
         problem,
         found.point.point,
         inner,
-        judge(problem.terms, inner, problem.products.coordinates.random, log, settings),
+        judge(problem.terms, inner, problem.products.coordinates.random, problem.products.n, log, settings),
     )
     return replace(fit, log=log, settings=settings)
 
@@ -123,7 +123,7 @@ def evaluate_at(design: DesignMatrices, theta: FloatArray, *, reml: bool = True)
         problem = prepare(design, reml=reml)
         inner = problem.from_theta(theta)
         turns = problem.products.coordinates.random
-        judgement = judge(problem.terms, inner, turns, OptimizerLog(), OptimizerSettings())
+        judgement = judge(problem.terms, inner, turns, problem.products.n, OptimizerLog(), OptimizerSettings())
         return _report(problem, problem.at(inner), inner, judgement)
 
 
