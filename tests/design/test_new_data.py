@@ -148,7 +148,7 @@ def test_groups_are_matched_by_label() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"x": "a"}, "column 'x' was numeric in the data of the model, and is string here"),
+        ({"x": "a"}, "column 'x' was numeric in the data of the model, and is text here"),
         ({"lgl": 1}, "`lgl` has a level that the model has not seen: 1"),
     ],
 )

@@ -100,7 +100,8 @@ class Frame:
         value = of_column(self.table[name])
         if before is not None and isinstance(value, Factor):
             if value.kind != "logical":
-                message = f"column '{printable(name)}' was numeric in the data of the model, and is {value.kind} here"
+                kind = "text" if value.kind == "string" else f"a {value.kind}"
+                message = f"column '{printable(name)}' was numeric in the data of the model, and is {kind} here"
                 raise DataError(message, hint="give numbers")
             return Numbers(column_of_numbers(value))
         self.columns[name] = _column_schema(name, value)
