@@ -1,4 +1,4 @@
-"""As many random effects as rows: lme4 lets correlation structures have them, and so do we, as far as it means anything."""
+"""As many random effects as rows, which lme4 allows to correlation structures."""
 
 import pytest
 
@@ -16,6 +16,6 @@ def test_a_residual_that_vanishes_is_said() -> None:
 
 
 def test_a_saturated_structure_with_a_residual_is_fitted() -> None:
-    """Ovary-like series with measurement error: ar1 and residual can be told apart."""
+    """An autocorrelated series and independent errors on top of it can be told apart."""
     fit = lf.lmer("y ~ x + ar1(0 + time | id)", dataset("sim_ar1"))
     assert fit.converged

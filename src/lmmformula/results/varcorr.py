@@ -37,7 +37,7 @@ class TermVariation:
         return np.nan_to_num(self.correlation) * np.outer(self.sds, self.sds)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class VarCorr:
     """
     The variance components of a model: one `TermVariation` per random term, in lme4's order, and the residual.
@@ -62,7 +62,16 @@ class VarCorr:
         return len(self.terms)
 
     def __str__(self) -> str:
-        return self.frame.to_string(index=False, na_rep="")
+        frame = self.frame
+        correlations = ["Corr", *[""] * len(frame.columns)][: len(frame.columns) - 4]
+        shown = frame.assign(**{c: [f"{v:.6g}" for v in frame[c]] for c in ("variance", "sd")})
+        for column in frame.columns[4:]:
+            shown[column] = ["" if np.isnan(v) else f"{v:.3f}" for v in frame[column]]
+        shown.columns = ["Groups", "Name", "Variance", "Std.Dev.", *correlations]
+        return shown.to_string(index=False)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         return self.frame.to_html(index=False, na_rep="")
