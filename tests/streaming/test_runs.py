@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,6 +82,23 @@ def test_a_checkpoint_of_another_model_or_of_changed_files_is_refused(tmp_path: 
     frames()[0][:10].to_parquet(data / "0.parquet")
     with pytest.raises(lf.DataError, match="another model, or of data that have changed"):
         lf.Model(FORMULA, data, progress=False, checkpoint=folder)
+
+
+@pytest.mark.parametrize("name", ["first_pass.json", "sample.npz", "sums.npz"])
+def test_a_damaged_checkpoint_is_refused(name: str, tmp_path: Path) -> None:
+    """Files that were cut off, or are no files of ours, are told as what they are."""
+    lf.Model(FORMULA, frames(), progress=False, checkpoint=tmp_path)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:40])
+    with pytest.raises(lf.DataError, match="can't be read") as refused:
+        lf.Model(FORMULA, frames(), progress=False, checkpoint=tmp_path)
+    assert "remove its files" in refused.value.hint
+
+
+@pytest.mark.parametrize("option", [{"memory_limit": "4 GB"}, {"memory_limit": 0}, {"progress": 3}, {"checkpoint": 5}])
+def test_options_of_the_wrong_kind_are_refused(option: dict[str, Any]) -> None:
+    """The message names the option, and says what it can be."""
+    with pytest.raises(lf.DataError, match=rf"{next(iter(option))} is"):
+        lf.Model(FORMULA, frames(), **option)
 
 
 def test_a_failure_in_a_file_names_file_and_row_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

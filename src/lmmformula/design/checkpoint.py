@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,11 +50,12 @@ class Checkpoint:
         path = self.folder / "first_pass.json"
         if not path.exists():
             return None
-        content = json.loads(path.read_text(encoding="utf-8"))
-        self._check(content["identity"])
-        found = Frozen.from_dict(content["found"])
-        with np.load(self.folder / "sample.npz", allow_pickle=False) as stored:
-            return replace(found, sample=sample_from(found, dict(stored)))
+        with self._told():
+            content = json.loads(path.read_text(encoding="utf-8"))
+            self._check(content["identity"])
+            found = Frozen.from_dict(content["found"])
+            with (self.folder / "sample.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                return replace(found, sample=sample_from(found, dict(stored)))
 
     def keep_first_pass(self, found: Frozen) -> None:
         """Keep a complete first pass; its rows first, so that there are rows where there is a file that needs them."""
@@ -69,7 +71,7 @@ class Checkpoint:
         path = self.folder / "sums.npz"
         if not path.exists():
             return 0, Tally()
-        with np.load(path, allow_pickle=False) as stored:
+        with self._told(), np.load(path, allow_pickle=False) as stored:
             content = json.loads(str(stored["about"]))
             self._check(content["identity"])
             waiting = []
@@ -102,6 +104,19 @@ class Checkpoint:
         self.done = done
         self.last = time.monotonic()
         self.took = self.last - start
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell of files that can't be read, whatever has happened to them."""
+        try:
+            yield
+        except DataError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"the checkpoint in '{printable(str(self.folder))}' can't be read: {printable(str(error))}",
+                hint="remove its files to begin anew",
+            ) from error
 
     def _check(self, identity: str) -> None:
         if identity != self.identity:

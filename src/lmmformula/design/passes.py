@@ -59,6 +59,15 @@ class StreamSettings:
     progress: bool | Callable[[Report], None] = True
     checkpoint: str | PathLike[str] | None = None
 
+    def __post_init__(self) -> None:
+        limit: object = self.memory_limit
+        if limit is not None and not (isinstance(limit, (int, float)) and limit > 0):
+            raise DataError(f"memory_limit is {limit!r:.60}", hint="it is a number of bytes: 4e9")
+        if not (isinstance(self.progress, bool) or callable(self.progress)):
+            raise DataError(f"progress is {self.progress!r:.60}", hint="it can be True, False or a function")
+        if not isinstance(self.checkpoint, (str, PathLike, type(None))):
+            raise DataError(f"checkpoint is {self.checkpoint!r:.60}", hint="it is the name of a folder")
+
 
 @dataclass(frozen=True, slots=True)
 class Passes:

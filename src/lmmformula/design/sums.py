@@ -209,9 +209,12 @@ class PartialProducts:
         """Read what `save` wrote."""
         import json
 
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files if name != "about"}
-            return cls.from_arrays(arrays, json.loads(str(stored["about"])))
+        try:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files if name != "about"}
+                return cls.from_arrays(arrays, json.loads(str(stored["about"])))
+        except Exception as error:
+            raise FitError(f"{path} holds no sums that can be read: {error}") from error
 
 
 def _flat(*arrays: FloatArray) -> FloatArray:
