@@ -71,7 +71,7 @@ class Checkpoint:
         path = self.folder / "sums.npz"
         if not path.exists():
             return 0, Tally()
-        with self._told(), np.load(path, allow_pickle=False) as stored:
+        with self._told(), path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             content = json.loads(str(stored["about"]))
             self._check(content["identity"])
             waiting = []
