@@ -211,6 +211,10 @@ def test_what_needs_no_rows_works() -> None:
     pd.testing.assert_series_equal(fit.predict(data[:5]), whole.predict(data[:5]), rtol=1e-5)
     assert fit.icc() == pytest.approx(whole.icc(), rel=1e-6)
     assert fit.icc("g") == pytest.approx(whole.icc("g"), rel=1e-6)
+    for formula in (FORMULA, "y ~ x + (1 | g) + (0 + x | g)"):
+        a, b = (lf.Model(formula, given, **o).fit() for given, o in ((data, {}), (frames(), {"progress": False})))
+        wanted, found = (one.predict(data[:9], interval="confidence") for one in (a, b))
+        pd.testing.assert_frame_equal(found, wanted, rtol=1e-5)
     assert fit.r2().marginal == pytest.approx(whole.r2().marginal, rel=1e-6)
     assert fit.r2().conditional == pytest.approx(whole.r2().conditional, rel=1e-6)
     assert fit.explained_variance() == pytest.approx(whole.explained_variance(), rel=1e-6)

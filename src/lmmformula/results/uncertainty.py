@@ -19,6 +19,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.coordinates import block_diagonal
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.normal import user_products
 from lmmformula.fit.blocks import square_root
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.problem import prepare
@@ -63,11 +64,15 @@ class JointCovariance:
         if not blocks:
             return cls(design, fit, None, None, np.zeros((0, design.n_fixed)))
         Lambdat = csc_array(block_diag(blocks, format="csc"))
-        roots = np.ones(design.nobs) if design.weights is None else np.sqrt(design.weights)
-        half = csc_array(Lambdat @ (design.Zt * roots))
-        M = csc_array(half @ half.T + eye_array(half.shape[0]))
+        if design.products is None:
+            roots = np.ones(design.nobs) if design.weights is None else np.sqrt(design.weights)
+            half = csc_array(Lambdat @ (design.Zt * roots))
+            square, X = half @ half.T, np.asarray(half @ (design.X * roots[:, None]))
+        else:
+            ZtZ, ZtX = user_products(design.products)
+            square, X = Lambdat @ ZtZ @ Lambdat.T, np.asarray(Lambdat @ ZtX)
+        M = csc_array(square + eye_array(len(X)))
         factor = splu(M, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-        X = np.asarray(half @ (design.X * roots[:, None]))
         return cls(design, fit, Lambdat, factor, np.asarray(Lambdat.T @ factor.solve(X)))
 
     def rows(self, columns: Columns) -> Any:  # noqa: ANN401 (scipy.sparse.csr_array)
