@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,8 @@ ENTRIES: dict[str, Callable[[Any], object]] = {
     "family": lambda junk: lf.Model(FORMULA, DATA, family=junk),
     "priors": lambda junk: lf.Model(FORMULA, DATA, priors=junk),
     "na_action": lambda junk: lf.Model(FORMULA, DATA, na_action=junk),
+    "data": lambda junk: lf.Model(FORMULA, junk),
+    "form": lambda junk: MODEL.stan(form=junk),
     "update": MODEL.update,
     "start": lambda junk: MODEL.fit(start=junk),
     "reml": lambda junk: MODEL.fit(reml=junk),
@@ -124,3 +127,14 @@ def test_reml_is_no_name_of_a_method() -> None:
     """`reml="ML"` would be true, and so REML: it is refused."""
     with pytest.raises(lf.FitError, match="reml is True or False, not 'ML'"):
         MODEL.fit(reml="ML")  # type: ignore[arg-type]
+
+
+def test_a_broken_file_is_told_by_its_name(tmp_path: Path) -> None:
+    """A line with more fields than the first is no error of pandas'; nor is a name that no file can have."""
+    broken = tmp_path / "broken.csv"
+    broken.write_text("y,x,g\n1,2,a\n1,2,a,3,4\n")
+    with pytest.raises(lf.DataError, match=r"broken\.csv can't be read"):
+        lf.Model("y ~ x + (1 | g)", broken)
+    for name in ("", "x" * 10_000, "\x00"):
+        with pytest.raises(lf.DataError, match="there is no file"):
+            lf.Model("y ~ x + (1 | g)", name)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.posterior import Posterior
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, is_text
 from lmmformula.results.warmstart import estimates_of, information_of
 from lmmformula.stan.engines import sample
 from lmmformula.stan.generate import StanProgram, stan_program
@@ -21,6 +21,8 @@ def program_of(model: "Model", *, form: str, literals: bool = False) -> StanProg
     The REML fit says how much each level's rows tell of its effects, on which the geometry of effects that are sampled
     depends; what is exported is what is run.
     """
+    if not is_text(form):
+        raise FitError("form must be 'auto', 'marginal' or 'conditional'")
     information = information_of(model.design, model.reml_fit)
     data_form = "rows"
     if not model.design.has_rows:

@@ -26,12 +26,15 @@ def paths_of(data: object) -> list[Path] | None:
 
 def _expanded(pattern: str) -> list[Path]:
     path = Path(pattern)
-    if has_magic(pattern):
-        found = sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207 (Path.glob knows no absolute patterns)
-    elif path.is_dir():
-        found = sorted(file for file in path.rglob("*") if _suffix(file) in PARQUET | TEXT.keys())
-    else:
-        found = [path] if path.exists() else []
+    try:
+        if has_magic(pattern):
+            found = sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207 (Path.glob: no absolute patterns)
+        elif pattern and path.is_dir():
+            found = sorted(file for file in path.rglob("*") if _suffix(file) in PARQUET | TEXT.keys())
+        else:
+            found = [path] if pattern and path.exists() else []
+    except (OSError, ValueError):  # a name that no file can have
+        found = []
     if not found:
         raise DataError(f"there is no file '{printable(pattern)}'", hint="give a path or a pattern: 'data/*.parquet'")
     return found
@@ -125,11 +128,14 @@ def _text(path: Path, separator: str) -> _Reader:
     names = tuple(map(str, pd.read_csv(path, sep=separator, nrows=0).columns))
 
     def parts() -> Iterator[Part]:
-        with pd.read_csv(path, sep=separator, chunksize=BATCH_ROWS) as blocks:
-            for i, block in enumerate(blocks):
-                first = i * BATCH_ROWS
-                label = f"{path}, rows {first} to {first + len(block) - 1}"
-                yield Part(label, lambda columns, b=block: [b[[n for n in names if n in columns]]])  # type: ignore[misc]
+        try:
+            with pd.read_csv(path, sep=separator, chunksize=BATCH_ROWS) as blocks:
+                for i, block in enumerate(blocks):
+                    first = i * BATCH_ROWS
+                    label = f"{path}, rows {first} to {first + len(block) - 1}"
+                    yield Part(label, lambda columns, b=block: [b[[n for n in names if n in columns]]])  # type: ignore[misc]
+        except (ValueError, OSError) as error:
+            raise DataError(f"{printable(str(path))} can't be read: {printable(str(error))}") from None
 
     return _Reader(names, parts, None)
 
