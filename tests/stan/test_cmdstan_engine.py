@@ -162,13 +162,17 @@ def treated(geometry: str) -> StanProgram:
 @pytest.mark.usefixtures("cmdstan")
 @pytest.mark.parametrize(("geometry", "variable"), [("noncentered", "z_Subject"), ("centered", "coef_Subject")])
 def test_start_reaches_the_executable(geometry: str, variable: str) -> None:
-    """A sampler that can't move stays where the start said; matrices and arrays of vectors arrive as they were sent."""
+    """
+    A sampler that can't move stays where the start said; matrices and arrays of vectors arrive as they were sent.
+
+    A transition of 1023 leapfrog steps of 1e-9 with a momentum of some units still moves by a few 1e-6.
+    """
     point = starting_point(treated(geometry), estimates_of(model().reml_fit))
     draws = sample(treated(geometry), **SHORT | FIXED | {"start": replace(point, inverse_metric=None)})
     assert point.values[variable].shape == (18, 2)
     for name, value in point.values.items():
         expected = np.broadcast_to(value, draws[name].shape)
-        np.testing.assert_allclose(draws[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(draws[name], expected, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.usefixtures("cmdstan")

@@ -27,9 +27,7 @@ def read_family(family: str | Family) -> Family:
     match = re.fullmatch(r"""\s*([\w.]+)\s*(?:\(\s*(?:link\s*=\s*)?["']?([\w/^]*)["']?\s*\))?\s*""", str(family))
     name, link = match.groups() if match else (str(family), None)
     if name not in DEFAULT_LINKS:
-        raise FormulaError(
-            f"there is no family '{family!s:.60}'", hint=f"the families are: {', '.join(DEFAULT_LINKS)}"
-        )
+        raise FormulaError(f"there is no family '{family!s:.60}'", hint=f"the families are: {', '.join(DEFAULT_LINKS)}")
     return Family(name, link or DEFAULT_LINKS[name])
 
 

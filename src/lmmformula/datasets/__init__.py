@@ -7,7 +7,7 @@ from importlib.resources import files
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.errors import DataError
+from lmmformula.errors import DataError, is_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def load(name: str) -> "pd.DataFrame":
     (180, 3)
     """
     known = catalogue()
-    if not isinstance(name, str) or name not in known:
+    if not is_text(name) or name not in known:
         from difflib import get_close_matches
 
         near = get_close_matches(str(name), known, n=1, cutoff=0.5)

@@ -14,7 +14,7 @@ from lmmformula.design.frame import Frame, at
 from lmmformula.design.random import Grouping, group_column, grouping
 from lmmformula.design.response import check_support, response_name, response_values
 from lmmformula.design.values import Factor, Numbers, missing, restrict
-from lmmformula.errors import DataError, FitWarning, printable
+from lmmformula.errors import DataError, FitWarning, is_text, printable
 from lmmformula.ir.model import ModelIR, Response
 from lmmformula.ir.terms import Expression, Variable, label
 
@@ -50,7 +50,7 @@ class Inputs:
 
 def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_action: str) -> Inputs:
     """Evaluate all that a model reads, and keep the rows in which nothing is missing; there must be some."""
-    if not isinstance(na_action, str) or na_action not in {"omit", "exclude", "fail"}:
+    if not is_text(na_action) or na_action not in {"omit", "exclude", "fail"}:
         raise DataError(f"na_action is {na_action!r:.60}", hint="it can be 'omit', 'exclude' or 'fail'")
     if not table.n_rows:
         raise DataError("the data have no rows")
