@@ -1,6 +1,6 @@
 """The models that the tests of generated programs share: one for each kind of node and each seam between them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -9,9 +9,10 @@ import pandas as pd
 from corpus import dataset
 from designs import design, model
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.stan.generate import StanProgram, stan_program
 from lmmformula.stan.lower import lower_program
-from lmmformula.stan.program import Program
+from lmmformula.stan.program import NOTHING_EXTRA, Extra, Program
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Case:
     offset: str | None = None
     geometry: dict[str, str] = field(default_factory=dict)
     data_form: str = "rows"
+    family: Family = GAUSSIAN
+    extra: Extra = NOTHING_EXTRA
 
 
 def small() -> pd.DataFrame:
@@ -68,7 +71,24 @@ def hostile() -> pd.DataFrame:
     )
 
 
-FRAMES = {"small": small, "hostile": hostile}
+def counts() -> pd.DataFrame:
+    """Responses of every family beside the columns of `small`."""
+    frame, rng = small(), np.random.default_rng(21)
+    eta = 0.3 * frame.x + rng.normal(scale=0.5, size=4)[frame.a.cat.codes]
+    n = len(frame)
+    return frame.assign(
+        count=rng.poisson(np.exp(eta)) * (rng.random(n) > 0.2),
+        successes=rng.binomial(6, 0.4, n),
+        failures=lambda d: 6 - d.successes,
+        trials=6,
+        binary=rng.integers(0, 2, n),
+        choice=lambda d: pd.Categorical(np.where(d.binary == 1, "yes", "no"), ["no", "yes"]),
+        positive=rng.gamma(2.0, np.exp(eta)),
+        share=rng.beta(2.0, 3.0, n),
+    )
+
+
+FRAMES = {"small": small, "hostile": hostile, "counts": counts}
 
 CASES: dict[str, Case] = {
     "regression": Case("Reaction ~ Days", "sleepstudy"),
@@ -146,6 +166,47 @@ CASES: dict[str, Case] = {
     "hostile": Case("data ~ `lambda` + y.1 + (`lambda` | `Größe\\n*/ }`) + (1 | 温度)", "hostile", weights="real"),
 }
 
+BOTH = Extra(log_lik=True, y_rep=True)
+
+FAMILIES: dict[str, Case] = {
+    "bernoulli": Case("choice ~ x + (x | a)", "counts", family=Family("binomial", "logit")),
+    "bernoulli_probit": Case("binary ~ x + (1 | a)", "counts", family=Family("binomial", "probit")),
+    "bernoulli_no_predictors": Case("binary ~ 1 + (1 | a)", "counts", family=Family("binomial", "logit"), extra=BOTH),
+    "binomial": Case("cbind(successes, failures) ~ x + (1 | a)", "counts", family=Family("binomial", "logit")),
+    "binomial_probit": Case(
+        "successes/trials ~ x + (1 | a)", "counts", family=Family("binomial", "probit"), weights="trials"
+    ),
+    "binomial_cloglog": Case(
+        "cbind(successes, failures) ~ x + (1 | a)", "counts", family=Family("binomial", "cloglog"), extra=BOTH
+    ),
+    "poisson": Case("count ~ x + offset(o) + (x | a) + (1 | b)", "counts", family=Family("poisson", "log")),
+    "poisson_regression": Case("count ~ x", "counts", family=Family("poisson", "log")),
+    "poisson_centered": Case(
+        "count ~ x + (x | a)", "counts", family=Family("poisson", "log"), geometry={"a": "centered"}
+    ),
+    "poisson_prior": Case(
+        "count ~ x + (1 | a)", "counts", family=Family("poisson", "log"), extra=Extra(prior_only=True, y_rep=True)
+    ),
+    "negbinomial": Case(
+        "count ~ x + (1 | a)\nshape ~ exponential(1)", "counts", family=Family("negbinomial", "log"), extra=BOTH
+    ),
+    "student": Case("y ~ x + (1 | a)", "counts", family=Family("student", "identity"), extra=BOTH),
+    "gamma": Case("positive ~ x + (1 | a)", "counts", family=Family("Gamma", "log"), extra=BOTH),
+    "lognormal": Case("positive ~ x + (1 | a)", "counts", family=Family("lognormal", "identity"), extra=BOTH),
+    "beta": Case("share ~ x + (1 | a)", "counts", family=Family("beta", "logit"), extra=BOTH),
+    "zero_inflated_poisson": Case(
+        "count ~ x + (1 | a)", "counts", family=Family("zero_inflated_poisson", "log"), extra=BOTH
+    ),
+    "zero_inflated_negbinomial": Case(
+        "count ~ x + (1 | a)", "counts", family=Family("zero_inflated_negbinomial", "log"), extra=BOTH
+    ),
+    "log_lik": Case("y ~ x + (x | a)", "small", weights="w", offset="o", extra=BOTH),
+    "log_lik_conditional": Case("y ~ x + (x | a)", "small", form="conditional", weights="w", extra=BOTH),
+}
+"""Models of other families, and what programs generate on request."""
+
+EVERY = CASES | FAMILIES
+
 
 def frame(name: str) -> pd.DataFrame:
     """Return the data of a case."""
@@ -155,21 +216,22 @@ def frame(name: str) -> pd.DataFrame:
 @cache
 def design_of(name: str) -> DesignMatrices:
     """Return the design of a case."""
-    case = CASES[name]
-    return design(case.text, frame(case.data), weights=case.weights, offset=case.offset)[1]
+    case = EVERY[name]
+    return design(case.text, frame(case.data), case.family, weights=case.weights, offset=case.offset)[1]
 
 
 @cache
 def program_of(name: str) -> StanProgram:
     """Return the program of a case."""
-    case = CASES[name]
+    case = EVERY[name]
     return stan_program(
-        model(case.text),
+        replace(model(case.text), family=case.family),
         design_of(name),
         form=case.form,
         data_form=case.data_form,
         literals=case.literals,
         geometry=case.geometry,
+        extra=case.extra,
     )
 
 

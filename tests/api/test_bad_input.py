@@ -97,7 +97,7 @@ def test_what_is_no_formula(spec: object) -> None:
 
 
 ARGUMENTS: list[tuple[str, Mapping[str, object], type[Exception], str]] = [
-    ("unknown family", {"family": "bernoulli"}, lf.FormulaError, "gaussian, binomial"),
+    ("unknown family", {"family": "quasi"}, lf.FormulaError, "gaussian, binomial"),
     ("unknown weights", {"weights": "w"}, lf.DataError, "w"),
     ("weights too short", {"weights": [1.0, 2.0]}, lf.DataError, "24 rows"),
     ("negative weights", {"weights": -np.ones(N)}, lf.DataError, "positive"),

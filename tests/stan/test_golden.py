@@ -9,10 +9,10 @@ import pytest
 import stanli
 
 from lmmformula.stan.program import number_text
-from programs import CASES, program_of
+from programs import EVERY, program_of
 
 GOLDEN = Path(__file__).parent / "golden"
-each_case = pytest.mark.parametrize("name", CASES)
+each_case = pytest.mark.parametrize("name", EVERY)
 
 
 def settled(code: str) -> str:
@@ -33,7 +33,7 @@ def test_programs_read_as_reviewed(name: str, request: pytest.FixtureRequest) ->
 
 def test_no_golden_file_is_left_over() -> None:
     """Each golden file belongs to a case."""
-    assert {path.stem for path in GOLDEN.glob("*.stan")} == set(CASES)
+    assert {path.stem for path in GOLDEN.glob("*.stan")} == set(EVERY)
 
 
 @each_case

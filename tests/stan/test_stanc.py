@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lmmformula.stan.render import render
-from programs import CASES, program_of
+from programs import EVERY, program_of
 from standin import genuine_tool
 
 GOLDENS = sorted((Path(__file__).parent / "golden").glob("*.stan"))
@@ -85,7 +85,7 @@ def test_formatting_changes_nothing(stanc: Path, golden: Path) -> None:
     assert formatted(stanc, golden) == golden.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", EVERY)
 def test_literal_numbers_leave_programs_clean(stanc: Path, name: str, tmp_path: Path) -> None:
     """The same holds of every program with the numbers of its priors written in their place."""
     code = render(program_of(name).program, literals=True, version="1")

@@ -11,8 +11,17 @@ DEFAULT_LINKS = {
     "poisson": "log",
     "Gamma": "inverse",
     "inverse.gaussian": "1/mu^2",
+    "negbinomial": "log",
+    "student": "identity",
+    "lognormal": "identity",
+    "beta": "logit",
+    "zero_inflated_poisson": "log",
+    "zero_inflated_negbinomial": "log",
 }
-"""R's families and their default links."""
+"""Families, R's first, and their default links."""
+
+ALIASES = {"bernoulli": "binomial", "negative.binomial": "negbinomial", "gamma": "Gamma"}
+"""Other names of families."""
 
 
 def read_family(family: str | Family) -> Family:
@@ -26,6 +35,7 @@ def read_family(family: str | Family) -> Family:
         return family
     match = re.fullmatch(r"""\s*([\w.]+)\s*(?:\(\s*(?:link\s*=\s*)?["']?([\w/^]*)["']?\s*\))?\s*""", str(family))
     name, link = match.groups() if match else (str(family), None)
+    name = ALIASES.get(name, name)
     if name not in DEFAULT_LINKS:
         raise FormulaError(f"there is no family '{family!s:.60}'", hint=f"the families are: {', '.join(DEFAULT_LINKS)}")
     return Family(name, link or DEFAULT_LINKS[name])
@@ -36,5 +46,5 @@ def require_gaussian(family: Family, what: str) -> None:
     if (family.name, family.link) != ("gaussian", "identity"):
         raise FitError(
             f"{what} is not available yet for the family {family.name} with link {family.link}",
-            hint='what works today: family="gaussian" with the identity link (formulas of all families are parsed)',
+            hint='what works today: family="gaussian" with the identity link; others are sampled by Stan, .sample()',
         )

@@ -142,18 +142,21 @@ class Model:
             warnings.warn(fit.message, FitWarning, stacklevel=2)
         return LinearMixedFit(self.ir, self.schema, self.design, fit, self.table, self.data_name, self.na_action)
 
-    def stan(self, *, form: Form = "auto", literals: bool = False) -> "StanProgram":
+    def stan(
+        self, *, form: Form = "auto", literals: bool = False, log_lik: bool = False, y_rep: bool = False
+    ) -> "StanProgram":
         """
         Generate the Stan program and its data.
 
         form : "marginal" integrates the random effects out, "conditional" samples them, "auto" takes the marginal
             form wherever there is one
         literals : write the numbers of the priors into the program instead of into its data
+        log_lik, y_rep : let the program generate each row's log density, and a response like it
         """
         from lmmformula.api.sampling import program_of
+        from lmmformula.stan.program import Extra
 
-        require_gaussian(self.ir.family, "a Stan program")
-        return program_of(self, form=form, literals=literals)
+        return program_of(self, form=form, literals=literals, extra=Extra(log_lik=log_lik, y_rep=y_rep))
 
     def sample(
         self,
@@ -174,15 +177,35 @@ class Model:
         engine : "stanli" (comes with the package), "cmdstan" (through cmdstanpy), or "auto" for the first there is
         chains, warmup, draws : number of chains, and iterations of each that are thrown away and kept
         seed : the same seed gives the same draws
-        warm_start : start the chains around the REML fit, with its metric; it costs milliseconds
+        warm_start : start the chains around the REML fit of a gaussian model, with its metric; it costs milliseconds
         progress : show a bar, where there is a terminal
         engine_options : passed on to the engine
         """
         from lmmformula.api.sampling import posterior_of
 
-        require_gaussian(self.ir.family, "sampling")
-        run = {"engine": engine, "chains": chains, "warmup": warmup, "draws": draws, "seed": seed, "progress": progress}
+        run: dict[str, Any] = {"engine": engine, "chains": chains, "warmup": warmup, "draws": draws, "seed": seed}
+        run["progress"] = progress
         return posterior_of(self, form=form, warm_start=warm_start, **run, **engine_options)
+
+    def sample_prior(
+        self,
+        *,
+        chains: int = 4,
+        draws: int = 1000,
+        seed: int | None = None,
+        **options: Any,  # noqa: ANN401 (those of `sample`)
+    ) -> "Posterior":
+        """
+        Draw from the prior: what the model believes before it has seen a response.
+
+        The result has the accessors of a posterior; its `posterior_predictive` draws from the prior predictive.
+
+        options : those of `sample`
+        """
+        from lmmformula.api.sampling import posterior_of
+
+        run: dict[str, Any] = {"chains": chains, "draws": draws, "seed": seed, **options}
+        return posterior_of(self, form="conditional", warm_start=False, prior_only=True, **run)
 
     @cached_property
     def reml_fit(self) -> Fit:

@@ -18,6 +18,12 @@ SUPPORT: dict[str, tuple[str, Callable[[FloatArray], BoolArray]]] = {
     "negative.binomial": ("whole numbers from 0", lambda y: (y >= 0) & (y == np.floor(y))),
     "Gamma": ("greater than 0", lambda y: y > 0),
     "inverse.gaussian": ("greater than 0", lambda y: y > 0),
+    **dict.fromkeys(
+        ("negbinomial", "zero_inflated_poisson", "zero_inflated_negbinomial"),
+        ("whole numbers from 0", lambda y: (y >= 0) & (y == np.floor(y))),
+    ),
+    "lognormal": ("greater than 0", lambda y: y > 0),
+    "beta": ("between 0 and 1, both left out", lambda y: (y > 0) & (y < 1)),
 }
 """What a response must be in each family, in words and as a test; any number where nothing is said."""
 

@@ -19,10 +19,14 @@ def posterior_text(result: PosteriorResult) -> str:
     frame = result.summary()
     p = result.design.n_fixed
     names = [str(name) for name in frame.index]
+    heading = "Standard deviations and correlations" + ("; family" if result.draws.family else "")
     sections = [
-        [f"Posterior of {formula_text(result.ir)}", *data_and_sampler(result)],
+        [
+            f"{'Prior' if result.program.program.extra.prior_only else 'Posterior'} of {formula_text(result.ir)}",
+            *data_and_sampler(result),
+        ],
         ["Fixed effects:", *_table(names[:p], frame.iloc[:p])] if p else [],
-        ["Standard deviations and correlations:", *_table(names[p:], frame.iloc[p:])],
+        [f"{heading}:", *_table(names[p:], frame.iloc[p:])] if len(names) > p else [],
         [f"Diagnostics: {result.diagnostics()}"],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)

@@ -35,7 +35,7 @@ def to_arviz(result: "PosteriorResult") -> Any:  # noqa: ANN401 (an InferenceDat
 def _posterior(result: "PosteriorResult") -> tuple[dict[str, AnyArray], dict[str, list[str]], dict[str, list[str]]]:
     """Name variables, coordinates and dimensions."""
     draws, design = result.draws, result.design
-    variables: dict[str, AnyArray] = {"b": draws.beta, "sigma": draws.sigma}
+    variables: dict[str, AnyArray] = {"b": draws.beta, **draws.own}
     coords = {"coefficient": list(design.fixed_names)}
     dims = {"b": ["coefficient"]}
     labels = unique_labels([term.group for term in design.random_terms])

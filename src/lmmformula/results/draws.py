@@ -1,7 +1,7 @@
 """Posterior draws under the model's own names, whatever the Stan program called them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +24,9 @@ class ParameterDraws:
     beta : (C, D, p) fixed effects
     sds : per random term, (C, D, k) standard deviations
     correlations : per random term, (C, D, k, k)
-    sigma : (C, D) residual standard deviation
+    sigma : (C, D) residual standard deviation, NaN in a family that has none
     modes : per random term, (C, D, J, k) random effects
+    family : other parameters of the family -> (C, D)
     """
 
     beta: FloatArray
@@ -33,6 +34,12 @@ class ParameterDraws:
     correlations: tuple[FloatArray, ...]
     sigma: FloatArray
     modes: tuple[FloatArray, ...]
+    family: dict[str, FloatArray] = field(default_factory=dict)
+
+    @property
+    def own(self) -> dict[str, FloatArray]:
+        """Parameters of the family -> (C, D), the residual standard deviation among them where there is one."""
+        return ({} if np.isnan(self.sigma).all() else {"sigma": self.sigma}) | self.family
 
     @property
     def n_chains(self) -> int:
@@ -54,12 +61,14 @@ class ParameterDraws:
 def read_draws(program: StanProgram, draws: Draws) -> ParameterDraws:
     """Find the model's parameters among the variables of its Stan program."""
     where = program.parameters
+    beta = where.fixed.of(draws)
     return ParameterDraws(
-        beta=where.fixed.of(draws),
+        beta=beta,
         sds=tuple(term.sds_of(draws) for term in where.random),
         correlations=tuple(term.correlations_of(draws) for term in where.random),
-        sigma=draws[where.sigma],
+        sigma=draws[where.sigma] if where.sigma else np.full(beta.shape[:2], np.nan),
         modes=tuple(term.effects_of(draws) for term in where.random),
+        family={name: draws[name] for name in where.family},
     )
 
 
@@ -68,7 +77,7 @@ class Quantity:
     """
     One scalar of the posterior: what part of the model it belongs to, which group, and its name.
 
-    part : "fixed", "sd", "cor", "sigma" or "random"
+    part : "fixed", "sd", "cor", "sigma", "family" or "random"
     """
 
     part: str
@@ -79,7 +88,7 @@ class Quantity:
     def label(self) -> str:
         """Its name in one word, as the targets of priors are written: `b[x]`, `sd[group, x]`, `sigma`."""
         match self.part:
-            case "fixed":
+            case "fixed" | "family":
                 return self.name
             case "sigma":
                 return "sigma"
@@ -88,7 +97,7 @@ class Quantity:
 
 
 def parameters_of(design: DesignMatrices, draws: ParameterDraws) -> tuple[list[Quantity], FloatArray]:
-    """List fixed effects, standard deviations, correlations and sigma, and stack their draws (C, D, variables)."""
+    """List fixed effects, standard deviations, correlations, sigma and others, stack them (C, D, variables)."""
     quantities = [Quantity("fixed", "", name) for name in design.fixed_names]
     columns = [draws.beta]
     labels = unique_labels([term.group for term in design.random_terms])
@@ -101,8 +110,9 @@ def parameters_of(design: DesignMatrices, draws: ParameterDraws) -> tuple[list[Q
         for j, name in enumerate(names):
             quantities += [Quantity("cor", label, f"{names[i]}, {name}") for i in range(j)]
             columns += [correlations[:, :, j, i, None] for i in range(j)]
-    quantities.append(Quantity("sigma", "Residual", ""))
-    columns.append(draws.sigma[:, :, None])
+    for name, values in draws.own.items():
+        quantities.append(Quantity("sigma", "Residual", "") if name == "sigma" else Quantity("family", "", name))
+        columns.append(values[:, :, None])
     return quantities, np.concatenate(columns, axis=2)
 
 

@@ -12,6 +12,7 @@ from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.draws import (
     ParameterDraws,
@@ -22,7 +23,14 @@ from lmmformula.results.draws import (
     read_draws,
 )
 from lmmformula.results.effects import by_row, coefficients_by_group, modes_by_group
-from lmmformula.results.posterior_prediction import posterior_predictions
+from lmmformula.results.families import draw_from
+from lmmformula.results.posterior_prediction import (
+    Scale,
+    own_of_rows,
+    posterior_predictions,
+    response_means,
+    trials_of,
+)
 from lmmformula.results.prediction import Interval, Request, generator
 from lmmformula.results.rows import NewLevels, random_part
 from lmmformula.results.varcorr import TermVariation, VarCorr, unique_labels
@@ -104,7 +112,7 @@ class PosteriorResult:
 
     @property
     def sigma(self) -> float:
-        """Posterior mean of the residual standard deviation."""
+        """Posterior mean of the residual standard deviation; NaN in a family that has none."""
         return float(self.draws.sigma.mean())
 
     @property
@@ -119,11 +127,15 @@ class PosteriorResult:
 
     @cached_property
     def fitted(self) -> "pd.Series[float]":
-        """(n,) posterior means of X beta + offset + Z b, indexed by the positions of the rows used."""
+        """(n,) posterior means of each row's mean response, indexed by the positions of the rows used."""
+        if self.ir.family.link != "identity" or self.ir.family.name == "lognormal":
+            return self._by_row(response_means(self), "fitted")
         return self._by_row(self._population + random_part(self.design.random_terms, self._mean_modes), "fitted")
 
     def explained_variance(self) -> float:
         """Posterior mean of what a fit calls so; for a linear model, of var(X beta) / (var(X beta) + sigma^2)."""
+        if self.ir.family != GAUSSIAN:
+            raise FitError(f"the share of explained variance is not defined here for the family {self.ir.family.name}")
         if self.design.random_terms:
             return float(self.draws.explained().mean())
         spread = np.einsum("cdi,ij,cdj->cd", self.draws.beta, np.atleast_2d(np.cov(self.design.X.T)), self.draws.beta)
@@ -174,18 +186,23 @@ class PosteriorResult:
         se_fit: bool = False,
         interval: Interval | None = None,
         level: float = 0.95,
+        scale: Scale = "response",
     ) -> Any:  # noqa: ANN401 (a series, or a data frame with se_fit or interval)
         """
         Predict the response's posterior mean; the arguments are those of a fit's `predict`.
 
-        The mean is linear in fixed and random effects, so their posterior means give it exactly. Standard errors are
-        posterior standard deviations, intervals have quantiles of the draws as their bounds.
+        scale : "response", or "link" for the linear predictor
+
+        The linear predictor is linear in fixed and random effects, so their posterior means give it exactly. Standard
+        errors are posterior standard deviations, intervals have quantiles of the draws as their bounds.
         """
-        return posterior_predictions(self, newdata, Request(random, new_levels, se_fit, interval, level))
+        return posterior_predictions(self, newdata, Request(random, new_levels, se_fit, interval, level), scale)
 
     def posterior_predictive(self, seed: int | None = None, *, draws: int | None = None) -> FloatArray:
         """
         Draw responses for the rows of the data: (draws, n), one row per draw of the parameters.
+
+        Those of a binomial family are shares of its trials, as `design.y` is.
 
         draws : how many draws of the parameters to use, spread evenly; None for all
         """
@@ -195,14 +212,13 @@ class PosteriorResult:
             raise FitError(f"there are {total} draws to choose from, and {draws} were asked for")
         chosen = np.arange(total) if draws is None else np.linspace(0, total - 1, draws).round().astype(int)
         beta = self.draws.beta.reshape(total, -1)[chosen]
-        sigma = self.draws.sigma.reshape(total)[chosen]
         modes = [values.reshape(total, *values.shape[2:])[chosen] for values in self.draws.modes]
         offset = 0.0 if self.design.offset is None else self.design.offset
-        scale = 1.0 if self.design.weights is None else 1.0 / np.sqrt(self.design.weights)
         replicated = np.empty((len(chosen), self.nobs))
-        for i in range(len(chosen)):
-            mean = self.design.X @ beta[i] + offset + random_part(self.design.random_terms, [b[i] for b in modes])
-            replicated[i] = mean + sigma[i] * scale * rng.standard_normal(self.nobs)
+        for i, draw in enumerate(chosen):
+            eta = self.design.X @ beta[i] + offset + random_part(self.design.random_terms, [b[i] for b in modes])
+            own = own_of_rows(self, {name: values.reshape(total)[draw] for name, values in self.draws.own.items()})
+            replicated[i] = draw_from(self.ir.family, eta, own, rng, trials_of(self))
         return replicated
 
     def _quantities(self, *, random: bool) -> tuple[list[Quantity], FloatArray]:

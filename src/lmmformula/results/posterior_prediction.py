@@ -1,11 +1,15 @@
 """Predictions of a posterior with their uncertainty: the arguments are those of a fit's."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.errors import FitError
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.results.effects import by_row
+from lmmformula.results.families import draw_from, mean_of
 from lmmformula.results.prediction import Request
 from lmmformula.results.rows import NewRows, OldRows, coefficients_used, random_covariates
 
@@ -23,8 +27,31 @@ SEED = 20
 All rows share these draws, so that bounds are smooth along a variable; each row's are what they would be alone."""
 
 
+Scale = Literal["response", "link"]
+
+
+def trials_of(posterior: "PosteriorResult") -> FloatArray | float:
+    """Return the (n,) trials of the rows of a binomial family."""
+    design = posterior.design
+    return design.weights if posterior.ir.family.name == "binomial" and design.weights is not None else 1.0
+
+
+def own_of_rows(posterior: "PosteriorResult", own: Mapping[str, Any]) -> dict[str, Any]:
+    """Divide the residual standard deviation by the roots of the rows' weights."""
+    weights = posterior.design.weights
+    if posterior.ir.family != GAUSSIAN or weights is None:
+        return dict(own)
+    return {"sigma": own["sigma"] / np.sqrt(weights)}
+
+
+def response_means(posterior: "PosteriorResult") -> FloatArray:
+    """Return (n,) posterior means of the mean response of the rows of the data."""
+    rows = OldRows(posterior, random="conditional")
+    return _response(posterior, rows, None, Request())["prediction"]
+
+
 def posterior_predictions(
-    posterior: "PosteriorResult", newdata: object, request: Request
+    posterior: "PosteriorResult", newdata: object, request: Request, scale: Scale = "response"
 ) -> "pd.Series[float] | pd.DataFrame":
     """
     Predict rows: posterior means, or with se_fit and interval standard deviations and quantiles of the draws.
@@ -39,11 +66,18 @@ def posterior_predictions(
     else:
         rows = NewRows(posterior, newdata, random=request.random, new_levels=request.new_levels)
         index = rows.index
-    draws = posterior.draws
-    mean_modes = [values.mean(axis=(0, 1)) for values in draws.modes]
-    columns = {"prediction": rows.linear_predictor(draws.beta.mean(axis=(0, 1)), mean_modes)}
-    if not request.plain:
-        columns |= _spread(posterior, rows, newdata, request)
+    if scale not in ("response", "link"):
+        raise FitError(f"scale={scale!r:.60} is not known", hint="the choices are: response, link")
+    draws, family = posterior.draws, posterior.ir.family
+    if scale == "response" and family != GAUSSIAN:
+        columns = _response(posterior, rows, newdata, request)
+    else:
+        if family != GAUSSIAN and request.interval == "prediction":
+            raise FitError("a new response is not on the scale of the link", hint='scale="response" predicts it')
+        mean_modes = [values.mean(axis=(0, 1)) for values in draws.modes]
+        columns = {"prediction": rows.linear_predictor(draws.beta.mean(axis=(0, 1)), mean_modes)}
+        if not request.plain:
+            columns |= _spread(posterior, rows, newdata, request)
     if newdata is None and len(index) > posterior.nobs:
         columns = {k: np.asarray(by_row(posterior.design, v, "", padded=True)) for k, v in columns.items()}
     frame = pd.DataFrame(columns, index=index)
@@ -65,6 +99,42 @@ def _spread(posterior: "PosteriorResult", rows: NewRows, newdata: object, reques
         bounds[:, part] = np.quantile(means, [tail, 1 - tail], axis=0)
     found = {"std_error": sd}
     return found if request.interval is None else found | {"conf_low": bounds[0], "conf_high": bounds[1]}
+
+
+def _response(posterior: "PosteriorResult", rows: NewRows, newdata: object, request: Request) -> dict[str, FloatArray]:
+    """Return means, standard deviations and bounds of the mean response, or bounds of a new one, from all draws."""
+    family = posterior.ir.family
+    own = {name: _flat(values)[:, None] for name, values in posterior.draws.own.items()}
+    new = request.interval == "prediction"
+    if new:
+        _refuse_new_response(posterior, newdata, request)
+    trials, m = trials_of(posterior), len(rows.X)
+    mean, sd, bounds = np.empty(m), np.empty(m), np.empty((2, m))
+    tail = (1 - request.level) / 2
+    step = max(1, CHUNK // (posterior.draws.n_chains * posterior.draws.n_draws))
+    rng = np.random.default_rng(SEED)
+    for first in range(0, m, step):
+        part = slice(first, first + step)
+        eta = _means(posterior, rows, part)
+        means = mean_of(family, eta, own)
+        mean[part], sd[part] = means.mean(axis=0), means.std(axis=0, ddof=1)
+        if new:
+            means = draw_from(family, eta, own, rng, trials if isinstance(trials, float) else trials[part])
+        if request.interval is not None:
+            bounds[:, part] = np.quantile(means, [tail, 1 - tail], axis=0)
+    found = {"prediction": mean}
+    if not request.plain:
+        found["std_error"] = sd
+    return found if request.interval is None else found | {"conf_low": bounds[0], "conf_high": bounds[1]}
+
+
+def _refuse_new_response(posterior: "PosteriorResult", newdata: object, request: Request) -> None:
+    """Refuse new responses that would need trials nobody knows, or effects that were left out."""
+    if newdata is not None and not isinstance(trials_of(posterior), float):
+        raise FitError("the number of trials of new rows is not known", hint='interval="confidence" needs none')
+    if not all(mask.all() for mask in coefficients_used(posterior, request.random)):
+        message = f"new responses of the family {posterior.ir.family.name} are drawn given all random effects"
+        raise FitError(message, hint='random="conditional"')
 
 
 def _flat(values: FloatArray) -> FloatArray:

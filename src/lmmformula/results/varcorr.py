@@ -42,7 +42,7 @@ class VarCorr:
     """
     The variance components of a model: one `TermVariation` per random term, in lme4's order, and the residual.
 
-    sigma : residual standard deviation
+    sigma : residual standard deviation; NaN, and without a row, in a family that has none
     """
 
     terms: tuple[TermVariation, ...]
@@ -91,7 +91,8 @@ class VarCorr:
             for term in self.terms
             for i, name in enumerate(term.names)
         ]
-        rows.append(("Residual", "", self.sigma**2, self.sigma, *_padded(np.empty(0), widest - 1)))
+        if not np.isnan(self.sigma):
+            rows.append(("Residual", "", self.sigma**2, self.sigma, *_padded(np.empty(0), widest - 1)))
         columns = ["group", "name", "variance", "sd", *(f"corr_{i + 1}" for i in range(widest - 1))]
         return pd.DataFrame(rows, columns=columns)
 

@@ -4,6 +4,8 @@ import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.ir.family import Family
+from lmmformula.stan.families import counted
 from lmmformula.stan.program import Cross, Factor, Program
 from lmmformula.stan.summed import summed_data
 
@@ -23,10 +25,13 @@ def stan_data(program: Program, design: DesignMatrices, *, literals: bool = Fals
 
 def _rows(program: Program, design: DesignMatrices) -> dict[str, AnyArray]:
     """Give the data row by row."""
-    data: dict[str, AnyArray] = {"y": design.y}
+    y, trials = counted(design.y, design.weights, Family(program.family, program.link))
+    data: dict[str, AnyArray] = {"y": y.astype(np.intp) if program.likelihood.integer else y}
+    if trials is not None:
+        data["trials"] = trials.astype(np.intp)
     if program.fixed.K:
         data["X"] = design.X[:, list(program.fixed.columns)]
-    if design.weights is not None:
+    if program.weights and design.weights is not None:
         data["weights"] = design.weights
     if design.offset is not None:
         data["offsets"] = design.offset

@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
 from pathlib import Path
 
 from lmmformula.arrays import AnyArray
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError
 from lmmformula.ir.model import ModelIR
 from lmmformula.stan.data import stan_data
 from lmmformula.stan.lower import lower_program
 from lmmformula.stan.parameters import Parameters, describe_parameters
 from lmmformula.stan.priors import PriorRow
-from lmmformula.stan.program import Form, Program
+from lmmformula.stan.program import NOTHING_EXTRA, Extra, Form, Program
 from lmmformula.stan.render import render
 
 
@@ -66,6 +67,7 @@ def stan_program(
     literals: bool = False,
     information: Mapping[str, float] | None = None,
     geometry: Mapping[str, str] | None = None,
+    extra: Extra = NOTHING_EXTRA,
 ) -> StanProgram:
     """
     Generate the Stan program of a model on its design.
@@ -77,6 +79,7 @@ def stan_program(
     information : n_j tau^2 / sigma^2 of a typical level by grouping factor, as a fit tells; chooses the geometry of
         effects that are sampled: centred where it is large, non-centred where it is small or not known
     geometry : "centered" or "noncentered" by grouping factor, to choose it oneself
+    extra : what the program has on request
 
     Raises
     ------
@@ -88,6 +91,11 @@ def stan_program(
     program, priors = lower_program(
         ir, design, form=form, data_form=data_form, information=information, geometry=geometry
     )
+    if (extra.log_lik or extra.y_rep) and program.data_form != "rows":
+        raise FitError("log_lik and y_rep are of rows, and a program of cross-products has none")
+    if extra.prior_only and program.form != "conditional":
+        raise FitError("a program of the prior alone has the conditional form", hint="form='conditional'")
+    program = replace(program, extra=extra)
     return StanProgram(
         code=render(program, literals=literals, version=_version()),
         data=stan_data(program, design, literals=literals),

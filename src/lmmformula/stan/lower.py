@@ -8,10 +8,13 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
+from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.stan import factors as f
+from lmmformula.stan.families import Scale, counted, family_slots, link_scale
+from lmmformula.stan.likelihood import Likelihood, likelihood_of
 from lmmformula.stan.priors import Choice, PriorRow, Slot, bounds_of, prior_statements, resolve
-from lmmformula.stan.program import Block, Declaration, Factor, Fixed, Program, Section, Statement
+from lmmformula.stan.program import Block, Declaration, Factor, Fixed, Form, Program, Section, Statement
 from lmmformula.stan.scales import size, spread
 
 DEFAULT_SCALE = 2.5
@@ -61,14 +64,17 @@ def lower_program(
     FormulaError
         A prior statement fits no parameter.
     """
-    if (ir.family.name, ir.family.link) != ("gaussian", "identity"):
-        message = f"there is no Stan program yet for the family {ir.family.name} with link {ir.family.link}"
-        raise FitError(message, hint="the gaussian family with the identity link has one")
+    likelihood = likelihood_of(ir.family, trials=design.has_weights)
     fixed = f.fixed_effects(design)
     columns, covariates = f.random_covariates(design, fixed)
-    chosen = f.choose_form(form, design)
+    chosen = f.choose_form(form, design) if ir.family == GAUSSIAN else _conditional(form, ir.family)
     factors = f.grouping_factors(design, covariates, chosen, information=information or {}, geometry=geometry or {})
-    parts = [_population(design, fixed), *(_group(design, factor) for factor in factors), _residual(design, fixed)]
+    expected = expected_scale(design, fixed, ir.family)
+    parts = [
+        _population(design, fixed, expected),
+        *(_group(design, factor, expected.spread) for factor in factors),
+        *_family(likelihood, expected.spread),
+    ]
     slots = [slot for part in parts for parameter in part.parameters for slot in parameter.slots]
     choices = resolve(slots, ir.priors, ir.source)
     written = [_write(part, choices, flat=flat) for part in parts]
@@ -82,7 +88,7 @@ def lower_program(
         n_rows=design.nobs,
         response=design.response_name,
         fixed=fixed,
-        weights=design.has_weights,
+        weights=design.has_weights and ir.family == GAUSSIAN,
         offset=design.has_offset,
         columns=columns,
         factors=factors,
@@ -91,8 +97,21 @@ def lower_program(
         sections=sections,
         numbers=tuple(dict.fromkeys(number for number in numbers if number.name)),
         parameters=declarations,
+        family=ir.family.name,
+        link=ir.family.link,
+        likelihood=likelihood,
     )
     return program, tuple(row for _, _, rows in written for row in rows)
+
+
+def _conditional(form: str, family: Family) -> Form:
+    """Refuse to integrate random effects out where that can't be done exactly."""
+    if form == "marginal":
+        message = f"the marginal form integrates random effects out, which the family {family.name} does not allow"
+        raise FitError(message, hint="form='auto' chooses the form that a model can have")
+    if form not in ("auto", "conditional"):
+        raise FitError(f"a Stan program has no form {form!r}", hint="choose 'auto', 'marginal' or 'conditional'")
+    return "conditional"
 
 
 def _write(
@@ -119,6 +138,13 @@ def _write(
 # --- what each part declares, and the default priors ----------------------------------------------------------------
 
 
+def expected_scale(design: DesignMatrices, fixed: Fixed, family: Family) -> Scale:
+    """Say where the linear predictor is expected, and how far it spreads."""
+    if family == GAUSSIAN:
+        return Scale(float(np.median(response(design))), response_spread(design, fixed))
+    return link_scale(*counted(design.y, design.weights, family), design.offset, family)
+
+
 def response_spread(design: DesignMatrices, fixed: Fixed) -> float:
     """Spread of y less its offset: around its centre or, where there is no intercept, around zero."""
     y = response(design)
@@ -131,14 +157,13 @@ def response(design: DesignMatrices) -> FloatArray:
     return rows.y if rows.offset is None else rows.y - rows.offset
 
 
-def _population(design: DesignMatrices, fixed: Fixed) -> Part:
+def _population(design: DesignMatrices, fixed: Fixed, expected: Scale) -> Part:
     """Declare the fixed effects: the intercept at the predictors' means, and the other coefficients."""
-    scale = DEFAULT_SCALE * response_spread(design, fixed)
+    scale = DEFAULT_SCALE * expected.spread
     parameters = []
     if fixed.intercept:
-        middle = float(np.median(response(design)))
         comment = "intercept at the predictors' means" if fixed.K else ""
-        slot = Slot("Intercept", (), ("student_t", (3.0, middle, scale)))
+        slot = Slot("Intercept", (), ("student_t", (3.0, expected.middle, scale)))
         parameters.append(
             Parameter(Declaration("real", "", "Intercept_c" if fixed.K else "Intercept", comment), (slot,))
         )
@@ -151,10 +176,9 @@ def _population(design: DesignMatrices, fixed: Fixed) -> Part:
     return Part("population level", tuple(parameters))
 
 
-def _group(design: DesignMatrices, factor: Factor) -> Part:
+def _group(design: DesignMatrices, factor: Factor, expected: float) -> Part:
     """Declare a factor's standard deviations, correlations and, unless integrated out, what its effects are made of."""
-    fixed = f.fixed_effects(design)
-    scale = DEFAULT_SCALE * response_spread(design, fixed)
+    scale = DEFAULT_SCALE * expected
     slots = tuple(
         Slot("sd", (factor.label, covariate.label), ("student_t", (3.0, 0.0, scale / spread(values))), lower=0.0)
         for covariate, values in zip(factor.covariates, _columns(design, factor), strict=True)
@@ -218,8 +242,11 @@ def _correlation(factor: Factor, block: Block) -> Parameter:
     return Parameter(Declaration("real", "", name, f"correlation {comment}"), (slot,))
 
 
-def _residual(design: DesignMatrices, fixed: Fixed) -> Part:
-    """Declare the residual standard deviation."""
-    scale = DEFAULT_SCALE * response_spread(design, fixed)
-    slot = Slot("sigma", (), ("student_t", (3.0, 0.0, scale)), lower=0.0)
-    return Part("residual", (Parameter(Declaration("real", "", "sigma"), (slot,)),))
+def _family(likelihood: Likelihood, expected: float) -> Iterator[Part]:
+    """Declare what a family has beside its mean: the residual standard deviation, shapes."""
+    declared = tuple(
+        Parameter(Declaration("real", "", slot.parameter), (slot,))
+        for slot in family_slots(likelihood, DEFAULT_SCALE * expected)
+    )
+    if declared:
+        yield Part("residual" if "sigma" in likelihood.parameters else "family", declared)

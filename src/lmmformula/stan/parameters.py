@@ -28,7 +28,7 @@ class FixedEffects:
     def of(self, draws: Draws) -> FloatArray:
         """Read (chains, draws, p) coefficients."""
         columns = [draws["Intercept"] if i < 0 else draws["b"][..., i] for i in self.slopes]
-        return np.stack(columns, axis=-1) if columns else np.empty((*draws["sigma"].shape, 0))
+        return np.stack(columns, axis=-1) if columns else np.empty((*next(iter(draws.values())).shape[:2], 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,14 @@ class Parameters:
     Where the quantities of a model are found in draws from its program, whichever form that has.
 
     random : in the order of the design's random terms
-    sigma : the variable of the residual standard deviation
+    sigma : the variable of the residual standard deviation, "" where there is none
+    family : the variables of the family's other parameters, "shape"
     """
 
     fixed: FixedEffects
     random: tuple[RandomEffects, ...]
     sigma: str = "sigma"
+    family: tuple[str, ...] = ()
 
 
 def describe_parameters(program: Program, design: DesignMatrices) -> Parameters:
@@ -106,4 +108,6 @@ def describe_parameters(program: Program, design: DesignMatrices) -> Parameters:
             )
         )
     fixed = FixedEffects(design.fixed_names, tuple(slopes.get(column, -1) for column in range(design.n_fixed)))
-    return Parameters(fixed, tuple(random))
+    own = program.likelihood.parameters
+    sigma = "sigma" if "sigma" in own else ""
+    return Parameters(fixed, tuple(random), sigma, tuple(name for name in own if name != "sigma"))

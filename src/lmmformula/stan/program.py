@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lmmformula.ir.covariance import Covariance
+from lmmformula.stan.likelihood import NORMAL, Likelihood
 
 Form = Literal["conditional", "marginal"]
 DataForm = Literal["rows", "crossproducts"]
@@ -299,6 +300,23 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Extra:
+    """
+    What a program has on request.
+
+    prior_only : no likelihood, so that draws are from the prior; in the conditional form
+    log_lik, y_rep : each row's log density given the random effects, and a response like it, are generated
+    """
+
+    prior_only: bool = False
+    log_lik: bool = False
+    y_rep: bool = False
+
+
+NOTHING_EXTRA = Extra()
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """
     A Stan program.
@@ -329,6 +347,8 @@ class Program:
     data_form: DataForm = "rows"
     family: str = "gaussian"
     link: str = "identity"
+    likelihood: Likelihood = NORMAL
+    extra: Extra = NOTHING_EXTRA
 
     @property
     def structures(self) -> tuple[str, ...]:
@@ -357,8 +377,8 @@ class Program:
     @property
     def transformed_parameters(self) -> bool:
         """Whether there is a transformed parameters block."""
-        sampled = any(not factor.simple for factor in self.sampled)
-        return sampled or any(factor.sd_from_blocks or factor.L_from_blocks for factor in self.factors)
+        assembled = any(factor.sd_from_blocks or factor.L_from_blocks for factor in self.factors)
+        return assembled or any(not factor.simple for factor in self.sampled)
 
     def means(self, factor: Factor) -> tuple[str, ...]:
         """Write what a factor's centred coefficients vary around: fixed effects where these are carried, else 0."""
@@ -377,5 +397,4 @@ class Program:
 
     def shift(self, factor: Factor, sign: str = "-") -> str:
         """Write the sum, or with a minus what is left of the mean without it, that one centred coefficient has."""
-        terms = [text for text in (*self.means(factor), *self.other_means(factor)) if text != "0"]
-        return f" {sign} ".join(terms)
+        return f" {sign} ".join(t for t in (*self.means(factor), *self.other_means(factor)) if t != "0")

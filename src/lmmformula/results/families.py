@@ -1,0 +1,83 @@
+"""Means and draws of a response, given its linear predictor and the parameters of its family."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.ir.family import Family
+
+Own = Mapping[str, FloatArray]
+"""Parameter of a family -> its draws, in a shape that broadcasts with that of the linear predictor."""
+
+
+def _inv_logit(eta: FloatArray) -> FloatArray:
+    return np.asarray(0.5 * (1 + np.tanh(eta / 2)), dtype=np.float64)
+
+
+def _probability(eta: FloatArray) -> FloatArray:
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(eta), dtype=np.float64)
+
+
+def _inv_cloglog(eta: FloatArray) -> FloatArray:
+    return np.asarray(-np.expm1(-np.exp(eta)), dtype=np.float64)
+
+
+INVERSE_LINKS: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "identity": np.asarray,
+    "log": np.exp,
+    "logit": _inv_logit,
+    "probit": _probability,
+    "cloglog": _inv_cloglog,
+}
+
+
+def mean_of(family: Family, eta: FloatArray, own: Own) -> FloatArray:
+    """
+    Return the response's mean: of a binomial family the probability of success.
+
+    >>> mean_of(Family("poisson", "log"), np.array([0.0]), {})
+    array([1.])
+    """
+    mean = INVERSE_LINKS[family.link](eta)
+    if family.name == "lognormal":
+        return np.asarray(np.exp(eta + own["sigma"] ** 2 / 2), dtype=np.float64)
+    return np.asarray(mean * (1 - own["zi"]) if "zi" in own else mean, dtype=np.float64)
+
+
+def draw_from(
+    family: Family, eta: FloatArray, own: Own, rng: np.random.Generator, trials: FloatArray | float = 1.0
+) -> FloatArray:
+    """
+    Draw a response for each element of a linear predictor; of a binomial family the share of its trials.
+
+    own : parameters of the family; "sigma" is that of each row
+    """
+    mean = INVERSE_LINKS[family.link](eta)
+    size = mean.shape
+    drawn: object
+    match family.name:
+        case "gaussian":
+            drawn = eta + own["sigma"] * rng.standard_normal(size)
+        case "student":
+            drawn = eta + own["sigma"] * rng.standard_t(np.broadcast_to(own["nu"], size))
+        case "lognormal":
+            drawn = np.exp(eta + own["sigma"] * rng.standard_normal(size))
+        case "binomial":
+            drawn = rng.binomial(np.broadcast_to(np.rint(trials).astype(np.int64), size), mean) / trials
+        case "Gamma":
+            drawn = rng.gamma(np.broadcast_to(own["shape"], size), mean / own["shape"])
+        case "beta":
+            drawn = rng.beta(mean * own["phi"], (1 - mean) * own["phi"])
+        case _:
+            if "shape" in own:
+                mean = rng.gamma(np.broadcast_to(own["shape"], size), mean / own["shape"])
+            counts = rng.poisson(np.minimum(mean, LARGEST_MEAN)).astype(np.float64)
+            drawn = counts * (rng.random(size) >= own["zi"]) if "zi" in own else counts
+    return np.asarray(drawn, dtype=np.float64)
+
+
+LARGEST_MEAN = 1e18
+"""Of a count that numpy can draw; a prior may ask for more."""

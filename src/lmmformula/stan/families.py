@@ -1,0 +1,112 @@
+"""The response of a family as its program reads it, and what is known of it beforehand: the default priors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.errors import DataError, FitError
+from lmmformula.ir.family import Family
+from lmmformula.stan.likelihood import Likelihood
+from lmmformula.stan.priors import Slot
+from lmmformula.stan.scales import spread
+
+LEAST_SPREAD = 1.0
+"""Of counts and odds on the logarithmic scale, below which a default prior does not go; it has no units there."""
+
+
+# --- the response as the program reads it ---------------------------------------------------------------------------
+
+
+def counted(y: FloatArray, weights: FloatArray | None, family: Family) -> tuple[FloatArray, FloatArray | None]:
+    """
+    Turn shares and weights into counts and trials, of a binomial family; other families have their response as it is.
+
+    Raises
+    ------
+    DataError, FitError
+        Counts that are no whole numbers, or weights where they have no meaning.
+    """
+    if family.name == "gaussian":
+        return y, None
+    if family.name != "binomial":
+        if weights is not None:
+            message = f"weights have no meaning in the Stan program of the family {family.name}"
+            raise FitError(message, hint="known differences of size are an offset")
+        return y, None
+    if weights is None:
+        if np.any((y != 0) & (y != 1)):
+            hint = "write cbind(successes, failures), or give the trials as weights"
+            raise DataError("a response of shares needs the number of trials of each", hint=hint)
+        return y, None
+    successes = y * weights
+    for values, what in ((weights, "trials"), (successes, "successes")):
+        if np.max(np.abs(values - np.rint(values))) > 1e-6 * max(1.0, float(np.max(weights))):
+            raise DataError(f"the {what} of a binomial family must be whole numbers in its Stan program")
+    return np.rint(successes), np.rint(weights)
+
+
+# --- default priors -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Where the linear predictor is expected, and how far it spreads."""
+
+    middle: float
+    spread: float
+
+
+def link_scale(y: FloatArray, trials: FloatArray | None, offset: FloatArray | None, family: Family) -> Scale:
+    """
+    Place the linear predictor by the data: link(mean y), less the offset, and the spread of link(y) where it has one.
+
+    y, trials : as `counted` gives them
+    """
+    known = np.zeros(len(y)) if offset is None else offset
+    match family.name:
+        case "binomial" | "beta":
+            total = float(len(y)) if trials is None else float(trials.sum())
+            share = (float(y.sum()) + 0.5) / (total + 1.0)
+            return Scale(float(_LINKS[family.link](share) - known.mean()), LEAST_SPREAD)
+        case "student":
+            left = y - known
+            return Scale(float(np.median(left)), spread(left))
+        case "lognormal":
+            left = np.log(y) - known
+            return Scale(float(np.median(left)), spread(left))
+        case "Gamma":
+            return Scale(float(np.log(np.mean(y * np.exp(-known)))), max(spread(np.log(y) - known), LEAST_SPREAD))
+        case _:
+            middle = np.log((y.sum() + 0.5) / np.sum(np.exp(known)))
+            return Scale(float(middle), max(spread(np.log(y + 0.5) - known), LEAST_SPREAD))
+
+
+def _probit(share: float) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(share)
+
+
+_LINKS: dict[str, Callable[[float], float]] = {
+    "logit": lambda p: float(np.log(p) - np.log1p(-p)),
+    "probit": _probit,
+    "cloglog": lambda p: float(np.log(-np.log1p(-p))),
+}
+
+
+def family_slots(likelihood: Likelihood, scale: float) -> tuple[Slot, ...]:
+    """
+    Give the parameters of a family their default priors.
+
+    scale : of the residual standard deviation
+    """
+    slots = {
+        "sigma": Slot("sigma", (), ("student_t", (3.0, 0.0, scale)), lower=0.0),
+        "nu": Slot("nu", (), ("gamma", (2.0, 0.1)), lower=1.0),
+        "shape": Slot("shape", (), ("inv_gamma", (0.4, 0.3)), lower=0.0),
+        "phi": Slot("phi", (), ("inv_gamma", (0.4, 0.3)), lower=0.0),
+        "zi": Slot("zi", (), ("uniform", (0.0, 1.0)), lower=0.0, upper=1.0),
+    }
+    return tuple(slots[name] for name in likelihood.parameters)

@@ -1,0 +1,68 @@
+// count ~ x + offset(o) + (x | a) + (1 | b)
+//
+// poisson family, log link; 48 rows, 4 levels of a, 3 levels of b
+//
+//   eta = Intercept + X * b + offsets + Z * u
+//   y ~ poisson(exp(eta))
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+data {
+  int<lower=1> N; // rows
+  array[N] int<lower=0> y; // count
+  matrix[N, 1] X; // x
+  vector[N] offsets; // known part of the linear predictor
+  int<lower=1> N_a; // levels of a
+  array[N] int<lower=1, upper=N_a> level_a; // of each row
+  int<lower=1> N_b; // levels of b
+  array[N] int<lower=1, upper=N_b> level_b; // of each row
+  real prior_Intercept_location; // 0.5764
+  real<lower=0> prior_Intercept_scale; // 2.5
+  real<lower=0> prior_b_scale; // 2.497
+  vector<lower=0>[2] prior_sd_a_scale; // 2.5, 2.497
+  real<lower=0> prior_sd_b_scale; // 2.5
+}
+transformed data {
+  row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+}
+parameters {
+  real Intercept_c; // intercept at the predictors' means
+  vector[1] b; // x
+  vector<lower=0>[2] sd_a; // (Intercept), x
+  cholesky_factor_corr[2] L_a; // of their correlations
+  matrix[N_a, 2] z_a; // standardised effects
+  real<lower=0> sd_b;
+  vector[N_b] z_b; // standardised effects
+}
+transformed parameters {
+  matrix[N_a, 2] u_a;
+  u_a = z_a * diag_pre_multiply(sd_a, L_a)';
+  vector[N_b] u_b = sd_b * z_b;
+}
+model {
+  // population level
+  Intercept_c ~ student_t(3, prior_Intercept_location, prior_Intercept_scale);
+  b ~ normal(0, prior_b_scale);
+  // a
+  sd_a ~ student_t(3, 0, prior_sd_a_scale);
+  L_a ~ lkj_corr_cholesky(2);
+  to_vector(z_a) ~ std_normal();
+  // b
+  sd_b ~ student_t(3, 0, prior_sd_b_scale);
+  z_b ~ std_normal();
+  // count
+  {
+    vector[N] eta = offsets + Intercept_c;
+    eta += u_a[level_a, 1];
+    eta += u_a[level_a, 2] .* X[ : , 1];
+    eta += u_b[level_b];
+    y ~ poisson_log_glm(X_c, eta, b);
+  }
+}
+generated quantities {
+  real Intercept = Intercept_c - X_means * b;
+  matrix[2, 2] cor_a = multiply_lower_tri_self_transpose(L_a);
+}

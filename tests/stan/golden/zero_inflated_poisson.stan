@@ -1,0 +1,79 @@
+// count ~ x + (1 | a)
+//
+// zero_inflated_poisson family, log link; 48 rows, 4 levels of a
+//
+//   eta = Intercept + X * b + Z * u
+//   y ~ 0 with probability zi, else poisson(exp(eta))
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // Log density of a count that is 0 with probability zi, whatever eta says.
+  real zero_inflated_poisson_lpmf(int y, real zi, real eta) {
+    real own = log1m(zi) + poisson_log_lpmf(y | eta);
+    return y == 0 ? log_sum_exp(log(zi), own) : own;
+  }
+  int zero_inflated_poisson_rng(real zi, real eta) {
+    return bernoulli_rng(zi) ? 0 : poisson_log_rng(eta);
+  }
+}
+data {
+  int<lower=1> N; // rows
+  array[N] int<lower=0> y; // count
+  matrix[N, 1] X; // x
+  int<lower=1> N_a; // levels of a
+  array[N] int<lower=1, upper=N_a> level_a; // of each row
+  real prior_Intercept_location; // 0.6983
+  real<lower=0> prior_Intercept_scale; // 3.141
+  real<lower=0> prior_b_scale; // 3.136
+  real<lower=0> prior_sd_a_scale; // 3.141
+}
+transformed data {
+  row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+}
+parameters {
+  real Intercept_c; // intercept at the predictors' means
+  vector[1] b; // x
+  real<lower=0> sd_a;
+  vector[N_a] z_a; // standardised effects
+  real<lower=0, upper=1> zi;
+}
+transformed parameters {
+  vector[N_a] u_a = sd_a * z_a;
+}
+model {
+  // population level
+  Intercept_c ~ student_t(3, prior_Intercept_location, prior_Intercept_scale);
+  b ~ normal(0, prior_b_scale);
+  // a
+  sd_a ~ student_t(3, 0, prior_sd_a_scale);
+  z_a ~ std_normal();
+  // family
+  zi ~ uniform(0, 1);
+  // count
+  {
+    vector[N] eta = rep_vector(Intercept_c, N);
+    eta += u_a[level_a];
+    eta += X_c * b;
+    for (n in 1 : N) {
+      target += zero_inflated_poisson_lpmf(y[n] | zi, eta[n]);
+    }
+  }
+}
+generated quantities {
+  real Intercept = Intercept_c - X_means * b;
+  vector[N] log_lik;
+  array[N] int y_rep;
+  {
+    vector[N] eta = rep_vector(Intercept, N);
+    eta += u_a[level_a];
+    eta += X * b;
+    for (n in 1 : N) {
+      log_lik[n] = zero_inflated_poisson_lpmf(y[n] | zi, eta[n]);
+      y_rep[n] = zero_inflated_poisson_rng(zi, eta[n]);
+    }
+  }
+}
