@@ -18,11 +18,9 @@ from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.data.columns import FactorColumn, NumericColumn
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.fixed import fixed_matrix, offset_values
-from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, printable
-from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Apply, Expression, Variable, children, variables
+from lmmformula.results.rows import Estimates
 
 MOST_POINTS = 100_000
 """Number of combinations that a grid may have."""
@@ -37,15 +35,9 @@ NOT_ESTIMABLE = 1e-8
 """Distance from the rows of X, relative to a row's size, beyond which a row can't be estimated."""
 
 
-class FixedModel(Protocol):
-    """A fit or a posterior."""
+class FixedModel(Estimates, Protocol):
+    """A fit or a posterior, with the data it was made of."""
 
-    @property
-    def ir(self) -> ModelIR: ...  # noqa: D102
-    @property
-    def schema(self) -> Schema: ...  # noqa: D102
-    @property
-    def design(self) -> DesignMatrices: ...  # noqa: D102
     @property
     def table(self) -> Table: ...  # noqa: D102
 
