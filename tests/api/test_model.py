@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -216,3 +217,33 @@ def test_a_registered_function_can_be_called() -> None:
         assert np.allclose(model.design.X[:, 1], dataset("toy")["x"] ** 3)
     finally:
         REGISTERED.pop("cube")
+
+
+def test_data_form_and_geometry_reach_the_program() -> None:
+    """A program of cross-products reads no rows, and a factor has the geometry that was asked for."""
+    model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
+    assert "X" not in model.stan(data_form="crossproducts").data
+    declared = [
+        {d.name for d in model.stan(form="conditional", geometry={"Subject": how}).program.parameters}
+        for how in ("centered", "noncentered")
+    ]
+    assert "z_Subject" not in declared[0]
+    assert "z_Subject" in declared[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"form": "long"}, "form='long' is not known"),
+        ({"data_form": 3}, "data_form=3 is not known"),
+        ({"geometry": "centered"}, "geometry is a mapping"),
+        ({"geometry": {"Day": "centered"}}, "no grouping factor 'Day'"),
+        ({"geometry": {"Subject": "round"}}, "no geometry 'round'"),
+        ({"form": "conditional", "data_form": "crossproducts"}, "only the marginal form"),
+    ],
+)
+def test_choices_of_a_program_that_are_none_are_refused(options: dict[str, Any], said: str) -> None:
+    """A choice that there is not is named, and those there are."""
+    model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
+    with pytest.raises(lf.FitError, match=re.escape(said)):
+        model.stan(**options)

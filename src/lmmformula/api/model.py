@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from lmmformula.stan.generate import StanProgram
 
 Form = Literal["auto", "marginal", "conditional"]
+DataForm = Literal["auto", "rows", "crossproducts"]
+Geometry = Literal["centered", "noncentered"]
 Engine = Literal["auto", "stanli", "cmdstan"]
 
 
@@ -143,20 +145,37 @@ class Model:
         return LinearMixedFit(self.ir, self.schema, self.design, fit, self.table, self.data_name, self.na_action)
 
     def stan(
-        self, *, form: Form = "auto", literals: bool = False, log_lik: bool = False, y_rep: bool = False
+        self,
+        *,
+        form: Form = "auto",
+        data_form: DataForm = "auto",
+        geometry: Mapping[str, Geometry] | None = None,
+        literals: bool = False,
+        log_lik: bool = False,
+        y_rep: bool = False,
     ) -> "StanProgram":
         """
         Generate the Stan program and its data.
 
         form : "marginal" integrates the random effects out, "conditional" samples them, "auto" takes the marginal
             form wherever there is one
+        data_form : "rows" lets the program read the data as they are; "crossproducts", of the marginal form, the sums
+            over rows that it needs; "auto" takes the rows where they were kept
+        geometry : how effects that are sampled are written, by grouping factor: {"Subject": "centered"} or
+            "noncentered"; chosen from the fit where it is not said
         literals : write the numbers of the priors into the program instead of into its data
         log_lik, y_rep : let the program generate each row's log density, and a response like it
-        """
-        from lmmformula.api.sampling import program_of
-        from lmmformula.stan.program import Extra
 
-        return program_of(self, form=form, literals=literals, extra=Extra(log_lik=log_lik, y_rep=y_rep))
+        Raises
+        ------
+        FitError
+            There is no such program.
+        FormulaError
+            A prior statement fits no parameter of the model.
+        """
+        from lmmformula.api.sampling import ProgramOptions, program_of
+
+        return program_of(self, ProgramOptions(form, data_form, geometry, literals, log_lik, y_rep))
 
     def sample(
         self,
@@ -169,7 +188,7 @@ class Model:
         form: Form = "auto",
         warm_start: bool = True,
         progress: bool = True,
-        **engine_options: Any,  # noqa: ANN401 (the engine checks its own options)
+        **options: Any,  # noqa: ANN401 (those of `stan`; the engine checks its own)
     ) -> "Posterior":
         """
         Draw from the posterior by Stan.
@@ -179,13 +198,13 @@ class Model:
         seed : the same seed gives the same draws
         warm_start : start the chains around the REML fit of a gaussian model, with its metric; it costs milliseconds
         progress : show a bar, where there is a terminal
-        engine_options : passed on to the engine
+        options : those of `stan` (data_form, geometry, log_lik, y_rep, literals), and those of the engine
         """
         from lmmformula.api.sampling import posterior_of
 
         run: dict[str, Any] = {"engine": engine, "chains": chains, "warmup": warmup, "draws": draws, "seed": seed}
         run["progress"] = progress
-        return posterior_of(self, form=form, warm_start=warm_start, **run, **engine_options)
+        return posterior_of(self, form=form, warm_start=warm_start, **run, **options)
 
     def sample_prior(
         self,

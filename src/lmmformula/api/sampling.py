@@ -1,5 +1,7 @@
 """From a model to its Stan program, and from there to its posterior."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.posterior import Posterior
@@ -9,62 +11,93 @@ from lmmformula.ir.family import GAUSSIAN
 from lmmformula.results.warmstart import estimates_of, information_of
 from lmmformula.stan.engines import sample
 from lmmformula.stan.generate import StanProgram, stan_program
-from lmmformula.stan.program import NOTHING_EXTRA, Extra
+from lmmformula.stan.program import Extra
 from lmmformula.stan.start import starting_point
 
 if TYPE_CHECKING:
     from lmmformula.api.model import Model
 
 
-def program_of(model: "Model", *, form: str, literals: bool = False, extra: Extra = NOTHING_EXTRA) -> StanProgram:
+@dataclass(frozen=True, slots=True)
+class ProgramOptions:
+    """What a user may choose of a program; `Model.stan` tells what each means."""
+
+    form: str = "auto"
+    data_form: str = "auto"
+    geometry: Mapping[str, str] | None = None
+    literals: bool = False
+    log_lik: bool = False
+    y_rep: bool = False
+    prior_only: bool = False
+
+    @property
+    def extra(self) -> Extra:
+        """What the program has on request."""
+        return Extra(log_lik=self.log_lik, y_rep=self.y_rep, prior_only=self.prior_only)
+
+
+def program_of(model: "Model", options: ProgramOptions) -> StanProgram:
     """
     Generate the program of a model.
 
     The REML fit says how much each level's rows tell of its effects, on which the geometry of effects that are sampled
     depends; what is exported is what is run. Other families have no such fit: their effects are non-centred.
-
-    extra : what the program has on request
     """
-    if not is_text(form):
-        raise FitError("form must be 'auto', 'marginal' or 'conditional'")
-    if model.ir.family != GAUSSIAN or extra.prior_only:
-        if not model.design.has_rows:
-            raise FitError("the conditional form of a program reads the rows of the data, which were not kept")
-        form = "conditional" if extra.prior_only else form
-        return stan_program(model.ir, model.design, form=form, literals=literals, extra=extra)
-    information = information_of(model.design, model.reml_fit)
-    data_form = "rows"
+    _check(options)
+    form, data_form = options.form, options.data_form
+    gaussian = model.ir.family == GAUSSIAN and not options.prior_only
     if not model.design.has_rows:
-        _refuse_rows(model.design, form)
+        if not gaussian:
+            raise FitError("the conditional form of a program reads the rows of the data, which were not kept")
+        _refuse_rows(model.design, options)
         form, data_form = "marginal", "crossproducts"
+    elif data_form == "auto":
+        data_form = "rows"
     return stan_program(
-        model.ir, model.design, form=form, data_form=data_form, literals=literals, information=information, extra=extra
+        model.ir,
+        model.design,
+        form="conditional" if options.prior_only else form,
+        data_form=data_form,
+        literals=options.literals,
+        information=information_of(model.design, model.reml_fit) if gaussian else None,
+        geometry=options.geometry,
+        extra=options.extra,
     )
 
 
-def _refuse_rows(design: DesignMatrices, form: str) -> None:
+def _check(options: ProgramOptions) -> None:
+    """Refuse what is none of the choices."""
+    choices = {"form": ("auto", "marginal", "conditional"), "data_form": ("auto", "rows", "crossproducts")}
+    for name, value in (("form", options.form), ("data_form", options.data_form)):
+        if not is_text(value) or value not in choices[name]:
+            raise FitError(f"{name}={value!r:.60} is not known", hint=f"the choices are: {', '.join(choices[name])}")
+    if not isinstance(options.geometry, Mapping | None):
+        hint = 'name the grouping factor: geometry={"group": "centered"}'
+        raise FitError(f"geometry is a mapping, not {options.geometry!r:.60}", hint=hint)
+
+
+def _refuse_rows(design: DesignMatrices, options: ProgramOptions) -> None:
     """Refuse programs that read rows, which were not kept; the marginal form can read cross-products."""
-    if form == "conditional" or not design.random_terms:
+    if options.data_form == "rows":
+        raise FitError("the rows of the data were not kept", hint="use data_form='crossproducts'")
+    if options.form == "conditional" or not design.random_terms:
         what = "the conditional form of a program" if design.random_terms else "a program without random effects"
         raise FitError(f"{what} reads the rows of the data, which were not kept", hint="use form='marginal'")
 
 
-def posterior_of(
-    model: "Model",
-    *,
-    form: str,
-    warm_start: bool,
-    prior_only: bool = False,
-    **options: Any,  # noqa: ANN401
-) -> Posterior:
+def posterior_of(model: "Model", *, warm_start: bool, **options: Any) -> Posterior:  # noqa: ANN401
     """
     Sample the posterior of a model, or its prior.
 
-    options : those of `lmmformula.stan.engines.sample`
+    options : those of `ProgramOptions`, and those of `lmmformula.stan.engines.sample`
     """
-    program = program_of(model, form=form, extra=Extra(prior_only=prior_only))
-    warm = warm_start and not prior_only and model.ir.family == GAUSSIAN
+    chosen = ProgramOptions(**{name: options.pop(name) for name in PROGRAM_OPTIONS & options.keys()})
+    program = program_of(model, chosen)
+    warm = warm_start and not chosen.prior_only and model.ir.family == GAUSSIAN
     start = starting_point(program, estimates_of(model.reml_fit)) if warm else None
     draws = sample(program, start=start, **options)
     parts = (model.ir, model.schema, model.design, program, draws, model.table, model.data_name, model.na_action)
     return Posterior(*parts)
+
+
+PROGRAM_OPTIONS = frozenset(own.name for own in fields(ProgramOptions))
