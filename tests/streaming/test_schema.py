@@ -151,3 +151,12 @@ def test_a_first_pass_reads_back_from_json() -> None:
     back = Frozen.from_dict(json.loads(text))
     assert json.dumps(back.to_dict()) == text
     assert (back.ir, back.schema) == (frozen.ir, frozen.schema)
+
+
+def test_columns_that_a_double_bar_leaves_correlated_are_told_of() -> None:
+    """`(f || g)` warns of data in parts as it does of a frame."""
+    rng = np.random.default_rng(1)
+    columns = {"y": rng.standard_normal(90), "f": list("abc") * 30, "g": [f"g{i % 9}" for i in range(90)]}
+    frame = pd.DataFrame(columns)
+    with pytest.warns(lf.FitWarning, match="separates terms, not the columns"):
+        lf.Model("y ~ f + (f || g)", [frame.iloc[:50], frame.iloc[50:]])

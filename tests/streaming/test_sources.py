@@ -182,3 +182,13 @@ def test_bad_paths_are_named(name: str, tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_text("PAR1", encoding="utf-8")
     with pytest.raises(lf.DataError, match=BAD_PATHS[name]):
         lf.Model(FORMULA, str(tmp_path / name))
+
+
+@pytest.mark.parametrize("pattern", ["", "/**/*.csv"])
+def test_a_search_that_finds_too_much_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    """A folder or a pattern of very many files is refused instead of walked to its end."""
+    monkeypatch.setattr(chunks_files, "MOST_ENTRIES", 3)
+    for i in range(4):
+        (tmp_path / f"{i}.csv").write_text("x\n1\n")
+    with pytest.raises(lf.DataError, match="more than 3 files"):
+        as_chunks(f"{tmp_path}{pattern}")

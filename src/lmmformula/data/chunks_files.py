@@ -1,16 +1,20 @@
 """Parquet and CSV files as data in parts."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from glob import glob, has_magic
+from glob import has_magic, iglob
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lmmformula.data.chunks import BATCH_ROWS, Chunks, Part
 from lmmformula.errors import DataError, printable
 
+Found = TypeVar("Found")
+
 PARQUET = frozenset({".parquet", ".pq", ".parq"})
+MOST_ENTRIES = 100_000
+"""Files and folders that are looked at for one path or pattern."""
 TEXT = {".csv": ",", ".tsv": "\t", ".txt": ","}
 """Suffix of a text file -> what separates its columns."""
 
@@ -28,9 +32,12 @@ def _expanded(pattern: str) -> list[Path]:
     path = Path(pattern)
     try:
         if has_magic(pattern):
-            found = sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207 (Path.glob: no absolute patterns)
+            names = iglob(pattern, recursive=True)  # noqa: PTH207 (Path.glob: no absolute patterns)
+            found = sorted(map(Path, _bounded(names, pattern)))
         elif pattern and path.is_dir():
-            found = sorted(file for file in path.rglob("*") if _suffix(file) in PARQUET | TEXT.keys())
+            found = sorted(
+                file for file in _bounded(path.rglob("*"), pattern) if _suffix(file) in PARQUET | TEXT.keys()
+            )
         else:
             found = [path] if pattern and path.exists() else []
     except (OSError, ValueError):  # a name that no file can have
@@ -38,6 +45,15 @@ def _expanded(pattern: str) -> list[Path]:
     if not found:
         raise DataError(f"there is no file '{printable(pattern)}'", hint="give a path or a pattern: 'data/*.parquet'")
     return found
+
+
+def _bounded(found: Iterable[Found], pattern: str) -> Iterator[Found]:
+    """Stop a search that has lost its way, as one of the whole disk."""
+    for number, path in enumerate(found):
+        if number == MOST_ENTRIES:
+            message = f"'{printable(pattern)}' holds more than {MOST_ENTRIES:,} files and folders"
+            raise DataError(message, hint="give a narrower pattern: 'data/*.parquet'")
+        yield path
 
 
 def _suffix(path: Path) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from lmmformula.arrays import BoolArray
 from lmmformula.data.chunks import Chunks
 from lmmformula.data.table import Table, read_table
-from lmmformula.design.build import NaAction, make_schema, refuse_constant_response, warn_of_dropped
+from lmmformula.design.build import NaAction, make_schema, refuse_constant_response, warn_of_correlated, warn_of_dropped
 from lmmformula.design.checkpoint import Checkpoint
 from lmmformula.design.contrasts import read_contrasts
 from lmmformula.design.coordinates import refuse_exact_response
@@ -80,6 +80,7 @@ def stream_design(
             frozen = first_pass(plan, passes, contrasts, na_action)
             if checkpoint is not None:
                 checkpoint.keep_first_pass(frozen)
+        warn_of_correlated(ir, frozen.schema)
         products = _second_pass(frozen, passes, checkpoint)
         return _finished(frozen, products)
     except LmmFormulaError as error:
