@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -200,6 +201,30 @@ def test_bash_completes(words: list[str], expected: list[str], tmp_path: Path) -
     script = f"{completion_script('bash')}\n{typed}"
     run = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)  # noqa: S607
     assert run.stdout.split() == expected
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish")
+@pytest.mark.parametrize(("words", "expected"), COMPLETED)
+def test_fish_completes(words: list[str], expected: list[str], tmp_path: Path) -> None:
+    """What fish offers behind some words, descriptions left out; it brings files where bash leaves them to readline."""
+    script = f"{completion_script('fish')}\ncomplete -C '{' '.join(words)}'"
+    environment = {"HOME": str(tmp_path), "PATH": os.defpath}
+    run = subprocess.run(
+        ["fish", "-c", script],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert sorted(line.partition("\t")[0] for line in run.stdout.splitlines()) == sorted(expected)
+
+
+def test_zsh_knows_the_formula() -> None:
+    """A command that takes a formula completes options behind it: zsh offers nothing behind a word it doesn't know."""
+    lines = {line.partition(")")[0].strip(): line for line in completion_script("zsh").splitlines() if ") _arg" in line}
+    for name, entry in COMMANDS.items():
+        assert ("'1:formula:'" in lines[name]) == ("model" in entry.options)
 
 
 def test_explain_prints_the_model(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ class Command:
     """
     One command.
 
+    formula : whether its first argument is a formula
     words : what its positional argument can be
     names : whether it can be the name of a data set
     files : whether it can be a file
@@ -37,6 +38,7 @@ class Command:
     name: str
     about: str
     options: tuple[Option, ...]
+    formula: bool
     words: tuple[str, ...]
     names: bool
     files: bool
@@ -61,7 +63,7 @@ def _commands() -> Iterator[Command]:
         words = tuple(str(c) for action in actions if not action.option_strings for c in action.choices or ())
         positional = {action.dest for action in actions if not action.option_strings}
         names, files = bool(positional & {"data", "name"}), "data" in positional
-        yield Command(name, COMMANDS[name].about, options, words, names, files)
+        yield Command(name, COMMANDS[name].about, options, "formula" in positional, words, names, files)
 
 
 def _option(action: argparse.Action) -> Option:
@@ -144,6 +146,8 @@ def _zsh(commands: list[Command]) -> str:
 def _zsh_arguments(command: Command) -> Iterator[str]:
     for option in command.options:
         yield from (_zsh_option(name, option) for name in option.names)
+    if command.formula:
+        yield "'1:formula:'"
     if command.names:
         yield f"'*:data:{'_lmmformula_data' if command.files else '_lmmformula_names'}'"
     elif command.words:
