@@ -8,8 +8,9 @@ import stanli
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.ir.covariance import Covariance
 from lmmformula.stan.data import stan_data
-from lmmformula.stan.program import Declaration, Factor, Program, Statement
+from lmmformula.stan.program import Factor, Program
 from lmmformula.stan.render import render
+from lmmformula.stan.statements import Declaration, Statement
 
 Point = dict[str, np.ndarray]
 

@@ -14,8 +14,9 @@ from lmmformula.stan import factors as f
 from lmmformula.stan.families import Scale, counted, family_slots, link_scale
 from lmmformula.stan.likelihood import Likelihood, likelihood_of
 from lmmformula.stan.priors import Choice, PriorRow, Slot, bounds_of, prior_statements, resolve
-from lmmformula.stan.program import Block, Declaration, Factor, Fixed, Form, Program, Section, Statement
+from lmmformula.stan.program import Block, Factor, Fixed, Form, Program, Section
 from lmmformula.stan.scales import size, spread
+from lmmformula.stan.statements import Declaration, Statement
 
 DEFAULT_SCALE = 2.5
 """Scale of the default priors, in units of the spread of the response (over that of the predictor)."""

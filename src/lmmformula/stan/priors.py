@@ -7,7 +7,7 @@ from typing import Literal
 
 from lmmformula.errors import FormulaError
 from lmmformula.ir.priors import Prior
-from lmmformula.stan.program import Bounds, Number, Statement, number_text
+from lmmformula.stan.statements import Bounds, Number, Statement, number_text
 
 ArgumentKind = Literal["location", "positive", "shape", "lower", "upper"]
 """What an argument must be; a "shape" must be positive and is always written into the program's text."""

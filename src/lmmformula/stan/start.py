@@ -8,7 +8,8 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.program import Block, Covariate, Declaration, Factor
+from lmmformula.stan.program import Block, Covariate, Factor
+from lmmformula.stan.statements import Declaration
 
 SHRINK = 0.95
 """Correlations start at this fraction of their estimates, so that none starts at 1 or -1."""
