@@ -29,7 +29,7 @@ def test_methods_answer_as_the_functions_do(sleep: lf.LinearMixedFit) -> None:
 
 def test_tidy_of_a_fit_has_tests_and_bounds(sleep: lf.LinearMixedFit) -> None:
     """The method completes what results know."""
-    row = sleep.tidy("fixed", conf_int=True).set_index("term").loc["Days"]
+    row = sleep.tidy("fixed").set_index("term").loc["Days"]
     assert row.p_value < 1e-5
     assert row.conf_low < row.estimate < row.conf_high
     assert "leverage" in sleep.augment(influence=True)

@@ -1,19 +1,28 @@
+import sys
+from typing import Any
+
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import fits
 import lmmformula as lf
+from corpus import dataset
 from lmmformula.inference.confint import confint
 from lmmformula.inference.tidy import augment, tidy
 
-COLUMNS = ["effect", "group", "term", "estimate", "std_error", "statistic", "df", "p_value"]
+COLUMNS = [
+    "effect", "group", "term", "estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high",
+]  # fmt: skip
 
 
 def test_the_columns_are_those_of_broom() -> None:
     """Estimate, error, test and bounds, for fixed effects, variance parameters and random effects."""
     fit = fits.fit_of("lmm-003r")
     assert list(tidy(fit)) == COLUMNS
-    assert list(tidy(fit, conf_int=True)) == [*COLUMNS, "conf_low", "conf_high"]
+    assert list(tidy(fit, conf_int=False)) == COLUMNS[:-2]
     assert list(tidy(fit, "ran_vals")) == [*COLUMNS[:2], "level", *COLUMNS[2:]]
     assert list(tidy(fit, ["ran_pars"]).term) == [
         "sd__(Intercept)", "sd__Days", "cor__(Intercept).Days", "sd__Observation",
@@ -65,3 +74,108 @@ def test_unknown_choices_are_refused() -> None:
         tidy(fit, "random")  # type: ignore[arg-type]
     with pytest.raises(lf.FitError, match="wald, profile, boot"):
         confint(fit, method="lrt")  # type: ignore[arg-type]
+
+
+def sleepstudy() -> pd.DataFrame:
+    """Sleepstudy with a column that no model needs, and a missing response in the fourth row."""
+    data = dataset("sleepstudy").assign(night=pd.date_range("2020-01-01", periods=180))
+    data.loc[3, "Reaction"] = np.nan
+    return data
+
+
+LIBRARIES = {
+    "pandas": (lambda data: data, pd.DataFrame),
+    "polars": (pl.from_pandas, pl.DataFrame),
+    "pyarrow": (lambda data: pa.Table.from_pandas(data, preserve_index=False), pa.Table),
+    "mapping": (lambda data: {name: data[name].tolist() for name in data}, pd.DataFrame),
+    "a list of polars frames": (lambda data: [pl.from_pandas(data[:90]), pl.from_pandas(data[90:])], pl.DataFrame),
+    "a lazy query": (lambda data: pl.from_pandas(data).lazy(), pl.DataFrame),
+}
+
+
+@pytest.mark.parametrize("source", LIBRARIES)
+def test_frames_are_of_the_library_that_the_data_came_in(source: str) -> None:
+    """Polars in, polars out; what is no data frame gives pandas; any library can be asked for."""
+    convert, kind = LIBRARIES[source]
+    fit = lf.Model("Reaction ~ Days + (Days | Subject)", convert(sleepstudy())).fit()
+    for made in (fit.tidy(), fit.glance(), fit.tidy("fixed"), fit.tidy("ran_pars", conf_int=False)):
+        assert type(made) is kind
+    expected = fit.tidy(frame="pandas")
+    assert list(expected) == COLUMNS
+    for library, wanted in (("polars", pl.DataFrame), ("pyarrow", pa.Table)):
+        found = fit.tidy(frame=library)  # type: ignore[arg-type]
+        assert type(found) is wanted
+        again = found.to_pandas()
+        assert list(again) == COLUMNS
+        np.testing.assert_array_equal(again.estimate, expected.estimate)
+        missing = found["p_value"].null_count
+        assert (missing() if callable(missing) else missing) == 4
+
+
+@pytest.mark.parametrize("na_action", ["omit", "exclude"])
+@pytest.mark.parametrize("source", ["pandas", "polars", "pyarrow", "mapping"])
+def test_augment_keeps_the_columns_of_the_data(source: str, na_action: Any) -> None:
+    """All of them, in their order and of their types; rows that were left out too, where they are excluded."""
+    convert, kind = LIBRARIES[source]
+    data = convert(sleepstudy())
+    fit = lf.Model("Reaction ~ Days + (Days | Subject)", data, na_action=na_action).fit()
+    found = fit.augment()
+    assert type(found) is kind
+    names = list(found.column_names if source == "pyarrow" else found.columns)
+    assert names == ["Reaction", "Days", "Subject", "night", "fitted", "population", "residual", "scaled"]
+    as_pandas = found if kind is pd.DataFrame else found.to_pandas()
+    rows = [i for i in range(180) if na_action == "exclude" or i != 3]
+    np.testing.assert_array_equal(as_pandas["night"], sleepstudy()["night"][rows])
+    np.testing.assert_allclose(as_pandas["fitted"], fit.fitted)
+    assert as_pandas["fitted"].isna().sum() == (na_action == "exclude")
+    if source == "pandas":
+        assert list(found.index) == rows
+        assert found["Subject"].dtype == data["Subject"].dtype
+    if source == "polars":
+        assert found["Subject"].dtype == data["Subject"].dtype
+        assert found["fitted"].null_count() == (na_action == "exclude")
+    assert type(fit.augment(frame="polars")) is pl.DataFrame
+    assert type(fit.augment(influence=True, frame="pandas")) is pd.DataFrame
+
+
+def test_a_computed_column_wins_over_one_of_the_data() -> None:
+    """Data with a column `fitted`, and two of one name: the one gives way, of the others there is none."""
+    data = dataset("Dyestuff").assign(fitted="mine", extra=1)
+    data = pd.concat([data, data[["extra"]]], axis=1)
+    found = lf.Model("Yield ~ 1 + (1 | Batch)", data).fit().augment()
+    assert sorted(found) == ["Batch", "Yield", "fitted", "population", "residual", "scaled"]
+    assert found["fitted"].dtype == np.float64
+
+
+def test_a_posterior_is_tidied_alike() -> None:
+    """Means, standard deviations and quantiles under a fit's names; ran_vals by level."""
+    fit, posterior = fits.fit_of("lmm-003r"), fits.posterior_of("lmm-003r")
+    found = posterior.tidy()
+    keys = ["effect", "group", "term"]
+    pd.testing.assert_frame_equal(found[keys], fit.tidy()[keys])
+    assert list(found) == COLUMNS
+    draws = posterior.draws_frame()["Days"]
+    row = found.set_index("term").loc["Days"]
+    assert (row.estimate, row.std_error) == pytest.approx((draws.mean(), draws.std()))
+    assert (row.conf_low, row.conf_high) == pytest.approx(tuple(draws.quantile([0.025, 0.975])))
+    assert found[["statistic", "df", "p_value"]].isna().all(axis=None)
+    levels = posterior.tidy("ran_vals", level=0.5, frame="polars")
+    assert levels.columns == fit.tidy("ran_vals").columns.tolist()
+    assert levels["level"].to_list() == fit.tidy("ran_vals")["level"].tolist()
+    assert list(posterior.tidy("fixed", conf_int=False)) == COLUMNS[:-2]
+
+
+def test_unknown_libraries_are_refused() -> None:
+    """By name, with those there are; one that is not installed is named, too."""
+    fit = fits.fit_of("lmm-003r")
+    for call in (fit.tidy, fit.glance, fit.augment):
+        with pytest.raises(lf.FitError, match="data frames of 'spark'") as refused:
+            call(frame="spark")
+        assert "pandas, polars, pyarrow" in refused.value.hint
+
+
+def test_a_library_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says how to install it."""
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(lf.FitError, match="polars is not installed"):
+        fits.fit_of("lmm-003r").tidy(frame="polars")

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lmmformula.api.model import Model
     from lmmformula.arrays import FloatArray
+    from lmmformula.data.table import Library
     from lmmformula.inference.bootstrap import Bootstrap, Statistic
     from lmmformula.inference.confint import Method
     from lmmformula.inference.influence import Influence
@@ -121,27 +120,41 @@ class AnalysedFit(LinearMixedResult):
         self,
         effects: "Effects | Sequence[Effects]" = ("fixed", "ran_pars"),
         *,
-        conf_int: bool = False,
+        conf_int: bool = True,
         level: float = 0.95,
         method: "Method" = "wald",
         ddf: "Ddf" = "satterthwaite",
-    ) -> "pd.DataFrame":
+        frame: "Library | None" = None,
+    ) -> Any:  # noqa: ANN401 (a data frame of the library)
         """
         One row per estimate: effect, group, term, estimate, std_error, statistic, df, p_value, conf_low, conf_high.
 
         effects : "fixed", "ran_pars", "ran_vals", or several of them
-        conf_int : whether to add bounds, by `method`
+        conf_int : whether to give bounds, by `method`
         ddf : denominator degrees of freedom of the tests, "none" for no tests
+        frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
         from lmmformula.inference.tidy import tidy
+        from lmmformula.results.frames import to_native
 
-        return tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
+        found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
+        return to_native(found, frame or self.table.library)
 
-    def augment(self, *, influence: bool = False) -> "pd.DataFrame":
-        """One row per observation: variables, fitted values, residuals; with `influence` leverage, Cook's distance."""
+    def glance(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
+        """One row: nobs, sigma, loglik, aic, bic, the criterion, df_residual, is_singular, converged."""
+        from lmmformula.results.frames import to_native
+
+        return to_native(super().glance(), frame or self.table.library)
+
+    def augment(self, *, influence: bool = False, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (as above)
+        """
+        One row per observation: the columns of the data, fitted values, residuals; with `influence` Cook's distance.
+
+        Rows that were left out are there, with missing values beside them, where `na_action` is "exclude".
+        """
         from lmmformula.inference.tidy import augment
 
-        return augment(self, influence=influence)
+        return augment(self, influence=influence, library=frame)
 
     def plot(self, kind: str = "fit", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes, or an array of them)
         """

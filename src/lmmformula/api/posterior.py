@@ -8,8 +8,12 @@ from lmmformula.present.posterior import posterior_html, posterior_text
 from lmmformula.results.posterior import PosteriorResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lmmformula.data.table import Library
     from lmmformula.inference.contrasts import Hypothesis
     from lmmformula.inference.table import ResultTable
+    from lmmformula.inference.tidy import Effects
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,6 +34,27 @@ class Posterior(MarginalEffects, PosteriorResult):
         from lmmformula.inference.contrasts import contrast_draws
 
         return contrast_draws(self, hypothesis, level=level)
+
+    def tidy(
+        self,
+        effects: "Effects | Sequence[Effects]" = ("fixed", "ran_pars"),
+        *,
+        conf_int: bool = True,
+        level: float = 0.95,
+        frame: "Library | None" = None,
+    ) -> Any:  # noqa: ANN401 (a data frame of the library)
+        """
+        One row per estimate, in the columns of a fit's `tidy`: posterior means, standard deviations, and quantiles.
+
+        effects : "fixed", "ran_pars", "ran_vals", or several of them
+        conf_int : whether to give bounds, between which a parameter lies with probability `level`
+        frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
+        """
+        from lmmformula.inference.tidy import tidy_draws
+        from lmmformula.results.frames import to_native
+
+        found = tidy_draws(self, effects, conf_int=conf_int, level=level)
+        return to_native(found, frame or self.table.library)
 
     def plot(self, kind: str = "densities", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
         """

@@ -1,10 +1,11 @@
 """From data of any kind, in one frame or in parts, to the design of a model."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lmmformula.data.chunks import as_chunks
-from lmmformula.data.table import Table, read_table
+from lmmformula.data.table import Table, library_of, read_table
 from lmmformula.design.build import build_design
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
@@ -41,4 +42,5 @@ def designed(
     from lmmformula.design.streaming import absent_rows, stream_design
 
     bound = ir.bind(chunks.names)
-    return absent_rows(chunks), bound, *stream_design(bound, chunks, settings=StreamSettings(**streaming), **choices)
+    absent = replace(absent_rows(chunks), library=library_of(data))
+    return absent, bound, *stream_design(bound, chunks, settings=StreamSettings(**streaming), **choices)

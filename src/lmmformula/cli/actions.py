@@ -140,15 +140,15 @@ def _sampling(options: Namespace) -> dict[str, Any]:
 def _table(found: "LinearMixedFit", name: str) -> "pd.DataFrame":
     match name:
         case "glance":
-            return found.glance()
+            return found.glance(frame="pandas")
         case "augment":
-            return found.augment().rename_axis("row").reset_index()
+            return found.augment(frame="pandas").rename_axis("row").reset_index()
         case "ranef":
             return _effects(found)
         case "anova":
             return found.anova().frame.rename_axis("term").reset_index()
         case _:
-            return found.tidy(conf_int=True)
+            return found.tidy(frame="pandas")
 
 
 def _effects(found: "LinearMixedFit") -> "pd.DataFrame":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,9 @@ C = TypeVar("C", bound=Column)
 Fetch = Callable[[], Any]
 """Returns a column as a numpy array or a narwhals series; called when a formula asks for the column."""
 
+Library = Literal["pandas", "polars", "pyarrow"]
+"""Of data frames: what results are given in."""
+
 __all__ = ["Column", "FactorColumn", "NumericColumn", "Table", "read_table"]
 
 
@@ -30,6 +33,7 @@ class Table:
     names : the columns that a formula can name, each once, in the order of the frame
     raw : name -> how to fetch the column; several where a frame has several columns of that name
     unnamed : names that are no text, and so can't stand in a formula
+    library : whose data frames the user works with, "polars" or "pyarrow"; "pandas" for everything else
 
     >>> table = read_table({"x": [1, 2, None], "f": ["b", "a", "b"]})
     >>> table["x"].values
@@ -42,6 +46,7 @@ class Table:
     names: tuple[str, ...]
     raw: Mapping[str, tuple[Fetch, ...]]
     unnamed: tuple[object, ...] = ()
+    library: Library = "pandas"
     _columns: dict[str, Column] = field(default_factory=dict, repr=False)
     _factors: dict[str, FactorColumn] = field(default_factory=dict, repr=False)
 
@@ -72,7 +77,7 @@ class Table:
         """
         index = np.asarray(rows)
         raw = {name: tuple(partial(_take, fetch, index) for fetch in columns) for name, columns in self.raw.items()}
-        return Table(len(index), self.names, raw, self.unnamed)
+        return Table(len(index), self.names, raw, self.unnamed, self.library)
 
     def _converted(self, convert: Callable[[str, Any], C], name: str) -> C:
         """Fetch and convert a column; what a frame library says of its own column is told as a DataError."""
@@ -123,6 +128,19 @@ def read_table(data: Any, columns: Collection[str] | None = None) -> Table:  # n
     if type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns"):
         return _of_pandas(data)
     return _of_frame(data, columns)
+
+
+def library_of(data: object) -> Library:
+    """
+    Name the library in whose data frames results are given: that of the data, or of their first part.
+
+    >>> library_of({"x": [1.0]})
+    'pandas'
+    """
+    first = data[0] if isinstance(data, (list, tuple)) and data else data
+    module = type(first).__module__.partition(".")[0]
+    known: dict[str, Library] = {"polars": "polars", "pyarrow": "pyarrow"}
+    return known.get(module, "pandas")
 
 
 def _of_mapping(data: Mapping[Any, Any]) -> Table:
@@ -183,7 +201,7 @@ def _of_frame(data: Any, columns: Collection[str] | None) -> Table:  # noqa: ANN
     if isinstance(frame, nw.LazyFrame):
         frame = frame.select([c for c in frame.collect_schema().names() if columns is None or c in columns]).collect()
     raw = {name: (partial(frame.get_column, name),) for name in frame.columns}
-    return Table(len(frame), tuple(raw), raw)
+    return Table(len(frame), tuple(raw), raw, library=library_of(data))
 
 
 def _of_values(name: str, values: Any) -> Any:  # noqa: ANN401 (a numpy array or a narwhals series)

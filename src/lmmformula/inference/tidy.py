@@ -1,36 +1,42 @@
-"""Fits as tidy data frames with everything that is known of each estimate, under the names of R's broom.mixed."""
+"""Fits and posteriors as tidy data frames with what is known of each estimate, under the names of R's broom.mixed."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.data.table import Library
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances
 from lmmformula.inference.confint import Method, confint
 from lmmformula.inference.influence import cooks_distance, leverage
-from lmmformula.inference.parameters import Parameter, normal_quantile, parameters_of
+from lmmformula.inference.parameters import normal_quantile, parameters_of, tail
 from lmmformula.inference.tests import Ddf, method_of, t_tests
 from lmmformula.inference.wald import standard_errors
 from lmmformula.results import frames
-from lmmformula.results.effects import by_row
+from lmmformula.results.draws import parameters_of as posterior_parameters
+from lmmformula.results.draws import random_effects_of
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.posterior import PosteriorResult
 from lmmformula.results.varcorr import unique_labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lmmformula.design.matrices import DesignMatrices
+
 Effects = Literal["fixed", "ran_pars", "ran_vals"]
-COLUMNS = ["effect", "group", "level", "term", "estimate", "std_error", "statistic", "df", "p_value"]
-BOUNDS = ["conf_low", "conf_high"]
+NUMBERS = ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
+Part = tuple[dict[str, Any], FloatArray]
+"""The columns group, level and term of some estimates, and their (m, 7) numbers."""
 
 
 def tidy(
     result: LinearMixedResult,
     effects: Effects | Sequence[Effects] = ("fixed", "ran_pars"),
     *,
-    conf_int: bool = False,
+    conf_int: bool = True,
     level: float = 0.95,
     method: Method = "wald",
     ddf: Ddf = "satterthwaite",
@@ -40,7 +46,7 @@ def tidy(
 
     effects : "fixed", "ran_pars" (standard deviations `sd__x`, correlations `cor__x.z`, and the residual's) and
         "ran_vals" (conditional modes, with their level in a column of its own)
-    conf_int : whether to add bounds
+    conf_int : whether to give bounds
     method : "wald" (with `ddf`, for fixed effects), "profile" or "boot"; conditional modes have normal intervals
     ddf : denominator degrees of freedom, "none" for no tests; a fit loaded from a file has none
 
@@ -49,42 +55,91 @@ def tidy(
     >>> tidy(fit, "ran_pars")[["group", "term", "estimate"]].round(2).values.tolist()
     [['Batch', 'sd__(Intercept)', 42.0], ['Residual', 'sd__Observation', 49.51]]
     """
-    import pandas as pd
-
-    wanted = [effects] if isinstance(effects, str) else list(effects)
-    for name in wanted:
-        if name not in ("fixed", "ran_pars", "ran_vals"):
-            raise FitError(f"there are no effects {name!r}", hint="the choices are: fixed, ran_pars, ran_vals")
     makers = {"fixed": _fixed, "ran_pars": _ran_pars, "ran_vals": _ran_vals}
-    parts = [makers[name](result, conf_int=conf_int, level=level, method=method, ddf=ddf) for name in wanted]
-    columns = [*COLUMNS, *(BOUNDS if conf_int else [])]
-    if "ran_vals" not in wanted:
-        columns.remove("level")
-    rows = [row for part in parts for row in part]
-    return pd.DataFrame(rows, columns=[*COLUMNS, *BOUNDS])[columns]
+    options: dict[str, Any] = {"conf_int": conf_int, "level": level, "method": method, "ddf": ddf}
+    return _stacked({name: makers[name](result, **options) for name in _wanted(effects)}, conf_int=conf_int)
 
 
-def augment(result: LinearMixedResult, *, influence: bool = False) -> "pd.DataFrame":
+def tidy_draws(
+    posterior: PosteriorResult,
+    effects: Effects | Sequence[Effects] = ("fixed", "ran_pars"),
+    *,
+    conf_int: bool = True,
+    level: float = 0.95,
+) -> "pd.DataFrame":
     """
-    One row per observation: variables, fitted values, residuals, and with `influence` leverage and Cook's distance.
+    Tidy a posterior as `tidy` does a fit: means, standard deviations, and quantiles for bounds; it knows no tests.
+
+    Parameters that only the family has are among the "ran_pars", under their own names.
+    """
+    quantities, draws = posterior_parameters(posterior.design, posterior.draws)
+    numbers = _moments(draws, level)
+    p = posterior.design.n_fixed
+    labels = {
+        "group": [q.group for q in quantities],
+        "level": [""] * len(quantities),
+        "term": [q.name if q.part in ("fixed", "family") else broom_name(q.part, q.name) for q in quantities],
+    }
+    parts: dict[Effects, Part] = {}
+    for name in _wanted(effects):
+        if name == "ran_vals":
+            parts[name] = (
+                _levels(posterior.design),
+                _moments(random_effects_of(posterior.design, posterior.draws)[1], level),
+            )
+        else:
+            chosen = slice(0, p) if name == "fixed" else slice(p, None)
+            parts[name] = {key: values[chosen] for key, values in labels.items()}, numbers[chosen]
+    return _stacked(parts, conf_int=conf_int)
+
+
+def augment(result: LinearMixedResult, *, influence: bool = False, library: Library | None = None) -> Any:  # noqa: ANN401 (a data frame of the library)
+    """
+    One row per observation: data, fitted values, residuals, and with `influence` leverage and Cook's distance.
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
     >>> augment(fit, influence=True).columns.tolist()
-    ['Yield', 'Batch', 'fitted', 'population', 'residual', 'scaled', 'leverage', 'cooks_distance']
+    ['Batch', 'Yield', 'fitted', 'population', 'residual', 'scaled', 'leverage', 'cooks_distance']
     """
-    frame = frames.augment(result)
-    if influence:
-        padded = len(frame) > result.nobs
-        for name, values in (("leverage", leverage(result)), ("cooks_distance", cooks_distance(result))):
-            frame[name] = by_row(result.design, values, name, padded=padded)
-    return frame
+    more = {"leverage": leverage(result), "cooks_distance": cooks_distance(result)} if influence else None
+    return frames.augment(result, more, library)
 
 
-Row = tuple[str, str, str, str, float, float, float, float, float, float, float]
+def broom_name(part: str, name: str) -> str:
+    """
+    Return what broom.mixed calls a standard deviation or a correlation.
+
+    >>> broom_name("cor", "(Intercept), Days"), broom_name("sigma", "")
+    ('cor__(Intercept).Days', 'sd__Observation')
+    """
+    return "sd__Observation" if part == "sigma" else f"{part}__{name.replace(', ', '.')}"
 
 
-def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> list[Row]:
+def _wanted(effects: Effects | Sequence[Effects]) -> list[Effects]:
+    """Return the parts that are asked for, each once."""
+    known = ("fixed", "ran_pars", "ran_vals")
+    given: Any = effects
+    wanted = list(given) if isinstance(given, (list, tuple)) else [given]
+    for name in wanted:
+        if name not in known:
+            raise FitError(f"there are no effects {name!r:.60}", hint=f"the choices are: {', '.join(known)}")
+    return list(dict.fromkeys(wanted))
+
+
+def _stacked(parts: dict[Effects, Part], *, conf_int: bool) -> "pd.DataFrame":
+    """Put parts below one another; the level is a column only where there are levels."""
+    import pandas as pd
+
+    keys = ("group", "level", "term") if "ran_vals" in parts else ("group", "term")
+    columns: dict[str, Any] = {"effect": [name for name, (_, numbers) in parts.items() for _ in numbers]}
+    columns |= {key: [text for labels, _ in parts.values() for text in labels[key]] for key in keys}
+    numbers = np.concatenate([np.empty((0, len(NUMBERS))), *(numbers for _, numbers in parts.values())])
+    columns |= dict(zip(NUMBERS if conf_int else NUMBERS[:-2], numbers.T, strict=False))
+    return pd.DataFrame(columns)
+
+
+def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:
     names = result.design.fixed_names
     ddf = ddf if result.design.has_criterion or result.is_linear_model else "none"
     tests = t_tests(method_of(result, ddf), np.eye(len(names)), result.fit.beta)
@@ -94,47 +149,63 @@ def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: M
     elif conf_int:
         found = confint(result, "fixed", method=method, level=level)
         low, high = found.low, found.high
-    numbers = np.column_stack([tests.estimate, tests.std_error, tests.statistic, tests.df, tests.p_value, low, high])
-    return [_row("fixed", "", "", name, row) for name, row in zip(names, numbers, strict=True)]
+    labels = {"group": [""] * len(names), "level": [""] * len(names), "term": names}
+    return labels, _numbers(tests.estimate, tests.std_error, low, high, (tests.statistic, tests.df, tests.p_value))
 
 
-def _ran_pars(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> list[Row]:  # noqa: ARG001 (one signature for all)
+def _ran_pars(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:  # noqa: ARG001 (one signature for all)
     wanted = [p for p in parameters_of(result) if p.part != "fixed"]
-    errors = standard_errors(result, wanted) if result.design.has_criterion else np.full(len(wanted), np.nan)
-    low = high = np.full(len(wanted), np.nan)
-    if conf_int:
+    errors = low = high = np.full(len(wanted), np.nan)
+    if result.design.has_criterion:
+        errors = standard_errors(result, wanted)
+    if conf_int and (result.design.has_criterion or method != "wald"):
         found = confint(result, "ran_pars", method=method, level=level)
         low, high = found.low, found.high
-    nan = np.full(len(wanted), np.nan)
-    values = np.array([p.of(result) for p in wanted])
-    numbers = np.column_stack([values, errors, nan, nan, nan, low, high])
-    return [_row("ran_pars", p.group, "", _broom_name(p), row) for p, row in zip(wanted, numbers, strict=True)]
+    labels = {
+        "group": [p.group for p in wanted],
+        "level": [""] * len(wanted),
+        "term": [broom_name(p.part, p.name) for p in wanted],
+    }
+    return labels, _numbers(np.array([p.of(result) for p in wanted]), errors, low, high)
 
 
-def _ran_vals(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> list[Row]:  # noqa: ARG001 (one signature for all)
-    z = normal_quantile(level) if conf_int else np.nan
-    terms = result.design.random_terms
-    labels = unique_labels([term.group for term in terms])
+def _ran_vals(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:  # noqa: ARG001 (one signature for all)
     covariances = conditional_covariances(result.design, result.fit)
-    rows: list[Row] = []
-    for label, term, modes, covariance in zip(labels, terms, result.fit.modes, covariances, strict=True):
-        errors = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-        for name_, b, se in zip(term.levels, modes, errors, strict=True):
-            numbers = np.column_stack([b, se, *np.full((3, len(b)), np.nan), b - z * se, b + z * se])
-            pairs = zip(term.coefficient_names, numbers, strict=True)
-            rows += [_row("ran_vals", label, name_, name, row) for name, row in pairs]
-    return rows
+    diagonals = [np.sqrt(np.diagonal(c, axis1=1, axis2=2)).ravel() for c in covariances]
+    b, se = (np.concatenate([np.empty(0), *parts]) for parts in ([m.ravel() for m in result.fit.modes], diagonals))
+    z = normal_quantile(level) if conf_int else np.nan
+    return _levels(result.design), _numbers(b, se, b - z * se, b + z * se)
 
 
-def _broom_name(parameter: Parameter) -> str:
-    """Return `sd__x`, `cor__x.z` or `sd__Observation`."""
-    match parameter.part:
-        case "sigma":
-            return "sd__Observation"
-        case part:
-            return f"{part}__{parameter.name.replace(', ', '.')}"
+def _levels(design: "DesignMatrices") -> dict[str, list[str]]:
+    """Name the random effects: term by term, level by level, coefficient by coefficient."""
+    labels = unique_labels([term.group for term in design.random_terms])
+    keys = [
+        (label, level, name)
+        for label, term in zip(labels, design.random_terms, strict=True)
+        for level in term.levels
+        for name in term.coefficient_names
+    ]
+    return {key: [names[i] for names in keys] for i, key in enumerate(("group", "level", "term"))}
 
 
-def _row(effect: str, group: str, level: str, term: str, numbers: FloatArray) -> Row:
-    estimate, error, statistic, df, p, low, high = numbers.tolist()
-    return effect, group, level, term, estimate, error, statistic, df, p, low, high
+def _moments(draws: FloatArray, level: float) -> FloatArray:
+    """
+    Return the numbers of quantities.
+
+    draws : (C, D, m)
+    """
+    low, high = np.quantile(draws, [tail(level), 1 - tail(level)], axis=(0, 1))
+    return _numbers(draws.mean(axis=(0, 1)), draws.std(axis=(0, 1), ddof=1), low, high)
+
+
+def _numbers(
+    estimate: FloatArray,
+    std_error: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    test: tuple[FloatArray, FloatArray, FloatArray] | None = None,
+) -> FloatArray:
+    """Put numbers side by side, in the order of `NUMBERS`; without a test, three of them are NaN."""
+    none = np.full(len(estimate), np.nan)
+    return np.column_stack([estimate, std_error, *(test or (none, none, none)), low, high])

@@ -137,7 +137,7 @@ def save(session: Session, argument: str) -> str:
         case ".py":
             Path(argument).write_text(script(session, "") + "\n", encoding="utf-8")
         case ".csv":
-            fitting.fit_of(session).tidy().to_csv(argument, index=False)
+            fitting.fit_of(session).tidy(frame="pandas").to_csv(argument, index=False)
             session.note(f"fit.tidy().to_csv({argument!r}, index=False)")
         case ".json":
             fitting.fit_of(session).save(argument)

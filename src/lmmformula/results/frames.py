@@ -1,8 +1,14 @@
-"""Results as tidy data frames, under the names that R's broom gave them."""
+"""Results as tidy data frames, under the names that R's broom gave them, in the library the data came in."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, get_args
 
-from lmmformula.data.table import FactorColumn, NumericColumn
+import numpy as np
+
+from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.data.table import Library, Table
+from lmmformula.errors import FitError
 from lmmformula.results.varcorr import VarCorr
 
 if TYPE_CHECKING:
@@ -51,24 +57,112 @@ def glance(result: "LinearMixedResult") -> "pd.DataFrame":
     return pd.DataFrame([numbers | criterion | {"df_residual": result.df_residual} | verdicts])
 
 
-def augment(result: "LinearMixedResult") -> "pd.DataFrame":
+def augment(
+    result: "LinearMixedResult", more: Mapping[str, FloatArray] | None = None, library: Library | None = None
+) -> Any:  # noqa: ANN401 (a data frame of the library)
     """
-    One row per observation used, indexed by its position in the data that were given.
+    One row per observation used, or, for `na_action="exclude"`, per row of the data; in their order.
 
-    The variables of the formula, then `fitted`, `population` (without random effects), `residual` and `scaled`.
+    The columns of the data as they came, then `fitted`, `population` (without random effects), `residual`, `scaled`
+    and those of `more`; a column of the data that has the name of a computed one gives way to it. A pandas frame is
+    indexed by the positions of the rows.
+
+    more : name -> (n,) numbers of the rows used
+    library : of the data frame; that of the data by default
     """
-    import pandas as pd
+    computed = {
+        "fitted": result.fitted,
+        "population": result.predict(random="population"),
+        "residual": result.residuals(),
+        "scaled": result.residuals("scaled"),
+    }
+    numbers = {name: np.asarray(values, dtype=np.float64) for name, values in computed.items()}
+    wanted = result.table.library if library is None else library
+    require_library(wanted)
+    rows = np.arange(result.design.n_given) if result.na_action == "exclude" else result.design.kept_rows
+    for name, values in (more or {}).items():
+        numbers[name] = np.full(len(rows), np.nan)
+        numbers[name][result.design.kept_rows if result.na_action == "exclude" else slice(None)] = values
+    own = _own_columns(result.table, rows, wanted)
+    return _assembled(own | {name: _column(name, values, wanted) for name, values in numbers.items()}, wanted, rows)
 
-    rows = result.design.kept_rows
-    frame = pd.DataFrame(index=rows)
-    for name in dict.fromkeys(variable.name for variable in result.ir.variables()):
-        match result.table[name]:
-            case FactorColumn(codes=codes, levels=levels, ordered=ordered):
-                frame[name] = pd.Categorical.from_codes(codes[rows], dtype=pd.CategoricalDtype(list(levels), ordered))
-            case NumericColumn(values=values):
-                frame[name] = values[rows]
-    frame["fitted"] = result.fitted
-    frame["population"] = result.predict(random="population")
-    frame["residual"] = result.residuals()
-    frame["scaled"] = result.residuals("scaled")
-    return frame
+
+def to_native(frame: "pd.DataFrame", library: Library) -> Any:  # noqa: ANN401 (a data frame of the library)
+    """
+    Return a pandas frame as one of another library, its named index as columns, NaN as missing values.
+
+    >>> import pandas as pd
+    >>> to_native(pd.DataFrame({"term": ["x", "z"], "df": [17.0, None]}), "polars")["df"].null_count()
+    1
+    """
+    require_library(library)
+    if library == "pandas":
+        return frame
+    if frame.index.nlevels > 1 or frame.index.name is not None:
+        frame = frame.reset_index()
+    return _assembled({str(name): _column(str(name), frame[name], library) for name in frame.columns}, library)
+
+
+def require_library(library: str) -> None:
+    """Refuse a library that is not known, or not installed."""
+    if library not in get_args(Library):
+        raise FitError(f"there are no data frames of {library!r}", hint=f"there are: {', '.join(get_args(Library))}")
+    try:
+        import_module(library)
+    except ImportError as error:
+        raise FitError(f"{library} is not installed", hint=f"pip install {library}") from error
+
+
+def _assembled(columns: Mapping[str, Any], library: str, index: IntArray | None = None) -> Any:  # noqa: ANN401 (a frame)
+    """
+    Make a data frame of columns.
+
+    index : of a pandas frame
+    """
+    match library:
+        case "polars":
+            import polars as pl
+
+            return pl.DataFrame(dict(columns))
+        case "pyarrow":
+            import pyarrow as pa
+
+            return pa.table(dict(columns))
+        case _:
+            import pandas as pd
+
+            return pd.DataFrame(dict(columns), index=index)
+
+
+def _column(name: str, values: Any, library: str) -> Any:  # noqa: ANN401 (a column of the library)
+    """Make a column of an array or a pandas series; what is NaN there is missing here."""
+    array = np.asarray(values)
+    if library == "pandas":
+        return array
+    if array.dtype.kind not in "fiub":
+        return [None if value != value else value for value in array.tolist()]  # noqa: PLR0124 (NaN)
+    if library == "polars":
+        import polars as pl
+
+        return pl.Series(name, array, nan_to_null=True)
+    import pyarrow as pa
+
+    return pa.array(array, from_pandas=True)
+
+
+def _own_columns(table: Table, rows: IntArray, library: str) -> dict[str, Any]:
+    """Return the user's columns at some rows; of those that share a name there is none to choose."""
+    own: dict[str, Any] = {}
+    for name, fetches in table.raw.items():
+        if len(fetches) > 1:
+            continue
+        column = fetches[0]()
+        if isinstance(column, np.ndarray):
+            own[name] = _column(name, column[rows], library)
+            continue
+        chosen = column if len(rows) == len(column) else column[rows.tolist()]
+        if chosen.implementation.name.lower() != library:
+            own[name] = _column(name, np.array(chosen.to_list(), dtype=object), library)
+        else:
+            own[name] = chosen.to_native().set_axis(rows) if library == "pandas" else chosen.to_native()
+    return own
