@@ -17,10 +17,11 @@ DEFAULT_LINKS = {
     "beta": "logit",
     "zero_inflated_poisson": "log",
     "zero_inflated_negbinomial": "log",
+    "cumulative": "logit",
 }
 """Families, R's first, and their default links."""
 
-ALIASES = {"bernoulli": "binomial", "negative.binomial": "negbinomial", "gamma": "Gamma"}
+ALIASES = {"bernoulli": "binomial", "negative.binomial": "negbinomial", "gamma": "Gamma", "ordinal": "cumulative"}
 """Other names of families."""
 
 

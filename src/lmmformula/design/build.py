@@ -71,6 +71,8 @@ def build_design(
         warn_of_correlated(ir, schema)
         X = _fixed_matrix(schema, inputs)
         schema, X = _drop_dependent(ir, schema, X)
+        if ir.family.ordinal:
+            schema, X = _without_intercept(ir, schema, X)
         return schema, _matrices(ir, schema, inputs, X)
     except LmmFormulaError as error:
         raise error.located(ir.source) from None
@@ -174,6 +176,15 @@ def _drop_dependent(ir: ModelIR, schema: Schema, X: FloatArray) -> tuple[Schema,
     return schema, np.asfortranarray(X[:, independent])
 
 
+def _without_intercept(ir: ModelIR, schema: Schema, X: FloatArray) -> tuple[Schema, FloatArray]:
+    """Leave the intercept to the cutpoints of an ordinal response; the other columns stay as they are beside one."""
+    if not ir.fixed.intercept:
+        message = "a cumulative model has cutpoints in the place of its intercept, and the formula removes that"
+        raise DataError(message, hint="leave out `0 +` or `- 1`")
+    aliased = tuple(position - 1 for position in schema.aliased)
+    return replace(schema, fixed=schema.fixed[1:], aliased=aliased), X[:, 1:]
+
+
 def warn_of_dropped(schema: Schema) -> None:
     """Say which columns of X were dropped."""
     dropped = schema.dropped
@@ -188,7 +199,7 @@ def warn_of_dropped(schema: Schema) -> None:
 
 def fixed_columns_of(ir: ModelIR, schema: Schema) -> tuple[tuple[str, int], ...]:
     """Return names of the columns of X, dropped ones left out, and the number of the term that each belongs to."""
-    first = 0 if ir.fixed.intercept else 1
+    first = 0 if ir.fixed.intercept and not ir.family.ordinal else 1
     columns = [(name, i + first) for i, term in enumerate(schema.fixed) for name in term.columns]
     return tuple(columns[j] for j in schema.kept)
 
@@ -213,6 +224,7 @@ def _matrices(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> Des
         kept_rows=np.arange(n_rows) if inputs.rows is None else inputs.rows,
         n_given=inputs.frame.table.n_rows,
         missing=inputs.missing,
+        categories=inputs.categories,
     )
 
 

@@ -12,7 +12,7 @@ from lmmformula.data.table import Table
 from lmmformula.design.fixed import check_weights, named_numbers, offset_of, term_expressions
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.random import Grouping, group_column, grouping
-from lmmformula.design.response import check_support, response_name, response_values
+from lmmformula.design.response import categories_of, check_support, response_name, response_values
 from lmmformula.design.values import Factor, Numbers, missing, restrict
 from lmmformula.errors import DataError, FitWarning, is_text, printable
 from lmmformula.ir.model import ModelIR, Response
@@ -36,6 +36,7 @@ class Inputs:
     values : the variables of the terms, by label
     groups : grouping factors, by their variables
     missing : column or expression -> number of rows in which it is missing
+    categories : of an ordinal response, numbered from 1 in y
     """
 
     frame: Frame
@@ -46,6 +47,7 @@ class Inputs:
     values: dict[str, Numbers | Factor]
     groups: dict[tuple[Variable, ...], Grouping]
     missing: dict[str, int]
+    categories: tuple[str, ...] = ()
 
 
 def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_action: str) -> Inputs:
@@ -80,6 +82,7 @@ def complete_rows(frame: Frame, ir: ModelIR, weights: object, offset: object) ->
     y = _kept(y, rows)
     _refuse_infinite(frame, ir.response.expressions[0], y, rows)
     check_support(y, ir.response, ir.family)
+    categories = categories_of(frame, ir.response, y) if ir.family.ordinal else ()
     for expression in values:
         value = used[label(expression)]
         if isinstance(value, Numbers):
@@ -93,6 +96,7 @@ def complete_rows(frame: Frame, ir: ModelIR, weights: object, offset: object) ->
         values=used,
         groups={t.group: grouping([columns[variable] for variable in t.group], rows) for t in ir.random},
         missing={name: int(mask.sum()) for name, mask in masks.items()},
+        categories=categories,
     )
 
 

@@ -84,6 +84,7 @@ class DesignMatrices:
     kept_rows : (n,) positions, in the data that were given, of the rows that were used
     n_given : number of rows that were given
     missing : column or expression -> number of rows in which it is missing
+    categories : of an ordinal response, whose numbers from 1 up are in y; X has no intercept then
     """
 
     y: FloatArray
@@ -99,6 +100,7 @@ class DesignMatrices:
     kept_rows: IntArray
     n_given: int
     missing: dict[str, int] = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
 
     @property
     def nobs(self) -> int:

@@ -1,13 +1,14 @@
 """The left-hand side of a model, as numbers."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.frame import Frame, at
-from lmmformula.design.values import Factor, Value, column_of_numbers
-from lmmformula.errors import DataError, printable
+from lmmformula.design.values import Factor, Numbers, Value, column_of_numbers
+from lmmformula.errors import DataError, FitWarning, brief, printable
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import Response
 from lmmformula.ir.terms import Expression, label
@@ -23,6 +24,7 @@ SUPPORT: dict[str, tuple[str, Callable[[FloatArray], BoolArray]]] = {
         ("whole numbers from 0", lambda y: (y >= 0) & (y == np.floor(y))),
     ),
     "lognormal": ("greater than 0", lambda y: y > 0),
+    "cumulative": ("whole numbers from 1, or a factor", lambda y: (y >= 1) & (y == np.floor(y))),
     "beta": ("between 0 and 1, both left out", lambda y: (y > 0) & (y < 1)),
 }
 """What a response must be in each family, in words and as a test; any number where nothing is said."""
@@ -50,6 +52,8 @@ def response_values(frame: Frame, response: Response, family: Family) -> tuple[F
         Both (n,). For counts and, in a binomial family, for proportions, y is successes / trials, and the trials are
         prior weights, as in R; otherwise there are no trials.
     """
+    if family.ordinal:
+        return _category_numbers(frame, response), None
     columns = [_numeric(frame, expression, family) for expression in response.expressions]
     if response.kind == "value":
         return columns[0], None
@@ -75,12 +79,90 @@ def check_support(y: FloatArray, response: Response, family: Family) -> None:
     words, holds = SUPPORT[family.name]
     bad = np.flatnonzero(~holds(y))
     if len(bad):
+        mend = (
+            "ordered(...) makes categories of any numbers"
+            if family.ordinal
+            else "choose another family, or mend the column"
+        )
         raise DataError(
             f"the response `{printable(response_name(response))}` must be {words} in the family {family.name}: "
             f"{len(bad)} values are not, the first is {y[bad[0]]:g}",
             span=response.expressions[0].span,
-            hint="choose another family, or mend the column",
+            hint=mend,
         )
+
+
+# --- ordered categories ---------------------------------------------------------------------------------------------
+
+IN_ORDER = 'give the order: ordered(y, levels = c("low", "mid", "high")), or a categorical column'
+
+
+def categories_of(frame: Frame, response: Response, y: FloatArray) -> tuple[str, ...]:
+    """
+    Name the categories of an ordinal response: the levels of a factor, or whole numbers from 1 up.
+
+    y : numbers of the categories in the rows used
+
+    Raises
+    ------
+    DataError
+        There are fewer than three, or one of them does not occur.
+
+    Warns
+    -----
+    FitWarning
+        The factor has no order of its own; its levels are taken as they come.
+    """
+    name, span = printable(response_name(response)), response.span
+    value = frame.evaluate(response.expressions[0])
+    last = int(y.max(initial=0))
+    if isinstance(value, Factor):
+        names = value.levels
+    elif last <= len(y):
+        names = tuple(str(number) for number in range(1, last + 1))
+    else:
+        message = f"the categories in `{name}` must be numbered 1, 2, 3, ..., but there is a {last} in {len(y)} rows"
+        raise DataError(message, span=span, hint="ordered(...) makes categories of any numbers")
+    if len(names) < 3:
+        message = f"the response `{name}` has {len(names)} categories, and a cumulative model needs three or more"
+        raise DataError(message, span=span, hint='family="binomial" is for two')
+    empty = [category for number, category in enumerate(names, start=1) if not np.any(y == number)]
+    if empty:
+        shown = ", ".join(printable(category) for category in empty[:SHOWN]) + (", ..." if len(empty) > SHOWN else "")
+        message = f"no row used has the category {shown} of the response `{name}`, so its cutpoints can't be told apart"
+        raise DataError(message, span=span, hint="leave it out: ordered(y, levels = c(...)), or join it with another")
+    if isinstance(value, Factor) and not value.ordered:
+        order = " < ".join(map(printable, names))
+        message = f"the response `{name}` is a factor without an order, and read as {order}; ordered(...) says so"
+        warnings.warn(brief(message), FitWarning, stacklevel=4)
+    return names
+
+
+SHOWN = 5
+"""Categories that a message lists before it says '...'."""
+
+
+def _category_numbers(frame: Frame, response: Response) -> FloatArray:
+    """Return (n,) numbers of the categories of an ordinal response, from 1 up, NaN where one is missing."""
+    name = printable(response_name(response))
+    if response.kind != "value":
+        message = f"the response `{name}` has two columns, and a cumulative model reads the categories of one"
+        raise DataError(message, span=response.span, hint="name the column that holds them")
+    match frame.column(response.expressions[0]):
+        case Factor(kind="string"):
+            message, hint = f"the response `{name}` holds text, whose categories have no order", IN_ORDER
+        case Factor(kind="date"):
+            message, hint = f"the response `{name}` holds dates, which are no categories", ""
+        case Factor(codes=codes):
+            return np.where(codes < 0, np.nan, codes + 1.0)
+        case Numbers(values=values) if values.ndim == 1:
+            return values
+        case _:
+            message, hint = f"the response `{name}` has several columns", "name one column"
+    raise at(DataError(message, hint=hint), response.span, frame.source)
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------
 
 
 def _numeric(frame: Frame, expression: Expression, family: Family) -> FloatArray:

@@ -15,5 +15,10 @@ class Family:
     name: str = "gaussian"
     link: str = "identity"
 
+    @property
+    def ordinal(self) -> bool:
+        """Whether the response is one of ordered categories, told apart by cutpoints in the place of an intercept."""
+        return self.name == "cumulative"
+
 
 GAUSSIAN = Family()
