@@ -1,54 +1,170 @@
-"""Posterior draws as ArviZ holds them; ArviZ is an optional extra."""
+"""Posterior draws as xarray and ArviZ hold them, both optional extras: named variables, dimensions, coordinates."""
 
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lmmformula.arrays import AnyArray
 from lmmformula.errors import EngineError
+from lmmformula.results.posterior_prediction import trials_of
 from lmmformula.results.varcorr import unique_labels
 
 if TYPE_CHECKING:
     from lmmformula.results.posterior import PosteriorResult
 
+Variables = dict[str, tuple[Sequence[str], AnyArray]]
+"""Variable -> names of its dimensions, values."""
 
-def to_arviz(result: "PosteriorResult") -> Any:  # noqa: ANN401 (an InferenceData or a DataTree)
-    """
-    Convert to ArviZ, with coordinates for coefficients and levels.
+CHAINS = ("chain", "draw")
+RENAMED = {"divergent": "diverging", "treedepth": "tree_depth", "n_leapfrog": "n_steps", "stepsize": "step_size"}
+"""The sampler's own numbers, as ArviZ calls them."""
 
-    Groups: posterior (b, sigma, and per random term sd_g, cor_g, u_g), sample_stats, observed_data.
-    """
-    try:
-        import arviz
-    except ImportError as error:
-        raise EngineError("ArviZ is not installed", hint="pip install 'lmmformula[arviz]'") from error
-    posterior, coords, dims = _posterior(result)
-    groups = {
-        "posterior": posterior,
-        "sample_stats": _sample_stats(result),
-        "observed_data": {result.design.response_name: result.design.y},
-    }
-    # ArviZ 1.0 takes one mapping of groups, its predecessors took one argument for each group.
+
+def to_xarray(
+    result: "PosteriorResult",
+    *,
+    log_likelihood: bool = False,
+    posterior_predictive: bool = False,
+    prior: "PosteriorResult | None" = None,
+) -> Any:  # noqa: ANN401 (an xarray.DataTree)
+    """Lay out draws as an `xarray.DataTree`; see `groups_of` for what is in it."""
+    xarray = _import("xarray", "xarray")
+    if not hasattr(xarray, "DataTree"):
+        raise EngineError(f"xarray {xarray.__version__} has no DataTree", hint="pip install 'xarray>=2024.10'")
+    groups = groups_of(result, log_likelihood=log_likelihood, posterior_predictive=posterior_predictive, prior=prior)
+    return xarray.DataTree.from_dict(groups)
+
+
+def to_arviz(
+    result: "PosteriorResult",
+    *,
+    log_likelihood: bool = False,
+    posterior_predictive: bool = False,
+    prior: "PosteriorResult | None" = None,
+) -> Any:  # noqa: ANN401 (an InferenceData or a DataTree)
+    """Convert to what ArviZ works on: since 1.0 an `xarray.DataTree`, before that an `InferenceData`."""
+    arviz = import_arviz()
+    options: dict[str, Any] = {"log_likelihood": log_likelihood, "posterior_predictive": posterior_predictive}
     if int(arviz.__version__.split(".")[0]) >= 1:
-        return arviz.from_dict(groups, coords=coords, dims=dims)
-    return arviz.from_dict(**groups, coords=coords, dims=dims)
+        return to_xarray(result, prior=prior, **options)
+    return arviz.InferenceData(**groups_of(result, prior=prior, **options))
 
 
-def _posterior(result: "PosteriorResult") -> tuple[dict[str, AnyArray], dict[str, list[str]], dict[str, list[str]]]:
-    """Name variables, coordinates and dimensions."""
+def import_arviz() -> Any:  # noqa: ANN401 (a module)
+    """Import ArviZ, or say how to install it."""
+    return _import("arviz", "ArviZ")
+
+
+def _import(module: str, name: str) -> Any:  # noqa: ANN401 (a module)
+    from importlib import import_module
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # ArviZ announces its next version, which is served too
+            return import_module(module)
+    except ImportError as error:
+        raise EngineError(f"{name} is not installed", hint=f"pip install 'lmmformula[{module}]'") from error
+
+
+def groups_of(
+    result: "PosteriorResult",
+    *,
+    log_likelihood: bool = False,
+    posterior_predictive: bool = False,
+    prior: "PosteriorResult | None" = None,
+) -> dict[str, Any]:
+    """
+    Lay out draws as data sets of xarray, by group.
+
+    posterior : b (coefficient), the family's parameters, and for each random term g sd_g (g_coefficient), cor_g
+        (g_coefficient, g_coefficient_) and u_g (g_level, g_coefficient)
+    sample_stats : what the sampler says of each draw
+    observed_data : the response (row)
+    log_likelihood, posterior_predictive : of each row, where the program generated them or they are asked for
+    prior, prior_predictive, sample_stats_prior : draws of `sample_prior`, which stand there instead of those of a
+        posterior
+    """
+    own = _groups(result, log_likelihood=log_likelihood, predictive=posterior_predictive)
+    if prior is not None:
+        own |= {name: group for name, group in _groups(prior, predictive=True).items() if "prior" in name}
+    return own
+
+
+def _groups(result: "PosteriorResult", *, log_likelihood: bool = False, predictive: bool = False) -> dict[str, Any]:
+    from lmmformula.results.likelihood import log_likelihood as densities_of
+
+    design, raw = result.design, result.raw
+    prior = result.program.prior_only
+    posterior, coords = _posterior(result)
+    of_rows: Variables = {}
+    response, row = _safe(design.response_name), (*CHAINS, "row")
+    datasets = {
+        "prior" if prior else "posterior": _dataset(posterior, coords, result),
+        "sample_stats_prior" if prior else "sample_stats": _dataset(_sample_stats(result), {}, result),
+    }
+    if not design.has_rows:
+        return datasets
+    rows = {"row": design.kept_rows}
+    if predictive or "y_rep" in raw:
+        of_rows["prior_predictive" if prior else "posterior_predictive"] = (row, _replicated(result))
+    if not prior and (log_likelihood or "log_lik" in raw):
+        of_rows["log_likelihood"] = (row, densities_of(result))
+    of_rows["observed_data"] = (("row",), design.y)
+    return datasets | {name: _dataset({response: values}, rows, result) for name, values in of_rows.items()}
+
+
+def _posterior(result: "PosteriorResult") -> tuple[Variables, dict[str, Sequence[str]]]:
+    """Name variables with their dimensions, and coordinates."""
     draws, design = result.draws, result.design
-    variables: dict[str, AnyArray] = {"b": draws.beta, **draws.own}
-    coords = {"coefficient": list(design.fixed_names)}
-    dims = {"b": ["coefficient"]}
+    variables: Variables = {"b": ((*CHAINS, "coefficient"), draws.beta)}
+    variables |= {name: ((*CHAINS, *_further(name, values)), values) for name, values in draws.own.items()}
+    coords: dict[str, Sequence[str]] = {"coefficient": design.fixed_names}
     labels = unique_labels([term.group for term in design.random_terms])
-    for i, (label, term) in enumerate(zip(labels, design.random_terms, strict=True)):
+    for i, (label, term) in enumerate(zip(map(_safe, labels), design.random_terms, strict=True)):
         rows, columns, levels = f"{label}_coefficient", f"{label}_coefficient_", f"{label}_level"
-        variables |= {f"sd_{label}": draws.sds[i], f"cor_{label}": draws.correlations[i], f"u_{label}": draws.modes[i]}
-        coords |= {rows: list(term.coefficient_names), columns: list(term.coefficient_names), levels: list(term.levels)}
-        dims |= {f"sd_{label}": [rows], f"cor_{label}": [rows, columns], f"u_{label}": [levels, rows]}
-    return variables, coords, dims
+        variables |= {
+            f"sd_{label}": ((*CHAINS, rows), draws.sds[i]),
+            f"cor_{label}": ((*CHAINS, rows, columns), draws.correlations[i]),
+            f"u_{label}": ((*CHAINS, levels, rows), draws.modes[i]),
+        }
+        coords |= {rows: term.coefficient_names, columns: term.coefficient_names, levels: term.levels}
+    return variables, coords
 
 
-def _sample_stats(result: "PosteriorResult") -> dict[str, AnyArray]:
-    """Name the sampler's own numbers as ArviZ does."""
-    statistics = result.raw.statistics
-    names = {"divergent": "diverging", "treedepth": "tree_depth", "n_leapfrog": "n_steps", "stepsize": "step_size"}
-    return {names.get(name, name): values for name, values in statistics.items()}
+def _further(name: str, values: AnyArray) -> list[str]:
+    """Name the dimensions that a parameter has beyond chains and draws."""
+    return [f"{name}_{i}" for i in range(values.ndim - len(CHAINS))]
+
+
+def _sample_stats(result: "PosteriorResult") -> Variables:
+    return {RENAMED.get(name, name): (CHAINS, values) for name, values in result.raw.statistics.items()}
+
+
+def _replicated(result: "PosteriorResult") -> AnyArray:
+    """Return (C, D, n) responses: those of the program, or drawn by the run's seed."""
+    if "y_rep" in result.raw:
+        return result.raw["y_rep"] / trials_of(result)
+    drawn = result.posterior_predictive(result.raw.seed)
+    return drawn.reshape(result.draws.n_chains, result.draws.n_draws, -1)
+
+
+def _dataset(variables: Variables, coords: Mapping[str, Any], result: "PosteriorResult") -> Any:  # noqa: ANN401
+    xarray = _import("xarray", "xarray")
+    chains, draws = result.draws.n_chains, result.draws.n_draws
+    sampled = any("chain" in dims for dims, _ in variables.values())
+    index = {"chain": np.arange(chains), "draw": np.arange(draws)} if sampled else {}
+    named = {name: np.asarray(values) for name, values in coords.items()}
+    about = {
+        "inference_library": result.raw.engine,
+        "sampling_time": result.raw.seconds,
+        "tuning_steps": result.raw.warmup,
+        "modeling_library": "lmmformula",
+    }
+    return xarray.Dataset(variables, index | named, about)
+
+
+def _safe(name: str) -> str:
+    """Write a name without the sign that separates the groups of a tree."""
+    return name.replace("/", "_")

@@ -23,22 +23,22 @@ from lmmformula.results.draws import (
     read_draws,
 )
 from lmmformula.results.effects import by_row, coefficients_by_group, modes_by_group
-from lmmformula.results.families import draw_from
 from lmmformula.results.posterior_prediction import (
+    NewLevels,
+    PosteriorRequest,
     Scale,
-    own_of_rows,
     posterior_predictions,
     response_means,
-    trials_of,
 )
-from lmmformula.results.prediction import Interval, Request, generator
-from lmmformula.results.rows import NewLevels, random_part
+from lmmformula.results.prediction import Interval, generator
+from lmmformula.results.rows import random_part
 from lmmformula.results.varcorr import TermVariation, VarCorr, unique_labels
 from lmmformula.stan.diagnostics import summarise
 from lmmformula.stan.draws import Diagnostics, Draws
 from lmmformula.stan.generate import StanProgram
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
 SUMMARY_COLUMNS = ["mean", "sd", "mcse", "q5", "q95", "ess_bulk", "ess_tail", "rhat"]
@@ -171,11 +171,54 @@ class PosteriorResult:
         """Sum up divergences, R-hat, effective draws and E-BFMI of all variables in one verdict."""
         return self._diagnostics
 
-    def to_arviz(self) -> Any:  # noqa: ANN401 (an InferenceData or a DataTree: ArviZ is not always installed)
-        """Convert to ArviZ: `InferenceData` before ArviZ 1.0, a `DataTree` since."""
+    def to_xarray(
+        self,
+        *,
+        log_likelihood: bool = False,
+        posterior_predictive: bool = False,
+        prior: "PosteriorResult | None" = None,
+    ) -> Any:  # noqa: ANN401 (an xarray.DataTree: xarray is not always installed)
+        """
+        Lay out the draws as an `xarray.DataTree`, with the names of coefficients and levels as coordinates.
+
+        Groups: posterior, sample_stats, observed_data; log_likelihood and posterior_predictive, if the program was
+        run with log_lik or y_rep, or if they are asked for here, which works them out from the draws.
+
+        prior : draws of `sample_prior`, which become the groups prior, prior_predictive and sample_stats_prior
+        """
+        from lmmformula.results.arviz import to_xarray
+
+        return to_xarray(self, log_likelihood=log_likelihood, posterior_predictive=posterior_predictive, prior=prior)
+
+    def to_arviz(
+        self,
+        *,
+        log_likelihood: bool = False,
+        posterior_predictive: bool = False,
+        prior: "PosteriorResult | None" = None,
+    ) -> Any:  # noqa: ANN401 (an InferenceData or a DataTree: ArviZ is not always installed)
+        """Convert to ArviZ: `InferenceData` before ArviZ 1.0, a `DataTree` since; arguments as in `to_xarray`."""
         from lmmformula.results.arviz import to_arviz
 
-        return to_arviz(self)
+        return to_arviz(self, log_likelihood=log_likelihood, posterior_predictive=posterior_predictive, prior=prior)
+
+    def log_likelihood(self) -> FloatArray:
+        """Return (chains, draws, n) log densities of the rows, given the random effects."""
+        from lmmformula.results.likelihood import log_likelihood
+
+        return log_likelihood(self)
+
+    def loo(self, **options: Any) -> Any:  # noqa: ANN401 (ArviZ's ELPDData)
+        """
+        Estimate by leave-one-out cross-validation how well new rows of the same groups are predicted; needs ArviZ.
+
+        `arviz.compare({"a": a.loo(), "b": b.loo()})` compares models of the same rows.
+
+        options : those of `arviz.loo`
+        """
+        from lmmformula.results.likelihood import loo
+
+        return loo(self, **options)
 
     def predict(
         self,
@@ -191,35 +234,43 @@ class PosteriorResult:
         """
         Predict the response's posterior mean; the arguments are those of a fit's `predict`.
 
+        new_levels : "error", or for levels that were not seen "population", a mean without their effect, or "sample", a
+            mean over effects drawn from their distribution; intervals always have the latter, as a fit's
         scale : "response", or "link" for the linear predictor
 
         The linear predictor is linear in fixed and random effects, so their posterior means give it exactly. Standard
         errors are posterior standard deviations, intervals have quantiles of the draws as their bounds.
         """
-        return posterior_predictions(self, newdata, Request(random, new_levels, se_fit, interval, level), scale)
+        return posterior_predictions(
+            self, newdata, PosteriorRequest(random, new_levels, se_fit, interval, level), scale
+        )
 
-    def posterior_predictive(self, seed: int | None = None, *, draws: int | None = None) -> FloatArray:
+    def posterior_predictive(
+        self,
+        seed: int | None = None,
+        *,
+        newdata: object = None,
+        draws: int | None = None,
+        random: str = "conditional",
+        new_levels: NewLevels = "error",
+        trials: "npt.ArrayLike | None" = None,
+    ) -> FloatArray:
         """
-        Draw responses for the rows of the data: (draws, n), one row per draw of the parameters.
+        Draw responses for the rows of the data, or of new data: (draws, n), one row per draw of the parameters.
 
-        Those of a binomial family are shares of its trials, as `design.y` is.
+        Those of a binomial family are shares of its trials, as `design.y` is. Where something is missing in a row of
+        new data, its response is NaN.
 
         draws : how many draws of the parameters to use, spread evenly; None for all
+        random : "conditional" on the effects of each row's levels, "population" for none, or a formula of those used
+        new_levels : levels that were not seen are an "error", have no effect ("population"), or in each draw one from
+            their distribution ("sample"), which all rows of the level share
+        trials : of new rows in a binomial family; not needed where the new data have the response's columns
         """
-        rng = generator(seed)
-        total = self.draws.n_chains * self.draws.n_draws
-        if draws is not None and not 1 <= draws <= total:
-            raise FitError(f"there are {total} draws to choose from, and {draws} were asked for")
-        chosen = np.arange(total) if draws is None else np.linspace(0, total - 1, draws).round().astype(int)
-        beta = self.draws.beta.reshape(total, -1)[chosen]
-        modes = [values.reshape(total, *values.shape[2:])[chosen] for values in self.draws.modes]
-        offset = 0.0 if self.design.offset is None else self.design.offset
-        replicated = np.empty((len(chosen), self.nobs))
-        for i, draw in enumerate(chosen):
-            eta = self.design.X @ beta[i] + offset + random_part(self.design.random_terms, [b[i] for b in modes])
-            own = own_of_rows(self, {name: values.reshape(total)[draw] for name, values in self.draws.own.items()})
-            replicated[i] = draw_from(self.ir.family, eta, own, rng, trials_of(self))
-        return replicated
+        from lmmformula.results.replicates import replicates
+
+        request = PosteriorRequest(random, new_levels)
+        return replicates(self, newdata, request, rng=generator(seed), draws=draws, trials=trials)
 
     def _quantities(self, *, random: bool) -> tuple[list[Quantity], FloatArray]:
         quantities, values = parameters_of(self.design, self.draws)

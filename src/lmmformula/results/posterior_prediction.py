@@ -1,13 +1,14 @@
 """Predictions of a posterior with their uncertainty: the arguments are those of a fit's."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
-from lmmformula.ir.family import GAUSSIAN
+from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.results.effects import by_row
 from lmmformula.results.families import draw_from, mean_of
 from lmmformula.results.prediction import Request
@@ -28,6 +29,20 @@ All rows share these draws, so that bounds are smooth along a variable; each row
 
 
 Scale = Literal["response", "link"]
+NewLevels = Literal["error", "population", "sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class PosteriorRequest(Request):
+    """
+    What is to be predicted; of a posterior, levels that were not seen can have effects from their distribution.
+
+    new_levels : "error", "population" (no effect) or "sample" (drawn effects)
+    """
+
+    new_levels: NewLevels = "error"  # type: ignore[assignment]  # one choice more than a fit has
+
+    LEVELS: ClassVar[tuple[str, ...]] = ("error", "population", "sample")
 
 
 def trials_of(posterior: "PosteriorResult") -> FloatArray | float:
@@ -36,27 +51,40 @@ def trials_of(posterior: "PosteriorResult") -> FloatArray | float:
     return design.weights if posterior.ir.family.name == "binomial" and design.weights is not None else 1.0
 
 
-def own_of_rows(posterior: "PosteriorResult", own: Mapping[str, Any]) -> dict[str, Any]:
-    """Divide the residual standard deviation by the roots of the rows' weights."""
+def own_of_rows(posterior: "PosteriorResult", own: Mapping[str, Any], part: slice = slice(None)) -> dict[str, Any]:
+    """Divide the residual standard deviation by the roots of the weights of some rows of the data."""
     weights = posterior.design.weights
     if posterior.ir.family != GAUSSIAN or weights is None:
         return dict(own)
-    return {"sigma": own["sigma"] / np.sqrt(weights)}
+    return {"sigma": own["sigma"] / np.sqrt(weights[part])}
+
+
+def flat(values: FloatArray) -> FloatArray:
+    """Return draws of all chains, one after the other."""
+    return values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
+
+
+def pieces(rows: int, n_draws: int) -> Iterator[slice]:
+    """Cut rows into pieces whose draws fit into memory."""
+    step = max(1, CHUNK // n_draws)
+    for first in range(0, rows, step):
+        yield slice(first, first + step)
 
 
 def response_means(posterior: "PosteriorResult") -> FloatArray:
     """Return (n,) posterior means of the mean response of the rows of the data."""
     rows = OldRows(posterior, random="conditional")
-    return _response(posterior, rows, None, Request())["prediction"]
+    return _response(posterior, rows, None, PosteriorRequest())["prediction"]
 
 
 def posterior_predictions(
-    posterior: "PosteriorResult", newdata: object, request: Request, scale: Scale = "response"
+    posterior: "PosteriorResult", newdata: object, request: PosteriorRequest, scale: Scale = "response"
 ) -> "pd.Series[float] | pd.DataFrame":
     """
     Predict rows: posterior means, or with se_fit and interval standard deviations and quantiles of the draws.
 
-    A level that was not seen has mean zero, and draws from the distribution of the levels.
+    A level that was not seen has draws from the distribution of the levels in standard deviations and bounds; means
+    are those without its effect (new_levels="population") or over these draws ("sample").
     """
     import pandas as pd
 
@@ -84,15 +112,15 @@ def posterior_predictions(
     return frame["prediction"] if request.plain else frame
 
 
-def _spread(posterior: "PosteriorResult", rows: NewRows, newdata: object, request: Request) -> dict[str, FloatArray]:
+def _spread(
+    posterior: "PosteriorResult", rows: NewRows, newdata: object, request: PosteriorRequest
+) -> dict[str, FloatArray]:
     """Return standard deviations of the means' draws, and bounds where they are wanted."""
     n_draws, m = posterior.draws.n_chains * posterior.draws.n_draws, len(rows.X)
     sd, bounds = np.empty(m), np.empty((2, m))
     tail = (1 - request.level) / 2
-    step = max(1, CHUNK // n_draws)
-    for first in range(0, m, step):
-        part = slice(first, first + step)
-        means = _means(posterior, rows, part)
+    for part in pieces(m, n_draws):
+        means = linear_predictors(posterior, rows, part)
         sd[part] = means.std(axis=0, ddof=1)
         if request.interval == "prediction":
             means = means + _noise(posterior, newdata, request, part)
@@ -101,25 +129,28 @@ def _spread(posterior: "PosteriorResult", rows: NewRows, newdata: object, reques
     return found if request.interval is None else found | {"conf_low": bounds[0], "conf_high": bounds[1]}
 
 
-def _response(posterior: "PosteriorResult", rows: NewRows, newdata: object, request: Request) -> dict[str, FloatArray]:
+def _response(
+    posterior: "PosteriorResult", rows: NewRows, newdata: object, request: PosteriorRequest
+) -> dict[str, FloatArray]:
     """Return means, standard deviations and bounds of the mean response, or bounds of a new one, from all draws."""
     family = posterior.ir.family
-    own = {name: _flat(values)[:, None] for name, values in posterior.draws.own.items()}
+    own = {name: flat(values)[:, None] for name, values in posterior.draws.own.items()}
     new = request.interval == "prediction"
     if new:
         _refuse_new_response(posterior, newdata, request)
     trials, m = trials_of(posterior), len(rows.X)
     mean, sd, bounds = np.empty(m), np.empty(m), np.empty((2, m))
     tail = (1 - request.level) / 2
-    step = max(1, CHUNK // (posterior.draws.n_chains * posterior.draws.n_draws))
+    without = request.new_levels != "sample"
     rng = np.random.default_rng(SEED)
-    for first in range(0, m, step):
-        part = slice(first, first + step)
-        eta = _means(posterior, rows, part)
+    for part in pieces(m, posterior.draws.n_chains * posterior.draws.n_draws):
+        eta = linear_predictors(posterior, rows, part)
         means = mean_of(family, eta, own)
         mean[part], sd[part] = means.mean(axis=0), means.std(axis=0, ddof=1)
+        if without and any((codes[part] < 0).any() for _, codes in rows.random):
+            mean[part] = mean_of(family, linear_predictors(posterior, rows, part, unseen=False), own).mean(axis=0)
         if new:
-            means = draw_from(family, eta, own, rng, trials if isinstance(trials, float) else trials[part])
+            means = responses(family, eta, own, rng, trials if isinstance(trials, float) else trials[part])
         if request.interval is not None:
             bounds[:, part] = np.quantile(means, [tail, 1 - tail], axis=0)
     found = {"prediction": mean}
@@ -128,47 +159,65 @@ def _response(posterior: "PosteriorResult", rows: NewRows, newdata: object, requ
     return found if request.interval is None else found | {"conf_low": bounds[0], "conf_high": bounds[1]}
 
 
-def _refuse_new_response(posterior: "PosteriorResult", newdata: object, request: Request) -> None:
+def _refuse_new_response(posterior: "PosteriorResult", newdata: object, request: PosteriorRequest) -> None:
     """Refuse new responses that would need trials nobody knows, or effects that were left out."""
     if newdata is not None and not isinstance(trials_of(posterior), float):
-        raise FitError("the number of trials of new rows is not known", hint='interval="confidence" needs none')
+        hint = 'interval="confidence" needs none, and posterior_predictive(newdata=..., trials=...) takes it'
+        raise FitError("the number of trials of new rows is not known", hint=hint)
     if not all(mask.all() for mask in coefficients_used(posterior, request.random)):
         message = f"new responses of the family {posterior.ir.family.name} are drawn given all random effects"
         raise FitError(message, hint='random="conditional"')
 
 
-def _flat(values: FloatArray) -> FloatArray:
-    """Return draws of all chains, one after the other."""
-    return values.reshape(-1, *values.shape[2:])
+def linear_predictors(posterior: "PosteriorResult", rows: NewRows, part: slice, *, unseen: bool = True) -> FloatArray:
+    """
+    Return (draws, m) linear predictors of some rows.
 
-
-def _means(posterior: "PosteriorResult", rows: NewRows, part: slice) -> FloatArray:
-    """Return (draws, m) linear predictors of some rows."""
+    unseen : whether levels that were not seen have effects, drawn from their distribution, or none
+    """
     draws = posterior.draws
     offset = rows.offset if isinstance(rows.offset, float) else rows.offset[part]
-    means: FloatArray = _flat(draws.beta) @ rows.X[part].T + offset
+    means: FloatArray = flat(draws.beta) @ rows.X[part].T + offset
     for t, (z, codes) in enumerate(rows.random):
-        effects = _flat(draws.modes[t])[:, codes[part], :]
-        unseen = np.flatnonzero(codes[part] < 0)
-        if len(unseen):
-            effects[:, unseen] = _new_effects(posterior, t)
+        effects = flat(draws.modes[t])[:, codes[part], :]
+        new = np.flatnonzero(codes[part] < 0)
+        if len(new):
+            effects[:, new] = _shared_effects(posterior, t) if unseen else 0.0
         means = means + np.einsum("mk,dmk->dm", z[part], effects)
     return means
 
 
-def _new_effects(posterior: "PosteriorResult", t: int) -> FloatArray:
-    """Draw (draws, 1, k) effects of a new level of a term."""
-    sds, correlations = _flat(posterior.draws.sds[t]), _flat(posterior.draws.correlations[t])
+def new_effects(sds: FloatArray, correlations: FloatArray, rng: np.random.Generator, levels: int = 1) -> FloatArray:
+    """
+    Draw (draws, levels, k) effects of levels that were not seen, from N(0, Sigma) of each draw.
+
+    sds, correlations : (draws, k) and (draws, k, k)
+    """
     values, vectors = np.linalg.eigh(correlations)
     roots = sds[:, :, None] * vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-    noise = np.random.default_rng([SEED, t]).standard_normal((len(sds), 1, sds.shape[1]))
+    noise = rng.standard_normal((len(sds), levels, sds.shape[1]))
     out: FloatArray = noise @ roots.transpose(0, 2, 1)
     return out
 
 
-def _noise(posterior: "PosteriorResult", newdata: object, request: Request, part: slice) -> FloatArray:
+def responses(
+    family: Family, eta: FloatArray, own: Mapping[str, Any], rng: np.random.Generator, trials: FloatArray | float
+) -> FloatArray:
+    """Draw a response for each element of a linear predictor, NaN where that or the number of trials is."""
+    known = np.isfinite(eta + trials)
+    drawn = draw_from(family, np.where(known, eta, 0.0), own, rng, np.where(np.isfinite(trials), trials, 1.0))
+    return np.where(known, drawn, np.nan)
+
+
+def _shared_effects(posterior: "PosteriorResult", t: int) -> FloatArray:
+    """Draw (draws, 1, k) effects of a level of a term that was not seen, the same whichever level and row it is."""
+    draws = posterior.draws
+    return new_effects(flat(draws.sds[t]), flat(draws.correlations[t]), np.random.default_rng([SEED, t]))
+
+
+def _noise(posterior: "PosteriorResult", newdata: object, request: PosteriorRequest, part: slice) -> FloatArray:
     """Draw what a response has around its mean, (draws, m): residual, and random effects that were left out."""
-    sigma, design = _flat(posterior.draws.sigma)[:, None], posterior.design
+    sigma, design = flat(posterior.draws.sigma)[:, None], posterior.design
     masks = coefficients_used(posterior, request.random)
     scale: FloatArray | float = 1.0
     if newdata is None:
@@ -179,5 +228,5 @@ def _noise(posterior: "PosteriorResult", newdata: object, request: Request, part
     noise: FloatArray = sigma * scale * np.random.default_rng(SEED).standard_normal((len(sigma), 1))
     for t, (z, mask) in enumerate(zip(columns, masks, strict=False)):
         if not mask.all():
-            noise = noise + _new_effects(posterior, t)[:, 0] @ (z[part] * ~mask).T
+            noise = noise + _shared_effects(posterior, t)[:, 0] @ (z[part] * ~mask).T
     return noise

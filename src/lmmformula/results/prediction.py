@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -42,8 +42,10 @@ class Request:
     interval: Interval | None = None
     level: float = 0.95
 
+    LEVELS: ClassVar[tuple[str, ...]] = ("error", "population")
+
     def __post_init__(self) -> None:
-        _check_choice("new_levels", self.new_levels, ("error", "population"))
+        _check_choice("new_levels", self.new_levels, self.LEVELS)
         _check_choice("interval", self.interval, (None, "confidence", "prediction"))
         if not isinstance(self.level, Real) or not 0.0 < self.level < 1.0:
             raise FitError(f"level={self.level!r} is not between 0 and 1")

@@ -50,7 +50,7 @@ class NewRows:
     coefficients that are left out have columns of zeros.
     """
 
-    def __init__(self, model: Estimates, newdata: object, *, random: str, new_levels: NewLevels) -> None:
+    def __init__(self, model: Estimates, newdata: object, *, random: str, new_levels: str) -> None:
         _require_known_offset(model)
         masks = coefficients_used(model, random)
         table = read_table(newdata)

@@ -45,6 +45,11 @@ class StanProgram:
         """Whether random effects are integrated out: "marginal" or "conditional"."""
         return self.program.form
 
+    @property
+    def prior_only(self) -> bool:
+        """Whether its draws are from the prior."""
+        return self.program.extra.prior_only
+
     def data_json(self) -> str:
         """Write the data as CmdStan reads them, every number exactly."""
         lines = (f"{json.dumps(name)}: {json.dumps(array.tolist())}" for name, array in self.data.items())

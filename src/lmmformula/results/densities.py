@@ -1,0 +1,134 @@
+"""Log densities of a response given its linear predictor, for each family; what a program calls `log_lik`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.errors import FitError
+from lmmformula.ir.family import Family
+
+HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
+
+
+def log_density(
+    family: Family, y: FloatArray, eta: FloatArray, own: Mapping[str, Any], trials: FloatArray | float = 1.0
+) -> FloatArray:
+    """
+    Return log p(y | eta, own), all constants kept, in the shape that `eta` and the parameters broadcast to.
+
+    y : (n,) response; of a binomial family the successes
+    eta : (..., n) linear predictor
+    own : parameters of the family, in shapes that broadcast; "sigma" is that of each row
+    trials : (n,) of a binomial family
+
+    >>> log_density(Family("poisson", "log"), np.array([0.0]), np.array([0.0]), {})
+    array([-1.])
+    """
+    match family.name:
+        case "gaussian":
+            density = _normal(y, eta, own["sigma"])
+        case "lognormal":
+            density = _normal(np.log(y), eta, own["sigma"]) - np.log(y)
+        case "student":
+            density = _student(y, eta, own["sigma"], own["nu"])
+        case "binomial":
+            density = _binomial(family.link, y, eta, trials)
+        case "Gamma":
+            density = _gamma(y, eta, own["shape"])
+        case "beta":
+            density = _beta(y, eta, own["phi"])
+        case "poisson" | "zero_inflated_poisson":
+            density = _inflated(_poisson, y, eta, own)
+        case "negbinomial" | "zero_inflated_negbinomial":
+            density = _inflated(_negbinomial, y, eta, own)
+        case other:
+            raise FitError(f"log densities are not worked out for the family {other}", hint="use sample(log_lik=True)")
+    return density
+
+
+def _normal(y: FloatArray, eta: FloatArray, sigma: Any) -> FloatArray:  # noqa: ANN401 (an array or a number)
+    density: FloatArray = -0.5 * ((y - eta) / sigma) ** 2 - np.log(sigma) - HALF_LOG_2PI
+    return density
+
+
+def _student(y: FloatArray, eta: FloatArray, sigma: Any, nu: Any) -> FloatArray:  # noqa: ANN401
+    from scipy.special import gammaln
+
+    kernel = -0.5 * (nu + 1) * np.log1p(((y - eta) / sigma) ** 2 / nu)
+    density: FloatArray = (
+        kernel + gammaln(0.5 * (nu + 1)) - gammaln(0.5 * nu) - 0.5 * np.log(np.pi * nu) - np.log(sigma)
+    )
+    return density
+
+
+def _binomial(link: str, y: FloatArray, eta: FloatArray, trials: FloatArray | float) -> FloatArray:
+    """Log C(trials, y) + y log p + (trials - y) log(1 - p); a term whose count is 0 is 0, however small its p."""
+    from scipy.special import gammaln, log_ndtr
+
+    match link:
+        case "logit":
+            success, failure = -np.logaddexp(0, -eta), -np.logaddexp(0, eta)
+        case "probit":
+            success, failure = log_ndtr(eta), log_ndtr(-eta)
+        case _:  # cloglog: 1 - p = exp(-exp(eta))
+            success, failure = _log1m_exp(np.exp(eta)), -np.exp(eta)
+    ways = gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(trials - y + 1.0)
+    with np.errstate(invalid="ignore"):
+        return ways + np.where(y > 0, y * success, 0.0) + np.where(y < trials, (trials - y) * failure, 0.0)
+
+
+def _log1m_exp(x: FloatArray) -> FloatArray:
+    """log(1 - exp(-x)) for x > 0, by whichever form loses no digits (Maechler 2012, equation 7)."""
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.where(x < np.log(2), np.log(-np.expm1(-x)), np.log1p(-np.exp(-x)))
+
+
+def _gamma(y: FloatArray, eta: FloatArray, shape: Any) -> FloatArray:  # noqa: ANN401
+    """Gamma of mean exp(eta): its rate is shape / mean."""
+    from scipy.special import gammaln
+
+    density: FloatArray = (
+        shape * (np.log(shape) - eta) + (shape - 1) * np.log(y) - shape * y * np.exp(-eta) - gammaln(shape)
+    )
+    return density
+
+
+def _beta(y: FloatArray, eta: FloatArray, phi: Any) -> FloatArray:  # noqa: ANN401
+    from scipy.special import betaln, expit
+
+    a, b = phi * expit(eta), phi * expit(-eta)
+    density: FloatArray = (a - 1) * np.log(y) + (b - 1) * np.log1p(-y) - betaln(a, b)
+    return density
+
+
+def _poisson(y: FloatArray, eta: FloatArray, own: Mapping[str, Any]) -> FloatArray:  # noqa: ARG001 (one signature)
+    from scipy.special import gammaln
+
+    density: FloatArray = y * eta - np.exp(eta) - gammaln(y + 1)
+    return density
+
+
+def _negbinomial(y: FloatArray, eta: FloatArray, own: Mapping[str, Any]) -> FloatArray:
+    """Negative binomial of mean exp(eta) and variance mean + mean^2 / shape."""
+    from scipy.special import gammaln
+
+    shape = own["shape"]
+    odds = eta - np.log(shape)  # log(mean / shape)
+    density: FloatArray = (
+        gammaln(y + shape) - gammaln(shape) - gammaln(y + 1) + y * odds - (y + shape) * np.logaddexp(0, odds)
+    )
+    return density
+
+
+def _inflated(density: Any, y: FloatArray, eta: FloatArray, own: Mapping[str, Any]) -> FloatArray:  # noqa: ANN401
+    """Mix a source of zeros, of probability zi, with a distribution of counts, where the family has one."""
+    counted: FloatArray = density(y, eta, own)
+    if "zi" not in own:
+        return counted
+    zi = own["zi"]
+    with np.errstate(divide="ignore"):
+        others = np.log1p(-zi) + counted
+        mixed: FloatArray = np.where(y == 0, np.logaddexp(np.log(zi), others), others)
+    return mixed
