@@ -1,11 +1,9 @@
 """CmdStan through cmdstanpy: compiled once for each program text, sampled in processes of its own."""
 
-import hashlib
 import logging
-import os
 import re
-import sys
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
@@ -16,24 +14,48 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import EngineError
+from lmmformula.errors import EngineError, FitWarning
+from lmmformula.stan.cmdstan_cache import EXECUTABLE, LINES, SOURCE, compiled
+from lmmformula.stan.cmdstan_files import Growing, complete_rows, read_chains, variables_of
 from lmmformula.stan.draws import Draws
-from lmmformula.stan.engines import Run, compile_error, place_in
+from lmmformula.stan.engines import Run, place_in
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.progress import reporter
+from lmmformula.stan.interrupted import warn_of_interrupt
+from lmmformula.stan.options import checked
+from lmmformula.stan.progress import Tally, reporter
 from lmmformula.stan.start import scattered
 
 HOW_TO_INSTALL = "install it with `python -m cmdstanpy.install_cmdstan`, or use engine='stanli', which needs nothing"
-OPTIONS = (
-    "adapt_delta", "max_treedepth", "thin", "parallel_chains", "threads_per_chain", "metric", "step_size",
-    "adapt_engaged", "adapt_init_phase", "adapt_metric_window", "adapt_step_size", "output_dir", "sig_figs", "timeout",
-    "cpp_options", "stanc_options",
-)  # fmt: skip
-OF_THE_COMPILER = ("cpp_options", "stanc_options")
+OF_THE_COMPILER = ("cpp_options", "stanc_options", "opencl_ids")
+OF_ALL = (*OF_THE_COMPILER, "output_dir", "sig_figs", "timeout")
+OF_LBFGS = (
+    "history_size",
+    "init_alpha",
+    "init_radius",
+    "tol_grad",
+    "tol_obj",
+    "tol_param",
+    "tol_rel_grad",
+    "tol_rel_obj",
+)
+OPTIONS = {
+    "nuts": (
+        *OF_ALL, "adapt_delta", "adapt_engaged", "adapt_init_phase", "adapt_metric_window", "adapt_step_size",
+        "init_radius", "max_treedepth", "metric", "parallel_chains", "step_size", "thin", "threads_per_chain",
+    ),
+    "pathfinder": (
+        *OF_ALL, *OF_LBFGS, "calculate_lp", "max_lbfgs_iters", "num_elbo_draws", "num_paths", "num_single_draws",
+        "num_threads", "psis_resample",
+    ),
+    "laplace": (*OF_ALL, "jacobian"),
+    "optimize": (*OF_ALL, *OF_LBFGS, "iterations", "jacobian"),
+}  # fmt: skip
 EXACT = 17
 """Significant digits with which draws lose nothing on their way through a file."""
-LINES = 3
-"""Lines of a tool's output that an error quotes."""
+FAILURES = (RuntimeError, ValueError, TypeError, OSError)
+"""What cmdstanpy raises."""
+STATISTICS = {"lp": "lp", "log_p": "lp", "lp_approx": "lp_approx", "log_q": "lp_approx"}
+"""Columns of approximations and modes -> their names in draws."""
 
 
 class CmdStanEngine:
@@ -43,50 +65,136 @@ class CmdStanEngine:
 
     def sample(self, program: StanProgram, run: Run) -> Draws:
         """Draw from the posterior distribution."""
-        for name in run.options:
-            if name not in OPTIONS:
-                raise EngineError(f"cmdstan has no option '{name}'", hint="it has " + ", ".join(OPTIONS))
+        options = checked(self.name, run.algorithm, OPTIONS, run.options)
         cmdstanpy = _cmdstanpy()
         with _silence():
-            model = _model(cmdstanpy, program, {n: v for n, v in run.options.items() if n in OF_THE_COMPILER})
-            options = {n: v for n, v in run.options.items() if n not in OF_THE_COMPILER} | _start(model, program, run)
-            options.setdefault("sig_figs", EXACT)
-            began = perf_counter()
-            with reporter(run.progress if callable(run.progress) else False, run.iterations) as report:
-                try:
-                    fit = model.sample(
-                        data={name: array.tolist() for name, array in program.data.items()},
-                        chains=run.chains,
-                        seed=run.seed,
-                        iter_warmup=run.warmup,
-                        iter_sampling=run.draws,
-                        show_progress=run.progress is True and sys.stderr.isatty(),
-                        **options,
-                    )
-                except (RuntimeError, ValueError, TypeError, OSError) as error:
-                    raise _run_error(model, str(error)) from error
-                if report is not None:
-                    report(run.iterations)
-            return self._draws(fit, run, perf_counter() - began)
+            folder = compiled(cmdstanpy, program.code, _compiler_options(options))
+            session = _Session(program, run, folder)
+            rest = {n: v for n, v in options.items() if n not in OF_THE_COMPILER}
+            rest.setdefault("sig_figs", EXACT)
+            match run.algorithm:
+                case "nuts":
+                    return session.chains(rest)
+                case "pathfinder":
+                    return session.pathfinder(rest)
+                case "laplace":
+                    return session.laplace(rest)
+                case _:
+                    return session.mode(rest)
 
-    def _draws(self, fit: Any, run: Run, seconds: float) -> Draws:  # noqa: ANN401 (cmdstanpy has few types)
-        chains = fit.chains
 
-        def by_chain(array: FloatArray) -> FloatArray:
-            return array.reshape(chains, len(array) // chains, *array.shape[1:])
+class _Session:
+    """One run of a compiled program; its data and its seed go into every call."""
 
+    def __init__(self, program: StanProgram, run: Run, folder: Path) -> None:
+        from lmmformula.stan.cmdstan_process import Watch, WatchedModel
+
+        self.program = program
+        self.run = run
+        self.tally = Tally(run.chains, run.each)
+        self.watch = Watch(lambda line, number: self.tally.hear(line, number + 1))
+        self.model = WatchedModel(stan_file=folder / SOURCE, exe_file=folder / EXECUTABLE)
+        self.model.watch = self.watch
+        self.given = {"data": {name: array.tolist() for name, array in program.data.items()}, "seed": run.seed}
+        self.began = perf_counter()
+
+    def chains(self, options: dict[str, Any]) -> Draws:
+        """Run chains."""
+        run = self.run
+        options |= _start(self.model, self.program, run, options)
+        settings = {"chains": run.chains, "iter_warmup": run.warmup, "iter_sampling": run.draws}
+        with reporter(run.progress) as report:
+            if report is not None:
+                settings["refresh"] = self.tally.refresh
+            growing: dict[str, Growing] = {}
+
+            def look() -> None:
+                if report is not None and self.watch.csv_files:
+                    if not callable(run.progress):
+                        for file in self.watch.csv_files:
+                            growing.setdefault(file, Growing(Path(file))).look()
+                        self.tally.divergent = sum(file.divergent for file in growing.values())
+                    report(self.tally)
+
+            try:
+                fit = self._call("sample", look, show_progress=False, **settings, **options)
+            except KeyboardInterrupt as interrupt:
+                return self._what_there_is(interrupt)
+            if report is not None:
+                self.tally.reached = dict.fromkeys(range(1, run.chains + 1), run.each)
+                report(self.tally)
         statistics = {
-            name.removesuffix("__"): np.asarray(array).reshape(array.shape[0], chains).T
-            for name, array in fit.method_variables().items()
+            name: np.asarray(array).reshape(-1, run.chains).T for name, array in fit.method_variables().items()
         }
+        arrays = {name: np.asarray(array) for name, array in fit.stan_variables().items()}
+        shape = (run.chains, statistics["lp__"].shape[1])
+        return self._draws({n: a.reshape(*shape, *a.shape[1:]) for n, a in arrays.items()}, statistics)
+
+    def pathfinder(self, options: dict[str, Any]) -> Draws:
+        """Draw from Pathfinder's approximation; its paths begin at random, since they need to be of some length."""
+        options |= _radius(options)
+        self._call("pathfinder", draws=self.run.draws, **options)
+        if found := re.search(r"Pareto k value \([\d.naif]+\) is greater than [\d.]+", "".join(self.watch.console)):
+            warnings.warn(f"the approximation is poor: {found[0]}", FitWarning, stacklevel=2)
+        return self._single()
+
+    def laplace(self, options: dict[str, Any]) -> Draws:
+        """Find the mode, and draw from the normal distribution around it."""
+        jacobian = options.pop("jacobian", True)
+        mode = self._call("optimize", jacobian=jacobian, **_initial(self.run), **options)
+        self._call("laplace_sample", mode=mode, jacobian=jacobian, draws=self.run.draws, **options)
+        return self._single()
+
+    def mode(self, options: dict[str, Any]) -> Draws:
+        """Find the mode."""
+        if "iterations" in options:
+            options["iter"] = options.pop("iterations")
+        options |= _radius(options) | _initial(self.run)
+        settings: dict[str, Any] = {"algorithm": "lbfgs", "jacobian": True}
+        self._call("optimize", **settings | options)
+        return self._single()
+
+    def _call(self, method: str, look: Callable[[], object] = bool, **options: Any) -> Any:  # noqa: ANN401
+        """Call a method of cmdstanpy's model."""
+        call = getattr(self.model, method)
+        try:
+            return self.watch.during(lambda: call(**self.given, **options), look)
+        except FAILURES as error:
+            raise _run_error(self.model, error, "".join(self.watch.console)) from error
+
+    def _what_there_is(self, interrupt: KeyboardInterrupt) -> Draws:
+        """Read what interrupted chains have written; raise the interrupt again where that is too little."""
+        variables, chains = read_chains([Path(file) for file in self.watch.csv_files])
+        if not chains:
+            raise interrupt
+        thin = int(self.run.options.get("thin", 1))
+        found = self._split(variables)
+        warn_of_interrupt(chains, found.n_draws, (self.run.chains, -(-self.run.draws // thin)))
+        return found
+
+    def _single(self) -> Draws:
+        """Read the one file of a method that has no chains."""
+        header, rows = complete_rows(Path(self.watch.csv_files[0]))
+        if not rows:
+            raise EngineError("CmdStan has written no draws")
+        return self._split(variables_of(header, [rows]))
+
+    def _split(self, variables: dict[str, FloatArray]) -> Draws:
+        """Tell the columns of the algorithm, which end in `__`, from those of the program."""
+        own = {name: values for name, values in variables.items() if name.endswith("__")}
+        return self._draws({name: values for name, values in variables.items() if name not in own}, own)
+
+    def _draws(self, arrays: dict[str, FloatArray], statistics: dict[str, FloatArray]) -> Draws:
+        names = {name: name.removesuffix("__") for name in statistics}
         return Draws(
-            arrays={name: by_chain(np.asarray(array)) for name, array in fit.stan_variables().items()},
-            statistics=statistics,
-            engine=self.name,
-            seed=run.seed,
-            seconds=seconds,
-            warmup=run.warmup,
-            max_treedepth=int(run.options.get("max_treedepth", 10)),
+            arrays=arrays,
+            statistics={STATISTICS.get(names[name], names[name]): values for name, values in statistics.items()},
+            engine=CmdStanEngine.name,
+            seed=self.run.seed,
+            seconds=perf_counter() - self.began,
+            warmup=self.run.warmup,
+            max_treedepth=int(self.run.options.get("max_treedepth", 10)),
+            algorithm=self.run.algorithm,
         )
 
 
@@ -102,79 +210,59 @@ def _cmdstanpy() -> ModuleType:
     return cmdstanpy  # type: ignore[no-any-return]
 
 
-def cache_folder() -> Path:
-    """Return the folder where compiled programs are kept: the user's cache folder for this package."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "lmmformula" / "cmdstan"
+def _compiler_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what concerns the compiler as cmdstanpy does; devices for OpenCL are fixed when a program is compiled."""
+    chosen = {name: dict(options[name]) for name in ("cpp_options", "stanc_options") if name in options}
+    if "opencl_ids" in options:
+        platform, device = options["opencl_ids"]
+        ids = {"STAN_OPENCL": True, "OPENCL_PLATFORM_ID": platform, "OPENCL_DEVICE_ID": device}
+        chosen["cpp_options"] = chosen.get("cpp_options", {}) | ids
+    return chosen
 
 
-def cache_key(code: str, *, compiler: str = "") -> str:
-    """
-    Name a program by what it computes: its text without comments, and what compiles it.
-
-    >>> cache_key("data { int N; } // 3 rows") == cache_key("data { int N; } // 4 rows")
-    True
-    """
-    bare = re.sub(r"\s+", " ", re.sub(r"//[^\n]*", "", code)).strip()
-    return hashlib.sha256(f"{compiler}\n{bare}".encode()).hexdigest()[:16]
-
-
-def _model(cmdstanpy: ModuleType, program: StanProgram, options: dict[str, Any]) -> Any:  # noqa: ANN401
-    """Compile a program, unless that has been done before."""
-    compiler = f"{cmdstanpy.cmdstan_path()} {sorted((n, str(v)) for n, v in options.items())}"
-    folder = cache_folder() / cache_key(program.code, compiler=compiler)
-    source = folder / "model.stan"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        executable = source.with_suffix(".exe" if sys.platform == "win32" else "")
-        if not (source.is_file() and executable.is_file()):
-            source.write_text(program.code, encoding="utf-8")
-        return cmdstanpy.CmdStanModel(stan_file=source, **options)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _compile_error(program.code, str(error)) from error
-
-
-def _compile_error(code: str, message: str) -> EngineError:
-    """Tell what stanc says of the program from what else can fail while make runs."""
-    stanc = r"^(?:Syntax|Semantic) error in .*?(?=^\S*make\S*: |^Command |\Z)"
-    said = re.search(stanc, message, re.DOTALL | re.MULTILINE)
-    if said:
-        return compile_error("CmdStan", code, said[0])
-    lines = [line.strip() for line in message.splitlines() if "error" in line.lower()] or [message]
-    return EngineError(
-        "CmdStan could not compile the program: " + "; ".join(lines[:LINES]),
-        hint="look whether `make` and a C++ compiler are installed, and CmdStan is complete",
-    )
-
-
-def _run_error(model: Any, message: str) -> EngineError:  # noqa: ANN401
-    """Take what the executable said out of what cmdstanpy says around it, and find the place in the program."""
-    said, _, files = message.removeprefix("Error during sampling:").partition("Command and output files:")
-    console = re.search(r"console_msgs \(if any\):\s*(\S.*)", files)
-    if not said.strip() and console and Path(console[1]).is_file():
-        said = "\n".join(Path(console[1]).read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LINES:])
+def _run_error(model: Any, error: Exception, console: str) -> EngineError:  # noqa: ANN401
+    """Say what the executable said, or cmdstanpy where it did not come to run, and find the place in the program."""
+    if isinstance(error, TimeoutError) or not console.strip():
+        return EngineError(f"CmdStan could not sample: {error}")
+    said = re.findall(r"^E[rx].*$", console, re.MULTILINE) or console.strip().splitlines()[-LINES:]
     noise = r"^\s*(?:Exception: )?|\s*\(in '[^']*', line \d[^)]*\)|\s*$"
-    lines = [re.sub(noise, "", line) for line in said.splitlines()]
+    lines = [re.sub(noise, "", line) for line in said]
     text = "; ".join([line for line in dict.fromkeys(lines) if line][:LINES])
     # What was compiled may have other comments, and so other lines, than the program at hand.
     code = Path(model.stan_file).read_text(encoding="utf-8")
-    return EngineError(f"CmdStan could not sample: {text}", text=code, span=place_in(code, said))
+    return EngineError(f"CmdStan could not sample: {text}", text=code, span=place_in(code, "\n".join(said)))
 
 
-def _start(model: Any, program: StanProgram, run: Run) -> dict[str, Any]:  # noqa: ANN401
-    """Hand a start over, with its metric under the name that this cmdstanpy has for it."""
-    if run.start is None:
-        return {}
-    if run.start.inverse_metric is None:
-        return {"inits": _plain(run.start.values)}
-    starts = scattered(program, run.start, run.chains, run.seed)
-    name = "inv_metric" if "inv_metric" in signature(model.sample).parameters else "metric"
-    return {"inits": [_plain(values) for values in starts], name: {"inv_metric": run.start.inverse_metric.tolist()}}
+def _start(model: Any, program: StanProgram, run: Run, options: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """
+    Hand over where chains start, and the inverse metric of the kind that is asked for.
+
+    That is the start's variances for "diag_e", a diagonal matrix of them for "dense_e", and nothing for "unit_e".
+    """
+    if run.start is None or run.start.inverse_metric is None:
+        return _radius(options) | _initial(run)
+    _radius(options)
+    variances = run.start.inverse_metric
+    starts: dict[str, Any] = {
+        "inits": [_plain(values) for values in scattered(program, run.start, run.chains, run.seed)]
+    }
+    metric = options.get("metric", "diag_e")
+    if metric == "unit_e":
+        return starts
+    inverse = {"inv_metric": (np.diag(variances) if metric == "dense_e" else variances).tolist()}
+    if "inv_metric" in signature(model.sample).parameters:
+        return starts | {"inv_metric": inverse, "metric": metric}
+    return starts | {"metric": inverse}  # older cmdstanpy has one argument for both, and sees the kind by the shape
+
+
+def _initial(run: Run) -> dict[str, Any]:
+    """Start everything at one point."""
+    return {} if run.start is None else {"inits": _plain(run.start.values)}
+
+
+def _radius(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the radius of random starts out of the options: it goes by another name here."""
+    return {"inits": options.pop("init_radius")} if "init_radius" in options else {}
 
 
 def _plain(values: Mapping[str, FloatArray]) -> dict[str, Any]:

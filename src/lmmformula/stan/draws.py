@@ -1,5 +1,6 @@
 """Draws from a posterior distribution, from whichever engine."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -19,12 +20,13 @@ class Draws(Mapping[str, FloatArray]):
 
     arrays : parameters, transformed parameters and generated quantities
     statistics : of the sampler, each (chains, draws): "lp", "accept_stat", "stepsize", "treedepth", "n_leapfrog",
-        "divergent", "energy"
+        "divergent", "energy"; of an approximation "lp" and the log density of the approximation, "lp_approx"
     engine : "stanli" or "cmdstan"
     seed : the seed that gives the same draws again
     seconds : time the sampling took, without compilation
     warmup : iterations before the first draw
     max_treedepth : limit that the sampler's trees had
+    algorithm : "nuts"; "pathfinder" or "laplace", which approximate; "optimize" for a mode, its only draw
     """
 
     arrays: dict[str, FloatArray] = field(repr=False)
@@ -34,6 +36,7 @@ class Draws(Mapping[str, FloatArray]):
     seconds: float
     warmup: int
     max_treedepth: int = 10
+    algorithm: str = "nuts"
 
     def __getitem__(self, name: str) -> FloatArray:
         return self.arrays[name]
@@ -54,12 +57,30 @@ class Draws(Mapping[str, FloatArray]):
         """Number of draws of each chain."""
         return len(self.statistics["lp"][0])
 
+    @property
+    def approximation(self) -> str:
+        """The algorithm where it draws from an approximation, and so there are no chains to judge; else empty."""
+        return "" if self.algorithm == "nuts" else self.algorithm
+
     def diagnose(self, names: tuple[str, ...] | None = None) -> "Diagnostics":
         """
         Check the chains.
 
         names : the variables to look at, all by default
         """
+        if self.approximation:
+            return Diagnostics(
+                n_chains=self.n_chains,
+                n_draws=self.n_draws,
+                rhat=math.nan,
+                rhat_of_most=math.nan,
+                ess_bulk=math.nan,
+                ess_tail=math.nan,
+                ebfmi=math.nan,
+                divergent=0,
+                saturated=0,
+                approximation=self.approximation,
+            )
         chosen = [np.asarray(self.arrays[n]).reshape(self.n_chains, self.n_draws, -1) for n in names or self]
         columns = np.concatenate(chosen, axis=-1)
         varies = np.ptp(columns, axis=(0, 1)) > ROUNDING * np.max(np.abs(columns), axis=(0, 1))
@@ -92,6 +113,7 @@ class Diagnostics:
     rhat_of_most : what R-hat of all but one in a hundred quantities stays below: of thousands of random effects some
         exceed any limit by chance
     divergent, saturated : numbers of draws at which the sampler diverged, or reached the limit of its trees
+    approximation : the algorithm where there are no chains to judge; all other fields are then empty
     """
 
     n_chains: int
@@ -103,10 +125,13 @@ class Diagnostics:
     ebfmi: float
     divergent: int
     saturated: int
+    approximation: str = ""
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong, one phrase each."""
+        if self.approximation:
+            return (f"draws from an approximation ({self.approximation}), whose error nothing here tells",)
         wanted = MIN_ESS_PER_CHAIN * self.n_chains
         total = self.n_chains * self.n_draws
         checks = {
@@ -131,4 +156,4 @@ class Diagnostics:
         if self.ok:
             ess = min(self.ess_bulk, self.ess_tail)
             return f"converged: no divergences, largest R-hat {self.rhat:.3f}, smallest ESS {ess:.0f}"
-        return "not to be trusted yet: " + "; ".join(self.problems)
+        return ("" if self.approximation else "not to be trusted yet: ") + "; ".join(self.problems)

@@ -3,18 +3,17 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from operator import index
 from secrets import randbelow
 from typing import Any, Protocol
 
 from lmmformula.errors import NOWHERE, EngineError, Span
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
+from lmmformula.stan.options import LARGEST, choice, required, whole
 from lmmformula.stan.start import StartingPoint
 
 Progress = bool | Callable[[int, int], object]
 """Whether to show a bar where there is a terminal; or what to call with (iterations done, iterations in all)."""
-LARGEST = 2**31 - 1
 ADAPT_DELTA = 0.9
 """Acceptance that the step size is tuned to by default: above Stan's 0.8, for standard deviations of few levels."""
 
@@ -24,11 +23,13 @@ class Run:
     """
     What to sample.
 
-    chains, warmup, draws : numbers of chains and, for each, of iterations before the first draw and of draws
+    chains, warmup, draws : numbers of chains and, for each, of iterations before the first draw and of draws;
+        approximations have one chain and no warm-up
     seed : the same seed gives the same draws from the same engine
     start : where chains start; by default at random
     progress : see `Progress`
-    options : those of the engine; "adapt_delta" and "max_treedepth" both have
+    options : those of the engine
+    algorithm : "nuts", "pathfinder", "laplace"; or "optimize", whose one draw is the mode of the posterior
     """
 
     chains: int
@@ -38,11 +39,17 @@ class Run:
     start: StartingPoint | None = None
     progress: Progress = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    algorithm: str = "nuts"
+
+    @property
+    def each(self) -> int:
+        """Number of iterations of a chain."""
+        return self.warmup + self.draws
 
     @property
     def iterations(self) -> int:
         """Number of iterations of all chains."""
-        return self.chains * (self.warmup + self.draws)
+        return self.chains * self.each
 
 
 class Engine(Protocol):
@@ -57,7 +64,7 @@ class Engine(Protocol):
         Raises
         ------
         EngineError
-            The engine is missing, or fails to compile or to sample.
+            The engine is missing or lacks the algorithm, or it fails to compile or to sample.
         """
 
 
@@ -76,41 +83,80 @@ def sample(
     """
     Sample from a program's posterior distribution.
 
+    An interrupt from the keyboard ends it early: what has been drawn by then is returned, with a warning.
+
     engine : "auto" (stanli), "stanli", "cmdstan", or an engine of one's own
     seed : None picks one, which the draws record
+    options : those of the engine; and "algorithm": "nuts", or an approximation, "pathfinder" or "laplace", which has
+        no chains and no warm-up
 
     Raises
     ------
     EngineError
         The engine is missing or does not know an option, or it fails to compile or to sample.
     """
-    if options.get("adapt_engaged", True):
+    algorithm = required("algorithm", options.pop("algorithm", "nuts"), choice("nuts", "pathfinder", "laplace"))
+    chains, warmup = required("chains", chains, whole(1)), required("warmup", warmup, whole(0))
+    if algorithm != "nuts":
+        chains, warmup = 1, 0
+    elif warmup == 0 and options.get("adapt_engaged", True) is not False:
+        hint = "give adapt_engaged=False, and a step_size, if that is what you want"
+        raise EngineError("without warm-up there is nothing to adapt the sampler in", hint=hint)
+    elif options.get("adapt_engaged", True):
         options.setdefault("adapt_delta", ADAPT_DELTA)
-    delta = options.get("adapt_delta", ADAPT_DELTA)
-    if not 0 < delta < 1:
-        raise EngineError(f"adapt_delta must lie between 0 and 1, not {delta!r}")
     run = Run(
-        chains=_whole("chains", chains, 1),
-        warmup=_whole("warmup", warmup, 0),
-        draws=_whole("draws", draws, 1),
-        seed=1 + randbelow(LARGEST) if seed is None else _whole("seed", seed, 0),
+        chains=chains,
+        warmup=warmup,
+        draws=required("draws", draws, whole(1)),
+        seed=_seed(seed),
         start=start,
-        progress=progress,
+        progress=_progress(progress),
         options=options,
+        algorithm=algorithm,
     )
-    chosen = engine_named(engine) if isinstance(engine, str) else engine
-    return chosen.sample(program, run)
+    return _chosen(engine).sample(program, run)
 
 
-def _whole(what: str, value: int, least: int) -> int:
-    """Refuse what is not a whole number in its range."""
-    try:
-        number = index(value)
-    except TypeError:
-        number = -1
-    if not least <= number <= LARGEST:
-        raise EngineError(f"{what} must be a whole number between {least} and {LARGEST}, not {value!r}")
-    return number
+def optimize(
+    program: StanProgram,
+    *,
+    engine: str | Engine = "auto",
+    seed: int | None = None,
+    start: StartingPoint | None = None,
+    **options: Any,  # noqa: ANN401 (whatever the engine knows)
+) -> Draws:
+    """
+    Find the mode of a program's posterior distribution: one chain of one draw, whose "lp" is the log density there.
+
+    It is the mode on the sampler's scale, where parameters have no bounds, as all of CmdStan's algorithms use it;
+    `jacobian=False` asks for that of the parameters as they are declared.
+
+    Raises
+    ------
+    EngineError
+        The engine is missing or does not know an option, or it fails to compile or to find a mode.
+    """
+    run = Run(chains=1, warmup=0, draws=1, seed=_seed(seed), start=start, options=options, algorithm="optimize")
+    return _chosen(engine).sample(program, run)
+
+
+def _seed(seed: int | None) -> int:
+    return 1 + randbelow(LARGEST) if seed is None else int(required("seed", seed, whole(0)))
+
+
+def _progress(progress: Progress) -> Progress:
+    if not isinstance(progress, bool) and not callable(progress):
+        raise EngineError(f"progress must be True, False or a function, not {progress!r:.60}")
+    return progress
+
+
+def _chosen(engine: str | Engine) -> Engine:
+    if isinstance(engine, str):
+        return engine_named(engine)
+    if not callable(getattr(engine, "sample", None)):
+        hint = "choose 'stanli' or 'cmdstan', or give an object with a method sample(program, run)"
+        raise EngineError(f"engine must be a name or an engine, not {engine!r:.60}", hint=hint)
+    return engine
 
 
 def engine_named(name: str) -> Engine:

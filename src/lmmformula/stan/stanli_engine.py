@@ -1,12 +1,14 @@
 """The embedded engine: stanli compiles and samples inside this process, without a C++ toolchain."""
 
-import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import TextIOBase
+from threading import Lock, get_ident
 from time import perf_counter
+from traceback import walk_tb
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -15,15 +17,21 @@ from lmmformula.errors import EngineError
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run, compile_error
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.progress import Report, reporter
+from lmmformula.stan.interrupted import kept, warn_of_interrupt
+from lmmformula.stan.options import checked
+from lmmformula.stan.progress import Report, Tally, reporter
 
-RENAMED = {"adapt_delta": "delta", "max_treedepth": "max_depth"}
-OPTIONS = (
-    "adapt_delta", "max_treedepth", "thin", "init_radius", "pathfinder_init", "parallel_chains", "threads_per_chain",
-    "metric", "step_size", "adapt_engaged",
-)  # fmt: skip
-UPDATES = 50
-"""Reports of progress by each chain."""
+RENAMED = {"adapt_delta": "delta", "max_treedepth": "max_depth", "iterations": "iter"}
+"""Options that stanli has another name for."""
+OPTIONS = {
+    "nuts": (
+        "adapt_delta", "max_treedepth", "thin", "init_radius", "pathfinder_init", "parallel_chains",
+        "threads_per_chain", "metric", "step_size", "adapt_engaged",
+    ),
+    "optimize": ("iterations", "init_radius", "jacobian"),
+}  # fmt: skip
+FAILURES = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, NotImplementedError)
+"""What stanli raises."""
 
 
 class StanliEngine:
@@ -33,19 +41,17 @@ class StanliEngine:
 
     def sample(self, program: StanProgram, run: Run) -> Draws:
         """Draw from the posterior distribution."""
-        options = _options(run)
+        given = checked(self.name, run.algorithm, OPTIONS, run.options)
+        options = {RENAMED.get(name, name): value for name, value in given.items()}
         stanli = _stanli()
         model = self._model(stanli, program)
-        if run.start is not None:
-            options |= _start(model, run)
+        if run.algorithm == "optimize":
+            return self._mode(model, run, options)
+        options |= _start(model, run, options.get("metric", "diag_e"))
+        if "pathfinder_init" in options:
+            options.pop("inits", None)
         began = perf_counter()
-        with reporter(run.progress, run.iterations) as report, _listening(report, run) as refresh:
-            try:
-                fit = model.sample(
-                    chains=run.chains, seed=run.seed, warmup=run.warmup, samples=run.draws, refresh=refresh, **options
-                )
-            except (RuntimeError, ValueError, TypeError, OverflowError) as error:
-                raise EngineError(f"stanli could not sample: {error}") from error
+        fit = self._fit(stanli, model, run, options)
         statistics = {
             name.removesuffix("__"): fit.sampler_stats[:, :, column]
             for column, name in enumerate(stanli.SAMPLER_COLUMNS)
@@ -67,6 +73,46 @@ class StanliEngine:
         except RuntimeError as error:
             raise compile_error("stanli", program.code, str(error)) from error
 
+    @staticmethod
+    def _fit(stanli: ModuleType, model: Any, run: Run, options: dict[str, Any]) -> Any:  # noqa: ANN401
+        """Sample; after an interrupt, gather what has been drawn by then."""
+        tally = Tally(run.chains, run.each)
+        with reporter(run.progress) as report, _listening(tally, report) as refresh:
+            try:
+                fit = model.sample(
+                    chains=run.chains, seed=run.seed, warmup=run.warmup, samples=run.draws, refresh=refresh, **options
+                )
+            except FAILURES as error:
+                raise EngineError(f"stanli could not sample: {error}") from error
+            except KeyboardInterrupt as interrupt:
+                return _what_there_is(stanli, interrupt, tally, run)
+            if report is not None:
+                tally.reached = dict.fromkeys(range(1, run.chains + 1), run.each)
+                report(tally)
+        return fit
+
+    def _mode(self, model: Any, run: Run, options: dict[str, Any]) -> Draws:  # noqa: ANN401
+        """Find the posterior mode."""
+        if run.start is not None:
+            options["init"] = _middle(model, run)
+        if options.get("jacobian") is False:
+            hint = "engine='cmdstan' has it; jacobian=True is the mode on the sampler's scale"
+            raise EngineError("stanli has no mode of the parameters as they are declared", hint=hint)
+        began = perf_counter()
+        try:
+            mode = model.optimize(seed=run.seed, **options)
+        except FAILURES as error:
+            raise EngineError(f"stanli could not find a mode: {error}") from error
+        return Draws(
+            arrays={name: np.asarray(mode[name])[np.newaxis, np.newaxis] for name in mode.variables},
+            statistics={"lp": np.full((1, 1), mode.lp)},
+            engine=self.name,
+            seed=run.seed,
+            seconds=perf_counter() - began,
+            warmup=0,
+            algorithm=run.algorithm,
+        )
+
 
 def _stanli() -> ModuleType:
     try:
@@ -77,24 +123,30 @@ def _stanli() -> ModuleType:
     return stanli  # type: ignore[no-any-return]
 
 
-def _options(run: Run) -> dict[str, Any]:
-    for name in run.options:
-        if name not in OPTIONS:
-            raise EngineError(f"stanli has no option '{name}'", hint="it has " + ", ".join(OPTIONS))
-    return {RENAMED.get(name, name): value for name, value in run.options.items()}
+def _start(model: Any, run: Run, metric: str) -> dict[str, Any]:  # noqa: ANN401
+    """Scatter the chains around a start by the spread it expects there, and give that to the metric that is asked."""
+    if run.start is None:
+        return {}
+    middle, variances = _middle(model, run), run.start.inverse_metric
+    if variances is None:
+        return {"inits": middle}
+    forms: dict[str, dict[str, Any]] = {
+        "diag_e": {"inv_metric": variances},
+        "dense_e": {"inv_metric": np.diag(variances)},
+        "unit_e": {},
+    }
+    return {"inits": scattered(middle, variances, run), **forms[metric]}
 
 
-def _start(model: Any, run: Run) -> dict[str, Any]:  # noqa: ANN401
-    """Bring a start to the unconstrained scale; scatter the chains around it by the spread it expects there."""
+def _middle(model: Any, run: Run) -> FloatArray:  # noqa: ANN401
+    """Bring a start to the unconstrained scale."""
     assert run.start is not None
     values = {name: np.asarray(value) for name, value in run.start.values.items()}
     try:  # stanli takes containers flat, the first index fastest
         middle: FloatArray = model.unconstrain({n: v.ravel(order="F") if v.ndim else v for n, v in values.items()})
     except ValueError as error:
         raise EngineError(f"the chains can't start there: {error}") from error
-    if run.start.inverse_metric is None:
-        return {"inits": middle}
-    return {"inits": scattered(middle, run.start.inverse_metric, run), "inv_metric": run.start.inverse_metric}
+    return middle
 
 
 def scattered(middle: FloatArray, variances: FloatArray, run: Run) -> FloatArray:
@@ -103,25 +155,66 @@ def scattered(middle: FloatArray, variances: FloatArray, run: Run) -> FloatArray
     return middle + np.sqrt(variances) * noise
 
 
-class _Listener(TextIOBase):
-    """Reads stanli's printed progress and reports the sum over chains."""
+def _what_there_is(stanli: ModuleType, interrupt: KeyboardInterrupt, tally: Tally, run: Run) -> Any:  # noqa: ANN401
+    """
+    Make a fit of the draws that an interrupted run has written; raise the interrupt again where there are too few.
 
-    def __init__(self, report: Report) -> None:
-        self.report = report
-        self.done: dict[str, int] = {}
+    stanli fills arrays as it samples, but after an interrupt returns none. They are found where they were left: in
+    the frame of its function that the interrupt came through. What the tally knows to be done is filled.
+    """
+    for frame, _ in walk_tb(interrupt.__traceback__):
+        left = frame.f_locals
+        if frame.f_code.co_name == "sample" and {"names", "out", "stats", "opts"} <= left.keys():
+            # An iteration is printed when it begins, and every so manieth is stored.
+            done = [max(tally.reached.get(c + 1, 0) - 1 - run.warmup, 0) for c in range(run.chains)]
+            chains, draws = kept([-(-count // left["opts"].thin) for count in done])
+            if not chains:
+                break
+            warn_of_interrupt(chains, draws, left["out"].shape[:2])
+            values, statistics = (left[name][chains, :draws].copy() for name in ("out", "stats"))
+            return stanli.Fit(left["names"], values, statistics, left["opts"].max_depth, run.seed, ())
+    raise interrupt
+
+
+class _Listener(TextIOBase):
+    """
+    Stands in for the standard output while stanli samples, and hears its progress.
+
+    What other threads print goes on to where it should.
+    """
+
+    def __init__(self, hear: Callable[[str], bool], stream: TextIO) -> None:
+        self.hear = hear
+        self.stream = stream
+        self.own = {get_ident()}  # the thread that called stanli, and those that stanli calls back from
 
     def write(self, text: str) -> int:
-        for chain, iteration in re.findall(r"Chain \[(\d+)\] Iteration:\s*(\d+)", text):
-            self.done[chain] = int(iteration)
-            self.report(sum(self.done.values()))
-        return len(text)
+        if self.hear(text):
+            self.own.add(get_ident())
+        if get_ident() in self.own:
+            return len(text)
+        return self.stream.write(text)
+
+
+LISTENING = Lock()
+"""Held while the standard output is replaced: of two runs at once, the second stays unheard."""
 
 
 @contextmanager
-def _listening(report: Report | None, run: Run) -> Iterator[int]:
-    """Give the number of iterations between reports, 0 for none; printed ones reach `report`, not the terminal."""
-    if report is None:
+def _listening(tally: Tally, report: Report | None) -> Iterator[int]:
+    """Give the number of iterations after which stanli is to print, 0 for never; what it prints is not shown."""
+
+    def hear(line: str) -> bool:
+        heard = tally.hear(line)
+        if heard and report is not None:
+            report(tally)
+        return heard
+
+    if not LISTENING.acquire(blocking=False):
         yield 0
         return
-    with redirect_stdout(_Listener(report)):
-        yield max((run.warmup + run.draws) // UPDATES, 1)
+    try:
+        with redirect_stdout(_Listener(hear, sys.stdout)):
+            yield tally.refresh
+    finally:
+        LISTENING.release()
