@@ -4,7 +4,7 @@ Make the reference posteriors that `test_posterior.py` holds ours to: 10 chains 
 The programs are written by hand in the form that textbooks use (every effect a parameter, row by row), share nothing
 with our generator, and have priors of their own, which the tests state in our prior language.
 
-    python tests/stan/reference/make.py
+    python tests/stan/reference/make.py [name ...]
 """
 
 import json
@@ -48,6 +48,17 @@ model {
 }
 generated quantities { real rho = L[2, 1]; real u1 = c[1, 1] - a; real u2 = c[1, 2] - b; }
 """
+COUNTS = """
+data { int N, J; array[N] int y, n, period, g; }
+parameters { real a; vector[3] b; real<lower=0> s; vector[J] z; }
+transformed parameters { vector[J] u = s * z; }
+model {
+  vector[4] effect = append_row(0, b);
+  a + mean(effect[period]) ~ normal(-2, 2); b ~ normal(0, 1.5); s ~ exponential(1); z ~ std_normal();
+  for (i in 1:N) y[i] ~ binomial(n[i], inv_logit(a + effect[period[i]] + u[g[i]]));
+}
+generated quantities { real u1 = u[1]; }
+"""
 
 
 def codes(column: object) -> np.ndarray:
@@ -57,7 +68,7 @@ def codes(column: object) -> np.ndarray:
 
 def programs() -> dict[str, tuple[str, dict[str, object], list[str]]]:
     """Return program, data and quantities by name."""
-    sleep, coffee, dishes = (datasets.load(name) for name in ("sleepstudy", "coffee", "Penicillin"))
+    sleep, coffee, dishes, cattle = map(datasets.load, ("sleepstudy", "coffee", "Penicillin", "cbpp"))
     return {
         "sleepstudy": (
             SLOPES,
@@ -74,13 +85,28 @@ def programs() -> dict[str, tuple[str, dict[str, object], list[str]]]:
             {"N": 144, "J": 24, "K": 6, "y": dishes.diameter, "g": codes(dishes.plate), "h": codes(dishes["sample"])},
             ["a", "s", "t", "sigma", "u1", "v1"],
         ),
+        "cbpp": (
+            COUNTS,
+            {
+                "N": 56,
+                "J": 15,
+                "y": cattle.incidence.astype(int),
+                "n": cattle["size"].astype(int),
+                "period": codes(cattle.period),
+                "g": codes(cattle.herd),
+            },
+            ["a", "b[1]", "b[2]", "b[3]", "s", "u1"],
+        ),
     }
 
 
-def main() -> None:
-    """Write `posteriors.json` beside this file."""
-    result = {}
+def main(wanted: list[str]) -> None:
+    """Write `posteriors.json` beside this file: all of it, or the models that are named anew."""
+    target = Path(__file__).with_name("posteriors.json")
+    result = json.loads(target.read_text(encoding="utf-8")) if wanted else {}
     for name, (code, data, quantities) in programs().items():
+        if wanted and name not in wanted:
+            continue
         model = stanli.Model(stan_code=code, data=data)
         fit = model.sample(chains=10, warmup=2000, samples=10_000, seed=1, delta=0.99, refresh=0)
         summary = fit.summary(quantities)
@@ -97,9 +123,8 @@ def main() -> None:
             }
             for i, q in enumerate(quantities)
         }
-    target = Path(__file__).with_name("posteriors.json")
     target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
