@@ -35,6 +35,8 @@ def random_value(
         noise = rng.normal(size=(k, k + 3))
         covariance = noise @ noise.T
         return np.linalg.cholesky(covariance / np.sqrt(np.outer(np.diag(covariance), np.diag(covariance))))
+    if declaration.base == "ordered":
+        return np.sort(rng.normal(size=shape))
     lower, upper = bounds(declaration)
     if np.isfinite(lower).all() and np.isinf(upper).all():
         return (lower + np.std(design.y) * np.exp(rng.normal(scale=0.5, size=shape))).reshape(shape)
@@ -60,6 +62,8 @@ def log_jacobian(declaration: Declaration, value: np.ndarray) -> float:
                 rest = 1 - np.sum(value[i, :j] ** 2)
                 total += np.log1p(-(value[i, j] ** 2) / rest) + 0.5 * np.log(rest)
         return total
+    if declaration.base == "ordered":
+        return float(np.sum(np.log(np.diff(value))))
     lower, upper = np.broadcast_arrays(*bounds(declaration))
     total = 0.0
     for low, high, x in np.nditer([lower, upper, value]):

@@ -85,6 +85,9 @@ def counts() -> pd.DataFrame:
         choice=lambda d: pd.Categorical(np.where(d.binary == 1, "yes", "no"), ["no", "yes"]),
         positive=rng.gamma(2.0, np.exp(eta)),
         share=rng.beta(2.0, 3.0, n),
+        rating=pd.Categorical.from_codes(
+            np.digitize(eta + rng.logistic(size=n), [-0.5, 0.5, 2.0]), ["poor", "fair", "good", "best"], ordered=True
+        ),
     )
 
 
@@ -172,6 +175,7 @@ FAMILIES: dict[str, Case] = {
     "bernoulli": Case("choice ~ x + (x | a)", "counts", family=Family("binomial", "logit")),
     "bernoulli_probit": Case("binary ~ x + (1 | a)", "counts", family=Family("binomial", "probit")),
     "bernoulli_no_predictors": Case("binary ~ 1 + (1 | a)", "counts", family=Family("binomial", "logit"), extra=BOTH),
+    "bernoulli_cloglog": Case("choice ~ x + (1 | a)", "counts", family=Family("binomial", "cloglog"), extra=BOTH),
     "binomial": Case("cbind(successes, failures) ~ x + (1 | a)", "counts", family=Family("binomial", "logit")),
     "binomial_probit": Case(
         "successes/trials ~ x + (1 | a)", "counts", family=Family("binomial", "probit"), weights="trials"
@@ -191,14 +195,41 @@ FAMILIES: dict[str, Case] = {
         "count ~ x + (1 | a)\nshape ~ exponential(1)", "counts", family=Family("negbinomial", "log"), extra=BOTH
     ),
     "student": Case("y ~ x + (1 | a)", "counts", family=Family("student", "identity"), extra=BOTH),
+    "student_weights": Case(
+        "y ~ x + (1 | a)", "counts", family=Family("student", "identity"), weights="w", offset="o", extra=BOTH
+    ),
     "gamma": Case("positive ~ x + (1 | a)", "counts", family=Family("Gamma", "log"), extra=BOTH),
     "lognormal": Case("positive ~ x + (1 | a)", "counts", family=Family("lognormal", "identity"), extra=BOTH),
+    "lognormal_weights": Case(
+        "positive ~ x + (1 | a)", "counts", family=Family("lognormal", "identity"), weights="w", extra=BOTH
+    ),
     "beta": Case("share ~ x + (1 | a)", "counts", family=Family("beta", "logit"), extra=BOTH),
     "zero_inflated_poisson": Case(
         "count ~ x + (1 | a)", "counts", family=Family("zero_inflated_poisson", "log"), extra=BOTH
     ),
     "zero_inflated_negbinomial": Case(
         "count ~ x + (1 | a)", "counts", family=Family("zero_inflated_negbinomial", "log"), extra=BOTH
+    ),
+    "cumulative": Case("rating ~ x + f + (x | a)", "counts", family=Family("cumulative", "logit")),
+    "cumulative_regression": Case("rating ~ x + f", "counts", family=Family("cumulative", "logit"), extra=BOTH),
+    "cumulative_no_predictors": Case(
+        "rating ~ 1 + (1 | a)\nIntercept ~ normal(0, 2)\ncutpoint[2] ~ normal(0, 1)",
+        "counts",
+        family=Family("cumulative", "logit"),
+        extra=BOTH,
+    ),
+    "cumulative_probit": Case(
+        "rating ~ x + offset(o) + (x | a)",
+        "counts",
+        family=Family("cumulative", "probit"),
+        geometry={"a": "centered"},
+    ),
+    "cumulative_cloglog": Case("rating ~ x + (1 | a)", "counts", family=Family("cumulative", "cloglog"), extra=BOTH),
+    "cumulative_prior": Case(
+        "rating ~ x + (1 | a)",
+        "counts",
+        family=Family("cumulative", "probit"),
+        extra=Extra(prior_only=True, y_rep=True),
     ),
     "log_lik": Case("y ~ x + (x | a)", "small", weights="w", offset="o", extra=BOTH),
     "log_lik_conditional": Case("y ~ x + (x | a)", "small", form="conditional", weights="w", extra=BOTH),

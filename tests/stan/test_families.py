@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy import stats
-from scipy.special import expit
 
 from densities import Point, compiled, free, log_jacobian, log_prior, random_point, root
 from lmmformula.design.matrices import DesignMatrices
@@ -14,15 +12,9 @@ from lmmformula.stan.families import counted
 from lmmformula.stan.likelihood import LIKELIHOODS
 from lmmformula.stan.program import Program
 from programs import FAMILIES, Case, design_of, frame, program_of
+from responses import response_log_density
 
 each_family = pytest.mark.parametrize("name", [n for n, case in FAMILIES.items() if case.family != Family()])
-INVERSE = {
-    "logit": expit,
-    "probit": stats.norm.cdf,
-    "cloglog": lambda eta: -np.expm1(-np.exp(eta)),
-    "log": np.exp,
-    "identity": lambda eta: eta,
-}
 
 
 def linear_predictor(program: Program, design: DesignMatrices, point: Point) -> tuple[np.ndarray, float]:
@@ -31,7 +23,8 @@ def linear_predictor(program: Program, design: DesignMatrices, point: Point) -> 
     X = design.X[:, list(fixed.columns)]
     centre = X.mean(axis=0)
     eta = np.zeros(design.nobs) if design.offset is None else design.offset.copy()
-    eta = eta + float(point[fixed.intercept_name])
+    if fixed.intercept:
+        eta = eta + float(point[fixed.intercept_name])
     if fixed.K:
         eta = eta + (X - centre) @ point["b"]
     for factor in program.factors:
@@ -41,8 +34,10 @@ def linear_predictor(program: Program, design: DesignMatrices, point: Point) -> 
             z = point[factor.name("z")].reshape(factor.n_levels, factor.k)
             u, total = z @ T.T, total - 0.5 * np.sum(z**2)
         else:
-            around = [float(point["Intercept_c"] - centre @ point["b"]), *point["b"]]
-            u = point[factor.name("coef")].reshape(factor.n_levels, factor.k) - around
+            name = factor.name("u" if factor.simple else "coef")
+            intercept = float(point["Intercept_c"] - centre @ point["b"]) if fixed.intercept else 0.0
+            around = [0.0 if i < 0 else intercept if i == 0 else point["b"][i - 1] for i in factor.carried]
+            u = point[name].reshape(factor.n_levels, factor.k) - around
             total += -0.5 * np.sum(np.linalg.solve(T, u.T) ** 2) - factor.n_levels * np.log(np.linalg.det(T))
         eta = eta + np.sum(Z * u[design.random_terms[factor.blocks[0].term].codes], axis=1)
     return eta, float(total)
@@ -51,26 +46,12 @@ def linear_predictor(program: Program, design: DesignMatrices, point: Point) -> 
 def log_likelihood(case: Case, design: DesignMatrices, eta: np.ndarray, point: Point) -> np.ndarray:
     """Return each row's log density by scipy."""
     y, trials = counted(design.y, design.weights, case.family)
-    mean = INVERSE[case.family.link](eta)
-    shape = point.get("shape")
-    match case.family.name:
-        case "binomial":
-            density = stats.binom.logpmf(y, 1 if trials is None else trials, mean)
-        case "student":
-            density = stats.t.logpdf(y, point["nu"], eta, point["sigma"])
-        case "lognormal":
-            density = stats.lognorm.logpdf(y, point["sigma"], scale=np.exp(eta))
-        case "Gamma":
-            density = stats.gamma.logpdf(y, shape, scale=mean / shape)
-        case "beta":
-            density = stats.beta.logpdf(y, mean * point["phi"], (1 - mean) * point["phi"])
-        case _ if shape is None:
-            density = stats.poisson.logpmf(y, mean)
-        case _:
-            density = stats.nbinom.logpmf(y, shape, shape / (shape + mean))
-    if "zi" not in point:
-        return density
-    return np.log(point["zi"] * (y == 0) + (1 - point["zi"]) * np.exp(density))
+    own = dict(point)
+    if trials is not None:
+        own["trials"] = trials
+    elif design.weights is not None:
+        own["sigma"] = point["sigma"] / np.sqrt(design.weights)
+    return response_log_density(case.family, y, eta, own)
 
 
 @each_family
@@ -82,13 +63,15 @@ def test_log_density_is_scipys(name: str) -> None:
     ours, theirs = [], []
     for _ in range(4):
         point = random_point(program, design, rng)
-        point |= {key: 0.2 * value for key, value in point.items() if key in ("Intercept_c", "b", "z_a")}  # p < 1
+        if program.fixed.categories:
+            point["cutpoint"] = point[program.fixed.cutpoint_name]
         eta, total = linear_predictor(program, design, point)
         total += sum(log_jacobian(d, point[d.name]) for d in program.parameters)
         total += sum(log_prior(s, point) for section in program.sections for s in section.statements)
         if not program.extra.prior_only:
             total += float(np.sum(log_likelihood(case, design, eta, point)))
-        ours.append(model.log_prob_grad(free(model, point))[0])
+        declared = {d.name: point[d.name] for d in program.parameters}
+        ours.append(model.log_prob_grad(free(model, declared))[0])
         theirs.append(total)
     difference = np.diff(ours) - np.diff(theirs)
     assert np.abs(difference / np.maximum(np.abs(ours[1:]), 1)).max() < 1e-10
@@ -99,25 +82,24 @@ def test_log_lik_is_each_rows_density(name: str) -> None:
     """The generated log_lik is scipy's density of each row at the draw's parameters; y_rep could be a response."""
     program, design, case = program_of(name), design_of(name), FAMILIES[name]
     draws = sample(program, chains=1, warmup=100, draws=3, seed=4, progress=False)
-    own = {key: draws[key] for key in program.program.likelihood.parameters}
+    fixed = program.program.fixed
+    own = {key: draws[key][0] for key in (*program.parameters.family, "sigma") if key in draws}
     y_rep = draws["y_rep"].reshape(3, -1)
     for i in range(3):
-        eta = draws["Intercept"].reshape(-1)[i] + (0.0 if design.offset is None else design.offset)
-        if program.program.fixed.K:
-            eta = eta + design.X[:, 1:] @ draws["b"].reshape(3, -1)[i]
-        term = design.random_terms[0]
-        u = draws["u_a"].reshape(3, term.n_levels, -1)[i]
-        eta = eta + np.sum(term.covariates * u[term.codes], axis=1)
-        point = {key: values.reshape(-1)[i] for key, values in own.items()}
-        if case.family == Family():
-            scale = 1.0 if design.weights is None else np.sqrt(design.weights)
-            expected = stats.norm.logpdf(design.y, eta, point["sigma"] / scale)
-        else:
-            expected = log_likelihood(case, design, eta, point)
+        eta = np.zeros(design.nobs) if design.offset is None else design.offset
+        if fixed.intercept:
+            eta = eta + draws["Intercept"][0, i]
+        if fixed.K:
+            eta = eta + design.X[:, list(fixed.columns)] @ draws["b"][0, i]
+        for term in design.random_terms:
+            u = draws[f"u_{term.group}"].reshape(3, term.n_levels, -1)[i]
+            eta = eta + np.sum(term.covariates * u[term.codes], axis=1)
+        expected = log_likelihood(case, design, eta, {key: values[i] for key, values in own.items()})
         np.testing.assert_allclose(draws["log_lik"].reshape(3, -1)[i], expected, rtol=1e-8, atol=1e-8)
         if program.program.likelihood.integer:
             assert np.array_equal(y_rep[i], np.rint(y_rep[i]))
-            assert y_rep[i].min() >= 0
+            assert y_rep[i].min() >= bool(fixed.categories)
+            assert y_rep[i].max() <= (len(fixed.categories) or 1e9)
 
 
 def test_every_likelihood_has_a_program() -> None:

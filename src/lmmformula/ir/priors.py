@@ -28,6 +28,7 @@ DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
 
 TARGETS: dict[str, int] = {
     "Intercept": 0, "b": 1, "sd": 2, "cor": 1, "sigma": 0, "shape": 0, "phi": 0, "nu": 0, "zi": 0, "hu": 0,
+    "cutpoint": 1,
 }  # fmt: skip
 """What a prior can be for -> the largest number of selectors it may have."""
 
@@ -36,6 +37,8 @@ TARGETS: dict[str, int] = {
 class PriorTarget:
     """
     What a prior is for: `Intercept`, `b`, `b[x]`, `sd`, `sd[group]`, `sd[group, x]`, `cor`, `cor[group]`, `sigma`.
+
+    Of an ordinal response also `cutpoint` and `cutpoint[1]`.
 
     parameter : "Intercept", "b", "sd", "cor", "sigma", or a family's parameter
     selectors : coefficient, or group and coefficient, canonical names as printed (`(Intercept)`, `x:z`, `a:b`)

@@ -32,7 +32,8 @@ def fixed_effects(design: DesignMatrices) -> Fixed:
     """Set the intercept apart from the other columns of X."""
     intercept = design.fixed_assign.index(0) if 0 in design.fixed_assign else -1
     columns = tuple(i for i in range(design.n_fixed) if i != intercept)
-    return Fixed(intercept >= 0, tuple(design.fixed_names[i] for i in columns), columns, intercept)
+    labels = tuple(design.fixed_names[i] for i in columns)
+    return Fixed(intercept >= 0, labels, columns, intercept, design.categories)
 
 
 def choose_form(form: str, design: DesignMatrices) -> Form:

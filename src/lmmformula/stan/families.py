@@ -6,11 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import DataError, FitError
 from lmmformula.ir.family import Family
 from lmmformula.stan.likelihood import Likelihood
 from lmmformula.stan.priors import Slot
 from lmmformula.stan.scales import spread
+
+WEIGHTED = frozenset({"gaussian", "student", "lognormal"})
+"""Families with a residual standard deviation, that of row i being sigma / sqrt(weights[i])."""
 
 LEAST_SPREAD = 1.0
 """Of counts and odds on the logarithmic scale, below which a default prior does not go; it has no units there."""
@@ -28,10 +32,8 @@ def counted(y: FloatArray, weights: FloatArray | None, family: Family) -> tuple[
     DataError, FitError
         Counts that are no whole numbers, or weights where they have no meaning.
     """
-    if family.name == "gaussian":
-        return y, None
     if family.name != "binomial":
-        if weights is not None:
+        if weights is not None and family.name not in WEIGHTED:
             message = f"weights have no meaning in the Stan program of the family {family.name}"
             raise FitError(message, hint="known differences of size are an offset")
         return y, None
@@ -70,6 +72,8 @@ def link_scale(y: FloatArray, trials: FloatArray | None, offset: FloatArray | No
             total = float(len(y)) if trials is None else float(trials.sum())
             share = (float(y.sum()) + 0.5) / (total + 1.0)
             return Scale(float(_LINKS[family.link](share) - known.mean()), LEAST_SPREAD)
+        case "cumulative":
+            return Scale(0.0, LEAST_SPREAD)
         case "student":
             left = y - known
             return Scale(float(np.median(left)), spread(left))
@@ -81,6 +85,15 @@ def link_scale(y: FloatArray, trials: FloatArray | None, offset: FloatArray | No
         case _:
             middle = np.log((y.sum() + 0.5) / np.sum(np.exp(known)))
             return Scale(float(middle), max(spread(np.log(y + 0.5) - known), LEAST_SPREAD))
+
+
+def cutpoint_locations(design: DesignMatrices, family: Family) -> tuple[float, ...]:
+    """Place each cutpoint by the data: link(share of the categories below it), plus the mean of the offset."""
+    if not family.ordinal:
+        return ()
+    known = 0.0 if design.offset is None else float(design.offset.mean())
+    below = (int(np.sum(design.y <= k)) for k in range(1, len(design.categories)))
+    return tuple(_LINKS[family.link]((count + 0.5) / (design.nobs + 1.0)) + known for count in below)
 
 
 def _probit(share: float) -> float:

@@ -1,6 +1,7 @@
 """The distributions of a response that a program can have, in Stan's words."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lmmformula.errors import FitError
@@ -14,24 +15,43 @@ class Likelihood:
 
     y : type of the response in the data block, with its bounds
     distribution : name and arguments, `poisson_log(eta)`
+    maths : the distribution in the header
     glm : name and last arguments of the function that multiplies X by b itself, "" where there is none
     parameters : those of the family, in the order of their priors
     integer : whether the response is whole numbers
     trials : whether there are trials beside it
-    zeros : whether zeros may have a source of their own, of probability zi
-    maths : the distribution in the header
-    drawn : the distribution to draw from, where Stan can't from the one on the scale of the link
+    cutpoints : whether they stand in the place of the intercept
+    own : whether its density is a function of the program (templates/densities.stan.jinja)
+    drawn : a draw of the response, where the distribution's own can't give one of every eta
+    bounded : whether draws are counts, of a mean that is bounded
     """
 
     y: str
     distribution: str
-    maths: str
+    maths: str = ""
     glm: str = ""
     parameters: tuple[str, ...] = ()
     integer: bool = False
     trials: bool = False
-    zeros: bool = False
+    cutpoints: bool = False
+    own: bool = False
     drawn: str = ""
+    bounded: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the distribution."""
+        return self.distribution.partition("(")[0]
+
+    def of_rows(self, *, weights: bool = False, cutpoint: str = "cutpoint") -> str:
+        """
+        Write the distribution of all rows.
+
+        weights : whether the residual standard deviation is divided by the roots of weights
+        cutpoint : name of the cutpoints
+        """
+        text = _named(self.distribution, {"cutpoint": cutpoint})
+        return _named(text, {"sigma": "sigma ./ root_weights"}) if weights else text
 
     def of_row(self, kind: Literal["density", "rng"], *, weights: bool = False) -> str:
         """
@@ -39,100 +59,153 @@ class Likelihood:
 
         weights : whether the residual standard deviation is divided by the roots of weights
         """
-        text = self.drawn if kind == "rng" and self.drawn else self.distribution
-        name, _, arguments = text.partition("(")
-        arguments = arguments.replace("eta", "eta[n]").replace("trials", "trials[n]")
+        row = "[n : n]" if self.own and kind == "density" else "[n]"
+        places = {"eta": f"eta{row}", "trials": f"trials{row}"}
         if weights:
-            arguments = arguments.replace("sigma", "sigma / root_weights[n]")
+            places["sigma"] = "sigma / root_weights[n]"
+        if kind == "rng" and self.drawn:
+            return _named(self.drawn, places)
+        name, _, arguments = self.distribution.partition("(")
+        arguments = _named(arguments, places)
         if kind == "rng":
             return f"{name}_rng({arguments}"
-        return f"{name}_{'lpmf' if self.integer else 'lpdf'}(y[n] | {arguments}"
+        return f"{name}_{'lpmf' if self.integer else 'lpdf'}(y{row} | {arguments}"
 
-    def glm_of(self, X: str) -> str:
-        """Write the distribution that multiplies X by b itself."""
+    def glm_of(self, X: str, *, cutpoint: str = "cutpoint") -> str:
+        """Write the distribution that multiplies X by b itself; that of categories takes nothing but X."""
         name, _, rest = self.glm.partition("(")
+        if self.cutpoints:
+            return f"{name}({X}, b, {cutpoint})"
         more = rest.removesuffix(")")
         return f"{name}({X}, eta, b{', ' if more else ''}{more})"
+
+
+def _named(text: str, names: dict[str, str]) -> str:
+    """Put other texts in the places of some names."""
+    return re.sub(r"\b[A-Za-z_]+\b", lambda found: names.get(found[0], found[0]), text)
 
 
 COUNT = "array[N] int<lower=0> y;"
 BINARY = "array[N] int<lower=0, upper=1> y;"
 POSITIVE = "vector<lower=0>[N] y;"
+CATEGORY = "array[N] int<lower=1, upper={}> y;"
 
-_BINOMIAL = {"logit": "inv_logit(eta)", "probit": "Phi(eta)", "cloglog": "inv_cloglog(eta)"}
+_PROBABILITIES = {"logit": "inv_logit(eta)", "probit": "Phi(eta)", "cloglog": "inv_cloglog(eta)"}
 """The inverses of the links of probabilities."""
+
+_LATENT = {"logit": "eta + logistic_rng(0, 1)", "probit": "eta + normal_rng(0, 1)", "cloglog": "eta - gumbel_rng(0, 1)"}
+"""Draws of what falls between two cutpoints: its distribution function is that inverse, of cutpoint - eta."""
 
 
 def _binary(link: str) -> Likelihood:
+    maths, drawn = f"bernoulli({_PROBABILITIES[link]})", f"bernoulli_rng({_PROBABILITIES[link]})"
     if link == "logit":
-        return Likelihood(
-            BINARY, "bernoulli_logit(eta)", "bernoulli(inv_logit(eta))", "bernoulli_logit_glm()", integer=True
-        )
-    return Likelihood(BINARY, f"bernoulli({_BINOMIAL[link]})", f"bernoulli({_BINOMIAL[link]})", integer=True)
+        return Likelihood(BINARY, "bernoulli_logit(eta)", maths, "bernoulli_logit_glm()", integer=True)
+    return Likelihood(BINARY, f"bernoulli_{link}(eta)", maths, integer=True, own=True, drawn=drawn)
 
 
 def _of_trials(link: str) -> Likelihood:
-    distribution = "binomial_logit(trials, eta)" if link == "logit" else f"binomial(trials, {_BINOMIAL[link]})"
-    drawn = f"binomial(trials, {_BINOMIAL[link]})"
-    return Likelihood(COUNT, distribution, drawn, integer=True, trials=True, drawn=drawn)
+    probability = _PROBABILITIES[link]
+    name = "binomial" if link == "logit" else "binom"
+    return Likelihood(
+        COUNT,
+        f"{name}_{link}(trials, eta)",
+        f"binomial(trials, {probability})",
+        integer=True,
+        trials=True,
+        own=link != "logit",
+        drawn=f"binomial_rng(trials, {probability})",
+    )
 
 
-_POISSON = Likelihood(COUNT, "poisson_log(eta)", "poisson(exp(eta))", "poisson_log_glm()", integer=True)
-_NEGBINOMIAL = Likelihood(
-    COUNT,
-    "neg_binomial_2_log(eta, shape)",
-    "neg_binomial_2(exp(eta), shape)",
-    "neg_binomial_2_log_glm(shape)",
-    ("shape",),
-    integer=True,
-)
+def _of_categories(link: str) -> Likelihood:
+    name = {"logit": "ordered_logistic"}.get(link, f"ordered_{link}")
+    return Likelihood(
+        CATEGORY,
+        f"{name}(eta, cutpoint)",
+        f"{name}(eta, cutpoint)",
+        "ordered_logistic_glm()" if link == "logit" else "",
+        integer=True,
+        cutpoints=True,
+        own=link == "cloglog",
+        drawn=f"category({_LATENT[link]}, cutpoint)",
+    )
+
 
 NORMAL = Likelihood("vector[N] y;", "normal(eta, sigma)", "normal(eta, sigma)", parameters=("sigma",))
 
 LIKELIHOODS: dict[Family, Likelihood] = {
     GAUSSIAN: NORMAL,
-    **{Family("binomial", link): _of_trials(link) for link in _BINOMIAL},
-    Family("poisson", "log"): _POISSON,
-    Family("negbinomial", "log"): _NEGBINOMIAL,
+    **{Family("binomial", link): _of_trials(link) for link in _PROBABILITIES},
+    Family("poisson", "log"): Likelihood(
+        COUNT,
+        "poisson_log(eta)",
+        "poisson(exp(eta))",
+        "poisson_log_glm()",
+        integer=True,
+        drawn="count_rng(eta)",
+        bounded=True,
+    ),
+    Family("negbinomial", "log"): Likelihood(
+        COUNT,
+        "neg_binomial_2_log(eta, shape)",
+        "neg_binomial_2(exp(eta), shape)",
+        "neg_binomial_2_log_glm(shape)",
+        ("shape",),
+        integer=True,
+        drawn="count_rng(eta, shape)",
+        bounded=True,
+    ),
     Family("student", "identity"): Likelihood(
         "vector[N] y;", "student_t(nu, eta, sigma)", "student_t(nu, eta, sigma)", parameters=("sigma", "nu")
     ),
     Family("Gamma", "log"): Likelihood(
-        POSITIVE, "gamma(shape, shape * exp(-eta))", "gamma(shape, shape / exp(eta))", parameters=("shape",)
+        POSITIVE,
+        "gamma(shape, shape * exp(-eta))",
+        "gamma(shape, shape / exp(eta))",
+        parameters=("shape",),
+        drawn="gamma_rng(shape, shape) * exp(eta)",
     ),
     Family("lognormal", "identity"): Likelihood(
         POSITIVE, "lognormal(eta, sigma)", "lognormal(eta, sigma)", parameters=("sigma",)
     ),
     Family("beta", "logit"): Likelihood(
         "vector<lower=0, upper=1>[N] y;",
-        "beta_proportion(inv_logit(eta), phi)",
+        "beta(phi * inv_logit(eta), phi * inv_logit(-eta))",
         "beta_proportion(inv_logit(eta), phi)",
         parameters=("phi",),
-        drawn="beta(phi * inv_logit(eta), phi * inv_logit(-eta))",
     ),
     Family("zero_inflated_poisson", "log"): Likelihood(
         COUNT,
-        "zero_inflated_poisson(zi, eta)",
+        "zi_poisson(zi, eta)",
         "0 with probability zi, else poisson(exp(eta))",
         parameters=("zi",),
         integer=True,
-        zeros=True,
+        own=True,
+        drawn="(1 - bernoulli_rng(zi)) * count_rng(eta)",
+        bounded=True,
     ),
     Family("zero_inflated_negbinomial", "log"): Likelihood(
         COUNT,
-        "zero_inflated_negbinomial(zi, eta, shape)",
+        "zi_negbinomial(zi, eta, shape)",
         "0 with probability zi, else neg_binomial_2(exp(eta), shape)",
         parameters=("shape", "zi"),
         integer=True,
-        zeros=True,
+        own=True,
+        drawn="(1 - bernoulli_rng(zi)) * count_rng(eta, shape)",
+        bounded=True,
     ),
+    **{Family("cumulative", link): _of_categories(link) for link in _PROBABILITIES},
 }
 """What a program can be written for; a binomial family without trials is that of zeros and ones."""
 
 
-def likelihood_of(family: Family, *, trials: bool = False) -> Likelihood:
+def likelihood_of(family: Family, *, trials: bool = False, categories: int = 0) -> Likelihood:
     """
     Find the likelihood of a family.
+
+    trials : whether a binomial family counts successes among several
+    categories : their number, of an ordinal response
 
     Raises
     ------
@@ -146,4 +219,5 @@ def likelihood_of(family: Family, *, trials: bool = False) -> Likelihood:
         raise FitError(message, hint=f"it is with link {', '.join(links)}" if links else f"the families are: {names}")
     if family.name == "binomial" and not trials:
         return _binary(family.link)
-    return LIKELIHOODS[family]
+    found = LIKELIHOODS[family]
+    return replace(found, y=found.y.format(categories)) if found.cutpoints else found

@@ -1,6 +1,6 @@
 """A model on its design -> a Stan program as data: parameters, priors and factors in their places."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,9 +11,9 @@ from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.stan import factors as f
-from lmmformula.stan.families import Scale, counted, family_slots, link_scale
+from lmmformula.stan.families import WEIGHTED, Scale, counted, cutpoint_locations, family_slots, link_scale
 from lmmformula.stan.likelihood import Likelihood, likelihood_of
-from lmmformula.stan.priors import Choice, PriorRow, Slot, bounds_of, prior_statements, resolve
+from lmmformula.stan.priors import Choice, PriorRow, Slot, bounds_of, of_cutpoints, prior_statements, resolve
 from lmmformula.stan.program import Block, Factor, Fixed, Form, Program, Section
 from lmmformula.stan.scales import size, spread
 from lmmformula.stan.statements import Declaration, Statement
@@ -65,19 +65,19 @@ def lower_program(
     FormulaError
         A prior statement fits no parameter.
     """
-    likelihood = likelihood_of(ir.family, trials=design.has_weights)
+    likelihood = likelihood_of(ir.family, trials=design.has_weights, categories=len(design.categories))
     fixed = f.fixed_effects(design)
     columns, covariates = f.random_covariates(design, fixed)
     chosen = f.choose_form(form, design) if ir.family == GAUSSIAN else _conditional(form, ir.family)
     factors = f.grouping_factors(design, covariates, chosen, information=information or {}, geometry=geometry or {})
     expected = expected_scale(design, fixed, ir.family)
     parts = [
-        _population(design, fixed, expected),
+        _population(design, fixed, expected, cutpoint_locations(design, ir.family)),
         *(_group(design, factor, expected.spread) for factor in factors),
         *_family(likelihood, expected.spread),
     ]
     slots = [slot for part in parts for parameter in part.parameters for slot in parameter.slots]
-    choices = resolve(slots, ir.priors, ir.source)
+    choices = resolve(slots, of_cutpoints(ir.priors, fixed.cutpoints), ir.source)
     written = [_write(part, choices, flat=flat) for part in parts]
     sections = tuple(section for section, _, _ in written)
     declarations = tuple(declaration for _, own, _ in written for declaration in own)
@@ -89,7 +89,7 @@ def lower_program(
         n_rows=design.nobs,
         response=design.response_name,
         fixed=fixed,
-        weights=design.has_weights and ir.family == GAUSSIAN,
+        weights=design.has_weights and ir.family.name in WEIGHTED,
         offset=design.has_offset,
         columns=columns,
         factors=factors,
@@ -158,12 +158,24 @@ def response(design: DesignMatrices) -> FloatArray:
     return rows.y if rows.offset is None else rows.y - rows.offset
 
 
-def _population(design: DesignMatrices, fixed: Fixed, expected: Scale) -> Part:
-    """Declare the fixed effects: the intercept at the predictors' means, and the other coefficients."""
+def _population(design: DesignMatrices, fixed: Fixed, expected: Scale, cutpoints: Sequence[float]) -> Part:
+    """
+    Declare the fixed effects: intercept or cutpoints at the predictors' means, and the other coefficients.
+
+    cutpoints : where each is expected
+    """
     scale = DEFAULT_SCALE * expected.spread
     parameters = []
+    at_means = " at the predictors' means" if fixed.K else ""
+    if fixed.categories:
+        slots = tuple(
+            Slot("cutpoint", (label,), ("student_t", (3.0, location, scale)), ordered=True)
+            for label, location in zip(fixed.cutpoints, cutpoints, strict=True)
+        )
+        comment = ", ".join(fixed.cutpoints) + at_means
+        parameters.append(Parameter(Declaration("ordered", str(len(slots)), fixed.cutpoint_name, comment), slots))
     if fixed.intercept:
-        comment = "intercept at the predictors' means" if fixed.K else ""
+        comment = f"intercept{at_means}" if fixed.K else ""
         slot = Slot("Intercept", (), ("student_t", (3.0, expected.middle, scale)))
         parameters.append(
             Parameter(Declaration("real", "", "Intercept_c" if fixed.K else "Intercept", comment), (slot,))

@@ -78,7 +78,7 @@ class Parameters:
 
     random : in the order of the design's random terms
     sigma : the variable of the residual standard deviation, "" where there is none
-    family : the variables of the family's other parameters, "shape"
+    family : the variables of the family's other parameters, "shape", and the vector "cutpoint" of an ordinal one
     """
 
     fixed: FixedEffects
@@ -110,4 +110,5 @@ def describe_parameters(program: Program, design: DesignMatrices) -> Parameters:
     fixed = FixedEffects(design.fixed_names, tuple(slopes.get(column, -1) for column in range(design.n_fixed)))
     own = program.likelihood.parameters
     sigma = "sigma" if "sigma" in own else ""
-    return Parameters(fixed, tuple(random), sigma, tuple(name for name in own if name != "sigma"))
+    others = [name for name in own if name != "sigma"] + ["cutpoint"] * program.likelihood.cutpoints
+    return Parameters(fixed, tuple(random), sigma, tuple(others))

@@ -1,12 +1,12 @@
 """Prior statements and defaults -> the distribution of every parameter: targets resolved, numbers checked."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Literal
 
 from lmmformula.errors import FormulaError
-from lmmformula.ir.priors import Prior
+from lmmformula.ir.priors import Prior, PriorTarget
 from lmmformula.stan.statements import Bounds, Number, Statement, number_text
 
 ArgumentKind = Literal["location", "positive", "shape", "lower", "upper"]
@@ -63,6 +63,7 @@ class Slot:
     default : distribution and arguments it has if no statement says otherwise
     lower, upper : its range
     matrix : whether it is a correlation matrix
+    ordered : whether it is one of several in rising order, which have no bounds of their own
     """
 
     parameter: str
@@ -71,6 +72,7 @@ class Slot:
     lower: float = -inf
     upper: float = inf
     matrix: bool = False
+    ordered: bool = False
 
     def __str__(self) -> str:
         return self.parameter + (f"[{', '.join(self.selectors)}]" if self.selectors else "")
@@ -134,6 +136,22 @@ def resolve(slots: Sequence[Slot], statements: Iterable[Prior], source: str = ""
     return chosen
 
 
+def of_cutpoints(statements: Iterable[Prior], cutpoints: Sequence[str]) -> Iterator[Prior]:
+    """
+    Read `Intercept` as the cutpoints that stand in its place, and the number of a cutpoint as its name.
+
+    cutpoints : their names, `low|mid`; empty in a model that has none
+    """
+    names = {str(number): name for number, name in enumerate(cutpoints, start=1)}
+    for statement in statements:
+        target = statement.target
+        if cutpoints and target.parameter in ("Intercept", "cutpoint"):
+            selectors = tuple(names.get(selector, selector) for selector in target.selectors)
+            yield replace(statement, target=PriorTarget("cutpoint", selectors))
+        else:
+            yield statement
+
+
 def _matches(statement: Prior, slot: Slot) -> bool:
     """Whether a target names a slot, in full or by leaving out the last selectors."""
     selectors = statement.target.selectors
@@ -185,6 +203,8 @@ def _support_problem(statement: Prior, slot: Slot) -> str:
         return f"there is no prior distribution '{typed}'"
     if slot.matrix != (distribution.support == "correlation"):
         return f"{slot} is " + ("a correlation matrix" if slot.matrix else f"a number, {typed} is for matrices")
+    if typed == "uniform" and slot.ordered:
+        return f"{slot} lies between its neighbours, so uniform can't bound it"
     if slot.lower < 0 and (distribution.support == "positive" or typed in POSITIVE_ONLY):
         return f"{slot} can be negative, but {typed} is a distribution of positive numbers"
     if typed == "uniform" and not slot.lower <= statement.arguments[0] < statement.arguments[1] <= slot.upper:
@@ -199,7 +219,8 @@ def _hint(slot: Slot) -> str:
     fitting = [
         name
         for name, distribution in DISTRIBUTIONS.items()
-        if distribution.support == "real" or (distribution.support == "positive" and slot.lower >= 0)
+        if (distribution.support == "real" and not (slot.ordered and name == "uniform"))
+        or (distribution.support == "positive" and slot.lower >= 0)
     ]
     return "distributions that fit: " + ", ".join(fitting)
 

@@ -1,6 +1,7 @@
 """A Stan program as data: what fills its blocks, apart from how it is laid out (templates/) or named in the model."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from lmmformula.ir.covariance import Covariance
@@ -167,17 +168,34 @@ class Fixed:
     intercept : whether there is one; if so X is used around its means
     labels : names of the columns of X without the intercept
     columns : positions of those columns, and of the intercept (or -1), in the design's X
+    categories : of an ordinal response, whose cutpoints stand in the place of an intercept
     """
 
     intercept: bool
     labels: tuple[str, ...]
     columns: tuple[int, ...]
     intercept_column: int
+    categories: tuple[str, ...] = ()
 
     @property
     def K(self) -> int:
         """Number of columns of X."""
         return len(self.labels)
+
+    @property
+    def centred(self) -> bool:
+        """Whether X is used around its means, at which the intercept or the cutpoints stand."""
+        return self.K > 0 and (self.intercept or bool(self.categories))
+
+    @property
+    def cutpoints(self) -> tuple[str, ...]:
+        """Names of the cutpoints: the categories on both sides of each, `low|mid`."""
+        return tuple(f"{below}|{above}" for below, above in pairwise(self.categories))
+
+    @property
+    def cutpoint_name(self) -> str:
+        """The parameter of the cutpoints: at the means of X's columns, if there are any."""
+        return "cutpoint_c" if self.K else "cutpoint"
 
     @property
     def intercept_name(self) -> str:

@@ -40,7 +40,14 @@ def _template(name: str) -> "Template":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"comment": comment, "label": label, "declare": declare, "folded": folded, "short": short}
+    environment.filters |= {
+        "comment": comment,
+        "label": label,
+        "declare": declare,
+        "folded": folded,
+        "broken": broken,
+        "short": short,
+    }
     return environment.get_template(name)
 
 
@@ -106,6 +113,20 @@ def folded(statement: str, indent: int = 2) -> str:
             lines += [column + part for part in parts]
             lines[-1] = lines[-1].removesuffix(",") + bracket + end
     return "\n".join(lines)
+
+
+def broken(line: str) -> str:
+    """
+    Break a call that is too long before its last argument, as stanc's formatter does.
+
+    >>> print(broken("  log_lik[n] = beta_lpdf(y[n] | " + "phi * inv_logit(eta[n]), " + "phi * inv_logit(-eta[n]))"))
+      log_lik[n] = beta_lpdf(y[n] | phi * inv_logit(eta[n]),
+                             phi * inv_logit(-eta[n]))
+    """
+    if len(line) <= WIDTH:
+        return line
+    head, _, last = line.rpartition(", ")
+    return f"{head},\n{' ' * (line.index('(') + 1)}{last}"
 
 
 def short(values: tuple[float, ...]) -> str:

@@ -50,7 +50,7 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ beta_proportion(inv_logit(eta), phi);
+    y ~ beta(phi * inv_logit(eta), phi * inv_logit(-eta));
   }
 }
 generated quantities {
@@ -62,7 +62,8 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      log_lik[n] = beta_proportion_lpdf(y[n] | inv_logit(eta[n]), phi);
+      log_lik[n] = beta_lpdf(y[n] | phi * inv_logit(eta[n]),
+                             phi * inv_logit(-eta[n]));
       y_rep[n] = beta_rng(phi * inv_logit(eta[n]), phi * inv_logit(-eta[n]));
     }
   }

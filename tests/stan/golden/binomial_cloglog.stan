@@ -9,6 +9,17 @@
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // Log density of successes of probability inv_cloglog(eta) in so many trials.
+  real binom_cloglog_lpmf(array[] int y, array[] int trials, vector eta) {
+    real total = sum(lchoose(trials, y));
+    for (n in 1 : size(y)) {
+      total += y[n] * log1m_exp(-exp(eta[n]));
+      total += (trials[n] - y[n]) * -exp(eta[n]);
+    }
+    return total;
+  }
+}
 data {
   int<lower=1> N; // rows
   array[N] int<lower=0> y; // cbind(successes, failures)
@@ -46,7 +57,7 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ binomial(trials, inv_cloglog(eta));
+    y ~ binom_cloglog(trials, eta);
   }
 }
 generated quantities {
@@ -58,7 +69,7 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      log_lik[n] = binomial_lpmf(y[n] | trials[n], inv_cloglog(eta[n]));
+      log_lik[n] = binom_cloglog_lpmf(y[n : n] | trials[n : n], eta[n : n]);
       y_rep[n] = binomial_rng(trials[n], inv_cloglog(eta[n]));
     }
   }

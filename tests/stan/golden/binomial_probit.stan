@@ -9,6 +9,17 @@
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // Log density of successes of probability Phi(eta) in so many trials.
+  real binom_probit_lpmf(array[] int y, array[] int trials, vector eta) {
+    real total = sum(lchoose(trials, y));
+    for (n in 1 : size(y)) {
+      total += y[n] * std_normal_lcdf(eta[n]);
+      total += (trials[n] - y[n]) * std_normal_lcdf(-eta[n]);
+    }
+    return total;
+  }
+}
 data {
   int<lower=1> N; // rows
   array[N] int<lower=0> y; // successes/trials
@@ -46,7 +57,7 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ binomial(trials, Phi(eta));
+    y ~ binom_probit(trials, eta);
   }
 }
 generated quantities {

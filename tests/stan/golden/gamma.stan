@@ -63,7 +63,7 @@ generated quantities {
     eta += X * b;
     for (n in 1 : N) {
       log_lik[n] = gamma_lpdf(y[n] | shape, shape * exp(-eta[n]));
-      y_rep[n] = gamma_rng(shape, shape * exp(-eta[n]));
+      y_rep[n] = gamma_rng(shape, shape) * exp(eta[n]);
     }
   }
 }

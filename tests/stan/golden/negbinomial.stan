@@ -9,6 +9,13 @@
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // A count of mean exp(eta), but at most 1e9: Stan has no larger ones.
+  int count_rng(real eta, real shape) {
+    real mu = gamma_rng(shape, shape) * exp(eta);
+    return poisson_rng(fmin(fmax(mu, 1e-300), 1e9));
+  }
+}
 data {
   int<lower=1> N; // rows
   array[N] int<lower=0> y; // count
@@ -61,7 +68,7 @@ generated quantities {
     eta += X * b;
     for (n in 1 : N) {
       log_lik[n] = neg_binomial_2_log_lpmf(y[n] | eta[n], shape);
-      y_rep[n] = neg_binomial_2_log_rng(eta[n], shape);
+      y_rep[n] = count_rng(eta[n], shape);
     }
   }
 }

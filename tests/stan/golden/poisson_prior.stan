@@ -11,6 +11,12 @@
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // A count of mean exp(eta), but at most 1e9: Stan has no larger ones.
+  int count_rng(real eta) {
+    return poisson_log_rng(fmin(eta, log(1e9)));
+  }
+}
 data {
   int<lower=1> N; // rows
   array[N] int<lower=0> y; // count
@@ -51,7 +57,7 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      y_rep[n] = poisson_log_rng(eta[n]);
+      y_rep[n] = count_rng(eta[n]);
     }
   }
 }

@@ -10,13 +10,19 @@
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // Log density of a count that is 0 with probability zi, whatever eta says.
-  real zero_inflated_negbinomial_lpmf(int y, real zi, real eta, real shape) {
-    real own = log1m(zi) + neg_binomial_2_log_lpmf(y | eta, shape);
-    return y == 0 ? log_sum_exp(log(zi), own) : own;
+  // Log density of counts that are 0 with probability zi, whatever eta says.
+  real zi_negbinomial_lpmf(array[] int y, real zi, vector eta, real shape) {
+    real total = 0;
+    for (n in 1 : size(y)) {
+      real own = log1m(zi) + neg_binomial_2_log_lpmf(y[n] | eta[n], shape);
+      total += y[n] == 0 ? log_sum_exp(log(zi), own) : own;
+    }
+    return total;
   }
-  int zero_inflated_negbinomial_rng(real zi, real eta, real shape) {
-    return bernoulli_rng(zi) ? 0 : neg_binomial_2_log_rng(eta, shape);
+  // A count of mean exp(eta), but at most 1e9: Stan has no larger ones.
+  int count_rng(real eta, real shape) {
+    real mu = gamma_rng(shape, shape) * exp(eta);
+    return poisson_rng(fmin(fmax(mu, 1e-300), 1e9));
   }
 }
 data {
@@ -62,9 +68,7 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    for (n in 1 : N) {
-      target += zero_inflated_negbinomial_lpmf(y[n] | zi, eta[n], shape);
-    }
+    y ~ zi_negbinomial(zi, eta, shape);
   }
 }
 generated quantities {
@@ -76,8 +80,8 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      log_lik[n] = zero_inflated_negbinomial_lpmf(y[n] | zi, eta[n], shape);
-      y_rep[n] = zero_inflated_negbinomial_rng(zi, eta[n], shape);
+      log_lik[n] = zi_negbinomial_lpmf(y[n : n] | zi, eta[n : n], shape);
+      y_rep[n] = (1 - bernoulli_rng(zi)) * count_rng(eta[n], shape);
     }
   }
 }

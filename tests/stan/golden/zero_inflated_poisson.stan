@@ -10,13 +10,18 @@
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // Log density of a count that is 0 with probability zi, whatever eta says.
-  real zero_inflated_poisson_lpmf(int y, real zi, real eta) {
-    real own = log1m(zi) + poisson_log_lpmf(y | eta);
-    return y == 0 ? log_sum_exp(log(zi), own) : own;
+  // Log density of counts that are 0 with probability zi, whatever eta says.
+  real zi_poisson_lpmf(array[] int y, real zi, vector eta) {
+    real total = 0;
+    for (n in 1 : size(y)) {
+      real own = log1m(zi) + poisson_log_lpmf(y[n] | eta[n]);
+      total += y[n] == 0 ? log_sum_exp(log(zi), own) : own;
+    }
+    return total;
   }
-  int zero_inflated_poisson_rng(real zi, real eta) {
-    return bernoulli_rng(zi) ? 0 : poisson_log_rng(eta);
+  // A count of mean exp(eta), but at most 1e9: Stan has no larger ones.
+  int count_rng(real eta) {
+    return poisson_log_rng(fmin(eta, log(1e9)));
   }
 }
 data {
@@ -58,9 +63,7 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    for (n in 1 : N) {
-      target += zero_inflated_poisson_lpmf(y[n] | zi, eta[n]);
-    }
+    y ~ zi_poisson(zi, eta);
   }
 }
 generated quantities {
@@ -72,8 +75,8 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      log_lik[n] = zero_inflated_poisson_lpmf(y[n] | zi, eta[n]);
-      y_rep[n] = zero_inflated_poisson_rng(zi, eta[n]);
+      log_lik[n] = zi_poisson_lpmf(y[n : n] | zi, eta[n : n]);
+      y_rep[n] = (1 - bernoulli_rng(zi)) * count_rng(eta[n]);
     }
   }
 }

@@ -1,0 +1,94 @@
+// rating ~ x + (1 | a)
+//
+// cumulative family, cloglog link; 48 rows, 4 levels of a
+//
+//   eta = X * b + Z * u
+//   y ~ ordered_cloglog(eta, cutpoint)
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // Log density of categories: inv_cloglog(cutpoint[k] - eta) is the
+  // probability of the k-th or a lower one.
+  real ordered_cloglog_lpmf(array[] int y, vector eta, vector cutpoint) {
+    int K = size(cutpoint) + 1;
+    real total = 0;
+    for (n in 1 : size(y)) {
+      if (y[n] == 1) {
+        total += log1m_exp(-exp(cutpoint[1] - eta[n]));
+      } else {
+        real a = cutpoint[y[n] - 1] - eta[n];
+        total += -exp(a);
+        if (y[n] < K) {
+          total += log1m_exp(-exp(log_diff_exp(cutpoint[y[n]] - eta[n], a)));
+        }
+      }
+    }
+    return total;
+  }
+  // The category that a latent number falls into.
+  int category(real latent, vector cutpoint) {
+    int k = 1;
+    for (c in cutpoint) {
+      k += latent > c;
+    }
+    return k;
+  }
+}
+data {
+  int<lower=1> N; // rows
+  array[N] int<lower=1, upper=4> y; // rating: poor < fair < good < best
+  matrix[N, 1] X; // x
+  int<lower=1> N_a; // levels of a
+  array[N] int<lower=1, upper=N_a> level_a; // of each row
+  vector[3] prior_cutpoint_location; // -1.222, -0.3081, 0.4321
+  real<lower=0> prior_cutpoint_scale; // 2.5
+  real<lower=0> prior_b_scale; // 2.497
+  real<lower=0> prior_sd_a_scale; // 2.5
+}
+transformed data {
+  row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+}
+parameters {
+  // poor|fair, fair|good, good|best at the predictors' means
+  ordered[3] cutpoint_c;
+  vector[1] b; // x
+  real<lower=0> sd_a;
+  vector[N_a] z_a; // standardised effects
+}
+transformed parameters {
+  vector[N_a] u_a = sd_a * z_a;
+}
+model {
+  // population level
+  cutpoint_c ~ student_t(3, prior_cutpoint_location, prior_cutpoint_scale);
+  b ~ normal(0, prior_b_scale);
+  // a
+  sd_a ~ student_t(3, 0, prior_sd_a_scale);
+  z_a ~ std_normal();
+  // rating
+  {
+    vector[N] eta = zeros_vector(N);
+    eta += u_a[level_a];
+    eta += X_c * b;
+    y ~ ordered_cloglog(eta, cutpoint_c);
+  }
+}
+generated quantities {
+  // poor|fair, fair|good, good|best
+  vector[3] cutpoint = cutpoint_c + X_means * b;
+  vector[N] log_lik;
+  array[N] int y_rep;
+  {
+    vector[N] eta = zeros_vector(N);
+    eta += u_a[level_a];
+    eta += X * b;
+    for (n in 1 : N) {
+      log_lik[n] = ordered_cloglog_lpmf(y[n : n] | eta[n : n], cutpoint);
+      y_rep[n] = category(eta[n] - gumbel_rng(0, 1), cutpoint);
+    }
+  }
+}

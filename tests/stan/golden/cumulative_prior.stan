@@ -1,0 +1,69 @@
+// rating ~ x + (1 | a)
+//
+// cumulative family, probit link; 48 rows, 4 levels of a
+//
+//   eta = X * b + Z * u
+//   y ~ ordered_probit(eta, cutpoint)
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Of the prior alone: there is no likelihood.
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // The category that a latent number falls into.
+  int category(real latent, vector cutpoint) {
+    int k = 1;
+    for (c in cutpoint) {
+      k += latent > c;
+    }
+    return k;
+  }
+}
+data {
+  int<lower=1> N; // rows
+  array[N] int<lower=1, upper=4> y; // rating: poor < fair < good < best
+  matrix[N, 1] X; // x
+  int<lower=1> N_a; // levels of a
+  array[N] int<lower=1, upper=N_a> level_a; // of each row
+  vector[3] prior_cutpoint_location; // -0.6585, 0.05118, 0.7916
+  real<lower=0> prior_cutpoint_scale; // 2.5
+  real<lower=0> prior_b_scale; // 2.497
+  real<lower=0> prior_sd_a_scale; // 2.5
+}
+transformed data {
+  row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+}
+parameters {
+  // poor|fair, fair|good, good|best at the predictors' means
+  ordered[3] cutpoint_c;
+  vector[1] b; // x
+  real<lower=0> sd_a;
+  vector[N_a] z_a; // standardised effects
+}
+transformed parameters {
+  vector[N_a] u_a = sd_a * z_a;
+}
+model {
+  // population level
+  cutpoint_c ~ student_t(3, prior_cutpoint_location, prior_cutpoint_scale);
+  b ~ normal(0, prior_b_scale);
+  // a
+  sd_a ~ student_t(3, 0, prior_sd_a_scale);
+  z_a ~ std_normal();
+}
+generated quantities {
+  // poor|fair, fair|good, good|best
+  vector[3] cutpoint = cutpoint_c + X_means * b;
+  array[N] int y_rep;
+  {
+    vector[N] eta = zeros_vector(N);
+    eta += u_a[level_a];
+    eta += X * b;
+    for (n in 1 : N) {
+      y_rep[n] = category(eta[n] + normal_rng(0, 1), cutpoint);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+// rating ~ x + offset(o) + (x | a)
+//
+// cumulative family, probit link; 48 rows, 4 levels of a
+//
+//   eta = X * b + offsets + Z * u
+//   y ~ ordered_probit(eta, cutpoint)
+//   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
+//
+// Written by lmmformula, for Stan 2.33 or later. To run it:
+//   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
+//   Model("model.stan", data="model.data.json").sample()  # stanli
+data {
+  int<lower=1> N; // rows
+  array[N] int<lower=1, upper=4> y; // rating: poor < fair < good < best
+  matrix[N, 1] X; // x
+  vector[N] offsets; // known part of the linear predictor
+  int<lower=1> N_a; // levels of a
+  array[N] int<lower=1, upper=N_a> level_a; // of each row
+  vector[3] prior_cutpoint_location; // -0.9389, -0.2292, 0.5112
+  real<lower=0> prior_cutpoint_scale; // 2.5
+  real<lower=0> prior_b_scale; // 2.497
+  vector<lower=0>[2] prior_sd_a_scale; // 2.5, 2.497
+}
+transformed data {
+  row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+}
+parameters {
+  // poor|fair, fair|good, good|best at the predictors' means
+  ordered[3] cutpoint_c;
+  vector[1] b; // x
+  vector<lower=0>[2] sd_a; // (Intercept), x
+  cholesky_factor_corr[2] L_a; // of their correlations
+  array[N_a] vector[2] coef_a;
+}
+transformed parameters {
+  vector[2] around_a = [0, b[1]]';
+  matrix[N_a, 2] u_a;
+  for (j in 1 : N_a) {
+    u_a[j] = (coef_a[j] - around_a)';
+  }
+}
+model {
+  // population level
+  cutpoint_c ~ student_t(3, prior_cutpoint_location, prior_cutpoint_scale);
+  b ~ normal(0, prior_b_scale);
+  // a
+  sd_a ~ student_t(3, 0, prior_sd_a_scale);
+  L_a ~ lkj_corr_cholesky(2);
+  coef_a ~ multi_normal_cholesky(around_a, diag_pre_multiply(sd_a, L_a));
+  // rating
+  {
+    vector[N] eta = offsets;
+    eta += u_a[level_a, 1];
+    eta += u_a[level_a, 2] .* X[ : , 1];
+    eta += X_c * b;
+    y ~ ordered_probit(eta, cutpoint_c);
+  }
+}
+generated quantities {
+  // poor|fair, fair|good, good|best
+  vector[3] cutpoint = cutpoint_c + X_means * b;
+  matrix[2, 2] cor_a = multiply_lower_tri_self_transpose(L_a);
+}
