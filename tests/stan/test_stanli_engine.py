@@ -1,9 +1,6 @@
 """How stanli serves as an engine: draws, seeds, starts, options, progress and errors (CmdStan: test_cmdstan_engine)."""
 
 import io
-import os
-import signal
-import threading
 from dataclasses import replace
 from functools import cache
 from typing import Any

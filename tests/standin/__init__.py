@@ -6,8 +6,9 @@ into an executable that speaks CmdStan's command line and writes Stan CSV. Behin
 stanli. So everything between `CmdStanModel(...)` and the parsed draws is really exercised (compiling, files, options,
 warm starts, processes, error texts), all but the sampler itself, for which tests marked `cmdstan` need the real thing.
 
-What it leaves out: it samples with NUTS and finds posterior modes, and has no other method; a file of initial values
-must hold every parameter; draws are written when a chain has ended; diagnostic and profile files stay unwritten.
+What it leaves out: it knows the posterior mode on the sampler's scale only; its Pathfinder has one path, from a random
+start, without resampling; a file of initial values must hold every parameter; draws are written when a chain has ended
+or is ended; diagnostic and profile files stay unwritten.
 
 Where the package `prophet` is installed (`pip install --no-deps prophet` suffices: nothing of it is imported), the
 genuine `stanc`, `stansummary` and `diagnose` of CmdStan 2.37 inside it are used, and `genuine_cmdstan` finds the one

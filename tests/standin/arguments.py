@@ -85,8 +85,26 @@ OPTIMIZE: tuple[Node, ...] = (
     Value("iter", 2000, low=1),
     Value("save_iterations", default=False),
 )
+PATHFINDER: tuple[Node, ...] = (
+    *LBFGS,
+    Value("num_psis_draws", 1000, low=1),
+    Value("num_paths", 4, low=1),
+    Value("save_single_paths", default=False),
+    Value("psis_resample", default=True),
+    Value("calculate_lp", default=True),
+    Value("max_lbfgs_iters", 1000, low=1),
+    Value("num_draws", 1000, low=1),
+    Value("num_elbo_draws", 25, low=1),
+)
+LAPLACE: tuple[Node, ...] = (
+    Value("mode", ""),
+    Value("jacobian", default=True),
+    Value("draws", 1000, low=0),
+    Value("calculate_lp", default=True),
+)
+METHODS = {"sample": SAMPLE, "optimize": OPTIMIZE, "pathfinder": PATHFINDER, "laplace": LAPLACE}
 COMMAND_LINE: tuple[Node, ...] = (
-    Choice("method", "sample", {"sample": SAMPLE, "optimize": OPTIMIZE}),
+    Choice("method", "sample", METHODS),
     Value("id", 1, low=0),
     Group("data", (Value("file", ""),)),
     Value("init", "2"),
@@ -241,5 +259,4 @@ def defaults(nodes: tuple[Node, ...], path: str = "") -> dict[str, Scalar]:
 
 
 DEFAULTS = defaults(COMMAND_LINE)
-METHODS = ("sample", "optimize")
 BOOLEANS = {"1": True, "true": True, "0": False, "false": False}

@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from standin.arguments import Settings, UsageError, echo, parse
-from standin.stancsv import VERSION, Chain, elapsed, header, preamble, write_chain, write_rows
+from standin.stancsv import VERSION, Chain, comments, elapsed, header, preamble, read_rows, write_chain, write_rows
 
 if TYPE_CHECKING:
     import stanli
+    from numpy.typing import NDArray
 
 QUIET = 2**30
 """A refresh interval that no run reaches: stanli reports times only where it reports progress."""
@@ -46,6 +50,8 @@ class RunError(Exception):
 
 def main(program: Program, words: list[str]) -> int:
     """Run one command line; the exit code is CmdStan's: 0 or 1."""
+    # Whoever asks it to end finds, as with CmdStan, the draws up to then in its files.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     if words == ["info"]:
         say(*info(program))
         return 0
@@ -56,11 +62,13 @@ def main(program: Program, words: list[str]) -> int:
         return 1
     say(*echo(settings), "")
     try:
-        run = {"sample": sample, "optimize": optimize}[settings.text("method")]
-        run(program, load(program, settings), settings)
+        run = {"sample": sample, "optimize": optimize, "pathfinder": pathfinder, "laplace": laplace}
+        run[settings.text("method")](program, load(program, settings), settings)
     except RunError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -144,8 +152,9 @@ def sample(program: Program, model: stanli.Model, settings: Settings) -> None:
             )
     except (RuntimeError, ValueError) as error:
         raise RunError(exception(program, str(error))) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    except KeyboardInterrupt as interrupt:
+        leave(program, settings, console, interrupt)
+        raise
     saved_warmup = settings.integer("sample.num_warmup") if settings["sample.save_warmup"] else 0
     for chain in ids:
         result = Chain(
@@ -159,6 +168,24 @@ def sample(program: Program, model: stanli.Model, settings: Settings) -> None:
         say("", *elapsed(result.seconds), "")
         opening = preamble(model_name(program), echo(settings))
         write_chain(output(settings, chain), opening, result, settings.integer("output.sig_figs"))
+
+
+def leave(program: Program, settings: Settings, console: Console, interrupt: KeyboardInterrupt) -> None:
+    """Write the draws that an interrupted sampler has stored, found in the frame of stanli's, and half a row."""
+    import stanli
+
+    left = next((f.f_locals for f, _ in walk_tb(interrupt.__traceback__) if "stats" in f.f_locals), None)
+    if left is None:
+        return
+    columns = (*stanli.SAMPLER_COLUMNS, *left["names"])
+    for chain, reached in console.reached.items():
+        done = max(reached - 1 - settings.integer("sample.num_warmup"), 0)
+        count = -(-done // settings.integer("sample.thin"))
+        rows = np.hstack([left["stats"][chain - 1, :count], left["out"][chain - 1, :count]])
+        with output(settings, chain).open("w", encoding="utf-8") as stream:
+            stream.write(preamble(model_name(program), echo(settings)) + header(columns))
+            write_rows(stream, rows, settings.integer("output.sig_figs"))
+            stream.write("-1.5,0.")
 
 
 def check_warmup(settings: Settings) -> None:
@@ -241,6 +268,7 @@ class Console(io.TextIOBase):
         self.stream = sys.stdout
         self.rest = ""
         self.times: dict[int, list[float]] = {}
+        self.reached: dict[int, int] = {}
         self.chain = 0
 
     def write(self, text: str) -> int:
@@ -251,7 +279,9 @@ class Console(io.TextIOBase):
                 self.chain = int(named[1])
             if timed := re.search(r"([\d.]+) seconds \((?:Warm-up|Sampling)\)", line):
                 self.times.setdefault(self.chain, []).append(float(timed[1]))
-            elif " Iteration: " in line and self.chain in self.ids and self.show:
+            if iteration := re.search(r" Iteration: +(\d+) /", line):
+                self.reached[self.chain] = int(iteration[1])
+            if iteration and self.chain in self.ids and self.show:
                 self.stream.write((line if len(self.ids) > 1 else line[named.end() :] if named else line) + "\n")
                 self.stream.flush()
         return len(text)
@@ -274,3 +304,58 @@ def optimize(program: Program, model: stanli.Model, settings: Settings) -> None:
         stream.write(preamble(model_name(program), echo(settings)) + header(("lp__", *mode)))
         write_rows(stream, np.array([[mode.lp, *mode.values()]]), settings.integer("output.sig_figs"))
     say("Optimization terminated normally: ")
+
+
+STILL = {"warmup": 0, "samples": 1, "adapt_engaged": False, "step_size": 1e-12, "max_depth": 1, "refresh": 0}
+"""Settings of a sampler that stays where it starts: of many chains, each gives the draw that belongs to its start."""
+
+
+def pathfinder(program: Program, model: stanli.Model, settings: Settings) -> None:
+    """`method=pathfinder`: draws of a single path, from a random start, which are not resampled."""
+    chosen = {
+        "num_iterations": settings.integer("pathfinder.max_lbfgs_iters"),
+        "num_elbo_draws": settings.integer("pathfinder.num_elbo_draws"),
+        "history_size": settings.integer("pathfinder.history_size"),
+    }
+    draws = settings.integer("pathfinder.num_psis_draws")
+    try:
+        fit = model.sample(chains=draws, seed=settings.integer("random.seed"), pathfinder_init=chosen, **STILL)
+    except RuntimeError as error:
+        raise RunError(exception(program, str(error))) from None
+    lp = fit.sampler_stats[:, 0, :1]
+    rows = np.hstack([np.full_like(lp, np.nan), lp, np.ones_like(lp), fit.draws()[:, 0]])
+    write_approximation(program, settings, ("lp_approx__", "lp__", "path__", *fit.names), rows)
+    with Path(settings.text("output.file")).open("a", encoding="utf-8") as stream:
+        stream.write(comments(["", *elapsed((0, 0), ("Pathfinders", "PSIS")), ""]))
+
+
+def laplace(program: Program, model: stanli.Model, settings: Settings) -> None:
+    """`method=laplace mode=FILE`: a normal distribution around a mode, as curved as the density is there."""
+    if not settings["laplace.jacobian"]:
+        raise RunError("Exception: the stand-in for CmdStan knows posterior modes only: jacobian=1")
+    names, (row, *_) = read_rows(existing(settings.text("laplace.mode")))
+    columns: dict[str, list[float]] = {}
+    for name, value in zip(names, row.tolist(), strict=True):
+        columns.setdefault(name.partition(".")[0], []).append(value)
+    wanted = {name.partition("[")[0]: "[" in name for name in model.constrained_names}
+    mode = model.unconstrain({name: columns[name] if many else columns[name][0] for name, many in wanted.items()})
+    step = 1e-5
+    shifted = step * np.eye(len(mode))
+    hessian = np.array([model.log_prob_grad(mode + h)[1] - model.log_prob_grad(mode - h)[1] for h in shifted])
+    try:
+        root = np.linalg.cholesky(np.linalg.inv(-(hessian + hessian.T) / (4 * step)))
+    except np.linalg.LinAlgError:
+        raise RunError("Exception: the Hessian at the mode is not negative definite") from None
+    seed = settings.integer("random.seed")
+    z = np.random.default_rng(seed).standard_normal((settings.integer("laplace.draws"), len(mode)))
+    fit = model.sample(chains=len(z), seed=seed, inits=mode + z @ root.T, **STILL)
+    log_q = -0.5 * np.sum(z**2, axis=1, keepdims=True)
+    rows = np.hstack([fit.sampler_stats[:, 0, :1], log_q, fit.draws()[:, 0]])
+    write_approximation(program, settings, ("log_p__", "log_q__", *fit.names), rows)
+
+
+def write_approximation(program: Program, settings: Settings, columns: tuple[str, ...], rows: NDArray[Any]) -> None:
+    """Write draws that come without chains."""
+    with Path(settings.text("output.file")).open("w", encoding="utf-8") as stream:
+        stream.write(preamble(model_name(program), echo(settings)) + header(columns))
+        write_rows(stream, rows, settings.integer("output.sig_figs"))

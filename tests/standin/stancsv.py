@@ -81,13 +81,14 @@ def metric_lines(chain: Chain) -> list[str]:
     return [title, *(", ".join(f"{x:.6g}" for x in row) for row in np.atleast_2d(chain.inverse_metric))]
 
 
-def elapsed(seconds: tuple[float, float]) -> list[str]:
-    """Say how long warm-up, sampling and both took."""
-    warmup, sampling = seconds
+def elapsed(seconds: tuple[float, float], parts: tuple[str, str] = ("Warm-up", "Sampling")) -> list[str]:
+    """Say how long the two parts of a run and both took."""
+    first, second = seconds
+    margin = " " if parts[0] == "Warm-up" else ""  # Pathfinder's lines stand one column further left
     return [
-        f" Elapsed Time: {warmup:.3f} seconds (Warm-up)",
-        f"               {sampling:.3f} seconds (Sampling)",
-        f"               {warmup + sampling:.3f} seconds (Total)",
+        f"{margin}Elapsed Time: {first:.3f} seconds ({parts[0]})",
+        f"{margin}              {second:.3f} seconds ({parts[1]})",
+        f"{margin}              {first + second:.3f} seconds (Total)",
     ]
 
 
