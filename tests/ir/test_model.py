@@ -205,7 +205,7 @@ def test_the_model_in_mathematics() -> None:
 @pytest.mark.parametrize(
     ("formula", "part"),
     [
-        ("y ~ `a_b%` + (1 | g)", r"\text{`a\_b\%`}_i"),
+        ("y ~ `a_b%` + (1 | g)", r"{\text{`a}\_\text{b}\%\text{`}}_i"),
         ("y ~ a:b + (1 | g)", r"\beta_{1} \, \text{a}_i \cdot \text{b}_i"),
         ("y ~ offset(z)", r"\beta_{0} + \text{z}_i + \varepsilon_i"),
         ("y ~ 1 + (1 | g) + (1 | h)", r"u^{(2)}_{0, j} &\sim \mathcal{N}\left(0, \left(\tau^{(2)}_{0}\right)^2\right)"),

@@ -104,7 +104,7 @@ def test_a_comparison() -> None:
 def test_notebooks_get_tables() -> None:
     """HTML with the same numbers."""
     model, posterior = dyestuff()
-    assert posterior._repr_html_().count("<tr>") == 1 + 3
+    assert posterior._repr_html_().count("<tr>") == 2 + 3
     assert lf.compare(model.fit(), posterior)._repr_html_().count("<table>") == 3
 
 

@@ -1,6 +1,6 @@
 """Layouts of text."""
 
-from lmmformula.present.tables import html_table, matrix_lines, table_lines, vector_lines
+from lmmformula.present.tables import matrix_lines, table_lines, vector_lines
 
 
 def test_a_long_vector_takes_several_lines() -> None:
@@ -20,8 +20,3 @@ def test_names_cannot_disturb_a_terminal() -> None:
     """Newlines and escape codes in a level's name are shown, not obeyed."""
     assert table_lines(["x"], [["a\nb"], ["\x1b[31m"]]) == ["x", "a\\nb", "\\x1b[31m"]
     assert matrix_lines(["a\tb"], ["c"], [["1"]])[1] == "a\\tb 1"
-
-
-def test_html_is_escaped() -> None:
-    """A name can't be markup."""
-    assert "<script>" not in html_table(["<script>"], [["<script>"]], "<script>")

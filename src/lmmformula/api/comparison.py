@@ -1,17 +1,21 @@
 """A fit and a posterior side by side, as a user holds them."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
-from lmmformula.present.comparison import comparison_html, comparison_text
+from lmmformula.present.comparison import comparison_text
+from lmmformula.present.report import comparison_report
+from lmmformula.present.text import Summary
 from lmmformula.results.comparison import ComparisonResult
+from lmmformula.results.sheets import Report, Reported
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(ComparisonResult):
+class Comparison(Reported, ComparisonResult):
     """
     Estimates beside posterior means.
 
@@ -24,8 +28,12 @@ class Comparison(ComparisonResult):
     def __repr__(self) -> str:
         return comparison_text(self)
 
-    def _repr_html_(self) -> str:
-        return comparison_html(self)
+    def _report(self) -> Report:
+        return comparison_report(self)
+
+    def summary(self) -> Summary:
+        """Return what `print(comparison)` shows; `.to_latex()` and `.to_markdown()` give its tables for a paper."""
+        return Summary(comparison_text(self), partial(comparison_report, self))
 
     def plot(self, kind: str = "all", **options: Any) -> Any:  # noqa: ANN401 (a matplotlib Figure, or Axes)
         """

@@ -1,6 +1,7 @@
 """A frequentist fit as a user holds it: the numbers of `results`, printed."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lmmformula.api.after import AnalysedFit
@@ -8,13 +9,15 @@ from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests
 from lmmformula.data.table import Table
 from lmmformula.inference.tests import Ddf
-from lmmformula.present import html, linear, summary
-from lmmformula.present.text import Text
+from lmmformula.present import linear, summary
+from lmmformula.present.report import fit_report
+from lmmformula.present.text import Summary
 from lmmformula.results.saved import from_json, read_text, to_json
+from lmmformula.results.sheets import Report, Reported
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearMixedFit(AnalysedFit, HypothesisTests, ExaminedFit):
+class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
     """
     A linear mixed model fitted by REML or ML; ordinary least squares where it has no random term.
 
@@ -26,16 +29,18 @@ class LinearMixedFit(AnalysedFit, HypothesisTests, ExaminedFit):
     (49.51, {'Batch': 6}, False)
     """
 
-    def summary(self, ddf: Ddf = "satterthwaite") -> Text:
+    def summary(self, ddf: Ddf = "satterthwaite") -> Summary:
         """
         Summarise like lmerTest's `summary`; like lm's, where there is no random term.
 
         ddf : "satterthwaite", "kenward-roger" or "asymptotic"; "none" for lme4's summary, which `print(fit)` shows,
             and which is all that a fit without its data can give
+
+        The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
         """
-        if self.is_linear_model:
-            return Text(linear.linear_summary(self))
-        return Text(summary.summary(self, ddf=ddf if self.has_data else "none"))
+        ddf = ddf if self.has_data else "none"
+        text = linear.linear_summary(self) if self.is_linear_model else summary.summary(self, ddf=ddf)
+        return Summary(text, partial(fit_report, self, ddf))
 
     def save(self, path: str | Path) -> None:
         """Write the fit, without its data, to a JSON file that `load` reads."""
@@ -47,8 +52,8 @@ class LinearMixedFit(AnalysedFit, HypothesisTests, ExaminedFit):
     def __repr__(self) -> str:
         return linear.linear_brief(self) if self.is_linear_model else summary.brief(self)
 
-    def _repr_html_(self) -> str:
-        return html.fit_html(self)
+    def _report(self) -> Report:
+        return fit_report(self)
 
 
 def load(path: str | Path) -> LinearMixedFit:

@@ -22,7 +22,7 @@ from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.ir.family import Family
 from lmmformula.ir.lower import update
 from lmmformula.ir.model import ModelIR
-from lmmformula.present.explain import explain
+from lmmformula.present.explain import explain, model_html, model_markdown
 from lmmformula.present.text import Text
 
 if TYPE_CHECKING:
@@ -98,6 +98,15 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.ir.formula!r}, {self.design.nobs} rows)"
+
+    def _repr_html_(self) -> str:
+        return model_html(self.ir, self.design)
+
+    def _repr_markdown_(self) -> str:
+        return model_markdown(self.ir, self.design)
+
+    def _repr_latex_(self) -> str:
+        return self.ir._repr_latex_()
 
     def update(self, formula: str) -> "Model":
         """

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.hypotheses import MarginalEffects
-from lmmformula.present.posterior import posterior_html, posterior_text
+from lmmformula.present.posterior import posterior_text
+from lmmformula.present.report import posterior_report
 from lmmformula.results.posterior import PosteriorResult
+from lmmformula.results.sheets import Report, Reported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from lmmformula.data.table import Library
     from lmmformula.inference.contrasts import Hypothesis
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Posterior(MarginalEffects, PosteriorResult):
+class Posterior(Reported, MarginalEffects, PosteriorResult):
     """
     Draws from the posterior of a linear mixed model.
 
@@ -34,6 +38,18 @@ class Posterior(MarginalEffects, PosteriorResult):
         from lmmformula.inference.contrasts import contrast_draws
 
         return contrast_draws(self, hypothesis, level=level)
+
+    def summary(self, *, random: bool = False) -> "pd.DataFrame":
+        """
+        One row per parameter: mean, sd, mcse, q5, q95, ess_bulk, ess_tail, rhat.
+
+        A data frame whose `to_latex()` and `to_markdown()` are rounded and escaped as in print.
+
+        random : include the random effects
+        """
+        from lmmformula.present.frame import SummaryFrame
+
+        return SummaryFrame(super().summary(random=random))
 
     def tidy(
         self,
@@ -72,5 +88,5 @@ class Posterior(MarginalEffects, PosteriorResult):
     def __repr__(self) -> str:
         return posterior_text(self)
 
-    def _repr_html_(self) -> str:
-        return posterior_html(self)
+    def _report(self) -> Report:
+        return posterior_report(self)

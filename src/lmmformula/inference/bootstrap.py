@@ -19,6 +19,7 @@ from lmmformula.inference.parameters import Parameter, chosen, estimates, tail
 from lmmformula.inference.refits import refits
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.prediction import generator, population_means, simulated
+from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,7 @@ BATCH = 250
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Bootstrap:
+class Bootstrap(Framed):
     """
     Replicates of parameters or of any statistics of a fit.
 
@@ -92,16 +93,19 @@ class Bootstrap:
         method = f"parametric bootstrap, {kind}, {len(self.replicates)} refits"
         return Intervals(self.labels, self.estimate, low, high, level, method)
 
-    def __str__(self) -> str:
+    @property
+    def _heading(self) -> str:
         notes = [f"{self.n_boundary} singular"] if self.n_boundary else []
         notes += [f"{self.n_failed} not converged"] if self.n_failed else []
-        heading = f"Parametric bootstrap, {len(self.replicates)} refits" + (f" ({', '.join(notes)})" if notes else "")
-        return f"{heading}\n{self.frame.rename_axis(None).to_string(float_format=rounded)}"
+        return f"Parametric bootstrap, {len(self.replicates)} refits" + (f" ({', '.join(notes)})" if notes else "")
+
+    def __str__(self) -> str:
+        return f"{self._heading}\n{self.frame.rename_axis(None).to_string(float_format=rounded)}"
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(float_format=rounded))
+    def _report(self) -> Report:
+        return Report(self._heading, (sheet_of(self.frame, rounded),))
 
 
 def bootstrap(

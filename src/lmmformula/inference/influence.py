@@ -22,6 +22,7 @@ from lmmformula.fit.blocks import solve
 from lmmformula.fit.lmm import evaluate_at
 from lmmformula.inference.intervals import rounded
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.sheets import Framed, Report, sheet_of
 from lmmformula.results.uncertainty import JointCovariance
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ LEAST = 1e-9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Influence:
+class Influence(Framed):
     """
     What the fixed effects would be without a row or a group.
 
@@ -62,17 +63,25 @@ class Influence:
         frame.insert(0, "cooks_distance", self.cooks_distance)
         return frame
 
-    def __str__(self) -> str:
+    @property
+    def _heading(self) -> str:
         what = f"levels of {self.group}" if self.group else "rows"
-        shown = self.frame.sort_values("cooks_distance", ascending=False)
+        return f"Influence of {what} on the fixed effects, the largest first"
+
+    @property
+    def _largest_first(self) -> "pd.DataFrame":
+        return self.frame.sort_values("cooks_distance", ascending=False)
+
+    def __str__(self) -> str:
+        shown = self._largest_first
         lines = shown.head(10).rename_axis(None).to_string(float_format=rounded)
         more = f"\n... and {len(shown) - 10} more" if len(shown) > 10 else ""
-        return f"Influence of {what} on the fixed effects, the largest first\n{lines}{more}"
+        return f"{self._heading}\n{lines}{more}"
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        return str(self.frame.sort_values("cooks_distance", ascending=False).to_html(float_format=rounded))
+    def _report(self) -> Report:
+        return Report(self._heading, (sheet_of(self._largest_first, rounded),))
 
 
 def leverage(result: LinearMixedResult) -> FloatArray:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lmmformula.arrays import FloatArray
+from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Intervals:
+class Intervals(Framed):
     """
     Estimates with lower and upper bounds.
 
@@ -47,8 +48,8 @@ class Intervals:
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(float_format=rounded))
+    def _report(self) -> Report:
+        return Report(self.heading, (sheet_of(self.frame, rounded),))
 
     @property
     def heading(self) -> str:

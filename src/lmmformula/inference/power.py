@@ -24,6 +24,7 @@ from lmmformula.inference.replicated import replicated
 from lmmformula.inference.satterthwaite import Satterthwaite
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.prediction import generator, population_means, simulated
+from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ ROWS = 20_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PowerCurve:
+class PowerCurve(Framed):
     """
     Power for designs of several sizes.
 
@@ -80,17 +81,28 @@ class PowerCurve:
         """(d,) share of the tests that were significant."""
         return np.array(self.found) / self.n
 
-    def __str__(self) -> str:
+    @property
+    def _heading(self) -> str:
         tests = {"t": "t test with Satterthwaite's degrees of freedom", "z": "z test", "lrt": "likelihood ratio test"}
-        heading = f"Power to find {self.effect} = {rounded(self.value)} by a {tests[self.test]} at {self.alpha:g}, "
-        failed = f"\n{sum(self.n_failed)} refits did not converge" if any(self.n_failed) else ""
-        shown = self.frame.rename(columns={"n_groups": self.along or "n_groups"})
-        return f"{heading}{self.n} simulations\n{shown.to_string(index=False, float_format='{:.3f}'.format)}{failed}"
+        what = f"Power to find {self.effect} = {rounded(self.value)} by a {tests[self.test]}"
+        return f"{what} at {self.alpha:g}, {self.n} simulations"
+
+    @property
+    def _shown(self) -> "pd.DataFrame":
+        return self.frame.rename(columns={"n_groups": self.along or "n_groups"})
+
+    @property
+    def _failed(self) -> tuple[str, ...]:
+        return (f"{sum(self.n_failed)} refits did not converge",) if any(self.n_failed) else ()
+
+    def __str__(self) -> str:
+        table = self._shown.to_string(index=False, float_format="{:.3f}".format)
+        return "\n".join([self._heading, table, *self._failed])
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(index=False, float_format="{:.3f}".format))
+    def _report(self) -> Report:
+        return Report(self._heading, (sheet_of(self._shown, "{:.3f}".format),), self._failed)
 
 
 def power(

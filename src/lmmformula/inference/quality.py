@@ -9,6 +9,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def r_squared(result: LinearMixedResult) -> RSquared:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Criteria:
+class Criteria(Framed):
     """
     Information criteria of several fits, in the order they were given.
 
@@ -99,14 +100,17 @@ class Criteria:
         }
         return pd.DataFrame(columns, index=pd.Index(self.labels, name="model"))
 
+    @property
+    def _formulas(self) -> tuple[str, ...]:
+        return tuple(f"{label}: {formula}" for label, formula in zip(self.labels, self.formulas, strict=True))
+
     def __str__(self) -> str:
-        names = [f"{label}: {formula}" for label, formula in zip(self.labels, self.formulas, strict=True)]
-        return "\n".join([*names, self.frame.rename_axis(None).to_string(float_format="{:.3f}".format)])
+        return "\n".join([*self._formulas, self.frame.rename_axis(None).to_string(float_format="{:.3f}".format)])
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(float_format="{:.3f}".format))
+    def _report(self) -> Report:
+        return Report("", (sheet_of(self.frame, "{:.3f}".format),), self._formulas)
 
 
 def criteria(fits: Sequence[LinearMixedResult] | Mapping[str, LinearMixedResult]) -> Criteria:

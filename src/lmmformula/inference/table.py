@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
+
+from lmmformula.results.sheets import Framed, Report, Sheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ FIXED_DECIMALS = {"df": 2, "num_df": 2, "den_df": 2, "statistic": 3, "f": 3, "lr
 
 
 @dataclass(frozen=True, eq=False)
-class ResultTable:
+class ResultTable(Framed):
     """
     A table of results.
 
@@ -58,9 +59,11 @@ class ResultTable:
     def __repr__(self) -> str:
         return str(self)
 
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<p>{escape(self.title)}</p>{self._shown().to_html()}{notes}"
+    def _report(self) -> Report:
+        left = sum(_is_text(self.frame[name]) for name in self.frame.columns)  # text stands before numbers
+        columns, *rows = zip(*self._columns(), strict=True)
+        named = len(columns) - self._shown().shape[1]
+        return Report(self.title, (Sheet(columns, rows, left=left + named),), self.notes)
 
     def _shown(self) -> "pd.DataFrame":
         """Return the frame as text; the row numbers of a frame without row names are left out."""
@@ -75,9 +78,7 @@ class ResultTable:
 
     def _lines(self) -> list[str]:
         """Align text to the left and numbers to the right."""
-        shown = self._shown()
-        columns = [["", *shown.index]] if any(shown.index) else []
-        columns += [[name, *shown[name]] for name in shown.columns]
+        shown, columns = self._shown(), self._columns()
         left = [True] * (len(columns) - len(shown.columns)) + [_is_text(self.frame[name]) for name in shown.columns]
         aligned = [
             [cell.ljust(width) if to_left else cell.rjust(width) for cell in column]
@@ -85,6 +86,12 @@ class ResultTable:
             for width in [max(map(len, column))]
         ]
         return ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
+
+    def _columns(self) -> list[list[str]]:
+        """Return header and cells, column by column, names of rows first if there are any."""
+        shown = self._shown()
+        columns = [["", *shown.index]] if any(shown.index) else []
+        return columns + [[name, *shown[name]] for name in shown.columns]
 
 
 def format_column(name: str, values: list[Any]) -> list[str]:

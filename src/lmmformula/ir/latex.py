@@ -1,5 +1,6 @@
 """A model in mathematics: its level-one equation, the distribution of its random effects, its priors."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -10,10 +11,12 @@ from lmmformula.ir.priors import Prior
 from lmmformula.ir.terms import Expression, Term
 
 ESCAPES = {
-    "\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "\\": r"\backslash ", "^": r"\hat{\ }", "~": r"\sim ", "|": r"\vert ", "<": "<", ">": ">",
     **{character: "\\" + character for character in "{}$&#_%"},
 }  # fmt: skip
-"""Characters that mean something to LaTeX -> what prints them."""
+"""Characters that mean something to LaTeX -> what prints them in a formula: in text, notebooks know few of these."""
+
+SPECIAL = re.compile(f"([{re.escape(''.join(ESCAPES))}])")
 
 WRITTEN_OUT = 3
 """A covariance matrix of more coefficients than this is a symbol."""
@@ -38,10 +41,12 @@ def text(name: str) -> str:
     r"""
     Write a name upright, with what LaTeX would read as a command escaped.
 
-    >>> text("my_var")
-    '\\text{my\\_var}'
+    >>> text("days"), text("my_var")
+    ('\\text{days}', '{\\text{my}\\_\\text{var}}')
     """
-    return rf"\text{{{''.join(ESCAPES.get(character, character) for character in printable(name))}}}"
+    parts = [part for part in SPECIAL.split(printable(name)) if part]
+    written = [ESCAPES.get(part) or rf"\text{{{part}}}" for part in parts]
+    return written[0] if len(written) == 1 else f"{{{''.join(written)}}}"
 
 
 def _mean(ir: ModelIR, random: Sequence[tuple[str, RandomTerm]]) -> str:

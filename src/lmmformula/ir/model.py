@@ -126,6 +126,9 @@ class ModelIR:
 
         return latex(self)
 
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex()}\n$$"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the IR as a dict that JSON can hold; `from_dict` is its inverse."""
         from lmmformula.ir.codec import encode

@@ -1,12 +1,11 @@
 """A fit and a posterior, side by side, as text."""
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from lmmformula.errors import printable
 from lmmformula.present.formula import formula_text
 from lmmformula.present.posterior import data_and_sampler, decimals_for, fixed_cells
-from lmmformula.present.tables import html_table, table_lines
+from lmmformula.present.tables import table_lines
 from lmmformula.results.comparison import ComparisonResult
 
 if TYPE_CHECKING:
@@ -18,25 +17,15 @@ MOST_LEVELS = 5
 
 def comparison_text(result: ComparisonResult) -> str:
     """Print fixed effects, standard deviations and correlations, random effects, and the largest difference."""
-    sections = [_heading(result)]
+    sections = [heading(result)]
     if len(result.fixed):
         sections.append(["Fixed effects", *table_lines(*fixed_table(result))])
     sections.append(["Standard deviations and correlations", *table_lines(*variance_table(result), left=2)])
     if len(result.random):
         header, rows = random_table(result)
-        sections.append([_random_title(result), *table_lines(header, rows, left=3)])
-    sections.append(_closing(result))
+        sections.append([random_title(result), *table_lines(header, rows, left=3)])
+    sections.append(closing(result))
     return "\n\n".join("\n".join(lines) for lines in sections)
-
-
-def comparison_html(result: ComparisonResult) -> str:
-    """Show a comparison in a notebook."""
-    tables = [html_table(*fixed_table(result), "Fixed effects")] if len(result.fixed) else []
-    tables.append(html_table(*variance_table(result), "Standard deviations and correlations"))
-    if len(result.random):
-        tables.append(html_table(*random_table(result), _random_title(result)))
-    closing = "<br>".join(escape(line) for line in _closing(result))
-    return "".join([*tables, f"<p>{closing}</p>"])
 
 
 def fixed_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
@@ -69,19 +58,22 @@ def random_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
     return header, _rows(groups, [levels, names, *columns], first)
 
 
-def _heading(result: ComparisonResult) -> list[str]:
+def heading(result: ComparisonResult) -> list[str]:
+    """Say what is compared, on which data, and how the draws were made."""
     fit = result.fit
     method = "Least squares" if fit.is_linear_model else ("REML" if fit.reml else "Maximum likelihood")
     return [f"{method} beside the posterior of {formula_text(fit.ir)}", *data_and_sampler(result.posterior)]
 
 
-def _random_title(result: ComparisonResult) -> str:
+def random_title(result: ComparisonResult) -> str:
+    """Say how many random effects are shown."""
     total = len(result.random)
     shown = len(random_table(result)[1])
     return "Random effects" + (f" (the first {shown} of {total}; all are in .random)" if shown < total else "")
 
 
-def _closing(result: ComparisonResult) -> list[str]:
+def closing(result: ComparisonResult) -> list[str]:
+    """Sum up the comparison, and whether the draws can be trusted."""
     label, size = result.largest()
     fit, posterior = result.explained
     return [

@@ -1,6 +1,8 @@
 """What a formula means for its data, in plain words and in maths."""
 
+import re
 from collections.abc import Iterator, Sequence
+from html import escape
 
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.schema import Schema
@@ -8,6 +10,7 @@ from lmmformula.errors import printable
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.formula import formula_text
+from lmmformula.results.markup import markdown_text
 
 MOST_SUMMANDS = 8
 """Columns of X, or coefficients of a term, that the equation writes out."""
@@ -24,6 +27,26 @@ def explain(ir: ModelIR, schema: Schema, design: DesignMatrices) -> str:
         ["In maths", *(f"  {line}" for line in equations(ir.family, design))],
     ]
     return "\n\n".join("\n".join(map(printable, lines)) for lines in sections if lines)
+
+
+def model_html(ir: ModelIR, design: DesignMatrices) -> str:
+    """Show a model in a notebook: its formula, its data, and its equations in letters that need no typesetting."""
+    maths = "<br>".join(escape(printable(line)) for line in equations(ir.family, design))
+    heading = f"<p><code>{escape(formula_text(ir))}</code><br>{escape(_extent(design))}</p>"
+    return f'{heading}<p style="font-family:serif">{maths}</p>'
+
+
+def model_markdown(ir: ModelIR, design: DesignMatrices) -> str:
+    """Show a model in a text that is typeset later: its formula, its data, and its mathematics."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", ir.formula)), default=0))
+    return f"{fence} {ir.formula} {fence}\n\n{markdown_text(_extent(design))}\n\n$$\n{ir.latex()}\n$$"
+
+
+def _extent(design: DesignMatrices) -> str:
+    """Say how many rows there are, and levels."""
+    rows = "; ".join(_rows(design)).removeprefix("Data").strip()
+    levels = {term.group: term.n_levels for term in design.random_terms}
+    return "; ".join([rows, *(f"{printable(name)}, {count} levels" for name, count in levels.items())])
 
 
 def equations(family: Family, design: DesignMatrices) -> Iterator[str]:

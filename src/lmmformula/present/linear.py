@@ -23,7 +23,7 @@ def linear_summary(result: LinearMixedResult, *, width: int = WIDTH) -> str:
         _heading(result),
         ["Residuals:", *quantile_lines(result.residuals("pearson").dropna())] if result.has_data else [],
         _coefficients(result, width),
-        _goodness(result),
+        goodness(result),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
@@ -41,11 +41,17 @@ def _heading(result: LinearMixedResult) -> list[str]:
 
 
 def _coefficients(result: LinearMixedResult, width: int) -> list[str]:
+    if not len(result.fixef):
+        return ["No Coefficients"]
+    headings, columns = coefficient_columns(result)
+    return ["Coefficients:", *matrix_lines(list(result.fixef.index), headings, columns, right=True, width=width)]
+
+
+def coefficient_columns(result: LinearMixedResult) -> tuple[list[str], list[list[str]]]:
+    """Format estimates, errors, t values and probabilities."""
     from scipy.special import stdtr
 
     estimates, errors = list(result.fixef), list(result.std_errors)
-    if not estimates:
-        return ["No Coefficients"]
     t_values = [e / s if s else math.nan for e, s in zip(estimates, errors, strict=True)]
     p_values = [2 * float(stdtr(result.df_residual, -abs(t))) for t in t_values]
     columns = [
@@ -53,11 +59,11 @@ def _coefficients(result: LinearMixedResult, width: int) -> list[str]:
         format_statistics(t_values),
         format_p_values(p_values, SUMMARY_DIGITS - 1),
     ]
-    headings = ["Estimate", "Std. Error", "t value", "Pr(>|t|)"]
-    return ["Coefficients:", *matrix_lines(list(result.fixef.index), headings, columns, right=True, width=width)]
+    return ["Estimate", "Std. Error", "t value", "Pr(>|t|)"], columns
 
 
-def _goodness(result: LinearMixedResult) -> list[str]:
+def goodness(result: LinearMixedResult) -> list[str]:
+    """Say how much is explained: residual standard error, R^2 and F."""
     from scipy.special import fdtrc
 
     df = result.df_residual

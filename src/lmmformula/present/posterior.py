@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from lmmformula.errors import printable
 from lmmformula.present.formula import formula_text
-from lmmformula.present.tables import html_table, table_lines
+from lmmformula.present.tables import table_lines
 from lmmformula.results.posterior import SUMMARY_COLUMNS, PosteriorResult
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def posterior_text(result: PosteriorResult) -> str:
     heading = "Standard deviations and correlations" + ("; family" if result.draws.family else "")
     sections = [
         [
-            f"{'Prior' if result.program.program.extra.prior_only else 'Posterior'} of {formula_text(result.ir)}",
+            f"{'Prior' if result.program.prior_only else 'Posterior'} of {formula_text(result.ir)}",
             *data_and_sampler(result),
         ],
         ["Fixed effects:", *_table(names[:p], frame.iloc[:p])] if p else [],
@@ -30,14 +29,6 @@ def posterior_text(result: PosteriorResult) -> str:
         [f"Diagnostics: {result.diagnostics()}"],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
-
-
-def posterior_html(result: PosteriorResult) -> str:
-    """Show a posterior in a notebook: its table and the verdict."""
-    frame = result.summary()
-    rows = _rows([str(name) for name in frame.index], frame)
-    verdict = escape(str(result.diagnostics()))
-    return html_table(["", *SUMMARY_COLUMNS], rows, formula_text(result.ir)) + f"<p>{verdict}</p>"
 
 
 def data_and_sampler(result: PosteriorResult) -> list[str]:
@@ -69,10 +60,11 @@ def fixed_cells(values: Iterable[float], decimals: int) -> list[str]:
 
 
 def _table(names: Sequence[str], frame: "pd.DataFrame") -> list[str]:
-    return table_lines(["", *SUMMARY_COLUMNS], _rows(names, frame))
+    return table_lines(["", *SUMMARY_COLUMNS], parameter_rows(names, frame))
 
 
-def _rows(names: Sequence[str], frame: "pd.DataFrame") -> list[list[str]]:
+def parameter_rows(names: Sequence[str], frame: "pd.DataFrame") -> list[list[str]]:
+    """Format the rows of a summary, to as many decimals as the smallest standard deviation deserves."""
     decimals = decimals_for(frame["sd"])
     columns = [fixed_cells(frame[name], decimals) for name in ("mean", "sd")]
     columns.append(fixed_cells(frame["mcse"], min(6, decimals + 1)))

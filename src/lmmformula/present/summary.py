@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.errors import printable
-from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests import Ddf, coefficient_tests
 from lmmformula.present.formula import formula_text
 from lmmformula.present.numbers import (
@@ -42,16 +41,15 @@ def summary(result: LinearMixedResult, *, ddf: Ddf = "none", width: int = WIDTH)
 
     ddf : for other values than "none" like lmerTest's, with degrees of freedom and probabilities
     """
-    tests = None if ddf == "none" else coefficient_tests(result, ddf)
     sections = [
         _heading(result, USED.get(ddf, "")),
         _criterion(result, decimals=1, width=width),
         _scaled_residuals(result),
-        ["Random effects:", *varcorr_lines(result.varcorr, variance=True, width=width), *_observations(result)],
-        _coefficients(result) if tests is None else _tested_coefficients(tests),
+        ["Random effects:", *varcorr_lines(result.varcorr, variance=True, width=width), *observations(result)],
+        _coefficients(result, ddf),
         _correlations(result, width),
     ]
-    return "\n\n".join("\n".join(lines) for lines in sections if lines) + _remarks(result)
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + _ending(result)
 
 
 def brief(result: LinearMixedResult, *, width: int = WIDTH) -> str:
@@ -62,11 +60,11 @@ def brief(result: LinearMixedResult, *, width: int = WIDTH) -> str:
         *_criterion(result, decimals=4, width=width),
         "Random effects:",
         *varcorr_lines(result.varcorr, width=width),
-        *_observations(result),
+        *observations(result),
         "Fixed Effects:" if cells else "No fixed effect coefficients",
         *vector_lines(list(result.fixef.index), cells, gap=2, width=width),
     ]
-    return "\n".join(lines) + _remarks(result)
+    return "\n".join(lines) + _ending(result)
 
 
 def varcorr_lines(
@@ -135,7 +133,8 @@ def quantile_lines(values: npt.ArrayLike) -> list[str]:
     return vector_lines(["Min", "1Q", "Median", "3Q", "Max"], format_numbers(quantiles, SUMMARY_DIGITS))
 
 
-def _observations(result: LinearMixedResult) -> list[str]:
+def observations(result: LinearMixedResult) -> list[str]:
+    """Count rows and levels, and rows that were left out."""
     groups = "; ".join(f"{printable(name)}, {count}" for name, count in result.ngroups.items())
     return [f"Number of obs: {result.nobs}, groups:  {groups}", *missing_lines(result)]
 
@@ -147,27 +146,27 @@ def missing_lines(result: LinearMixedResult) -> list[str]:
     return [f"  ({dropped} observation{plural} deleted due to missingness)"] if dropped else []
 
 
-def _coefficients(result: LinearMixedResult) -> list[str]:
+def _coefficients(result: LinearMixedResult, ddf: Ddf) -> list[str]:
     if not len(result.fixef):
         return ["No fixed effect coefficients"]
-    estimates, errors = list(result.fixef), list(result.std_errors)
-    t_values = [e / s if s else math.nan for e, s in zip(estimates, errors, strict=True)]
-    columns = [*format_coefficients([estimates, errors]), format_statistics(t_values)]
-    names = list(result.fixef.index)
-    return ["Fixed effects:", *matrix_lines(names, ["Estimate", "Std. Error", "t value"], columns, right=True)]
+    headings, columns = coefficient_columns(result, ddf)
+    return ["Fixed effects:", *matrix_lines(list(result.fixef.index), headings, columns, right=True)]
 
 
-def _tested_coefficients(tests: ResultTable) -> list[str]:
-    """Lay out estimates with degrees of freedom and probabilities, as lmerTest does."""
-    if not len(tests):
-        return ["No fixed effect coefficients"]
+def coefficient_columns(result: LinearMixedResult, ddf: Ddf) -> tuple[list[str], list[list[str]]]:
+    """Format estimates, errors and t values; with degrees of freedom and probabilities, as lmerTest, if wanted."""
+    if ddf == "none":
+        estimates, errors = list(result.fixef), list(result.std_errors)
+        t_values = [e / s if s else math.nan for e, s in zip(estimates, errors, strict=True)]
+        columns = [*format_coefficients([estimates, errors]), format_statistics(t_values)]
+        return ["Estimate", "Std. Error", "t value"], columns
+    tests = coefficient_tests(result, ddf)
     columns = [
         *format_coefficients([list(tests[name]) for name in ("estimate", "std_error", "df")]),
         format_statistics(list(tests["statistic"])),
         format_p_values(list(tests["p_value"]), SUMMARY_DIGITS - 1),
     ]
-    headings = ["Estimate", "Std. Error", "df", "t value", "Pr(>|t|)"]
-    return ["Fixed effects:", *matrix_lines(list(tests.frame.index), headings, columns, right=True)]
+    return ["Estimate", "Std. Error", "df", "t value", "Pr(>|t|)"], columns
 
 
 def _correlations(result: LinearMixedResult, width: int) -> list[str]:
@@ -183,7 +182,8 @@ def _correlations(result: LinearMixedResult, width: int) -> list[str]:
     return ["Correlation of Fixed Effects:", *matrix_lines(rows, headings, columns, width=width)]
 
 
-def _remarks(result: LinearMixedResult) -> str:
+def remarks(result: LinearMixedResult) -> list[str]:
+    """Say which columns were dropped, and what the optimiser has to say."""
     lines = []
     dropped = len(result.design.dropped_names)
     if dropped:
@@ -191,4 +191,8 @@ def _remarks(result: LinearMixedResult) -> str:
         lines += ["fit warnings:", f"fixed-effect model matrix is rank deficient so dropping {dropped} {things}"]
     if result.fit.message:
         lines.append(printable(result.fit.message))
-    return "".join(f"\n{line}" for line in lines)
+    return lines
+
+
+def _ending(result: LinearMixedResult) -> str:
+    return "".join(f"\n{line}" for line in remarks(result))

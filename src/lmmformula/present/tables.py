@@ -1,7 +1,6 @@
-"""Aligned text, laid out as R prints vectors and matrices, and HTML tables. Names can't disturb a terminal."""
+"""Aligned text, laid out as R prints vectors and matrices. Names can't disturb a terminal."""
 
 from collections.abc import Sequence
-from html import escape
 
 from lmmformula.errors import printable
 
@@ -83,16 +82,3 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: i
         .rstrip()
         for row in table
     ]
-
-
-def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
-    """
-    Make an HTML table; every text is escaped.
-
-    >>> html_table(["a"], [["<b>"]])
-    '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'
-    """
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell.strip())}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,6 +1,10 @@
 """Text that shows itself as it is, at a prompt and in a notebook."""
 
+from collections.abc import Callable
 from html import escape
+from typing import Self
+
+from lmmformula.results.sheets import Report, Reported
 
 
 class Text(str):
@@ -13,3 +17,28 @@ class Text(str):
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(self)}</pre>"
+
+
+class Summary(Reported, Text):
+    """
+    A summary: text at a prompt, tables in a notebook and in a paper.
+
+    `to_latex()` needs the package booktabs, `to_markdown()` nothing.
+    """
+
+    __slots__ = ("_shown",)
+    _shown: Report | Callable[[], Report]
+
+    def __new__(cls, text: str, report: Report | Callable[[], Report]) -> Self:
+        """Keep the tables beside the text, or what makes them when they are asked for."""
+        made = super().__new__(cls, text)
+        made._shown = report
+        return made
+
+    def __getnewargs__(self) -> tuple[str, Report]:  # type: ignore[override]  # what copies are made of
+        return str(self), self._report()
+
+    def _report(self) -> Report:
+        if not isinstance(self._shown, Report):
+            self._shown = self._shown()
+        return self._shown

@@ -9,15 +9,15 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.data.table import Library, Table
 from lmmformula.errors import FitError
-from lmmformula.results.varcorr import VarCorr
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lmmformula.results.lmm import LinearMixedResult
+    from lmmformula.results.varcorr import VarCorr
 
 
-def tidy(fixef: "pd.Series[float]", std_errors: "pd.Series[float]", varcorr: VarCorr) -> "pd.DataFrame":
+def tidy(fixef: "pd.Series[float]", std_errors: "pd.Series[float]", varcorr: "VarCorr") -> "pd.DataFrame":
     """
     One row per parameter: effect ("fixed" or "random"), group, term, estimate, std_error, statistic.
 

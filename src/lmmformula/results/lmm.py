@@ -323,7 +323,7 @@ class LinearMixedResult:
         """One row that sums up the fit."""
         return frames.glance(self)
 
-    def augment(self) -> "pd.DataFrame":
+    def augment(self) -> Any:  # noqa: ANN401 (a data frame of the library that the data came in)
         """One row per observation: response, variables, fitted values and residuals."""
         return frames.augment(self)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.results.sheets import Framed, Report, Sheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ class TermVariation:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class VarCorr:
+class VarCorr(Framed):
     """
     The variance components of a model: one `TermVariation` per random term, in lme4's order, and the residual.
 
@@ -62,19 +63,25 @@ class VarCorr:
         return len(self.terms)
 
     def __str__(self) -> str:
+        return self._shown.to_string(index=False)
+
+    @property
+    def _shown(self) -> "pd.DataFrame":
+        """The frame as text, under lme4's headings."""
         frame = self.frame
         correlations = ["Corr", *[""] * len(frame.columns)][: len(frame.columns) - 4]
         shown = frame.assign(**{c: [f"{v:.6g}" for v in frame[c]] for c in ("variance", "sd")})
         for column in frame.columns[4:]:
             shown[column] = ["" if np.isnan(v) else f"{v:.3f}" for v in frame[column]]
         shown.columns = ["Groups", "Name", "Variance", "Std.Dev.", *correlations]
-        return shown.to_string(index=False)
+        return shown
 
     def __repr__(self) -> str:
         return str(self)
 
-    def _repr_html_(self) -> str:
-        return self.frame.to_html(index=False, na_rep="")
+    def _report(self) -> Report:
+        shown = self._shown
+        return Report("", (Sheet(list(shown.columns), [list(row) for row in shown.itertuples(index=False)], left=2),))
 
     @property
     def frame(self) -> "pd.DataFrame":

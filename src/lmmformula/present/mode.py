@@ -1,0 +1,23 @@
+"""A posterior mode as text."""
+
+from lmmformula.errors import printable
+from lmmformula.present.formula import formula_text
+from lmmformula.present.numbers import SUMMARY_DIGITS, format_number, format_numbers
+from lmmformula.present.tables import vector_lines
+from lmmformula.results.mode import ModeResult
+
+
+def mode_text(result: ModeResult) -> str:
+    """Print heading, variance components, and fixed effects."""
+    point = result.point
+    groups = "".join(f"; {name}, {count} levels" for name, count in result.ngroups.items())
+    name = f"{point.data_name}: " if point.data_name else ""
+    cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)
+    sections = [
+        f"Posterior mode of {formula_text(point.ir)}\n"
+        + printable(f"   Data: {name}{result.nobs} rows{groups}")
+        + f"\nEngine: {point.raw.engine}, {point.program.form} form, log density {format_number(result.log_density, 6)}",
+        f"Standard deviations and correlations:\n{result.varcorr}" if len(result.varcorr.frame) else "",
+        "\n".join(["Fixed effects:", *vector_lines(list(result.fixef.index), cells, gap=2)]) if cells else "",
+    ]
+    return "\n\n".join(section for section in sections if section)

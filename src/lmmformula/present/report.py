@@ -1,0 +1,77 @@
+"""Results as the tables that a notebook and a paper show."""
+
+import math
+
+from lmmformula.inference.tests import Ddf
+from lmmformula.present import linear, summary
+from lmmformula.present.comparison import closing, fixed_table, heading, random_table, random_title, variance_table
+from lmmformula.present.formula import formula_text
+from lmmformula.present.numbers import SUMMARY_DIGITS, format_number, format_numbers
+from lmmformula.present.posterior import data_and_sampler, parameter_rows
+from lmmformula.results.comparison import ComparisonResult
+from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.posterior import SUMMARY_COLUMNS, PosteriorResult
+from lmmformula.results.sheets import Report, Sheet
+from lmmformula.results.varcorr import VarCorr
+
+
+def fit_report(result: LinearMixedResult, ddf: Ddf = "none") -> Report:
+    """
+    Show a fit: random effects, fixed effects, criterion.
+
+    ddf : for other values than "none" with degrees of freedom and probabilities
+    """
+    if result.is_linear_model:
+        headings, columns = linear.coefficient_columns(result)
+        rows = list(zip(result.fixef.index, *columns, strict=True))
+        title = f"Linear model fit by least squares: {formula_text(result.ir)}"
+        return Report(title, (Sheet(["", *headings], rows, "Coefficients"),), tuple(linear.goodness(result)))
+    method = "REML" if result.reml else "maximum likelihood"
+    criterion = ("REML criterion", result.reml_criterion) if result.reml else ("AIC", result.aic)
+    notes = [*summary.observations(result), f"{criterion[0]} {format_number(criterion[1])}"]
+    notes += [summary.USED[ddf]] if ddf in summary.USED else []
+    sheets = [varcorr_sheet(result.varcorr, "Random effects")]
+    if len(result.fixef):
+        sheets.append(_fixed(result, ddf))
+    title = f"Linear mixed model fit by {method}: {formula_text(result.ir)}"
+    return Report(title, tuple(sheets), (*notes, *summary.remarks(result)))
+
+
+def posterior_report(result: PosteriorResult) -> Report:
+    """Show a posterior: its parameters, and the verdict of the diagnostics."""
+    frame = result.summary()
+    names = [str(name) for name in frame.index]
+    p = result.design.n_fixed
+    parts = [("Fixed effects", slice(0, p)), ("Standard deviations and correlations", slice(p, None))]
+    sheets = tuple(
+        Sheet(["", *SUMMARY_COLUMNS], parameter_rows(names[rows], frame.iloc[rows]), caption)
+        for caption, rows in parts
+        if names[rows]
+    )
+    notes = (*(line.strip() for line in data_and_sampler(result)), f"Diagnostics: {result.diagnostics()}")
+    return Report(f"Posterior of {formula_text(result.ir)}", sheets, notes)
+
+
+def comparison_report(result: ComparisonResult) -> Report:
+    """Show a fit and a posterior side by side."""
+    sheets = [Sheet(*fixed_table(result), "Fixed effects")] if len(result.fixed) else []
+    sheets.append(Sheet(*variance_table(result), "Standard deviations and correlations", left=2))
+    if len(result.random):
+        sheets.append(Sheet(*random_table(result), random_title(result), left=3))
+    title, *lines = (line.strip() for line in heading(result))
+    return Report(title, tuple(sheets), (*lines, *closing(result)))
+
+
+def varcorr_sheet(varcorr: VarCorr, caption: str = "") -> Sheet:
+    """Lay out variance components under lme4's headings."""
+    frame = varcorr.frame
+    numbers = [format_numbers(list(frame[name]), SUMMARY_DIGITS) for name in ("variance", "sd")]
+    correlations = [["" if math.isnan(r) else f"{r:.2f}" for r in frame[name]] for name in frame.columns[4:]]
+    heading = ["Groups", "Name", "Variance", "Std.Dev.", *["Corr", *[""] * len(correlations)][: len(correlations)]]
+    rows = list(zip(frame["group"], frame["name"], *numbers, *correlations, strict=True))
+    return Sheet(heading, rows, caption, left=2)
+
+
+def _fixed(result: LinearMixedResult, ddf: Ddf) -> Sheet:
+    headings, columns = summary.coefficient_columns(result, ddf)
+    return Sheet(["", *headings], list(zip(result.fixef.index, *columns, strict=True)), "Fixed effects")
