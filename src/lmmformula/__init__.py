@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from lmmformula import datasets
     from lmmformula.api.after import criteria, power
     from lmmformula.api.comparison import Comparison, compare
-    from lmmformula.api.fits import LinearMixedFit, load
+    from lmmformula.api.fits import LinearMixedFit
     from lmmformula.api.hypotheses import anova
+    from lmmformula.api.loading import load
     from lmmformula.api.model import Model, glmer, lmer
     from lmmformula.api.parsing import parse
     from lmmformula.api.posterior import Posterior
@@ -34,7 +35,7 @@ _HOMES = {
     "power": "api.after",
     "LinearMixedFit": "api.fits",
     "anova": "api.hypotheses",
-    "load": "api.fits",
+    "load": "api.loading",
     "load_ipython_extension": "repl.magics",
     "Model": "api.model",
     "glmer": "api.model",

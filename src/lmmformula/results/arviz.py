@@ -8,6 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import AnyArray
 from lmmformula.errors import EngineError
+from lmmformula.results.draws import cutpoint_names
 from lmmformula.results.posterior_prediction import trials_of
 from lmmformula.results.varcorr import unique_labels
 
@@ -78,8 +79,8 @@ def groups_of(
     """
     Lay out draws as data sets of xarray, by group.
 
-    posterior : b (coefficient), the family's parameters, and for each random term g sd_g (g_coefficient), cor_g
-        (g_coefficient, g_coefficient_) and u_g (g_level, g_coefficient)
+    posterior : b (coefficient), the family's parameters, cutpoint (categories) among them, and for each random term g
+        sd_g (g_coefficient), cor_g (g_coefficient, g_coefficient_) and u_g (g_level, g_coefficient)
     sample_stats : what the sampler says of each draw
     observed_data : the response (row)
     log_likelihood, posterior_predictive : of each row, where the program generated them or they are asked for
@@ -104,14 +105,13 @@ def _groups(result: "PosteriorResult", *, log_likelihood: bool = False, predicti
         "prior" if prior else "posterior": _dataset(posterior, coords, result),
         "sample_stats_prior" if prior else "sample_stats": _dataset(_sample_stats(result), {}, result),
     }
-    if not design.has_rows:
-        return datasets
-    rows = {"row": design.kept_rows}
-    if predictive or "y_rep" in raw:
+    rows = {"row": design.kept_rows if design.has_rows else np.arange(design.nobs)}
+    if predictive or ("y_rep" in raw and (design.has_rows or not design.has_weights)):
         of_rows["prior_predictive" if prior else "posterior_predictive"] = (row, _replicated(result))
     if not prior and (log_likelihood or "log_lik" in raw):
         of_rows["log_likelihood"] = (row, densities_of(result))
-    of_rows["observed_data"] = (("row",), design.y)
+    if design.has_rows:
+        of_rows["observed_data"] = (("row",), design.y)
     return datasets | {name: _dataset({response: values}, rows, result) for name, values in of_rows.items()}
 
 
@@ -119,8 +119,11 @@ def _posterior(result: "PosteriorResult") -> tuple[Variables, dict[str, Sequence
     """Name variables with their dimensions, and coordinates."""
     draws, design = result.draws, result.design
     variables: Variables = {"b": ((*CHAINS, "coefficient"), draws.beta)}
-    variables |= {name: ((*CHAINS, *_further(name, values)), values) for name, values in draws.own.items()}
     coords: dict[str, Sequence[str]] = {"coefficient": design.fixed_names}
+    for name, values in draws.own.items():
+        variables[name] = ((*CHAINS, "categories") if values.ndim > len(CHAINS) else CHAINS, values)
+    if design.categories:
+        coords["categories"] = cutpoint_names(design)
     labels = unique_labels([term.group for term in design.random_terms])
     for i, (label, term) in enumerate(zip(map(_safe, labels), design.random_terms, strict=True)):
         rows, columns, levels = f"{label}_coefficient", f"{label}_coefficient_", f"{label}_level"
@@ -131,11 +134,6 @@ def _posterior(result: "PosteriorResult") -> tuple[Variables, dict[str, Sequence
         }
         coords |= {rows: term.coefficient_names, columns: term.coefficient_names, levels: term.levels}
     return variables, coords
-
-
-def _further(name: str, values: AnyArray) -> list[str]:
-    """Name the dimensions that a parameter has beyond chains and draws."""
-    return [f"{name}_{i}" for i in range(values.ndim - len(CHAINS))]
 
 
 def _sample_stats(result: "PosteriorResult") -> Variables:

@@ -37,6 +37,8 @@ def log_density(
             density = _binomial(family.link, y, eta, trials)
         case "Gamma":
             density = _gamma(y, eta, own["shape"])
+        case "cumulative":
+            density = _cumulative(family.link, y, eta, own["cutpoint"])
         case "beta":
             density = _beta(y, eta, own["phi"])
         case "poisson" | "zero_inflated_poisson":
@@ -101,6 +103,30 @@ def _beta(y: FloatArray, eta: FloatArray, phi: Any) -> FloatArray:  # noqa: ANN4
     a, b = phi * expit(eta), phi * expit(-eta)
     density: FloatArray = (a - 1) * np.log(y) + (b - 1) * np.log1p(-y) - betaln(a, b)
     return density
+
+
+def _cumulative(link: str, y: FloatArray, eta: FloatArray, cutpoints: FloatArray) -> FloatArray:
+    """
+    Log of F(upper - eta) - F(lower - eta) for the cutpoints around each category, without a difference of tails.
+
+    y : (n,) categories from 1
+    cutpoints : (..., 1, K - 1)
+    """
+    from scipy.special import log_expit, log_ndtr
+
+    ends = np.full((*cutpoints.shape[:-2], 1), np.inf)
+    bounds = np.concatenate([-ends, cutpoints[..., 0, :], ends], axis=-1)
+    category = y.astype(np.intp)
+    below, above = bounds[..., category - 1] - eta, bounds[..., category] - eta
+    match link:
+        case "logit":  # F(a) - F(b) = F(a) F(-b) (1 - exp(b - a))
+            return np.asarray(log_expit(above) + log_expit(-below) + _log1m_exp(above - below))
+        case "probit":  # in the lower tail, where no digits are lost
+            upper = below > 0
+            below, above = np.where(upper, -above, below), np.where(upper, -below, above)
+            return np.asarray(log_ndtr(above) + _log1m_exp(log_ndtr(above) - log_ndtr(below)))
+        case _:  # 1 - F(x) = exp(-exp(x))
+            return np.asarray(-np.exp(below) + _log1m_exp(np.exp(above) - np.exp(below)))
 
 
 def _poisson(y: FloatArray, eta: FloatArray, own: Mapping[str, Any]) -> FloatArray:  # noqa: ARG001 (one signature)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ class ParameterDraws:
     correlations : per random term, (C, D, k, k)
     sigma : (C, D) residual standard deviation, NaN in a family that has none
     modes : per random term, (C, D, J, k) random effects
-    family : other parameters of the family -> (C, D)
+    family : other parameters of the family -> (C, D); cutpoints -> (C, D, K - 1)
     """
 
     beta: FloatArray
@@ -38,7 +39,7 @@ class ParameterDraws:
 
     @property
     def own(self) -> dict[str, FloatArray]:
-        """Parameters of the family -> (C, D), the residual standard deviation among them where there is one."""
+        """Parameters of the family -> their draws, the residual standard deviation among them where there is one."""
         return ({} if np.isnan(self.sigma).all() else {"sigma": self.sigma}) | self.family
 
     @property
@@ -111,9 +112,18 @@ def parameters_of(design: DesignMatrices, draws: ParameterDraws) -> tuple[list[Q
             quantities += [Quantity("cor", label, f"{names[i]}, {name}") for i in range(j)]
             columns += [correlations[:, :, j, i, None] for i in range(j)]
     for name, values in draws.own.items():
+        if values.ndim == 3:
+            quantities += [Quantity("family", "", cutpoint) for cutpoint in cutpoint_names(design)]
+            columns.append(values)
+            continue
         quantities.append(Quantity("sigma", "Residual", "") if name == "sigma" else Quantity("family", "", name))
         columns.append(values[:, :, None])
     return quantities, np.concatenate(columns, axis=2)
+
+
+def cutpoint_names(design: DesignMatrices) -> list[str]:
+    """Name the cutpoints of an ordinal response by the categories that they part: `low|medium`."""
+    return [f"{below}|{above}" for below, above in pairwise(design.categories)]
 
 
 def random_effects_of(design: DesignMatrices, draws: ParameterDraws) -> tuple[list[Quantity], FloatArray]:

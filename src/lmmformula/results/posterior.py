@@ -38,6 +38,8 @@ from lmmformula.stan.draws import Diagnostics, Draws
 from lmmformula.stan.generate import StanProgram
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import numpy.typing as npt
     import pandas as pd
 
@@ -201,6 +203,17 @@ class PosteriorResult:
         from lmmformula.results.arviz import to_arviz
 
         return to_arviz(self, log_likelihood=log_likelihood, posterior_predictive=posterior_predictive, prior=prior)
+
+    def save(self, path: "str | PathLike[str]", *, data: bool = False) -> None:
+        """
+        Write the posterior to a netCDF file that `load` reads: model, program, draws, and the sampler's statistics.
+
+        data : whether to write the rows of the model, too; without them a loaded posterior predicts new rows, and says
+            so of what needs the old ones
+        """
+        from lmmformula.results.stored import save_posterior
+
+        save_posterior(self, path, data=data)
 
     def log_likelihood(self) -> FloatArray:
         """Return (chains, draws, n) log densities of the rows, given the random effects."""

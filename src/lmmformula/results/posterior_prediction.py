@@ -54,9 +54,9 @@ def trials_of(posterior: "PosteriorResult") -> FloatArray | float:
 def own_of_rows(posterior: "PosteriorResult", own: Mapping[str, Any], part: slice = slice(None)) -> dict[str, Any]:
     """Divide the residual standard deviation by the roots of the weights of some rows of the data."""
     weights = posterior.design.weights
-    if posterior.ir.family != GAUSSIAN or weights is None:
+    if weights is None or "sigma" not in own:
         return dict(own)
-    return {"sigma": own["sigma"] / np.sqrt(weights[part])}
+    return dict(own) | {"sigma": own["sigma"] / np.sqrt(weights[part])}
 
 
 def flat(values: FloatArray) -> FloatArray:
@@ -134,7 +134,7 @@ def _response(
 ) -> dict[str, FloatArray]:
     """Return means, standard deviations and bounds of the mean response, or bounds of a new one, from all draws."""
     family = posterior.ir.family
-    own = {name: flat(values)[:, None] for name, values in posterior.draws.own.items()}
+    draws_of_own = {name: flat(values)[:, None] for name, values in posterior.draws.own.items()}
     new = request.interval == "prediction"
     if new:
         _refuse_new_response(posterior, newdata, request)
@@ -145,6 +145,7 @@ def _response(
     rng = np.random.default_rng(SEED)
     for part in pieces(m, posterior.draws.n_chains * posterior.draws.n_draws):
         eta = linear_predictors(posterior, rows, part)
+        own = own_of_rows(posterior, draws_of_own, part) if newdata is None else draws_of_own
         means = mean_of(family, eta, own)
         mean[part], sd[part] = means.mean(axis=0), means.std(axis=0, ddof=1)
         if without and any((codes[part] < 0).any() for _, codes in rows.random):

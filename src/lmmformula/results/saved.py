@@ -38,7 +38,9 @@ class SavedDesign(DesignMatrices):
             value = saved[name]
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
         object.__setattr__(self, "random_terms", tuple(SavedTerm(term) for term in saved["random_terms"]))
-        object.__setattr__(self, "_saved", (saved["nobs"], saved["sum_log_weights"], saved["has_offset"]))
+        object.__setattr__(self, "categories", tuple(saved.get("categories", ())))
+        weighted = saved.get("has_weights", saved["sum_log_weights"] != 0)
+        object.__setattr__(self, "_saved", (saved["nobs"], saved["sum_log_weights"], saved["has_offset"], weighted))
 
     @property
     def nobs(self) -> int:
@@ -56,6 +58,12 @@ class SavedDesign(DesignMatrices):
     def has_offset(self) -> bool:
         """Whether a known part of the linear predictor was given."""
         known: bool = self._saved[2]
+        return known
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there are precision weights."""
+        known: bool = self._saved[3]
         return known
 
     @property
@@ -86,15 +94,17 @@ def _refuse(name: str) -> NoReturn:
     """Raise the error that fits the absent attribute: only those of the data are known to users."""
     if name in DesignMatrices.__dataclass_fields__ or name in RandomTermDesign.__dataclass_fields__:
         raise FitError(
-            "this needs the rows of the data, and the fit was loaded from a file, which holds none",
-            hint="build the model on the data again and fit it with start=fit.theta: that takes one step",
+            "this needs the rows of the data, and it was loaded from a file, which holds none",
+            hint="build the model on the data again and fit it with start=fit.theta: that takes one step; "
+            "a posterior can be saved with data=True",
         )
     raise AttributeError(name)
 
 
-def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_name: str) -> str:
-    """Write a fit; every number reads back as it was."""
-    sizes = {"nobs": design.nobs, "sum_log_weights": design.sum_log_weights, "has_offset": design.has_offset}
+def design_content(design: DesignMatrices) -> dict[str, Any]:
+    """Write the names and sizes of a design, from which a `SavedDesign` is made."""
+    sizes = {"nobs": design.nobs, "sum_log_weights": design.sum_log_weights}
+    known = {"has_offset": design.has_offset, "has_weights": design.has_weights, "categories": design.categories}
     terms = [
         {
             "group": term.group,
@@ -104,6 +114,11 @@ def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_
         }
         for term in design.random_terms
     ]
+    return {name: getattr(design, name) for name in NAMES} | sizes | known | {"random_terms": terms}
+
+
+def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_name: str) -> str:
+    """Write a fit; every number reads back as it was."""
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -111,7 +126,7 @@ def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_
         "model": ir.to_dict(),
         "source": ir.source,
         "schema": schema.to_dict(),
-        "design": {name: getattr(design, name) for name in NAMES} | sizes | {"random_terms": terms},
+        "design": design_content(design),
         "fit": {name: getattr(fit, name) for name in SCALARS}
         | {name: getattr(fit, name).tolist() for name in NUMBERS}
         | {name: [array.tolist() for array in getattr(fit, name)] for name in PER_TERM},

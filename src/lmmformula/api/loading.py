@@ -1,0 +1,44 @@
+"""Fits and posteriors from files."""
+
+from pathlib import Path
+
+from lmmformula.api.fits import LinearMixedFit
+from lmmformula.api.fits import load as load_fit
+from lmmformula.api.posterior import Posterior
+from lmmformula.errors import FitError
+from lmmformula.results.netcdf import MAGIC, MAGIC_OF_NETCDF4
+from lmmformula.results.stored import load_posterior
+
+
+def load(path: str | Path) -> LinearMixedFit | Posterior:
+    """
+    Read what `save` wrote: a fit (JSON), or a posterior (netCDF).
+
+    Both predict new rows. What needs the rows of the data says so, unless `posterior.save(path, data=True)` saved them.
+
+    >>> import lmmformula as lf
+    >>> from tempfile import TemporaryDirectory
+    >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
+    >>> with TemporaryDirectory() as folder:
+    ...     fit.save(f"{folder}/dyestuff.json")
+    ...     again = lf.load(f"{folder}/dyestuff.json")
+    >>> again.predict({"Batch": ["A", "F"]}).round(1).tolist()
+    [1509.9, 1482.5]
+    """
+    start = _start(path)
+    if start.startswith(MAGIC_OF_NETCDF4):
+        raise FitError(f"{path} holds no posterior that lmmformula has saved", hint="ArviZ reads its own files")
+    if not start.startswith(MAGIC):
+        return load_fit(path)
+    saved = load_posterior(path)
+    parts = (saved.ir, saved.schema, saved.design, saved.program, saved.raw, saved.table)
+    return Posterior(*parts, saved.data_name, saved.na_action)
+
+
+def _start(path: str | Path) -> bytes:
+    """Return the first bytes of a file; what is wrong with it the reader of fits will say."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(MAGIC_OF_NETCDF4))
+    except OSError:
+        return b""
