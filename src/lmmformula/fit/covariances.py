@@ -211,7 +211,7 @@ class Parameters:
             for maps, own in zip(self.maps, covariances, strict=True)
             for m, c in zip(maps, own, strict=True)
         ]
-        return np.concatenate(parts)
+        return np.concatenate([np.zeros(0), *parts])
 
     def rescaled(self, parameters: FloatArray, factor: float) -> FloatArray:
         """Return parameters of all standard deviations times a factor."""
@@ -220,7 +220,7 @@ class Parameters:
             for maps, all_own in zip(self.maps, self.split(parameters), strict=True)
             for m, own in zip(maps, all_own, strict=True)
         ]
-        return np.concatenate(parts)
+        return np.concatenate([np.zeros(0), *parts])
 
     def snapped(self, parameters: FloatArray, zero: float) -> FloatArray:
         """Return parameters with standard deviations below `zero` put to zero exactly."""
@@ -229,7 +229,7 @@ class Parameters:
             for maps, all_own in zip(self.maps, self.split(parameters), strict=True)
             for m, own in zip(maps, all_own, strict=True)
         ]
-        return np.concatenate(parts)
+        return np.concatenate([np.zeros(0), *parts])
 
 
 def stacked(pieces: Sequence[FloatArray]) -> FloatArray:

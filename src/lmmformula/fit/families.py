@@ -1,0 +1,67 @@
+"""Which responses Laplace's method can fit, and by which kernel."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.design.coordinates import scale_of
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError
+from lmmformula.fit.kernels import Beta, Binomial, Gamma, Kernel, Normal, Student
+from lmmformula.fit.kernels_counts import Counts, NegativeBinomial, RootCounts
+from lmmformula.ir.family import Family
+
+Weights = FloatArray | float
+
+
+def spread(y: FloatArray) -> float:
+    """Return the power of two next to the standard deviation of a response."""
+    return scale_of(y - y.mean())
+
+
+KERNELS: dict[Family, Callable[[FloatArray, Weights], Kernel]] = {
+    Family("binomial", "logit"): lambda y, w: Binomial(y, w, "logit"),
+    Family("binomial", "probit"): lambda y, w: Binomial(y, w, "probit"),
+    Family("binomial", "cloglog"): lambda y, w: Binomial(y, w, "cloglog"),
+    Family("poisson", "log"): Counts,
+    Family("poisson", "sqrt"): RootCounts,
+    Family("negbinomial", "log"): NegativeBinomial,
+    Family("zero_inflated_poisson", "log"): lambda y, w: Counts(y, w, zeros=True),
+    Family("zero_inflated_negbinomial", "log"): lambda y, w: NegativeBinomial(y, w, zeros=True),
+    Family("Gamma", "log"): lambda y, _: Gamma(y),
+    Family("beta", "logit"): lambda y, _: Beta(y),
+    Family("lognormal", "identity"): lambda y, _: Normal(np.log(y) / (s := spread(np.log(y))), -np.log(y), s),
+    Family("student", "identity"): lambda y, _: Student(y / (s := spread(y)), s),
+}
+"""Family -> kernel of a response with prior weights (trials, of a binomial family)."""
+
+WEIGHTED = {"binomial", "poisson", "negbinomial"}
+"""Families in which weights have a meaning: trials, or factors of the log density, as in lme4."""
+
+
+def can_fit(family: Family) -> bool:
+    """Tell whether Laplace's method is there for a family."""
+    return family in KERNELS
+
+
+def kernel_of(design: DesignMatrices, family: Family) -> Kernel:
+    """
+    Return the kernel of a design's response.
+
+    Raises
+    ------
+    FitError
+        There is none, or there are weights without a meaning.
+    """
+    if family not in KERNELS:
+        known = ", ".join(f"{f.name}({f.link})" for f in KERNELS)
+        raise FitError(
+            f"there is no fit by Laplace's method for the family {family.name} with link {family.link}",
+            hint=f"the families are: {known}; Stan samples some others, .sample()",
+        )
+    if design.weights is not None and family.name not in WEIGHTED:
+        raise FitError(
+            f"weights have no meaning in the family {family.name}", hint="known differences of size are an offset"
+        )
+    return KERNELS[family](design.y, 1.0 if design.weights is None else design.weights)

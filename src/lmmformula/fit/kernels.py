@@ -1,0 +1,290 @@
+"""
+Log densities of responses as functions of the linear predictor, with all derivatives that Laplace's method needs.
+
+A kernel knows the response. At a linear predictor eta and the family's parameters psi (their logarithms, or logits) it
+gives `Rows`. The curvature that enters log|M| is the expected one where lme4 has the family (binomial, Poisson,
+negative binomial), so that the criterion is lme4's, and for Student's t, whose observed one may be negative; for the
+others it is the observed one, as in TMB (Kristensen et al. 2016, J. Stat. Soft. 70(5)). For canonical links they agree.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+@dataclass(slots=True)
+class Own:
+    """Derivatives in one parameter of the family, row by row: of log density, of its slope, and of the weight."""
+
+    loglik: FloatArray
+    score: FloatArray
+    weight: FloatArray
+
+
+@dataclass(slots=True)
+class Rows:
+    """
+    Row by row, each (n,): log density, its slope in eta, and curvatures.
+
+    observed : minus the second derivative of the log density
+    weight : the curvature that enters log|M|
+    slope : derivative of `weight` in eta
+    own : derivatives in psi
+    """
+
+    loglik: FloatArray
+    score: FloatArray
+    observed: FloatArray
+    weight: FloatArray
+    slope: FloatArray
+    own: tuple[Own, ...] = ()
+
+
+class Kernel(ABC):
+    """
+    The log density of a response.
+
+    names : the family's parameters, each on the log scale in psi, but "zi" on the logit scale
+    scale : units of the linear predictor in those that the kernel computes with, where it has the response's
+    """
+
+    names: tuple[str, ...] = ()
+    scale: float = 1.0
+
+    @abstractmethod
+    def at(self, eta: FloatArray, psi: FloatArray) -> Rows:
+        """Evaluate it."""
+
+    @abstractmethod
+    def predictor(self) -> FloatArray:
+        """Return a linear predictor, (n,), that suits each row: link(y), moved off the bounds."""
+
+    def start(self) -> FloatArray:
+        """Return psi to start at."""
+        return np.zeros(0)
+
+    def values(self, psi: FloatArray) -> FloatArray:
+        """Return the family's parameters."""
+        return np.array([inv_logit(x) if name == "zi" else np.exp(x) for name, x in zip(self.names, psi, strict=True)])
+
+    def slopes(self, psi: FloatArray) -> FloatArray:
+        """Return the derivatives of `values` in psi."""
+        values = self.values(psi)
+        return np.array([v * (1 - v) if name == "zi" else v for name, v in zip(self.names, values, strict=True)])
+
+
+def inv_logit(x: Any) -> Any:  # noqa: ANN401 (a number or an array)
+    """Return 1 / (1 + exp(-x))."""
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+def log_factorial(y: FloatArray | float) -> FloatArray:
+    """Return log y!, of numbers that need not be whole."""
+    from scipy.special import gammaln
+
+    return np.asarray(gammaln(y + 1), dtype=np.float64)
+
+
+@dataclass(slots=True)
+class Binomial(Kernel):
+    """
+    Shares y of trials with probability p(eta); s = m (y a + (1 - y) b), a = (log p)', b = (log (1 - p))'.
+
+    The expected curvature is -m a b = m p'^2 / (p (1 - p)).
+    """
+
+    y: FloatArray
+    trials: FloatArray | float
+    link: str
+    constant: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        m, k = self.trials, self.y * self.trials
+        self.constant = log_factorial(m) - log_factorial(k) - log_factorial(m - k)
+
+    def predictor(self) -> FloatArray:
+        """Return the link of (m y + 1/2) / (m + 1)."""
+        share = (self.trials * self.y + 0.5) / (self.trials + 1)
+        match self.link:
+            case "logit":
+                return np.log(share / (1 - share))
+            case "cloglog":
+                return np.log(-np.log1p(-share))
+            case _:
+                from scipy.special import ndtri
+
+                return np.asarray(ndtri(share), dtype=np.float64)
+
+    def at(self, eta: FloatArray, psi: FloatArray) -> Rows:  # noqa: ARG002 (no parameters)
+        """Evaluate it."""
+        y, m = self.y, self.trials
+        log_p, log_q, a, b, da, db = _PROBABILITIES[self.link](eta)
+        loglik = self.constant + m * (y * log_p + (1 - y) * log_q)
+        observed = -m * (y * da + (1 - y) * db)
+        return Rows(loglik, m * (y * a + (1 - y) * b), observed, -m * a * b, -m * (da * b + a * db))
+
+
+def _logit(eta: FloatArray) -> tuple[FloatArray, ...]:
+    p = inv_logit(eta)
+    log_p = -np.logaddexp(0.0, -eta)
+    return log_p, log_p - eta, 1 - p, -p, -p * (1 - p), -p * (1 - p)
+
+
+def _probit(eta: FloatArray) -> tuple[FloatArray, ...]:
+    from scipy.special import log_ndtr
+
+    log_p, log_q, log_density = log_ndtr(eta), log_ndtr(-eta), -0.5 * (LOG_2PI + eta * eta)
+    a, b = np.exp(log_density - log_p), -np.exp(log_density - log_q)
+    return log_p, log_q, a, b, -a * (eta + a), -b * (eta + b)
+
+
+def _cloglog(eta: FloatArray) -> tuple[FloatArray, ...]:
+    rate = np.exp(np.minimum(eta, 700.0))
+    a = rate / np.expm1(rate)
+    return np.log(-np.expm1(-rate)), -rate, a, -rate, a * (1 - rate - a), -rate
+
+
+_PROBABILITIES = {"logit": _logit, "probit": _probit, "cloglog": _cloglog}
+"""Link -> log p, log(1 - p), their first derivatives, their second derivatives."""
+
+
+@dataclass(slots=True)
+class Gamma(Kernel):
+    """Positive values of mean exp(eta) and variance mean^2 / shape."""
+
+    y: FloatArray
+    names = ("shape",)
+
+    def predictor(self) -> FloatArray:
+        """Return log y."""
+        return np.log(self.y)
+
+    def start(self) -> FloatArray:
+        """Take the shape from the variance of log y."""
+        return np.array([-np.log(np.clip(np.var(np.log(self.y)) / 2, 1e-4, 1e4))])
+
+    def at(self, eta: FloatArray, psi: FloatArray) -> Rows:
+        """Evaluate it."""
+        from scipy.special import digamma, gammaln
+
+        log_y, shape = np.log(self.y), float(np.exp(psi[0]))
+        t = np.exp(log_y - eta)
+        loglik = shape * np.log(shape) - gammaln(shape) + (shape - 1) * log_y - shape * (eta + t)
+        own = Own(shape * (np.log(shape) + 1 - digamma(shape) + log_y - eta - t), shape * (t - 1), shape * t)
+        return Rows(loglik, shape * (t - 1), shape * t, shape * t, -shape * t, (own,))
+
+
+@dataclass(slots=True)
+class Beta(Kernel):
+    """Shares with mean mu = inv_logit(eta) and variance mu (1 - mu) / (1 + phi)."""
+
+    y: FloatArray
+    names = ("phi",)
+
+    def predictor(self) -> FloatArray:
+        """Return logit y."""
+        return np.log(self.y) - np.log1p(-self.y)
+
+    def start(self) -> FloatArray:
+        """Take phi from the variance of y."""
+        mean, variance = float(self.y.mean()), float(self.y.var())
+        return np.array([np.log(np.clip(2 * mean * (1 - mean) / max(variance, 1e-12) - 1, 0.5, 1e6))])
+
+    def at(self, eta: FloatArray, psi: FloatArray) -> Rows:
+        """Evaluate it."""
+        from scipy.special import digamma, gammaln, polygamma
+
+        phi, mu, log_y, log_rest = float(np.exp(psi[0])), inv_logit(eta), np.log(self.y), np.log1p(-self.y)
+        a, b = mu * phi, (1 - mu) * phi
+        v = mu * (1 - mu)
+        v1 = v * (1 - 2 * mu)
+        v2 = v1 * (1 - 2 * mu) - 2 * v * v
+        left = log_y - log_rest - digamma(a) + digamma(b)
+        tri_a, tri_b, tetra_a, tetra_b = polygamma(1, a), polygamma(1, b), polygamma(2, a), polygamma(2, b)
+        tau, tau1 = tri_a + tri_b, phi * v * (tetra_a - tetra_b)
+        observed = phi * (phi * v * v * tau - v1 * left)
+        slope = phi * phi * (3 * v * v1 * tau + v * v * tau1) - phi * v2 * left
+        turn = mu * tri_a - (1 - mu) * tri_b
+        by_phi = digamma(phi) - mu * digamma(a) - (1 - mu) * digamma(b) + mu * log_y + (1 - mu) * log_rest
+        by_phi_twice = 2 * phi * v * v * tau + (phi * v) ** 2 * (mu * tetra_a + (1 - mu) * tetra_b)
+        own = Own(phi * by_phi, phi * v * (left - phi * turn), phi * (by_phi_twice - v1 * left + phi * v1 * turn))
+        loglik = gammaln(phi) - gammaln(a) - gammaln(b) + (a - 1) * log_y + (b - 1) * log_rest
+        return Rows(loglik, phi * v * left, observed, observed, slope, (own,))
+
+
+@dataclass(slots=True)
+class Normal(Kernel):
+    """
+    Normal values x around eta, the logarithms of a lognormal response or the response itself.
+
+    x : in units of `scale`
+    extra : (n,) added to the log density: log |dx/dy|
+    """
+
+    x: FloatArray
+    extra: FloatArray | float = 0.0
+    scale: float = 1.0
+    names = ("sigma",)
+
+    def predictor(self) -> FloatArray:
+        """Return x."""
+        return self.x
+
+    def start(self) -> FloatArray:
+        """Take half the standard deviation of x."""
+        return np.array([np.log(max(0.5 * float(np.std(self.x)), 1e-12))])
+
+    def at(self, eta: FloatArray, psi: FloatArray) -> Rows:
+        """Evaluate it."""
+        sigma = float(np.exp(psi[0]))
+        z = (self.x - eta) / sigma
+        flat = np.full_like(eta, 1 / sigma**2)
+        own = Own(z * z - 1, -2 * z / sigma, -2 * flat)
+        loglik = self.extra - 0.5 * (LOG_2PI + z * z) - np.log(sigma * self.scale)
+        return Rows(loglik, z / sigma, flat, flat, np.zeros_like(eta), (own,))
+
+
+@dataclass(slots=True)
+class Student(Kernel):
+    """
+    Values around eta with Student's t of nu degrees of freedom; the expected curvature is constant.
+
+    y : in units of `scale`
+    """
+
+    y: FloatArray
+    scale: float = 1.0
+    names = ("sigma", "nu")
+
+    def predictor(self) -> FloatArray:
+        """Return y."""
+        return self.y
+
+    def start(self) -> FloatArray:
+        """Take half the standard deviation of y, and 10 degrees of freedom."""
+        return np.array([np.log(max(0.5 * float(np.std(self.y)), 1e-12)), np.log(10.0)])
+
+    def at(self, eta: FloatArray, psi: FloatArray) -> Rows:
+        """Evaluate it."""
+        from scipy.special import digamma, gammaln
+
+        sigma, nu = (float(v) for v in np.exp(psi))
+        z = (self.y - eta) / sigma
+        total = nu + z * z
+        tail = np.log1p(z * z / nu)
+        constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi) - np.log(sigma * self.scale)
+        score = (nu + 1) * z / (sigma * total)
+        observed = (nu + 1) * (nu - z * z) / (sigma * total) ** 2
+        flat = np.full_like(eta, (nu + 1) / ((nu + 3) * sigma**2))
+        by_sigma = Own((nu + 1) * z * z / total - 1, -score - sigma * observed * z, -2 * flat)
+        by_nu = 0.5 * (digamma((nu + 1) / 2) - digamma(nu / 2) - 1 / nu - tail + (nu + 1) * z * z / (nu * total))
+        score_by_nu = z * (z * z - 1) / (sigma * total * total)
+        own = Own(nu * by_nu, nu * score_by_nu, np.full_like(eta, 2 * nu / ((nu + 3) * sigma) ** 2))
+        loglik = constant - 0.5 * (nu + 1) * tail
+        return Rows(loglik, score, observed, flat, np.zeros_like(eta), (by_sigma, own))

@@ -1,0 +1,96 @@
+"""
+Newton's method for Laplace's criterion.
+
+Second derivatives are differences of the gradient at the first and the last point, and in between follow from symmetric
+rank one updates, which need nothing but the gradients that are there anyway.
+
+Conn, Gould & Toint (1991), Math. Program. 50, 177-195.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.fit.laplace import Laplace, laplace
+from lmmformula.fit.modes import Target
+from lmmformula.fit.newton import minimise, trust_step
+from lmmformula.fit.settings import OptimizerLog, OptimizerSettings, Step
+from lmmformula.fit.weighted import Effects
+
+MOST_ROUNDS = 8
+"""Times the second derivatives are computed anew."""
+
+LEAST_UPDATE = 1e-8
+"""Cosine of the angle below which an update says nothing."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """Gradient and Hessian of the last point that was accepted, and the random effects from which modes are sought."""
+
+    x: FloatArray
+    gradient: FloatArray
+    hessian: FloatArray
+    u: Effects
+
+    def update(self, point: Laplace) -> tuple[FloatArray, FloatArray]:
+        """Move to a point; return its gradient, and the Hessian as far as it is known."""
+        gradient, step = point.gradient, point.x - self.x
+        miss = gradient - self.gradient - self.hessian @ step
+        along = float(miss @ step)
+        if abs(along) > LEAST_UPDATE * float(np.linalg.norm(miss)) * float(np.linalg.norm(step)):
+            self.hessian = self.hessian + np.outer(miss, miss) / along
+        self.x, self.gradient, self.u = point.x, gradient, point.mode.u
+        return gradient, self.hessian
+
+
+@dataclass(slots=True)
+class _Evaluated:
+    """A point of the method."""
+
+    point: Laplace
+    memory: _Memory
+
+    @property
+    def value(self) -> float:
+        return self.point.value
+
+    def derivatives(self) -> tuple[FloatArray, FloatArray]:
+        return self.memory.update(self.point)
+
+
+def descend(target: Target, x: FloatArray, u: Effects, settings: OptimizerSettings) -> tuple[Laplace, OptimizerLog]:
+    """
+    Minimise -2 log likelihood.
+
+    x, u : parameters to start at, and random effects near their modes there
+    """
+    point = laplace(target, x, u)
+    steps: list[Step] = []
+    for _ in range(MOST_ROUNDS):
+        memory = _Memory(point.x, point.gradient, point.hessian, point.mode.u)
+
+        def evaluate(x: FloatArray, memory: _Memory = memory) -> _Evaluated:
+            return _Evaluated(laplace(target, x, memory.u), memory)
+
+        found = minimise(evaluate, point.x, settings)
+        steps += found.log.steps
+        moved = not np.array_equal(found.parameters, point.x)
+        point = found.point.point
+        promise = trust_step(point.gradient, point.hessian, settings.first_radius)[1]
+        if promise <= max(settings.stop_decrease, settings.stop_decrease_relative * abs(point.value)) or not moved:
+            break
+    steps[-1] = replace(steps[-1], predicted=promise)
+    converged = promise <= settings.gradient_tolerance
+    verb = "converged" if converged else "stopped"
+    reason = f"{verb}: a further step promises {promise:.1e} of deviance"
+    strategy = f"Laplace: {_described(target)}"
+    return point, OptimizerLog(strategy, tuple(steps), reason, converged)
+
+
+def _described(target: Target) -> str:
+    """Say what is eliminated how."""
+    first, q2 = target.pattern.first, target.pattern.q2
+    text = f"{first.n_levels} levels of {first.k} coefficients eliminated level by level"
+    return f"{text}, {q2} other random effects dense" if q2 else text

@@ -1,0 +1,253 @@
+"""Laplace fits of generalised linear mixed models, against R."""
+
+import warnings
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lmmformula as lf
+from corpus import dataset, record, records
+from lmmformula.arrays import FloatArray
+from lmmformula.fit.covariances import Parameters, covariance_map
+from lmmformula.fit.families import KERNELS, kernel_of
+from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.laplace import laplace
+from lmmformula.fit.lmm import fit_lmm
+from lmmformula.fit.modes import Target
+from lmmformula.fit.weighted import Pattern, inner_columns
+from lmmformula.ir.family import Family
+from lmmformula.results.effects import modes_by_group
+
+DISPERSED = {"glmm-039", "glmm-050"}
+"""Inverse Gaussian, and Gaussian with a log link: lme4 takes u'u for u'u / sigma^2 there, and we fit neither."""
+
+CONTRASTS = {"glmm-053"}
+"""Fitted with contrasts that a column carries: the likelihood is the same, the coefficients mean something else."""
+
+NAMES = {"negative.binomial": "negbinomial"}
+LAPLACE = [r["id"] for r in records("glmm") if r["nAGQ"] == 1 and r["id"] not in DISPERSED]
+TOLERANCE = {
+    "criterion": 1e-8,  # absolute, of -2 log likelihoods up to 18 000; both sides are exact
+    "theta": 1e-5,
+    "fixef, se": 1e-5,  # relative; R's own Hessian is a difference
+    "se beside a shape": 1e-3,  # R takes the shape as known
+}
+laplace_records = pytest.mark.parametrize("identifier", LAPLACE)
+
+
+def design_of(about: dict[str, Any], family: Family) -> Any:
+    """Build the design of a record."""
+    options = {name: about[name] for name in ("weights", "offset") if about.get(name)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lf.FitWarning)  # dropped columns are reported; their numbers are tested here
+        return lf.Model(about["formula"], dataset(about["dataset"]), family=family, **options).design
+
+
+@cache
+def fit_of(identifier: str) -> GlmmFit:
+    """Fit the model of a record."""
+    about = record("glmm", identifier)
+    family = Family(NAMES.get(about["family"], about["family"]), about["link"])
+    return fit_glmm(design_of(about, family), family)
+
+
+@laplace_records
+def test_criterion(identifier: str) -> None:
+    """The optimum is that of an independent Laplace approximation run to machine precision."""
+    expected = record("glmm", identifier)["exact_laplace"]["minus2ll"]
+    assert fit_of(identifier).criterion == pytest.approx(expected, abs=TOLERANCE["criterion"])
+
+
+@laplace_records
+def test_covariance_parameters(identifier: str) -> None:
+    """Theta is the same."""
+    expected = record("glmm", identifier)["exact_laplace"]["theta"]
+    np.testing.assert_allclose(fit_of(identifier).theta, expected, atol=TOLERANCE["theta"])
+
+
+@pytest.mark.parametrize("identifier", sorted(set(LAPLACE) - CONTRASTS))
+def test_fixed_effects(identifier: str) -> None:
+    """Fixed effects are the same, and their standard errors those of the exact second derivatives."""
+    about, fit = record("glmm", identifier)["exact_laplace"], fit_of(identifier)
+    errors = np.sqrt(np.diag(about["vcov_beta_from_hessian"]))
+    np.testing.assert_allclose(fit.beta, about["fixef"], rtol=TOLERANCE["fixef, se"], atol=1e-5 * errors.min())
+    tolerance = TOLERANCE["se beside a shape" if fit.parameters else "fixef, se"]
+    np.testing.assert_allclose(np.sqrt(np.diag(fit.vcov)), errors, rtol=max(tolerance, 3e-4))
+
+
+@laplace_records
+def test_pieces(identifier: str) -> None:
+    """Conditional modes, log|L|, u'u and the covariance for known theta are lme4's."""
+    about, fit = record("glmm", identifier), fit_of(identifier)
+    assert 2 * fit.log_det_L == pytest.approx(about["devcomp"]["ldL2"], rel=1e-4)
+    assert fit.penalty == pytest.approx(about["devcomp"]["ussq"], rel=1e-3, abs=1e-3)
+    if identifier not in CONTRASTS:
+        np.testing.assert_allclose(np.sqrt(np.diag(fit.vcov_conditional)), about["se"], rtol=2e-4)
+    by_group = modes_by_group(design_of(about, fit.family).random_terms, fit.modes)
+    for expected in about["ranef"]:
+        head = np.array(expected["values_head"])
+        found = by_group[expected["group"]].to_numpy()[: len(head)]
+        np.testing.assert_allclose(found, head, atol=2e-4 * max(np.abs(head).max(), 1e-2))
+
+
+@laplace_records
+def test_verdict(identifier: str) -> None:
+    """A fit is on the boundary where lme4 calls it singular."""
+    fit = fit_of(identifier)
+    assert fit.verdict == ("boundary" if record("glmm", identifier)["isSingular"] else "ok"), fit.message
+
+
+def test_negative_binomial_shape() -> None:
+    """The shape is estimated with all else; glmer.nb's is good to 1e-6."""
+    for r in records("glmm"):
+        if r["family"] == "negative.binomial":
+            assert fit_of(r["id"]).parameters["shape"] == pytest.approx(r["nb"]["theta"], rel=1e-5)
+
+
+TMB = [
+    ("tmb-005", Family("zero_inflated_negbinomial", "log")),
+    ("tmb-007", Family("beta", "logit")),
+    ("tmb-018", Family("binomial", "logit")),
+    ("tmb-021", Family("Gamma", "log")),
+]
+
+
+@pytest.mark.parametrize(("identifier", "family"), TMB, ids=[identifier for identifier, _ in TMB])
+def test_families_of_glmmtmb(identifier: str, family: Family) -> None:
+    """Log likelihood, fixed effects, standard errors and the family's parameters are glmmTMB's."""
+    about = record("glmmtmb", identifier)
+    fit = fit_glmm(design_of(about, family), family)
+    assert -fit.criterion / 2 == pytest.approx(about["logLik"], abs=1e-8)
+    np.testing.assert_allclose(fit.beta, about["fixef"]["cond"]["values"], rtol=1e-5)
+    errors = np.sqrt(np.diag(np.asarray(about["vcov"]["cond"])))[: len(fit.beta)]
+    np.testing.assert_allclose(np.sqrt(np.diag(fit.vcov)), errors, rtol=1e-5)
+    match family.name:
+        case "Gamma":
+            assert fit.parameters["shape"] == pytest.approx(about["sigma"] ** -2, rel=1e-5)
+        case "beta":
+            assert fit.parameters["phi"] == pytest.approx(about["sigma"], rel=1e-5)
+        case "zero_inflated_negbinomial":
+            assert fit.parameters["shape"] == pytest.approx(about["sigma"], rel=1e-5)
+            assert fit.parameters["zi"] == pytest.approx(1 / (1 + np.exp(-about["fixef"]["zi"]["values"][0])), rel=1e-5)
+
+
+def test_lognormal_is_a_linear_mixed_model_of_the_logarithm() -> None:
+    """Laplace's method is exact for it: likelihood, estimates and standard errors are those of ML."""
+    data = dataset("sleepstudy").assign(L=np.log(dataset("sleepstudy")["Reaction"]))
+    fit = fit_glmm(lf.Model("Reaction ~ Days + (Days | Subject)", data).design, Family("lognormal", "identity"))
+    linear = fit_lmm(lf.Model("L ~ Days + (Days | Subject)", data).design, reml=False)
+    assert fit.criterion - 2 * data["L"].sum() == pytest.approx(linear.criterion, abs=1e-9)
+    np.testing.assert_allclose(fit.beta, linear.beta, rtol=1e-8)
+    np.testing.assert_allclose(fit.theta, linear.theta * linear.sigma, rtol=1e-6)
+    np.testing.assert_allclose(np.diag(fit.vcov), np.diag(linear.vcov), rtol=1e-6)
+    assert fit.parameters["sigma"] == pytest.approx(linear.sigma, rel=1e-6)
+
+
+STRUCTURES = [
+    ("acc ~ condc * freq + (condc | subj) + (1 | item)", "sim_crossed", "binomial", "logit"),
+    ("TICKS ~ YEAR + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)", "grouseticks", "poisson", "log"),
+    ("ynb ~ x + (x || grp) + (x | blk)", "sim_glmm", "negbinomial", "log"),
+    ("ynb ~ x + (1 | grp) + (1 | blk)", "sim_glmm", "zero_inflated_negbinomial", "log"),
+    ("ybeta ~ x + cs(0 + tr | grp)", "sim_glmm", "beta", "logit"),
+    ("yig ~ x + ar1(0 + tr | grp)", "sim_glmm", "Gamma", "log"),
+    ("ypois ~ x + tr", "sim_glmm", "poisson", "log"),
+]
+
+
+@pytest.mark.parametrize(("formula", "name", "family", "link"), STRUCTURES, ids=[s[0] for s in STRUCTURES])
+def test_gradient(formula: str, name: str, family: str, link: str) -> None:
+    """The gradient is that of the criterion, for every structure and away from the optimum."""
+    target = _target(formula, name, Family(family, link))
+    rng = np.random.default_rng(0)
+    psi = target.kernel.start()
+    t, beta = 0.5 * rng.normal(size=target.parameters.size), 0.3 * rng.normal(size=target.X.shape[1])
+    x = np.concatenate([t, beta, psi])
+    point = laplace(target, x, target.nothing())
+
+    def value(x: FloatArray) -> float:
+        return laplace(target, x, point.mode.u).value
+
+    h = 1e-4 * np.eye(len(x))
+    numeric = [(8 * (value(x + e) - value(x - e)) - (value(x + 2 * e) - value(x - 2 * e))) / 12e-4 for e in h]
+    np.testing.assert_allclose(point.gradient, numeric, atol=1e-7 * np.abs(point.gradient).max())
+
+
+def _target(formula: str, name: str, family: Family) -> Target:
+    design = lf.Model(formula, dataset(name), family=family).design
+    columns = inner_columns(design)
+    maps = tuple(
+        tuple(covariance_map(design.random_terms[t].covariance, design.random_terms[t].n_coefficients) for t in f.terms)
+        for f in columns.factors
+    )
+    return Target(kernel_of(design, family), columns.X, 0.0, Pattern.of(columns.factors), Parameters(maps))
+
+
+def test_likelihood_by_brute_force() -> None:
+    """For one random intercept Laplace's likelihood is that of one-dimensional maxima, found without our algebra."""
+    from scipy.optimize import minimize_scalar
+
+    design = lf.Model("ypois ~ x + (1 | grp)", dataset("sim_glmm"), family="poisson").design
+    fit = fit_glmm(design, Family("poisson", "log"))
+    (term,) = design.random_terms
+    fixed, sd, total = design.X @ fit.beta, fit.theta[0], 0.0
+    for level in range(term.n_levels):
+        rows = term.codes == level
+        kernel = kernel_of(design, Family("poisson", "log"))
+
+        def loss(u: float, rows: Any = rows, kernel: Any = kernel) -> float:
+            return float(u * u / 2 - kernel.at(fixed + sd * u, np.zeros(0)).loglik[rows].sum())
+
+        u = float(minimize_scalar(loss, tol=1e-14).x)
+        weight = kernel.at(fixed + sd * u, np.zeros(0)).weight[rows].sum()
+        total += 2 * loss(u) + np.log1p(sd**2 * weight)
+        assert fit.modes[0][level, 0] == pytest.approx(sd * u, abs=1e-6)
+    assert fit.criterion == pytest.approx(total, abs=1e-6)
+
+
+def test_no_random_term() -> None:
+    """Without a random term it is a generalised linear model: R's glm on cbpp."""
+    design = lf.Model("cbind(incidence, size - incidence) ~ period", dataset("cbpp"), family="binomial").design
+    fit = fit_glmm(design, Family("binomial", "logit"))
+    np.testing.assert_allclose(fit.beta, [-1.2690235, -1.1707627, -1.3014053, -1.7822786], rtol=1e-6)
+    np.testing.assert_allclose(np.sqrt(np.diag(fit.vcov)), np.sqrt(np.diag(fit.vcov_conditional)), rtol=1e-6)
+    assert (fit.verdict, fit.modes, fit.theta.size) == ("ok", (), 0)
+
+
+def test_separation_is_a_verdict() -> None:
+    """A column that tells the response exactly has no finite estimate, and the fit says which."""
+    data = {"y": [0.0, 0, 0, 0, 1, 1, 1, 1] * 3, "x": [0.0, 0, 0, 0, 1, 1, 1, 1] * 3, "g": list("abcdefgh") * 3}
+    fit = fit_glmm(lf.Model("y ~ x + (1 | g)", data, family="binomial").design, Family("binomial", "logit"))
+    assert fit.verdict == "failed"
+    assert "separation" in fit.message
+
+
+def test_rescaling_a_column_changes_nothing() -> None:
+    """The optimum owes nothing to the units or the origin of a variable."""
+    data = dataset("sim_glmm")
+    moved = data.assign(x=1e5 + 1e3 * data["x"])
+    family = Family("poisson", "log")
+    first, second = (
+        fit_glmm(lf.Model("ypois ~ x + (x | grp)", d, family=family).design, family) for d in (data, moved)
+    )
+    assert second.criterion == pytest.approx(first.criterion, abs=1e-7)
+    assert second.beta[1] == pytest.approx(first.beta[1] / 1e3, rel=1e-6)
+
+
+def test_what_is_refused() -> None:
+    """Families without a kernel, and weights without a meaning, are refused with what can be done."""
+    design = lf.Model("yig ~ x + (1 | grp)", dataset("sim_glmm"), weights="ntr").design
+    for family, message in (
+        (Family("inverse.gaussian", "1/mu^2"), "no fit by Laplace's method for the family inverse.gaussian"),
+        (Family("Gamma", "log"), "weights have no meaning in the family Gamma"),
+    ):
+        with pytest.raises(lf.FitError, match=message):
+            fit_glmm(design, family)
+
+
+def test_every_kernel_has_a_family_that_is_tested() -> None:
+    """What Laplace's method fits is held to numbers of other programs, except where there are none to be had."""
+    tested = {fit_of(identifier).family for identifier in LAPLACE} | {family for _, family in TMB}
+    tested |= {Family("lognormal", "identity")}
+    assert set(KERNELS) - tested == {Family("student", "identity"), Family("zero_inflated_poisson", "log")}
