@@ -8,7 +8,11 @@ from lmmformula.arrays import FloatArray
 from lmmformula.ir.family import Family
 
 Own = Mapping[str, FloatArray]
-"""Parameter of a family -> its draws, in a shape that broadcasts with that of the linear predictor."""
+"""
+Parameter of a family -> its draws, in a shape that broadcasts with that of the linear predictor.
+
+Cutpoints have one axis more, the last.
+"""
 
 
 def _inv_logit(eta: FloatArray) -> FloatArray:
@@ -36,26 +40,69 @@ INVERSE_LINKS: dict[str, Callable[[FloatArray], FloatArray]] = {
 
 def mean_of(family: Family, eta: FloatArray, own: Own) -> FloatArray:
     """
-    Return the response's mean: of a binomial family the probability of success.
+    Return the response's mean: of a binomial family the probability of success, of an ordinal one that of its numbers.
 
     >>> mean_of(Family("poisson", "log"), np.array([0.0]), {})
     array([1.])
     """
+    if family.ordinal:
+        return np.asarray(1 + _exceeded(family, eta, own["cutpoint"]).sum(axis=-1), dtype=np.float64)
     mean = INVERSE_LINKS[family.link](eta)
     if family.name == "lognormal":
         return np.asarray(np.exp(eta + own["sigma"] ** 2 / 2), dtype=np.float64)
     return np.asarray(mean * (1 - own["zi"]) if "zi" in own else mean, dtype=np.float64)
 
 
+def category_probability(family: Family, eta: FloatArray, own: Own, category: int) -> FloatArray:
+    """
+    Return the probability of one category of an ordinal response, P(y > category - 1) - P(y > category).
+
+    category : from 1
+
+    >>> category_probability(Family("cumulative", "logit"), np.array([0.0]), {"cutpoint": np.array([0.0, 1e3])}, 1)
+    array([0.5])
+    """
+    ends = np.full((*own["cutpoint"].shape[:-1], 1), np.inf)
+    bounds = np.concatenate([-ends, own["cutpoint"], ends], axis=-1)
+    above = _exceeded(family, eta, bounds[..., category - 1 : category + 1])
+    return above[..., 0] - above[..., 1]
+
+
+def _exceeded(family: Family, eta: FloatArray, cutpoints: FloatArray) -> FloatArray:
+    """Return the probabilities that the category is above each of some cutpoints, which are on the last axis."""
+    beyond = cutpoints - np.asarray(eta)[..., np.newaxis]
+    if family.link == "cloglog":
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(-np.exp(beyond)), dtype=np.float64)
+    return INVERSE_LINKS[family.link](-beyond)
+
+
+def _categories(family: Family, eta: FloatArray, cutpoints: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Draw categories: the number of cutpoints below a latent variable around eta, and 1."""
+    match family.link:
+        case "logit":
+            latent = eta + rng.logistic(size=eta.shape)
+        case "probit":
+            latent = eta + rng.standard_normal(eta.shape)
+        case _:
+            latent = eta - rng.gumbel(size=eta.shape)
+    return np.asarray(1 + (latent[..., np.newaxis] > cutpoints).sum(axis=-1), dtype=np.float64)
+
+
 def draw_from(
     family: Family, eta: FloatArray, own: Own, rng: np.random.Generator, trials: FloatArray | float = 1.0
 ) -> FloatArray:
     """
-    Draw a response for each element of a linear predictor; of a binomial family the share of its trials.
+    Draw a response for each element of a linear predictor.
+
+    Of a binomial family that is the share of its trials, of an ordinal one the number of the category.
 
     own : parameters of the family; "sigma" is that of each row
     """
-    mean = INVERSE_LINKS[family.link](eta)
+    if family.ordinal:
+        return _categories(family, eta, own["cutpoint"], rng)
+    with np.errstate(over="ignore"):  # a mean beyond the largest float is infinite, and bounded below
+        mean = INVERSE_LINKS[family.link](eta)
     size = mean.shape
     drawn: object
     match family.name:

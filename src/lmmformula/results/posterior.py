@@ -129,7 +129,7 @@ class PosteriorResult:
 
     @cached_property
     def fitted(self) -> "pd.Series[float]":
-        """(n,) posterior means of each row's mean response, indexed by the positions of the rows used."""
+        """(n,) posterior means of each row's mean response (a category's number), by the positions of the rows used."""
         if self.ir.family.link != "identity" or self.ir.family.name == "lognormal":
             return self._by_row(response_means(self), "fitted")
         return self._by_row(self._population + random_part(self.design.random_terms, self._mean_modes), "fitted")
@@ -154,6 +154,8 @@ class PosteriorResult:
         quantities, values = self._quantities(random=random)
         found = summarise(values)
         columns = {name: getattr(found, name) for name in SUMMARY_COLUMNS}
+        if self.raw.approximation:  # without chains, which these would judge
+            columns |= {name: np.full(len(quantities), np.nan) for name in ("mcse", "ess_bulk", "ess_tail", "rhat")}
         return pd.DataFrame(columns, index=pd.Index([q.label for q in quantities], name="parameter"))
 
     def draws_frame(self, *, random: bool = False) -> "pd.DataFrame":
@@ -251,6 +253,9 @@ class PosteriorResult:
             mean over effects drawn from their distribution; intervals always have the latter, as a fit's
         scale : "response", or "link" for the linear predictor
 
+        Of an ordinal response the probability of each category is predicted, in a column for each; with se_fit or
+        interval that column is a group of columns.
+
         The linear predictor is linear in fixed and random effects, so their posterior means give it exactly. Standard
         errors are posterior standard deviations, intervals have quantiles of the draws as their bounds.
         """
@@ -271,7 +276,8 @@ class PosteriorResult:
         """
         Draw responses for the rows of the data, or of new data: (draws, n), one row per draw of the parameters.
 
-        Those of a binomial family are shares of its trials, as `design.y` is. Where something is missing in a row of
+        Those of a binomial family are shares of its trials, as `design.y` is, those of an ordinal response the numbers
+        of its categories, from 1. Where something is missing in a row of
         new data, its response is NaN.
 
         draws : how many draws of the parameters to use, spread evenly; None for all

@@ -1,7 +1,8 @@
 """Predictions of a posterior with their uncertainty: the arguments are those of a fit's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.results.effects import by_row
-from lmmformula.results.families import draw_from, mean_of
+from lmmformula.results.families import category_probability, draw_from, mean_of
 from lmmformula.results.prediction import Request
 from lmmformula.results.rows import NewRows, OldRows, coefficients_used, random_covariates
 
@@ -97,6 +98,8 @@ def posterior_predictions(
     if scale not in ("response", "link"):
         raise FitError(f"scale={scale!r:.60} is not known", hint="the choices are: response, link")
     draws, family = posterior.draws, posterior.ir.family
+    if scale == "response" and family.ordinal:
+        return _by_category(posterior, rows, newdata, request, index)
     if scale == "response" and family != GAUSSIAN:
         columns = _response(posterior, rows, newdata, request)
     else:
@@ -110,6 +113,26 @@ def posterior_predictions(
         columns = {k: np.asarray(by_row(posterior.design, v, "", padded=True)) for k, v in columns.items()}
     frame = pd.DataFrame(columns, index=index)
     return frame["prediction"] if request.plain else frame
+
+
+def _by_category(
+    posterior: "PosteriorResult", rows: NewRows, newdata: object, request: PosteriorRequest, index: "pd.Index[Any]"
+) -> "pd.DataFrame":
+    """Predict the probability of each category: a column each, or a group of columns with standard errors or bounds."""
+    import pandas as pd
+
+    design, family = posterior.design, posterior.ir.family
+    if request.interval == "prediction":
+        hint = "posterior_predictive() draws it; interval='confidence' is of probabilities"
+        raise FitError("a new response is a category, which has no interval", hint=hint)
+    columns = {}
+    for number, category in enumerate(design.categories, start=1):
+        chance = partial(category_probability, family, category=number)
+        for name, values in _response(posterior, rows, newdata, request, chance).items():
+            padded = newdata is None and len(index) > posterior.nobs
+            columns[category, name] = np.asarray(by_row(design, values, "", padded=True)) if padded else values
+    frame = pd.DataFrame(columns, index=index)
+    return frame.droplevel(1, axis=1) if request.plain else frame
 
 
 def _spread(
@@ -130,10 +153,19 @@ def _spread(
 
 
 def _response(
-    posterior: "PosteriorResult", rows: NewRows, newdata: object, request: PosteriorRequest
+    posterior: "PosteriorResult",
+    rows: NewRows,
+    newdata: object,
+    request: PosteriorRequest,
+    mean_response: Callable[[FloatArray, Mapping[str, FloatArray]], FloatArray] | None = None,
 ) -> dict[str, FloatArray]:
-    """Return means, standard deviations and bounds of the mean response, or bounds of a new one, from all draws."""
+    """
+    Return means, standard deviations and bounds of the mean response, or bounds of a new one, from all draws.
+
+    mean_response : what to take for it, of the linear predictor and the parameters of the family
+    """
     family = posterior.ir.family
+    mean_of_rows = mean_response or partial(mean_of, family)
     draws_of_own = {name: flat(values)[:, None] for name, values in posterior.draws.own.items()}
     new = request.interval == "prediction"
     if new:
@@ -146,10 +178,10 @@ def _response(
     for part in pieces(m, posterior.draws.n_chains * posterior.draws.n_draws):
         eta = linear_predictors(posterior, rows, part)
         own = own_of_rows(posterior, draws_of_own, part) if newdata is None else draws_of_own
-        means = mean_of(family, eta, own)
+        means = mean_of_rows(eta, own)
         mean[part], sd[part] = means.mean(axis=0), means.std(axis=0, ddof=1)
         if without and any((codes[part] < 0).any() for _, codes in rows.random):
-            mean[part] = mean_of(family, linear_predictors(posterior, rows, part, unseen=False), own).mean(axis=0)
+            mean[part] = mean_of_rows(linear_predictors(posterior, rows, part, unseen=False), own).mean(axis=0)
         if new:
             means = responses(family, eta, own, rng, trials if isinstance(trials, float) else trials[part])
         if request.interval is not None:
