@@ -7,6 +7,7 @@ import pytest
 
 from designs import design, model
 from lmmformula.errors import FormulaError
+from lmmformula.ir.names import backticked
 from lmmformula.ir.priors import Prior, PriorTarget
 from lmmformula.stan.generate import StanProgram, stan_program
 from lmmformula.stan.priors import DISTRIBUTIONS, Slot, resolve
@@ -51,6 +52,22 @@ RESOLVED = {
     "correlations": ("cor ~ lkj(4)", {"cor[a]": "lkj(4)"}),
     "correlations of a group": ("cor[a] ~ lkj(4)", {"cor[a]": "lkj(4)"}),
 }
+
+
+NAMES = {
+    "for": "sd[`for`] ~ exponential(1)",
+    "a b": "sd[`a b`] ~ exponential(1)",
+    "x`y": "sd[`x\\`y`] ~ exponential(1)",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_grouping_factors_of_any_name_have_priors(name: str) -> None:
+    """A grouping factor whose name needs backticks is named in them, and reached."""
+    frame = FRAMES["small"]().rename(columns={"a": name})
+    text = f"y ~ x + (x | {backticked(name)})\n{NAMES[name]}"
+    table = stan_program(model(text), design(text, frame)[1]).priors
+    assert [row.target for row in table if not row.default] == [f"sd[{name}, (Intercept)]", f"sd[{name}, x]"]
 
 
 @pytest.mark.parametrize("about", RESOLVED)

@@ -6,6 +6,7 @@ from math import inf, isfinite
 from typing import Literal
 
 from lmmformula.errors import FormulaError
+from lmmformula.ir.names import backticked
 from lmmformula.ir.priors import Prior, PriorTarget
 from lmmformula.stan.statements import Bounds, Number, Statement, number_text
 
@@ -154,8 +155,10 @@ def of_cutpoints(statements: Iterable[Prior], cutpoints: Sequence[str]) -> Itera
 
 def _matches(statement: Prior, slot: Slot) -> bool:
     """Whether a target names a slot, in full or by leaving out the last selectors."""
-    selectors = statement.target.selectors
-    return statement.target.parameter == slot.parameter and slot.selectors[: len(selectors)] == selectors
+    typed = statement.target.selectors
+    if typed and slot.parameter in ("sd", "cor") and typed[0] == backticked(slot.selectors[0]):
+        typed = (slot.selectors[0], *typed[1:])  # a grouping factor is called by its bare name
+    return statement.target.parameter == slot.parameter and slot.selectors[: len(typed)] == typed
 
 
 def _no_target(statement: Prior, slots: Sequence[Slot], source: str) -> FormulaError:
