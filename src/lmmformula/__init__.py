@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lmmformula.api.fits import LinearMixedFit
     from lmmformula.api.hypotheses import anova
     from lmmformula.api.loading import load
+    from lmmformula.api.mode import PosteriorMode
     from lmmformula.api.model import Model, glmer, lmer
     from lmmformula.api.parsing import parse
     from lmmformula.api.posterior import Posterior
@@ -43,6 +44,7 @@ _HOMES = {
     "parse": "api.parsing",
     "register": "ir.functions",
     "Posterior": "api.posterior",
+    "PosteriorMode": "api.mode",
     "Contrast": "design.contrasts",
     "DataError": "errors",
     "EngineError": "errors",
@@ -68,6 +70,7 @@ __all__ = [
     "Model",
     "ModelIR",
     "Posterior",
+    "PosteriorMode",
     "StanProgram",
     "__version__",
     "anova",

@@ -9,8 +9,8 @@ import lmmformula as lf
 
 NAMES = [
     "Comparison", "Contrast", "DataError", "EngineError", "FitError", "FitWarning", "FormulaError", "LinearMixedFit",
-    "LmmFormulaError", "Model", "ModelIR", "Posterior", "StanProgram", "__version__", "anova", "compare", "criteria",
-    "datasets", "glmer", "lmer", "load", "parse", "power", "register",
+    "LmmFormulaError", "Model", "ModelIR", "Posterior", "PosteriorMode", "StanProgram", "__version__", "anova",
+    "compare", "criteria", "datasets", "glmer", "lmer", "load", "parse", "power", "register",
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The model a user holds: a formula on its data, and the doors to everything that can be done with it."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +28,7 @@ from lmmformula.present.text import Text
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lmmformula.api.mode import PosteriorMode
     from lmmformula.api.posterior import Posterior
     from lmmformula.stan.generate import StanProgram
 
@@ -196,7 +197,7 @@ class Model:
         seed: int | None = None,
         form: Form = "auto",
         warm_start: bool = True,
-        progress: bool = True,
+        progress: bool | Callable[[int, int], object] = True,
         **options: Any,  # noqa: ANN401 (those of `stan`; the engine checks its own)
     ) -> "Posterior":
         """
@@ -206,14 +207,39 @@ class Model:
         chains, warmup, draws : number of chains, and iterations of each that are thrown away and kept
         seed : the same seed gives the same draws
         warm_start : start the chains around the REML fit of a gaussian model, with its metric; it costs milliseconds
-        progress : show a bar, where there is a terminal
-        options : those of `stan` (data_form, geometry, log_lik, y_rep, literals), and those of the engine
+        progress : show a bar, where there is a terminal; or a function of (iterations done, iterations in all)
+        options : those of `stan` (data_form, geometry, log_lik, y_rep, literals), those of the engine, and `algorithm`:
+            "nuts", or an approximation, "pathfinder" or "laplace", of `draws` draws without chains
+
+        An interrupt from the keyboard ends it early, with a warning: the posterior holds what was drawn by then.
         """
         from lmmformula.api.sampling import posterior_of
 
         run: dict[str, Any] = {"engine": engine, "chains": chains, "warmup": warmup, "draws": draws, "seed": seed}
         run["progress"] = progress
         return posterior_of(self, form=form, warm_start=warm_start, **run, **options)
+
+    def optimize(
+        self,
+        *,
+        engine: Engine = "auto",
+        seed: int | None = None,
+        form: Form = "auto",
+        warm_start: bool = True,
+        **options: Any,  # noqa: ANN401 (those of `stan`; the engine checks its own)
+    ) -> "PosteriorMode":
+        """
+        Find the mode of the posterior: a quick look at where it is, which tells nothing of its spread.
+
+        It is the mode on the scale on which Stan samples, where parameters have no bounds; `jacobian=False`, which
+        CmdStan has, asks for the mode of the parameters as they are.
+
+        warm_start : search from the REML fit of a gaussian model
+        options : those of `stan`, and those of the engine: iterations, jacobian
+        """
+        from lmmformula.api.sampling import mode_of
+
+        return mode_of(self, engine=engine, seed=seed, form=form, warm_start=warm_start, **options)
 
     def sample_prior(
         self,

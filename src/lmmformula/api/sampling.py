@@ -1,18 +1,22 @@
 """From a model to its Stan program, and from there to its posterior."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from lmmformula.api.mode import PosteriorMode
 from lmmformula.api.posterior import Posterior
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError, is_text
+from lmmformula.errors import FitError, FitWarning, is_text
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.results.warmstart import estimates_of, information_of
-from lmmformula.stan.engines import sample
+from lmmformula.stan.draws import Draws
+from lmmformula.stan.edited import check_read_back, edited, same_parameters
+from lmmformula.stan.engines import optimize, sample
 from lmmformula.stan.generate import StanProgram, stan_program
 from lmmformula.stan.program import Extra
-from lmmformula.stan.start import starting_point
+from lmmformula.stan.start import StartingPoint, starting_point
 
 if TYPE_CHECKING:
     from lmmformula.api.model import Model
@@ -85,17 +89,44 @@ def _refuse_rows(design: DesignMatrices, options: ProgramOptions) -> None:
         raise FitError(f"{what} reads the rows of the data, which were not kept", hint="use form='marginal'")
 
 
+def mode_of(model: "Model", *, warm_start: bool, **options: Any) -> PosteriorMode:  # noqa: ANN401
+    """
+    Find the mode of a model's posterior.
+
+    options : those of `ProgramOptions`, and those of `lmmformula.stan.engines.optimize`
+    """
+    program, start = _prepared(model, options, warm_start=warm_start)
+    if program.program.sampled:
+        warnings.warn(
+            "random effects are sampled along with their standard deviations: of all of them together the mode is "
+            "often where a standard deviation is near zero, and it may not be found",
+            FitWarning,
+            stacklevel=3,
+        )
+    return PosteriorMode(_result(model, program, optimize(program, start=start, **options)))
+
+
 def posterior_of(model: "Model", *, warm_start: bool, **options: Any) -> Posterior:  # noqa: ANN401
     """
     Sample the posterior of a model, or its prior.
 
     options : those of `ProgramOptions`, and those of `lmmformula.stan.engines.sample`
     """
+    program, start = _prepared(model, options, warm_start=warm_start)
+    return _result(model, program, sample(program, start=start, **options))
+
+
+def _prepared(model: "Model", options: dict[str, Any], *, warm_start: bool) -> tuple[StanProgram, StartingPoint | None]:
+    """Generate the program that the options ask for, which are taken out of them, and where its chains start."""
     chosen = ProgramOptions(**{name: options.pop(name) for name in PROGRAM_OPTIONS & options.keys()})
     program = program_of(model, chosen)
     warm = warm_start and not chosen.prior_only and model.ir.family == GAUSSIAN
-    start = starting_point(program, estimates_of(model.reml_fit)) if warm else None
-    draws = sample(program, start=start, **options)
+    return program, starting_point(program, estimates_of(model.reml_fit)) if warm else None
+
+
+def _result(model: "Model", program: StanProgram, draws: Draws) -> Posterior:
+    if program.edited:
+        check_read_back(program, draws)
     parts = (model.ir, model.schema, model.design, program, draws, model.table, model.data_name, model.na_action)
     return Posterior(*parts)
 

@@ -13,10 +13,11 @@ def mode_text(result: ModeResult) -> str:
     groups = "".join(f"; {name}, {count} levels" for name, count in result.ngroups.items())
     name = f"{point.data_name}: " if point.data_name else ""
     cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)
+    density = format_number(result.log_density, 6)
     sections = [
         f"Posterior mode of {formula_text(point.ir)}\n"
         + printable(f"   Data: {name}{result.nobs} rows{groups}")
-        + f"\nEngine: {point.raw.engine}, {point.program.form} form, log density {format_number(result.log_density, 6)}",
+        + f"\nEngine: {point.raw.engine}, {point.program.form} form, log density {density}",
         f"Standard deviations and correlations:\n{result.varcorr}" if len(result.varcorr.frame) else "",
         "\n".join(["Fixed effects:", *vector_lines(list(result.fixef.index), cells, gap=2)]) if cells else "",
     ]

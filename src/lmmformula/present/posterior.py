@@ -36,7 +36,9 @@ def data_and_sampler(result: PosteriorResult) -> list[str]:
     groups = "".join(f"; {name}, {count} levels" for name, count in result.ngroups.items())
     name = f"{result.data_name}: " if result.data_name else ""
     draws, raw = result.draws, result.raw
-    run = f"{draws.n_chains} chains of {draws.n_draws} draws, seed {raw.seed}, {raw.seconds:.1f} s"
+    chains = f"{draws.n_chains} chains of {draws.n_draws} draws"
+    made = f"{draws.n_draws} draws by {raw.approximation}" if raw.approximation else chains
+    run = f"{made}, seed {raw.seed}, {raw.seconds:.1f} s"
     return [
         printable(f"   Data: {name}{result.nobs} rows{groups}"),
         f"Sampler: {raw.engine}, {result.program.form} form, {run}",

@@ -1,6 +1,7 @@
 """The embedded engine: stanli compiles and samples inside this process, without a C++ toolchain."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import TextIOBase
@@ -13,7 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import EngineError
+from lmmformula.errors import EngineError, FitWarning
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run, compile_error
 from lmmformula.stan.generate import StanProgram
@@ -30,6 +31,8 @@ OPTIONS = {
     ),
     "optimize": ("iterations", "init_radius", "jacobian"),
 }  # fmt: skip
+LEFT_TO_GAIN = 0.1
+"""Twice the log density that Newton's step from a mode may promise to gain, g'Vg with gradient g and variances V."""
 FAILURES = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, NotImplementedError)
 """What stanli raises."""
 
@@ -103,6 +106,10 @@ class StanliEngine:
             mode = model.optimize(seed=run.seed, **options)
         except FAILURES as error:
             raise EngineError(f"stanli could not find a mode: {error}") from error
+        if run.start is not None and run.start.inverse_metric is not None:
+            _, gradient = model.log_prob_grad(mode.unconstrained)
+            if gradient @ (run.start.inverse_metric * gradient) > LEFT_TO_GAIN:
+                warnings.warn("the search has stopped before it reached the mode", FitWarning, stacklevel=2)
         return Draws(
             arrays={name: np.asarray(mode[name])[np.newaxis, np.newaxis] for name in mode.variables},
             statistics={"lp": np.full((1, 1), mode.lp)},
