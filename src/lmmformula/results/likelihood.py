@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.errors import FitError
 from lmmformula.results.densities import log_density
 from lmmformula.results.posterior_prediction import flat, linear_predictors, own_of_rows, pieces
 from lmmformula.results.rows import OldRows
@@ -20,8 +21,11 @@ def log_likelihood(posterior: "PosteriorResult") -> FloatArray:
 
     Those that the program generated, where it was run with log_lik; else they are worked out from the draws.
     """
-    if "log_lik" in posterior.raw:
+    if "log_lik" in posterior.raw and posterior.raw["log_lik"].shape[2:] == (posterior.nobs,):
         return posterior.raw["log_lik"]
+    if posterior.program.edited:
+        hint = "generate `vector[N] log_lik` in the program"
+        raise FitError("the program was edited, so that nobody knows the log densities of its rows", hint=hint)
     draws, design = posterior.draws, posterior.design
     rows = OldRows(posterior, random="conditional")
     y, trials = counted(design.y, design.weights, posterior.ir.family)

@@ -43,6 +43,7 @@ class StoredProgram(StanProgram):
         object.__setattr__(self, "code", saved["code"])
         object.__setattr__(self, "parameters", _parameters(saved["parameters"]))
         object.__setattr__(self, "priors", tuple(PriorRow(**row) for row in saved["priors"]))
+        object.__setattr__(self, "edited", saved["edited"])
         object.__setattr__(self, "_saved", (saved["form"], saved["prior_only"]))
 
     @property
@@ -98,6 +99,7 @@ def save_posterior(result: "PosteriorResult", path: str | PathLike[str], *, data
             "code": program.code,
             "form": program.form,
             "prior_only": program.prior_only,
+            "edited": program.edited,
             "parameters": asdict(program.parameters),
             "priors": [asdict(row) for row in program.priors],
         },

@@ -29,6 +29,7 @@ class StanProgram:
     parameters : which variable holds which quantity of the model
     priors : the prior of each parameter, and the line of the program it became
     program : the program as data
+    edited : whether the text is not the one that was generated
     """
 
     code: str
@@ -36,6 +37,7 @@ class StanProgram:
     parameters: Parameters
     priors: tuple[PriorRow, ...]
     program: Program = field(repr=False)
+    edited: bool = False
 
     def __str__(self) -> str:
         return self.code
