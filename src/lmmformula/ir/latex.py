@@ -51,7 +51,8 @@ def text(name: str) -> str:
 
 def _mean(ir: ModelIR, random: Sequence[tuple[str, RandomTerm]]) -> str:
     """Write what the response, or the link of its mean, is a sum of; a tag tells random-effects terms apart."""
-    fixed = [rf"\beta_{{{k}}}{_times(term)}" for k, term in _numbered(ir.fixed.intercept, ir.fixed.terms)]
+    intercept = ir.fixed.intercept and not ir.family.ordinal
+    fixed = [rf"\beta_{{{k}}}{_times(term)}" for k, term in _numbered(intercept, ir.fixed.terms)]
     if ir.fixed.pending is not None:
         fixed = [rf"\beta \cdot {text(label(ir.fixed.pending))}"]
     offsets = [_row(offset) for offset in ir.offsets]
@@ -60,6 +61,8 @@ def _mean(ir: ModelIR, random: Sequence[tuple[str, RandomTerm]]) -> str:
     response = rf"{text(ir.response.label)}_i"
     if ir.family.name == "gaussian" and ir.family.link == "identity":
         return rf"{response} &= {total} + \varepsilon_i"
+    if ir.family.ordinal:
+        return rf"{text(ir.family.link)}(P({response} \le k)) &= \gamma_k - \left({total}\right)"
     if ir.family.name == "gaussian":
         return rf"{response} &= \mu_i + \varepsilon_i, \quad {text(ir.family.link)}(\mu_i) = {total}"
     return rf"{response} &\sim {text(ir.family.name)}(\mu_i), \quad {text(ir.family.link)}(\mu_i) = {total}"
@@ -132,7 +135,14 @@ def _matrix(rows: list[list[str]]) -> str:
 
 def _prior(prior: Prior) -> str:
     """Write a prior statement."""
-    symbols = {"Intercept": r"\beta_0", "b": r"\beta", "sd": r"\tau", "cor": "R", "sigma": r"\sigma"}
+    symbols = {
+        "Intercept": r"\beta_0",
+        "b": r"\beta",
+        "sd": r"\tau",
+        "cor": "R",
+        "sigma": r"\sigma",
+        "cutpoint": r"\gamma",
+    }
     symbol = symbols.get(prior.target.parameter, text(prior.target.parameter))
     selectors = ", ".join(map(text, prior.target.selectors))
     arguments = ", ".join(map(number, prior.arguments))

@@ -66,6 +66,10 @@ def equations(family: Family, design: DesignMatrices) -> Iterator[str]:
         yield f"{design.response_name} = {' + '.join([*summands, 'ε'])}"
         yield from blocks
         yield "ε ~ N(0, σ²)" if design.weights is None else "ε ~ N(0, σ² / weight)"
+    elif family.ordinal:
+        less = f" - ({' + '.join(summands)})" if summands else ""
+        yield f"{family.link}(P({design.response_name} ≤ k)) = cutpoint[k]{less}"
+        yield from blocks
     else:
         yield f"{family.link}(mean of {design.response_name}) = {' + '.join(summands) or '0'}"
         yield from blocks

@@ -144,6 +144,7 @@ def of_cutpoints(statements: Iterable[Prior], cutpoints: Sequence[str]) -> Itera
     cutpoints : their names, `low|mid`; empty in a model that has none
     """
     names = {str(number): name for number, name in enumerate(cutpoints, start=1)}
+    names |= {name.replace("|", " | "): name for name in cutpoints}  # as `low|mid` reads without quotes
     for statement in statements:
         target = statement.target
         if cutpoints and target.parameter in ("Intercept", "cutpoint"):
