@@ -118,9 +118,13 @@ def posterior_of(model: "Model", *, warm_start: bool, **options: Any) -> Posteri
 
 def _prepared(model: "Model", options: dict[str, Any], *, warm_start: bool) -> tuple[StanProgram, StartingPoint | None]:
     """Generate the program that the options ask for, which are taken out of them, and where its chains start."""
+    code, data = options.pop("code", None), options.pop("data", None)
     chosen = ProgramOptions(**{name: options.pop(name) for name in PROGRAM_OPTIONS & options.keys()})
     program = program_of(model, chosen)
     warm = warm_start and not chosen.prior_only and model.ir.family == GAUSSIAN
+    if code is not None or data is not None:
+        own, program = program, edited(program, program.code if code is None else code, data)
+        warm = warm and same_parameters(own, program)
     return program, starting_point(program, estimates_of(model.reml_fit)) if warm else None
 
 
