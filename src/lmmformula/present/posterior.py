@@ -18,7 +18,8 @@ def posterior_text(result: PosteriorResult) -> str:
     frame = result.summary()
     p = result.design.n_fixed
     names = [str(name) for name in frame.index]
-    heading = "Standard deviations and correlations" + ("; family" if result.draws.family else "")
+    others = "; cutpoints" if result.design.categories else "; family" if result.draws.family else ""
+    heading = f"Standard deviations and correlations{others}"
     sections = [
         [
             f"{'Prior' if result.program.prior_only else 'Posterior'} of {formula_text(result.ir)}",
