@@ -6,7 +6,8 @@ from corpus import dataset
 from lmmformula.design.responses import each_response
 from lmmformula.fit.problem import prepare
 from lmmformula.inference import batch
-from lmmformula.inference.bootstrap import Bootstrap, bootstrap, bootstrap_intervals
+from lmmformula.inference.bootstrap import Bootstrap, bootstrap
+from lmmformula.inference.confint import confint
 from lmmformula.inference.parameters import estimates, parameters_of
 from lmmformula.inference.refits import refits
 
@@ -54,7 +55,7 @@ def test_intervals_of_known_replicates() -> None:
 
 def test_bootstrap_and_profile_agree_roughly(sleep: lf.LinearMixedFit) -> None:
     """With 400 refits the interval of a fixed effect is the Wald one up to sampling error."""
-    low, high = bootstrap_intervals(sleep, "Days", n=400, seed=3)["Days"]
+    low, high = confint(sleep, "Days", method="boot", n=400, seed=3)["Days"]
     assert low == pytest.approx(7.44, abs=0.6)
     assert high == pytest.approx(13.5, abs=0.6)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lmmformula.inference.power import PowerCurve, Sizes, Test
     from lmmformula.inference.profile import Profile
     from lmmformula.inference.quality import Criteria, RSquared
+    from lmmformula.inference.running import Progress
     from lmmformula.inference.tests import Ddf
     from lmmformula.inference.tidy import Effects
 
@@ -35,22 +36,37 @@ class AnalysedFit(LinearMixedResult):
         level: float = 0.95,
         n: int = 1000,
         seed: int | None = None,
+        progress: "Progress" = True,
+        workers: int | None = None,
     ) -> "Intervals":
         """
         Return intervals for fixed effects, standard deviations, correlations and sigma.
 
         parameters : labels such as "Days", "sd[Subject, Days]", "sigma", or "fixed" or "ran_pars"; None for all
         method : "wald", "profile" (likelihood) or "boot" (percentiles of `n` refits, drawn by `seed`)
+        progress, workers : as in `bootstrap`
         """
         from lmmformula.inference.confint import confint
 
-        return confint(self, parameters, method=method, level=level, n=n, seed=seed)
+        return confint(self, parameters, method=method, level=level, n=n, seed=seed, progress=progress, workers=workers)
 
-    def profile(self, parameters: Labels = None, *, level: float = 0.99, points: int = 12) -> "Profile":
-        """Trace the deviance as one parameter after the other moves, out to the bounds of a `level` interval."""
+    def profile(
+        self,
+        parameters: Labels = None,
+        *,
+        level: float = 0.99,
+        points: int = 12,
+        progress: "Progress" = True,
+        workers: int | None = None,
+    ) -> "Profile":
+        """
+        Trace the deviance as one parameter after the other moves, out to the bounds of a `level` interval.
+
+        progress, workers : as in `bootstrap`
+        """
         from lmmformula.inference.profile import profile
 
-        return profile(self, parameters, level=level, points=points)
+        return profile(self, parameters, level=level, points=points, progress=progress, workers=workers)
 
     def bootstrap(
         self,
@@ -59,17 +75,21 @@ class AnalysedFit(LinearMixedResult):
         n: int = 1000,
         seed: int | None = None,
         parameters: Labels = None,
+        progress: "Progress" = True,
+        workers: int | None = None,
     ) -> "Bootstrap":
         """
         Refit `n` simulated responses, and keep the parameters or any statistic of each refit.
 
         statistic : a function of a fit that returns a number or a mapping, `lambda fit: fit.icc()`
+        progress : whether to draw a bar on a terminal; or a function of the numbers of refits done and of all
+        workers : number of processes; None for as many as pay, 1 for this one alone: the numbers are the same
         """
         from lmmformula.inference.bootstrap import bootstrap
 
-        return bootstrap(self, statistic, n=n, seed=seed, parameters=parameters)
+        return bootstrap(self, statistic, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
 
-    def power(
+    def power(  # noqa: PLR0913 (each is a question that a plan must answer)
         self,
         effect: str | Mapping[str, float],
         *,
@@ -79,6 +99,8 @@ class AnalysedFit(LinearMixedResult):
         alpha: float = 0.05,
         test: "Test" = "t",
         seed: int | None = None,
+        progress: "Progress" = True,
+        workers: int | None = None,
     ) -> "PowerCurve":
         """
         Simulate how often a test would find a fixed effect of a given size.
@@ -87,10 +109,22 @@ class AnalysedFit(LinearMixedResult):
         n_groups : numbers of levels of the grouping factor to try, or {factor: numbers}
         assume : other assumed parameters, {"sigma": 20, "sd[Subject, Days]": 5}
         n, alpha, test : simulations per size; level; "t", "z" or "lrt"
+        progress, workers : as in `bootstrap`
         """
         from lmmformula.inference.power import power
 
-        return power(self, effect, n_groups=n_groups, assume=assume, n=n, alpha=alpha, test=test, seed=seed)
+        return power(
+            self,
+            effect,
+            n_groups=n_groups,
+            assume=assume,
+            n=n,
+            alpha=alpha,
+            test=test,
+            seed=seed,
+            progress=progress,
+            workers=workers,
+        )
 
     def r2(self) -> "RSquared":
         """Return marginal and conditional R^2 (Nakagawa & Schielzeth)."""

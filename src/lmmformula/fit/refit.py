@@ -1,5 +1,6 @@
 """Refit a model to many responses: bootstrap, power, permutation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,6 +57,11 @@ def refit(
     fits: list[Fit] = []
     for first in range(0, responses.shape[1], BATCH):
         fits += _batch(design, responses[:, first : first + BATCH], reml=reml, start=start, settings=settings)
+    return collected(fits)
+
+
+def collected(fits: Sequence[Fit]) -> Refits:
+    """Put the estimates of several fits of one model together."""
     return Refits(
         theta=np.array([f.theta for f in fits]),
         beta=np.array([f.beta for f in fits]),

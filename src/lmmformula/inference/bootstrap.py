@@ -5,18 +5,22 @@ Random effects are drawn anew each time. Efron & Tibshirani (1993), An Introduct
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
+from lmmformula.fit.lmm import Fit
 from lmmformula.fit.refit import Refits
 from lmmformula.fit.theta import sigma_of, split_theta
 from lmmformula.inference.intervals import Intervals, rounded
 from lmmformula.inference.parameters import Parameter, chosen, estimates, tail
-from lmmformula.inference.refits import refits
+from lmmformula.inference.refits import Refitter
+from lmmformula.inference.running import Progress, Running, each, outcomes
+from lmmformula.results.arguments import check_count
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.prediction import generator, population_means, simulated
 from lmmformula.results.sheets import Framed, Report, sheet_of
@@ -28,8 +32,6 @@ Statistic = Callable[[LinearMixedResult], "float | Mapping[str, float] | pd.Seri
 """What is to be bootstrapped: a number, or several with names, of a fit."""
 
 Kind = Literal["percentile", "basic", "normal"]
-BATCH = 250
-"""Responses that are simulated together: what bounds the memory."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,6 +117,8 @@ def bootstrap(
     n: int = 1000,
     seed: int | None = None,
     parameters: str | Sequence[str] | None = None,
+    progress: Progress = True,
+    workers: int | None = None,
 ) -> Bootstrap:
     """
     Bootstrap the parameters of a fit, or any statistic of it.
@@ -123,60 +127,68 @@ def bootstrap(
     n : number of refits
     seed : the same seed gives the same replicates
     parameters : labels of the parameters, where there is no statistic
+    progress : whether to draw a bar on a terminal, or a function of the numbers of refits done and of all
+    workers : number of processes; None for as many as pay. The replicates are the same for all
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
     >>> bootstrap(fit, lambda f: f.icc(), n=20, seed=1).replicates.shape
     (20, 1)
     """
-    if n < 2:
-        raise FitError(f"a bootstrap needs at least 2 refits, and {n} were asked for")
-    rng = generator(seed)
+    check_count("n", n, least=2)
+    rng, running = generator(seed), Running(progress, workers)
     if statistic is not None:
-        return _of_statistic(result, statistic, n, rng)
+        return _of_statistic(result, statistic, n, rng, running)
     wanted = chosen(result, parameters)
-    found, boundary, failed = [], 0, 0
-    for Y in _responses(result, n, rng):
-        some = refits(result.design, Y, result.fit)
-        found.append(_values(result, some, wanted))
-        boundary, failed = boundary + int(some.boundary.sum()), failed + int(some.failed.sum())
-    labels = tuple(p.label for p in wanted)
-    return Bootstrap(labels, estimates(wanted, result), np.concatenate(found), boundary, failed)
+    refitter = Refitter(result.design, result.fit, result.fit.reml)
+    found = each(refitter, _responses(result, refitter.sizes(n), rng), n, running=running, what="refits")
+    return Bootstrap(
+        tuple(p.label for p in wanted),
+        estimates(wanted, result),
+        np.concatenate([_values(result, some, wanted) for some in found]),
+        sum(int(some.boundary.sum()) for some in found),
+        sum(int(some.failed.sum()) for some in found),
+    )
 
 
-def bootstrap_intervals(
-    result: LinearMixedResult,
-    parameters: str | Sequence[str] | None = None,
-    *,
-    level: float = 0.95,
-    n: int = 1000,
-    seed: int | None = None,
-) -> Intervals:
-    """Return percentile intervals of parameters by `n` refits."""
-    tail(level)
-    return bootstrap(result, n=n, seed=seed, parameters=parameters).confint(level)
-
-
-def _responses(result: LinearMixedResult, n: int, rng: np.random.Generator) -> Iterator[FloatArray]:
-    """Draw n responses, batch by batch; the batches' size has no part in what is drawn."""
+def _responses(
+    result: LinearMixedResult, sizes: Sequence[int], rng: np.random.Generator
+) -> Iterator[tuple[int, FloatArray]]:
+    """Draw responses, some at a time; how many has no part in what is drawn."""
     population = population_means(result.design, result.fit.beta)
-    sizes = [min(BATCH, n - first) for first in range(0, n, BATCH)]
-    return (simulated(result.design, result.fit, population, size, rng) for size in sizes)
+    return ((size, simulated(result.design, result.fit, population, size, rng)) for size in sizes)
 
 
-def _of_statistic(result: LinearMixedResult, statistic: Statistic, n: int, rng: np.random.Generator) -> Bootstrap:
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Fits responses, and returns them beside their fits."""
+
+    refitter: Refitter
+
+    def __call__(self, Y: FloatArray) -> tuple[FloatArray, list[Fit]]:
+        return Y, self.refitter.fits(Y)
+
+
+def _of_statistic(
+    result: LinearMixedResult, statistic: Statistic, n: int, rng: np.random.Generator, running: Running
+) -> Bootstrap:
+    """Bootstrap a statistic: it is called in this process, whoever makes the refits."""
     estimate = _named(statistic(result))
-    rows, boundary, failed = [], 0, 0
-    for Y in _responses(result, n, rng):
-        for y in Y.T:
-            again = result.refit(y)
-            values = _named(statistic(again))
-            if list(values) != list(estimate):
+    refitter = Refitter(result.design, result.fit, result.fit.reml)
+    jobs = _responses(result, refitter.sizes(n, whole=True), rng)
+    rows: dict[int, list[list[float]]] = {}
+    verdicts: list[str] = []
+    with closing(outcomes(_Whole(refitter), jobs, n, running=running, what="refits")) as found:
+        for number, (Y, fits) in found:
+            verdicts += [fit.verdict for fit in fits]
+            again = [replace(result, design=replace(result.design, y=y), fit=f) for y, f in zip(Y.T, fits, strict=True)]
+            values = [_named(statistic(one)) for one in again]
+            if any(list(value) != list(estimate) for value in values):
                 raise FitError("the statistic gives other names for a refit than for the fit")
-            rows.append(list(values.values()))
-            boundary += again.fit.verdict == "boundary"
-            failed += again.fit.verdict == "failed"
-    return Bootstrap(tuple(estimate), np.array(list(estimate.values())), np.array(rows), boundary, failed)
+            rows[number] = [list(value.values()) for value in values]
+    replicates = np.array([row for number in sorted(rows) for row in rows[number]])
+    labels, known = tuple(estimate), np.array(list(estimate.values()))
+    return Bootstrap(labels, known, replicates, verdicts.count("boundary"), verdicts.count("failed"))
 
 
 def _named(values: "float | Mapping[str, float] | pd.Series[float]") -> dict[str, float]:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from lmmformula.errors import FitError
-from lmmformula.inference.bootstrap import bootstrap_intervals
+from lmmformula.errors import FitError, is_text
+from lmmformula.inference.bootstrap import bootstrap
 from lmmformula.inference.intervals import Intervals
 from lmmformula.inference.profile import profile_intervals
+from lmmformula.inference.running import Progress
 from lmmformula.inference.wald import wald_intervals
+from lmmformula.results.arguments import check_level
 from lmmformula.results.lmm import LinearMixedResult
 
 Method = Literal["wald", "profile", "boot"]
@@ -21,6 +23,8 @@ def confint(
     level: float = 0.95,
     n: int = 1000,
     seed: int | None = None,
+    progress: Progress = True,
+    workers: int | None = None,
 ) -> Intervals:
     """
     Return intervals for fixed effects, standard deviations, correlations and sigma.
@@ -29,6 +33,7 @@ def confint(
     method : "wald" (normal; logarithms of standard deviations, Fisher's z of correlations), "profile" (likelihood;
         best for standard deviations and correlations) or "boot" (percentiles of a parametric bootstrap)
     n, seed : number of refits, and of what they are drawn, for "boot"
+    progress, workers : see `bootstrap` and `profile`
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy")).fit()
@@ -38,11 +43,13 @@ def confint(
     Days      10.47     7.359      13.58
     sigma     25.59      22.9      28.86
     """
-    match method:
+    check_level(level)
+    match method if is_text(method) else repr(method):
         case "wald":
             return wald_intervals(result, parameters, level=level)
         case "profile":
-            return profile_intervals(result, parameters, level=level)
+            return profile_intervals(result, parameters, level=level, progress=progress, workers=workers)
         case "boot":
-            return bootstrap_intervals(result, parameters, level=level, n=n, seed=seed)
+            found = bootstrap(result, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
+            return found.confint(level)
     raise FitError(f"there are no intervals by {method!r}", hint="the methods are: wald, profile, boot")

@@ -9,7 +9,8 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.errors import FitError
 from lmmformula.inference.multiplicity import Adjustment, adjusted, half_widths, tukey
-from lmmformula.inference.tests import NAMES, Ddf, Method, check_level, method_of, t_tests
+from lmmformula.inference.tests import NAMES, Ddf, Method, method_of, t_tests
+from lmmformula.results.arguments import check_level
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 

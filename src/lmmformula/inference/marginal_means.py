@@ -22,7 +22,8 @@ from lmmformula.inference.reference_grid import (
     used_as_levels,
 )
 from lmmformula.inference.table import ResultTable
-from lmmformula.inference.tests import Ddf, check_level
+from lmmformula.inference.tests import Ddf
+from lmmformula.results.arguments import check_level
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 

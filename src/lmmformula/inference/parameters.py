@@ -9,6 +9,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.errors import FitError
+from lmmformula.results.arguments import check_level
 from lmmformula.results.draws import Quantity
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.varcorr import unique_labels
@@ -102,8 +103,7 @@ def chosen(result: LinearMixedResult, wanted: str | Sequence[str] | None) -> lis
 
 def tail(level: float) -> float:
     """Return the upper tail of a two-sided interval; FitError for what is not a level."""
-    if not 0.0 < level < 1.0:
-        raise FitError(f"level={level!r} is not between 0 and 1", hint="0.95 asks for 95 % intervals")
+    check_level(level)
     return (1.0 - level) / 2
 
 

@@ -5,13 +5,13 @@ Responses are simulated from the assumed parameters, the model is refitted to ea
 MacLeod (2016), Methods Ecol. Evol. 7, 493-498.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit, evaluate_at
@@ -19,9 +19,11 @@ from lmmformula.fit.theta import theta_of
 from lmmformula.fit.variance import variance_parameters
 from lmmformula.inference.intervals import rounded
 from lmmformula.inference.parameters import parameters_of, tail
-from lmmformula.inference.refits import refits
+from lmmformula.inference.refits import Refitter
 from lmmformula.inference.replicated import replicated
+from lmmformula.inference.running import Progress, Running, each
 from lmmformula.inference.satterthwaite import Satterthwaite
+from lmmformula.results.arguments import check_choice, check_count, check_level
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.prediction import generator, population_means, simulated
 from lmmformula.results.sheets import Framed, Report, sheet_of
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 
 Sizes = int | Sequence[int] | Mapping[str, int | Sequence[int]] | None
 Test = Literal["t", "z", "lrt"]
-BATCH = 250
-"""Responses that are simulated together: what bounds the memory."""
 
 RESPONSES = 25
 """Most responses over which the information about the variance parameters is averaged ..."""
@@ -105,7 +105,7 @@ class PowerCurve(Framed):
         return Report(self._heading, (sheet_of(self._shown, "{:.3f}".format),), self._failed)
 
 
-def power(
+def power(  # noqa: PLR0913 (each is a question that a plan must answer)
     result: LinearMixedResult,
     effect: str | Mapping[str, float],
     *,
@@ -115,6 +115,8 @@ def power(
     alpha: float = 0.05,
     test: Test = "t",
     seed: int | None = None,
+    progress: Progress = True,
+    workers: int | None = None,
 ) -> PowerCurve:
     """
     Simulate the power to find a fixed effect.
@@ -127,6 +129,8 @@ def power(
     alpha : level of the test
     test : "t" with Satterthwaite's degrees of freedom at the assumed parameters, "z", or "lrt" (two fits by ML)
     seed : the same seed gives the same answer
+    progress : whether to draw a bar on a terminal, or a function of the numbers of refits done and of all
+    workers : number of processes; None for as many as pay. The answer is the same for all
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy")).fit()
@@ -138,11 +142,15 @@ def power(
     name, value = _effect(result, effect)
     _check(n, alpha, test)
     truth = _assumed(result, {**(assume or {}), name: value})
-    rng = generator(seed)
     group, designs = _designs(result, n_groups)
-    counts = [_count(design, truth, name, n=n, alpha=alpha, test=test, rng=rng) for design in designs]
+    trials = tuple(_Trial.of(design, truth, name, alpha, test) for design in designs)
+    jobs = _jobs(trials, truth, n, generator(seed))
+    told = each(_Trials(trials), jobs, n * len(trials), running=Running(progress, workers), what="refits")
+    counts = np.zeros((len(trials), 2), dtype=int)
+    for number, *count in told:
+        counts[number] += count
     sizes = tuple(_levels(design, group) for design in designs)
-    found, failed = zip(*counts, strict=True)
+    found, failed = (tuple(column) for column in counts.T.tolist())
     rows = tuple(design.nobs for design in designs)
     return PowerCurve(name, value, group, sizes, rows, found, n, alpha, test, failed)
 
@@ -173,13 +181,10 @@ def _effect(result: LinearMixedResult, effect: str | Mapping[str, float]) -> tup
     return name, float(result.fixef[name]) if value is None else float(value)
 
 
-def _check(n: int, alpha: float, test: str) -> None:
-    if n < 1:
-        raise FitError(f"power needs at least one simulation, and {n} were asked for")
-    if not 0.0 < alpha < 1.0:
-        raise FitError(f"alpha={alpha!r} is not between 0 and 1")
-    if test not in ("t", "z", "lrt"):
-        raise FitError(f"there is no test {test!r}", hint='the tests are: "t", "z", "lrt"')
+def _check(n: object, alpha: object, test: object) -> None:
+    check_count("n", n)
+    check_level(alpha, "alpha", 0.05)
+    check_choice("test", test, ("t", "z", "lrt"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,19 +258,70 @@ def _levels(design: DesignMatrices, group: str) -> int:
     return next((term.n_levels for term in design.random_terms if term.group == group), 0)
 
 
-def _count(
-    design: DesignMatrices, truth: _Truth, name: str, *, n: int, alpha: float, test: Test, rng: np.random.Generator
-) -> tuple[int, int]:
-    """Return how many of n simulated responses show the effect, and how many refits failed."""
-    position = design.fixed_names.index(name)
-    population = population_means(design, truth.fit.beta)
-    critical = _critical(design, truth, position, alpha, test)
-    found = failed = 0
-    for first in range(0, n, BATCH):
-        Y = simulated(design, truth.fit, population, min(BATCH, n - first), rng)
-        hits, misses = _tests(design, truth, Y, position, critical, test)
-        found, failed = found + int(hits.sum()), failed + int(misses.sum())
-    return found, failed
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """
+    The test of an effect in responses of one design.
+
+    large, small : refit the model, and for likelihood ratios that without the effect
+    position : of the effect among the fixed ones
+    critical : what the statistic must exceed
+    """
+
+    large: Refitter
+    small: Refitter | None
+    position: int
+    critical: float
+
+    @classmethod
+    def of(cls, design: DesignMatrices, truth: "_Truth", name: str, alpha: float, test: Test) -> "_Trial":
+        """Make the test of an effect."""
+        position = design.fixed_names.index(name)
+        critical = _critical(design, truth, position, alpha, test)
+        if test != "lrt":
+            return cls(Refitter(design, truth.fit, truth.reml), None, position, critical)
+        keep = [j for j in range(design.n_fixed) if j != position]
+        smaller = replace(
+            design,
+            X=np.asfortranarray(design.X[:, keep]),
+            fixed_names=tuple(design.fixed_names[j] for j in keep),
+            fixed_assign=tuple(design.fixed_assign[j] for j in keep),
+        )
+        large, small = (Refitter(one, truth.fit, reml=False) for one in (design, smaller))
+        return cls(large, small, position, critical)
+
+    def __call__(self, Y: FloatArray) -> tuple[int, int]:
+        """Return how many responses show the effect, and how many could not be fitted."""
+        large = self.large(Y)
+        if self.small is not None:
+            small = self.small(Y)
+            failed, shown = large.failed | small.failed, small.criterion - large.criterion > self.critical**2
+        else:
+            t = np.abs(large.beta[:, self.position]) / large.std_errors[:, self.position]
+            failed, shown = large.failed, t > self.critical
+        return int((shown & ~failed).sum()), int(failed.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class _Trials:
+    """The tests of all designs: a job is the number of the design, and responses."""
+
+    trials: tuple[_Trial, ...]
+
+    def __call__(self, job: tuple[int, FloatArray]) -> tuple[int, int, int]:
+        number, Y = job
+        return number, *self.trials[number](Y)
+
+
+def _jobs(
+    trials: Sequence[_Trial], truth: "_Truth", n: int, rng: np.random.Generator
+) -> Iterator[tuple[int, tuple[int, FloatArray]]]:
+    """Draw n responses of each design, some at a time."""
+    for number, trial in enumerate(trials):
+        design = trial.large.design
+        population = population_means(design, truth.fit.beta)
+        for size in trial.large.sizes(n):
+            yield size, (number, simulated(design, truth.fit, population, size, rng))
 
 
 def _critical(design: DesignMatrices, truth: _Truth, position: int, alpha: float, test: Test) -> float:
@@ -299,24 +355,3 @@ def _expected_df(design: DesignMatrices, truth: _Truth, position: int) -> float:
     average = replace(known[0][1], vcov=2 * np.linalg.pinv(hessian), vcov_beta_slopes=slopes)
     contrast = np.eye(design.n_fixed)[position : position + 1]
     return max(float(Satterthwaite(vcov, average).t_df(contrast)[0]), 1.0)
-
-
-def _tests(
-    design: DesignMatrices, truth: _Truth, Y: FloatArray, position: int, critical: float, test: Test
-) -> tuple[BoolArray, BoolArray]:
-    """Return which responses show the effect, and which could not be fitted."""
-    if test == "lrt":
-        keep = [j for j in range(design.n_fixed) if j != position]
-        smaller = replace(
-            design,
-            X=np.asfortranarray(design.X[:, keep]),
-            fixed_names=tuple(design.fixed_names[j] for j in keep),
-            fixed_assign=tuple(design.fixed_assign[j] for j in keep),
-        )
-        large = refits(design, Y, truth.fit, reml=False)
-        small = refits(smaller, Y, truth.fit, reml=False)
-        failed = large.failed | small.failed
-        return (small.criterion - large.criterion > critical**2) & ~failed, failed
-    found = refits(design, Y, truth.fit)
-    t = np.abs(found.beta[:, position]) / found.std_errors[:, position]
-    return (t > critical) & ~found.failed, found.failed

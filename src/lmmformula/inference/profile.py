@@ -9,18 +9,22 @@ Bates, Maechler, Bolker & Walker (2015), J. Stat. Soft. 67(1), section 5.1.
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, FitWarning
 from lmmformula.fit.lmm import Fit, fit_lmm
-from lmmformula.fit.problem import prepare
+from lmmformula.fit.problem import Problem, prepare
 from lmmformula.inference.curves import Curve, curve_of
 from lmmformula.inference.intervals import Intervals
 from lmmformula.inference.parameters import Parameter, chosen, estimates, normal_quantile
+from lmmformula.inference.running import Progress, Running, each
+from lmmformula.results.arguments import check_count
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -83,9 +87,14 @@ def profile(
     *,
     level: float = 0.99,
     points: int = 12,
+    progress: Progress = True,
+    workers: int | None = None,
 ) -> Profile:
     """
     Trace the profiles of parameters between the bounds of `level` intervals, at `points` values and the estimate.
+
+    progress : whether to draw a bar on a terminal, or a function of the numbers of profiles done and of all
+    workers : number of processes; None for as many as pay
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
@@ -93,22 +102,21 @@ def profile(
     [-2.576, 2.576]
     """
     z = normal_quantile(level)
-    if points < 2:
-        raise FitError(f"a profile needs at least two points, and {points} were asked for")
-    found = []
-    for parameter, curve in _curves(result, chosen(result, parameters)):
-        zeta = _zeta(curve)
-        low, high = (_crossing(zeta, curve, z, side) for side in (-1, 1))
-        values = np.concatenate([np.linspace(low, high, points), [curve.estimate]])
-        values = np.unique(values[np.isfinite(values)])
-        heights = np.array([math.copysign(zeta(v)[0], v - curve.estimate) for v in values])
-        shown = np.exp(values) if parameter.part == "sigma" else values
-        found.append(ProfileCurve(parameter, float(_shown(parameter, curve.estimate)), shown, heights))
+    check_count("points", points, least=2)
+    wanted = chosen(result, parameters)
+    tracer = _Tracer(result.design, _by_ml(result), z, points)
+    jobs = ((1, parameter) for parameter in wanted)
+    found = each(tracer, jobs, len(wanted), running=Running(progress, workers), what="profiles")
     return Profile(tuple(found))
 
 
 def profile_intervals(
-    result: LinearMixedResult, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
+    result: LinearMixedResult,
+    parameters: str | Sequence[str] | None = None,
+    *,
+    level: float = 0.95,
+    progress: Progress = True,
+    workers: int | None = None,
 ) -> Intervals:
     """
     Return profile likelihood intervals.
@@ -127,10 +135,10 @@ def profile_intervals(
     """
     z = normal_quantile(level)
     wanted = chosen(result, parameters)
-    bounds = np.empty((len(wanted), 2))
-    for row, (parameter, curve) in zip(bounds, _curves(result, wanted), strict=True):
-        zeta = _zeta(curve)
-        row[:] = [_shown(parameter, _crossing(zeta, curve, z, side)) for side in (-1, 1)]
+    bounder = _Bounder(result.design, _by_ml(result), z)
+    jobs = ((1, parameter) for parameter in wanted)
+    found = each(bounder, jobs, len(wanted), running=Running(progress, workers), what="profiles")
+    bounds = np.array(found).reshape(-1, 2)
     labels = tuple(p.label for p in wanted)
     lost = [label for label, row in zip(labels, bounds, strict=True) if np.isnan(row).any()]
     if lost:
@@ -138,11 +146,62 @@ def profile_intervals(
     return Intervals(labels, estimates(wanted, result), bounds[:, 0], bounds[:, 1], level, "profile likelihood")
 
 
-def _curves(result: LinearMixedResult, parameters: Sequence[Parameter]) -> list[tuple[Parameter, Curve]]:
-    """Make the curves of parameters, around the fit by maximum likelihood."""
-    fit = _by_ml(result)
-    problem = None if result.is_linear_model else prepare(result.design, reml=False)
-    return [(parameter, curve_of(problem, result.design, fit, parameter)) for parameter in parameters]
+@dataclass(frozen=True)
+class _Bounder:
+    """
+    Finds the bounds of a parameter's interval.
+
+    fit : by maximum likelihood
+    z : what |zeta| is at the bounds
+    """
+
+    design: DesignMatrices
+    fit: Fit
+    z: float
+
+    def __call__(self, parameter: Parameter) -> tuple[float, float]:
+        """Return lower and upper bound."""
+        low, high = self.bounds(self.curve(parameter))
+        return _shown(parameter, low), _shown(parameter, high)
+
+    def curve(self, parameter: Parameter) -> Curve:
+        """Return the profile deviance of a parameter, as yet with the estimate alone."""
+        return curve_of(self.problem, self.design, self.fit, parameter)
+
+    def bounds(self, curve: Curve) -> tuple[float, float]:
+        """Return where |zeta| is z, on the curve's own scale."""
+        zeta = _zeta(curve)
+        return _crossing(zeta, curve, self.z, -1), _crossing(zeta, curve, self.z, 1)
+
+    @cached_property
+    def problem(self) -> Problem | None:
+        """The prepared design; None where there is no random term."""
+        return prepare(self.design, reml=False) if self.design.random_terms else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave out what is prepared: the factors of sparse matrices can't be copied to another process."""
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+
+
+@dataclass(frozen=True)
+class _Tracer(_Bounder):
+    """
+    Traces a parameter's profile between its bounds.
+
+    points : at how many values, besides the estimate
+    """
+
+    points: int
+
+    def __call__(self, parameter: Parameter) -> ProfileCurve:  # type: ignore[override]  # another job
+        """Return the curve."""
+        curve = self.curve(parameter)
+        zeta = _zeta(curve)
+        values = np.concatenate([np.linspace(*self.bounds(curve), self.points), [curve.estimate]])
+        values = np.unique(values[np.isfinite(values)])
+        heights = np.array([math.copysign(zeta(v)[0], v - curve.estimate) for v in values])
+        shown = np.exp(values) if parameter.part == "sigma" else values
+        return ProfileCurve(parameter, float(_shown(parameter, curve.estimate)), shown, heights)
 
 
 def _by_ml(result: LinearMixedResult) -> Fit:

@@ -16,6 +16,7 @@ from lmmformula.inference.f_statistic import (
     wald_squares,
 )
 from lmmformula.inference.table import ResultTable
+from lmmformula.results.arguments import check_level
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -122,12 +123,6 @@ class TTests:
         check_level(level)
         half = t_quantiles(level, self.df) * self.std_error
         return self.estimate - half, self.estimate + half
-
-
-def check_level(level: object) -> None:
-    """Refuse a level that is no probability."""
-    if not isinstance(level, (int, float)) or not 0 < level < 1:
-        raise FitError(f"level={level!r} is no probability", hint="give a number between 0 and 1, such as 0.95")
 
 
 def t_tests(method: Method, L: FloatArray, beta: FloatArray, null: FloatArray | float = 0.0) -> TTests:

@@ -1,8 +1,6 @@
 """Predictions with their uncertainty, and responses drawn from a fitted model."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -11,6 +9,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit
+from lmmformula.results.arguments import check_choice, check_count, check_flag, check_level
 from lmmformula.results.effects import by_row
 from lmmformula.results.rows import NewLevels, NewRows, OldRows, coefficients_used, random_covariates, random_part
 from lmmformula.results.uncertainty import JointCovariance, quadratic
@@ -45,10 +44,10 @@ class Request:
     LEVELS: ClassVar[tuple[str, ...]] = ("error", "population")
 
     def __post_init__(self) -> None:
-        _check_choice("new_levels", self.new_levels, self.LEVELS)
-        _check_choice("interval", self.interval, (None, "confidence", "prediction"))
-        if not isinstance(self.level, Real) or not 0.0 < self.level < 1.0:
-            raise FitError(f"level={self.level!r} is not between 0 and 1")
+        check_choice("new_levels", self.new_levels, self.LEVELS)
+        check_choice("interval", self.interval, (None, "confidence", "prediction"))
+        check_level(self.level)
+        check_flag("se_fit", self.se_fit)
 
     @property
     def plain(self) -> bool:
@@ -131,9 +130,7 @@ def simulated(design: DesignMatrices, fit: Fit, population: FloatArray, n: int, 
 
     population : (nobs,) X beta + offset
     """
-    whole: object = n
-    if not isinstance(whole, int | np.integer) or n < 1:
-        raise FitError(f"simulate needs n of at least 1, and was given {n!r:.60}")
+    check_count("n", n)
     scale = fit.sigma if design.weights is None else fit.sigma / np.sqrt(design.weights)
     roots = [_root(relative) for relative in fit.relative_covariance]
     columns = []
@@ -152,8 +149,3 @@ def _root(covariance: FloatArray) -> FloatArray:
     values, vectors = np.linalg.eigh(covariance)
     root: FloatArray = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
     return root
-
-
-def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
-    if not isinstance(value, str | None) or value not in choices:
-        raise FitError(f"{name}={value!r} is not known", hint=f"the choices are: {', '.join(map(str, choices))}")
