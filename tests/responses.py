@@ -35,7 +35,9 @@ def log_between(link: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _binomial(link: str, y: np.ndarray, eta: np.ndarray, own: Own) -> np.ndarray:
     n = own.get("trials", np.ones(len(y)))
     success, failure = log_distribution(link, eta)
-    return gammaln(n + 1) - gammaln(y + 1) - gammaln(n - y + 1) + y * success + (n - y) * failure
+    with np.errstate(invalid="ignore"):  # what happened no times adds nothing, however improbable
+        parts = np.where(y > 0, y * success, 0.0) + np.where(y < n, (n - y) * failure, 0.0)
+    return gammaln(n + 1) - gammaln(y + 1) - gammaln(n - y + 1) + parts
 
 
 def _cumulative(link: str, y: np.ndarray, eta: np.ndarray, own: Own) -> np.ndarray:
@@ -53,7 +55,7 @@ def _counts(y: np.ndarray, eta: np.ndarray, own: Own) -> np.ndarray:
         density = stats.poisson.logpmf(y, np.exp(eta))
     if "zi" not in own:
         return density
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.logaddexp(np.log(own["zi"] * (y == 0)), np.log1p(-own["zi"]) + density)
 
 
