@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
-import os
+import re
 import shutil
 import sys
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,9 +22,10 @@ from lmmformula.stan.cmdstan_cache import cache_folder
 from lmmformula.stan.engines import sample
 from lmmformula.stan.generate import StanProgram, stan_program
 from lmmformula.stan.start import StartingPoint, scattered, starting_point
-from standin import build_standin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lmmformula.stan.draws import Draws
 
 pytestmark = [
@@ -35,38 +36,6 @@ pytestmark = [
 SHORT = {"engine": "cmdstan", "chains": 2, "warmup": 60, "draws": 40, "seed": 3, "progress": False}
 FIXED = {"warmup": 0, "draws": 5, "adapt_engaged": False, "step_size": 1e-9}
 """A sampler that does not adapt, and hardly moves."""
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for the compiled programs of all tests of this file; its name has a space."""
-    return tmp_path_factory.mktemp("cmdstan") / "a cache"
-
-
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make one stand-in for all tests of this file."""
-    return build_standin(tmp_path_factory.mktemp("standin") / "cmdstan")
-
-
-@pytest.fixture(params=["standin", pytest.param("real", marks=pytest.mark.cmdstan)])
-def cmdstan(request: pytest.FixtureRequest, standin: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Point cmdstanpy to the stand-in, or leave it to find the CmdStan that is installed."""
-    import cmdstanpy
-
-    # cmdstanpy sets these itself; after the test they are as they were.
-    for name in ("CMDSTAN", "STAN_NUM_THREADS"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
-    if request.param == "standin":
-        monkeypatch.setenv("CMDSTAN", str(standin))
-    else:
-        try:
-            cmdstanpy.cmdstan_path()
-        except ValueError as error:
-            pytest.skip(f"no CmdStan is installed, and no package registry holds one: {error}")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
-    monkeypatch.setattr(Path, "home", lambda: home)
-    return request.param
 
 
 @cache
@@ -142,15 +111,26 @@ def moments(draws: Draws, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarra
 
 
 @pytest.mark.usefixtures("cmdstan")
-def test_metric_reaches_the_executable(tmp_path: Path) -> None:
-    """A sampler that does not adapt ends with the metric and the step size it was given."""
-    sample(program(), **SHORT | FIXED | {"start": start(), "output_dir": tmp_path})
-    assert start().inverse_metric is not None
-    written = ", ".join(f"{x:.6g}" for x in start().inverse_metric)
-    assert len(runs_of(tmp_path)) == 2
-    for text in runs_of(tmp_path):
-        assert f"# Diagonal elements of inverse mass matrix:\n# {written}\n" in text
-        assert "# Step size = 1e-09\n" in text
+@pytest.mark.parametrize("metric", ["diag_e", "dense_e", "unit_e"])
+def test_metric_reaches_the_executable(tmp_path: Path, metric: str) -> None:
+    """
+    A sampler that does not adapt ends with the metric and the step size it was given, of the kind that was asked for.
+
+    The variances of a start are the diagonal of either kind, and the unit metric takes none.
+    """
+    sample(program(), **SHORT | FIXED | {"start": start(), "output_dir": tmp_path, "metric": metric})
+    variances = start().inverse_metric
+    assert variances is not None
+    expected = {"diag_e": variances[np.newaxis], "dense_e": np.diag(variances), "unit_e": np.empty((0, 0))}[metric]
+    texts = runs_of(tmp_path)
+    assert len(texts) == 2
+    for text in texts:
+        assert f"metric = {metric}" in text
+        (step,) = re.findall(r"(?m)^# Step size = (.*)$", text)
+        assert float(step) == pytest.approx(1e-9)
+        written = re.findall(r"(?m)^# (-?\d[\d.e+-]*(?:, -?\d[\d.e+-]*)*)$", text)
+        found = [[float(number) for number in row.split(",")] for row in written]
+        np.testing.assert_allclose(np.reshape(found, expected.shape), expected, rtol=1e-5)
 
 
 @cache
@@ -333,11 +313,40 @@ def test_threads_are_an_option(cmdstan: str) -> None:
 
 
 @pytest.mark.usefixtures("cmdstan")
-def test_progress_reaches_a_callable() -> None:
-    """Progress ends at the number of all iterations."""
+def test_progress_reaches_a_callable_during_the_run() -> None:
+    """Of two chains one after the other, the first is heard of before the second; the last number is that of all."""
     seen: list[tuple[int, int]] = []
-    sample(program(), **SHORT | {"progress": lambda done, total: seen.append((done, total))})
+    told = SHORT | {"progress": lambda done, total: seen.append((done, total))}
+    sample(program(), **told, parallel_chains=1)
     assert seen[-1] == (200, 200)
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+    assert any(0 < done < 200 for done, _ in seen)
+
+
+@pytest.mark.usefixtures("cmdstan")
+def test_a_failing_callable_ends_the_run() -> None:
+    """What a progress function raises comes out as it is, and no process is left."""
+
+    def fail(done: int, total: int) -> None:
+        raise ZeroDivisionError(done, total)
+
+    with pytest.raises(ZeroDivisionError):
+        sample(program(), **SHORT | {"progress": fail, "draws": 10**6})
+
+
+@pytest.mark.usefixtures("cmdstan")
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a bar is drawn, with chains and divergences, on the stream for messages."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    sample(program(), **SHORT | {"progress": True})
+    assert "2/2 chains" in terminal.getvalue()
+    assert "divergent" in terminal.getvalue()
 
 
 @pytest.mark.usefixtures("cmdstan")

@@ -49,7 +49,7 @@ class StanliEngine:
         stanli = _stanli()
         model = self._model(stanli, program)
         if run.algorithm == "optimize":
-            return self._mode(model, run, options)
+            return self._mode(stanli, model, run, options)
         options |= _start(model, run, options.get("metric", "diag_e"))
         if "pathfinder_init" in options:
             options.pop("inits", None)
@@ -94,7 +94,7 @@ class StanliEngine:
                 report(tally)
         return fit
 
-    def _mode(self, model: Any, run: Run, options: dict[str, Any]) -> Draws:  # noqa: ANN401
+    def _mode(self, stanli: ModuleType, model: Any, run: Run, options: dict[str, Any]) -> Draws:  # noqa: ANN401
         """Find the posterior mode."""
         if run.start is not None:
             options["init"] = _middle(model, run)
@@ -110,8 +110,11 @@ class StanliEngine:
             _, gradient = model.log_prob_grad(mode.unconstrained)
             if gradient @ (run.start.inverse_metric * gradient) > LEFT_TO_GAIN:
                 warnings.warn("the search has stopped before it reached the mode", FitWarning, stacklevel=2)
+        # As a fit of one draw: the result's own way to variables turns matrices over.
+        point = np.array([[list(mode.values())]])
+        fit = stanli.Fit(list(mode), point, np.zeros((1, 1, len(stanli.SAMPLER_COLUMNS))), 0, run.seed, ())
         return Draws(
-            arrays={name: np.asarray(mode[name])[np.newaxis, np.newaxis] for name in mode.variables},
+            arrays={name: fit.draws(name) for name in fit.variables},
             statistics={"lp": np.full((1, 1), mode.lp)},
             engine=self.name,
             seed=run.seed,
