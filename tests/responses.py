@@ -49,8 +49,9 @@ def _cumulative(link: str, y: np.ndarray, eta: np.ndarray, own: Own) -> np.ndarr
 
 def _counts(y: np.ndarray, eta: np.ndarray, own: Own) -> np.ndarray:
     if "shape" in own:
-        odds = np.log(own["shape"]) - eta
-        density = stats.nbinom.logpmf(y, own["shape"], expit(odds))
+        shape, odds = own["shape"], np.log(own["shape"]) - eta
+        ways = gammaln(y + shape) - gammaln(shape) - gammaln(y + 1)
+        density = ways + shape * log_expit(odds) + y * log_expit(-odds)
     else:
         density = stats.poisson.logpmf(y, np.exp(eta))
     if "zi" not in own:

@@ -1,16 +1,21 @@
 """What the programs of other families mean: their log densities and generated quantities against scipy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from densities import Point, compiled, free, log_jacobian, log_prior, random_point, root
+from designs import design, model
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import DataError, FitError
 from lmmformula.ir.family import Family
 from lmmformula.stan.engines import sample
 from lmmformula.stan.families import counted
+from lmmformula.stan.generate import stan_program
 from lmmformula.stan.likelihood import LIKELIHOODS
-from lmmformula.stan.program import Program
+from lmmformula.stan.lower import lower_program
+from lmmformula.stan.program import Extra, Program
 from programs import FAMILIES, Case, design_of, frame, program_of
 from responses import response_log_density
 
@@ -102,6 +107,68 @@ def test_log_lik_is_each_rows_density(name: str) -> None:
             assert y_rep[i].max() <= (len(fixed.categories) or 1e9)
 
 
+# --- far from zero --------------------------------------------------------------------------------------------------
+
+COUNTED = "cbind(successes, failures)"
+RESPONSES = {
+    "student": "y",
+    "Gamma": "positive",
+    "lognormal": "positive",
+    "beta": "share",
+    "cumulative": "rating",
+    "binomial": COUNTED,
+}
+"""Family -> a response of it in the frame `counts`; the others are counts."""
+ALONE = [(family, RESPONSES.get(family.name, "count")) for family in LIKELIHOODS if family != Family()] + [
+    (Family("binomial", link), "binary") for link in ("logit", "probit", "cloglog")
+]
+alone = pytest.mark.parametrize(("family", "response"), ALONE, ids=[f"{f.name} {f.link} {r}" for f, r in ALONE])
+OWN = {"sigma": 0.7, "nu": 5.0, "shape": 2.0, "phi": 4.0, "zi": 0.3}
+
+
+@alone
+def test_densities_hold_far_from_zero(family: Family, response: str) -> None:
+    """With the linear predictor at 30 from 0 on either side, density and gradient are finite, and scipy's."""
+    text = f"{response} ~ 1"
+    made = design(text, frame("counts"), family)[1]
+    program = lower_program(replace(model(text), family=family), made, flat=True)[0]
+    ready, case = compiled(program, made), Case(text, "counts", family=family)
+    own = {name: np.asarray(OWN[name]) for name in program.likelihood.parameters}
+    cutpoints = np.array([-0.7, 0.4, 1.6])
+
+    def reference(eta: float) -> float:
+        point = own | ({"cutpoint": cutpoints} if family.ordinal else {})
+        return float(np.sum(log_likelihood(case, made, np.full(made.nobs, eta), point)))
+
+    def ours(eta: float) -> tuple[float, float]:
+        first = {"cutpoint": cutpoints - eta} if family.ordinal else {"Intercept": np.asarray(eta)}
+        value, gradient = ready.log_prob_grad(free(ready, first | own))
+        assert np.isfinite(gradient).all()
+        return value, -gradient[0] if family.ordinal else gradient[0]
+
+    for eta in (-30.0, -20.0, -9.0, 9.0, 20.0, 30.0):
+        step = 1e-3
+        slope = (reference(eta + step) - reference(eta - step)) / (2 * step)
+        found, gradient = ours(eta)
+        expected = reference(eta) - reference(0.0)
+        assert found - ours(0.0)[0] == pytest.approx(expected, rel=1e-10)
+        assert gradient == pytest.approx(slope, rel=1e-4)  # Stan's own derivative of log Phi is good to 3e-5
+
+
+@alone
+@pytest.mark.parametrize("place", [-100.0, -30.0, 30.0, 100.0])
+def test_draws_hold_far_from_zero(family: Family, response: str, place: float) -> None:
+    """A prior that is far off gives responses all the same, and counts that Stan's whole numbers can hold."""
+    text = f"{response} ~ 1\nIntercept ~ normal({place}, 1)"
+    made = design(text, frame("counts"), family)[1]
+    extra = Extra(prior_only=True, y_rep=True)
+    program = stan_program(replace(model(text), family=family), made, form="conditional", extra=extra)
+    y_rep = sample(program, chains=1, warmup=50, draws=20, seed=3, progress=False)["y_rep"]
+    assert np.isfinite(y_rep).all()
+    if program.program.likelihood.integer:
+        assert 0 <= y_rep.min() <= y_rep.max() < 2**31
+
+
 def test_every_likelihood_has_a_program() -> None:
     """Each family and link in the table has a case here."""
     assert {case.family for case in FAMILIES.values()} == set(LIKELIHOODS)
@@ -126,11 +193,6 @@ def test_responses_without_a_meaning_are_refused(
 
 def test_defaults_do_not_depend_on_units() -> None:
     """Measured in other units, a positive response moves the intercept's prior, and no scale."""
-    from dataclasses import replace
-
-    from designs import design, model
-    from lmmformula.stan.generate import stan_program
-
     data, family = frame("counts"), Family("Gamma", "log")
     rows = []
     for factor in (1.0, 1000.0):
