@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from lmmformula.data.table import Library
     from lmmformula.inference.contrasts import Hypothesis
+    from lmmformula.inference.intervals import Intervals
     from lmmformula.inference.table import ResultTable
     from lmmformula.inference.tidy import Effects
+    from lmmformula.results.posterior_intervals import IntervalMethod
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,6 +30,29 @@ class Posterior(Reported, MarginalEffects, PosteriorResult):
     The accessors have the names of a fit's and give posterior means; `draws` holds the draws themselves, as arrays,
     and `draws_frame()` as a data frame. `print(posterior)` shows the summary and the sampler's verdict.
     """
+
+    def confint(
+        self,
+        parameters: "str | Sequence[str] | None" = None,
+        *,
+        method: "IntervalMethod" = "quantile",
+        level: float = 0.95,
+    ) -> "Intervals":
+        """
+        Return posterior means with intervals that hold a share of the draws.
+
+        parameters : labels such as "Days", "sd[Subject, Days]", "sigma", "random[Subject, 308, Days]" or
+            "coef[Subject, 308, Days]"; "fixed", "ran_pars", "family", "ran_vals" (random effects) or "coef" (those with
+            the fixed effects of the same names added); None for all but the last two
+        method : "quantile" (as much probability below as above) or "hdi" (the shortest)
+        """
+        from lmmformula.inference.intervals import Intervals
+        from lmmformula.results.posterior_intervals import METHOD_NAMES, bounds, draws_of
+
+        quantities, draws = draws_of(self, parameters)
+        low, high = bounds(draws, method, level)
+        labels = tuple(quantity.label for quantity in quantities)
+        return Intervals(labels, draws.mean(axis=0), low, high, level, METHOD_NAMES[method])
 
     def contrast(self, hypothesis: "Hypothesis", *, level: float = 0.95) -> "ResultTable":
         """
@@ -76,7 +101,7 @@ class Posterior(Reported, MarginalEffects, PosteriorResult):
         """
         Draw the posterior; needs matplotlib (`pip install 'lmmformula[plot]'`).
 
-        kind : "densities" (with priors), "traces" (with ranks) or "predictions" (means with bands)
+        kind : "densities" (with priors), "traces" (with ranks), "priors" (alone) or "predictions" (means with bands)
         """
         from lmmformula.present.plots import posterior_plot
 

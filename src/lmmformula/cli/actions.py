@@ -46,7 +46,7 @@ def stan(options: Namespace) -> None:
         print(program.code)
     else:
         program.write(options.output)
-        print(f"written: {options.output} and its data beside it", file=sys.stderr)
+        print(f"written: {options.output}, and beside it data, a script and how to run them", file=sys.stderr)
 
 
 def sample(options: Namespace) -> None:

@@ -183,7 +183,7 @@ def stan(session: Session, argument: str) -> str:
         return program.code.rstrip()
     program.write(argument)
     session.note(f"model.stan().write({argument!r})")
-    return f"written: {argument} and its data beside it"
+    return f"written: {argument}, and beside it data, a script and how to run them"
 
 
 def sample(session: Session, argument: str) -> str:

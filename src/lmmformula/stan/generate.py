@@ -58,11 +58,15 @@ class StanProgram:
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
     def write(self, path: str | PathLike[str]) -> Path:
-        """Write the program to `path`, and its data beside it: `model.stan` and `model.data.json`."""
-        target = Path(path)
-        target.write_text(self.code, encoding="utf-8")
-        target.with_suffix(".data.json").write_text(self.data_json(), encoding="utf-8")
-        return target
+        """
+        Write the program to `path`, and beside it its data, a script that runs it, and how to run it by CmdStan.
+
+        For `model.stan` these are `model.data.json`, `model.run.py` and `model.README.md`; files of these names are
+        replaced. None of them needs this package.
+        """
+        from lmmformula.stan.export import write_program
+
+        return write_program(self, path)
 
 
 def stan_program(
