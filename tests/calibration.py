@@ -49,6 +49,7 @@ PRIORS: dict[str, tuple[Any, ...]] = {
     "shape": ("gamma", 6, 2),
     "phi": ("gamma", 20, 2),
     "zi": ("uniform", 0.1, 0.6),
+    "cutpoint": ("normal", 0.2, 1.5),
 }
 """Parameter -> distribution and its numbers, as Stan parametrises them."""
 DISTRIBUTIONS: dict[str, Callable[..., float]] = {
@@ -71,15 +72,28 @@ def negbinomial(y: np.ndarray, eta: np.ndarray, shape: np.ndarray) -> np.ndarray
     return stats.nbinom.logpmf(y, shape, shape / (shape + np.exp(eta)))
 
 
+def below(eta: np.ndarray, cutpoint: np.ndarray) -> np.ndarray:
+    """Return the probability of each category or a lower one: (draws, rows, categories)."""
+    bounds = expit(cutpoint[:, np.newaxis] - eta[..., np.newaxis])
+    return np.concatenate([bounds, np.ones((*eta.shape, 1))], axis=-1)
+
+
+def ordinal(y: np.ndarray, eta: np.ndarray, cutpoint: np.ndarray) -> np.ndarray:
+    """Return the log probability of categories 1, 2, ..."""
+    share = np.diff(below(eta, cutpoint), prepend=0.0)
+    return np.log(share[:, np.arange(len(y)), y - 1])
+
+
 @dataclass(frozen=True)
 class Response:
     """
     A family: its parameters, how to draw a response with linear predictor eta, and its log density.
 
     name : of the family for `lf.Model`
-    draw : (rng, eta, parameters) -> (rows,)
-    log_density : (y, eta, parameters) -> (draws, rows); parameters are (draws, 1)
+    draw : (rng, eta, parameters) -> (draws, rows); parameters are (draws, 1), cutpoints (draws, categories - 1)
+    log_density : (y, eta, parameters) -> (draws, rows), of one response y
     placeholder : two values that a response may have
+    categories : their number, of an ordinal response: it has cutpoints, and no intercept
     """
 
     name: Any
@@ -87,6 +101,7 @@ class Response:
     draw: Callable[[np.random.Generator, np.ndarray, Values], np.ndarray]
     log_density: Callable[[np.ndarray, np.ndarray, Values], np.ndarray]
     placeholder: tuple[float, float] = (1.0, 2.0)
+    categories: int = 0
 
 
 TRIALS = FRAME.trials.to_numpy()
@@ -160,6 +175,13 @@ RESPONSES = {
         lambda rng, eta, p: rng.poisson(np.exp(eta)) * (rng.random(eta.shape) > p["zi"]),
         lambda y, eta, p: zero_inflated(stats.poisson.logpmf(y, np.exp(eta)), y, p["zi"]),
     ),
+    "cumulative": Response(
+        "cumulative",
+        ("cutpoint",),
+        lambda rng, eta, p: 1 + np.sum(rng.random((*eta.shape, 1)) > below(eta, p["cutpoint"]), axis=-1),
+        lambda y, eta, p: ordinal(y, eta, p["cutpoint"]),
+        categories=3,
+    ),
     "zero_inflated_negbinomial": Response(
         "zero_inflated_negbinomial",
         ("shape", "zi"),
@@ -200,9 +222,14 @@ class Small:
         return RESPONSES[self.response]
 
     @property
+    def predictors(self) -> tuple[str, ...]:
+        """The columns of X."""
+        return self.slopes if self.family.categories else ("1", *self.slopes)
+
+    @property
     def prior(self) -> dict[str, tuple[Any, ...]]:
         """The prior of each parameter that the model has."""
-        own = {"Intercept", "b", "sd", *self.family.parameters}
+        own = {"b", "sd", *self.family.parameters} | ({"Intercept"} if "1" in self.predictors else set())
         if any(len(columns) > 1 for columns, _ in self.random):
             own.add("cor")
         return {name: prior for name, prior in (PRIORS | self.priors).items() if name in own}
@@ -252,7 +279,7 @@ MODELS = {
         name: Small("y ~ x + (1 | g)", INTERCEPTS, name)
         for name in (
             "negbinomial", "student", "Gamma", "lognormal", "beta",
-            "zero_inflated_poisson", "zero_inflated_negbinomial",
+            "zero_inflated_poisson", "zero_inflated_negbinomial", "cumulative",
         )
     },
 }  # fmt: skip
@@ -283,7 +310,7 @@ def columns_of(names: tuple[str, ...]) -> np.ndarray:
 
 def linear_predictor(case: Small, values: Values) -> np.ndarray:
     """Return (draws, rows) X beta + Z u + offset."""
-    eta = values["beta"] @ columns_of(("1", *case.slopes)).T
+    eta = values["beta"] @ columns_of(case.predictors).T
     for t, (names, group) in enumerate(case.random):
         eta = eta + np.sum(columns_of(names) * values[f"u{t}"][:, FRAME[group].cat.codes], axis=-1)
     return eta + FRAME.o.to_numpy() if "offset" in case.options else eta
@@ -294,21 +321,23 @@ def simulate(case: Small, rng: np.random.Generator) -> tuple[Values, np.ndarray]
 
     def draw(name: str) -> float:
         distribution, *numbers = case.prior[name]
-        least = 1.0 if name == "nu" else -np.inf  # its range begins there, which cuts the prior off
-        return next(v for v in iter(lambda: DISTRIBUTIONS[distribution](rng, *numbers), None) if v > least)
+        value = DISTRIBUTIONS[distribution](rng, *numbers)
+        return draw(name) if name == "nu" and value < 1 else value  # where its range begins
 
     slopes = np.array([draw("b") for _ in case.slopes])
-    at_means = draw("Intercept")
-    values = {"beta": np.array([at_means - columns_of(case.slopes).mean(axis=0) @ slopes, *slopes])}
+    shift = columns_of(case.slopes).mean(axis=0) @ slopes  # intercept and cutpoints are at the predictors' means
+    values = {"beta": slopes if case.family.categories else np.array([draw("Intercept") - shift, *slopes])}
     for t, (names, group) in enumerate(case.random):
         sds = np.array([draw("sd") for _ in names])
         cor = lkj(rng, len(names), case.prior["cor"][1]) if len(names) > 1 else np.eye(1)
         noise = rng.standard_normal((LEVELS[group], len(names)))
         values |= {f"sd{t}": sds, f"cor{t}": cor, f"u{t}": noise @ np.linalg.cholesky(cor).T * sds}
-    values |= {name: np.array([draw(name)]) for name in case.family.parameters}
+    for name in case.family.parameters:
+        count = max(case.family.categories - 1, 1)
+        values[name] = np.sort([draw(name) for _ in range(count)]) + (shift if name == "cutpoint" else 0.0)
     values = {name: value[np.newaxis] for name, value in values.items()}
-    eta = linear_predictor(case, values)[0]
-    return values, case.family.draw(rng, eta, {name: values[name][0, 0] for name in case.family.parameters})
+    own = {name: values[name] for name in case.family.parameters}
+    return values, case.family.draw(rng, linear_predictor(case, values), own)[0]
 
 
 # --- uniform ranks ---------------------------------------------------------------------------------------------------

@@ -1,13 +1,16 @@
 """Diagnostics of chains: ours against those of Stan's own estimators, and the verdict on good and bad draws."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import stanli
 
+import lmmformula as lf
 from lmmformula.stan.diagnostics import ebfmi, ess, summarise
 from lmmformula.stan.draws import Diagnostics, Draws
+from programs import frame
 
 
 def autoregressive(rng: np.random.Generator, shape: tuple[int, int, int], rho: float) -> np.ndarray:
@@ -85,8 +88,8 @@ def test_good_draws_pass() -> None:
 
 
 BAD: dict[str, tuple[Draws, str]] = {
-    "chains apart": (draws_of(np.random.default_rng(35).normal(size=(4, 500)) + np.arange(4.0)[:, None]), "R-hat is"),
-    "slow chains": (draws_of(autoregressive(np.random.default_rng(36), (4, 500, 1), 0.98)), "bulk ESS is"),
+    "chains apart": (draws_of(np.random.default_rng(35).normal(size=(4, 500)) + np.arange(4.0)[:, None]), "R-hat of x is"),
+    "slow chains": (draws_of(autoregressive(np.random.default_rng(36), (4, 500, 1), 0.98)), "bulk ESS of x[1] is"),
     "divergences": (draws_of(np.random.default_rng(37).normal(size=(4, 500)), divergent=1.0), "2000 of 2000 draws div"),
     "full trees": (
         draws_of(np.random.default_rng(38).normal(size=(4, 500)), treedepth=10.0),
@@ -103,6 +106,48 @@ def test_bad_draws_are_named(what: str) -> None:
     assert not verdict.ok
     assert problem in str(verdict)
     assert "\n" not in str(verdict)
+
+
+def test_the_worst_quantity_is_named() -> None:
+    """The verdict says which element is the worst, as Stan counts or as a model calls it."""
+    values = np.random.default_rng(40).normal(size=(4, 1000, 2, 3))
+    values[..., 1, 2] += 0.3 * np.arange(4.0)[:, None]
+    draws = draws_of(values)
+    verdict = draws.diagnose()
+    assert verdict.rhat_of == verdict.ess_bulk_of == "x[2,3]"
+    assert re.search(r"R-hat of x\[2,3\] is 1\.0\d\d \(should be below 1\.01\)", str(verdict))
+    assert draws.diagnose(called=lambda name, index: f"{name}{index}").rhat_of == "x(1, 2)"
+
+
+CALLED = {
+    ("b", (1,)): "z",
+    ("Intercept", ()): "(Intercept)",
+    ("Intercept_c", ()): "Intercept_c",
+    ("sd_a", (1,)): "sd[a, x]",
+    ("sd_a", (2,)): "sd[a, flo]",
+    ("cor_a", (1, 0)): "cor[a, x, (Intercept)]",
+    ("u_a", (2, 3)): "random[a, a2, fmid]",
+    ("sd_b", ()): "sd[b, (Intercept)]",
+    ("u_b", (2,)): "random[b, b2, (Intercept)]",
+    ("L1_a", (1, 0)): "L1_a[2,1]",
+    ("sigma", ()): "sigma",
+}
+
+
+@pytest.mark.parametrize("element", CALLED, ids=str)
+def test_elements_have_the_names_that_users_type(element: tuple[str, tuple[int, ...]]) -> None:
+    """Elements of a program's variables are called as priors for them would be; others as Stan calls them."""
+    model = lf.Model("y ~ x + z + (x | a) + (0 + f | a) + (1 | b)", frame("small"))
+    assert model.stan().parameters.called(*element) == CALLED[element]
+
+
+def test_a_posterior_names_its_worst_quantity() -> None:
+    """Two short chains from far apart have not converged, and the verdict names a quantity of the model."""
+    model = lf.Model("y ~ x + (1 | a)", frame("small"))
+    posterior = model.sample(chains=2, warmup=1, draws=20, seed=1, progress=False, warm_start=False)
+    verdict = posterior.diagnostics()
+    assert verdict.rhat_of in str(verdict)
+    assert not verdict.ok
 
 
 def test_one_of_a_hundred_may_exceed_the_limit() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import lmmformula as lf
@@ -30,7 +31,9 @@ ALPHA = 1e-3
 def program_of(name: str) -> StanProgram:
     """Generate the program of a model; its response is to be replaced."""
     case = MODELS[name]
-    y = np.where(np.arange(ROWS) % 5 < 2, *case.family.placeholder)
+    y: object = np.where(np.arange(ROWS) % 5 < 2, *case.family.placeholder)
+    if case.family.categories:
+        y = pd.Categorical(np.arange(ROWS) % 5 % case.family.categories, ordered=True)
     model = lf.Model(case.text, FRAME.assign(y=y), family=case.family.name, **case.options)
     return model.stan(form=case.form, geometry=case.geometry or None)
 
@@ -44,7 +47,8 @@ def draws_of(program: StanProgram, y: np.ndarray, seed: int, length: int) -> Val
     for t, term in enumerate(read.random):
         values |= {f"sd{t}": term.sds_of(draws)[0], f"cor{t}": term.correlations_of(draws)[0]}
         values[f"u{t}"] = term.effects_of(draws)[0]
-    return values | {name: draws[name][0][:, np.newaxis] for name in program.program.likelihood.parameters}
+    own = [name for name in (read.sigma, *read.family) if name]
+    return values | {name: draws[name][0].reshape(length, -1) for name in own}
 
 
 def quantities(case: Small, y: np.ndarray, values: Values) -> Values:
@@ -55,7 +59,7 @@ def quantities(case: Small, y: np.ndarray, values: Values) -> Values:
         ranked |= {f"cor{t}[{i}]": values[f"cor{t}"][:, i, i - 1] for i in range(1, len(names))}
         ranked[f"u{t}"] = values[f"u{t}"][:, 0, -1]
     own = {name: values[name] for name in case.family.parameters}
-    ranked |= {name: value[:, 0] for name, value in own.items()}
+    ranked |= {f"{name}[{i}]": column for name, value in own.items() for i, column in enumerate(value.T)}
     density = case.family.log_density(y, linear_predictor(case, values), own)
     return ranked | {"log density": density.sum(axis=1)}
 

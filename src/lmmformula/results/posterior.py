@@ -169,7 +169,7 @@ class PosteriorResult:
 
     @cached_property
     def _diagnostics(self) -> Diagnostics:
-        return self.raw.diagnose()
+        return self.raw.diagnose(called=self.program.parameters.called)
 
     def diagnostics(self) -> Diagnostics:
         """Sum up divergences, R-hat, effective draws and E-BFMI of all variables in one verdict."""

@@ -1,7 +1,7 @@
 """Draws from a posterior distribution, from whichever engine."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,20 @@ from lmmformula.stan.diagnostics import MAX_RHAT, MAX_RHAT_OF_ANY, MIN_EBFMI, MI
 
 ROUNDING = 1e-12
 """Relative range up to which a quantity is constant, as the diagonal of a correlation matrix is."""
+
+
+Naming = Callable[[str, tuple[int, ...]], str]
+"""(variable, index counted from 0) -> what that element is called."""
+
+
+def element_name(variable: str, index: tuple[int, ...]) -> str:
+    """
+    Name an element of a variable as Stan does, counting from 1.
+
+    >>> element_name("sigma", ()), element_name("L_group", (1, 0))
+    ('sigma', 'L_group[2,1]')
+    """
+    return f"{variable}[{','.join(str(i + 1) for i in index)}]" if index else variable
 
 
 @dataclass(frozen=True)
@@ -62,11 +76,12 @@ class Draws(Mapping[str, FloatArray]):
         """The algorithm where it draws from an approximation, and so there are no chains to judge; else empty."""
         return "" if self.algorithm == "nuts" else self.algorithm
 
-    def diagnose(self, names: tuple[str, ...] | None = None) -> "Diagnostics":
+    def diagnose(self, names: tuple[str, ...] | None = None, called: Naming = element_name) -> "Diagnostics":
         """
         Check the chains.
 
         names : the variables to look at, all by default
+        called : what to call an element of a variable; as Stan does, by default
         """
         if self.approximation:
             return Diagnostics(
@@ -81,11 +96,17 @@ class Draws(Mapping[str, FloatArray]):
                 saturated=0,
                 approximation=self.approximation,
             )
-        chosen = [np.asarray(self.arrays[n]).reshape(self.n_chains, self.n_draws, -1) for n in names or self]
-        columns = np.concatenate(chosen, axis=-1)
+        chosen = {name: np.asarray(self.arrays[name]) for name in names or sorted(self)}
+        columns = np.concatenate([a.reshape(self.n_chains, self.n_draws, -1) for a in chosen.values()], axis=-1)
         varies = np.ptp(columns, axis=(0, 1)) > ROUNDING * np.max(np.abs(columns), axis=(0, 1))
         columns = columns[..., varies]
         summary = summarise(columns)
+        places = [(name, index) for name, array in chosen.items() for index in np.ndindex(array.shape[2:])]
+        own = [place for place, moves in zip(places, varies, strict=True) if moves]
+
+        def worst(values: FloatArray) -> str:
+            return called(*own[int(np.argmax(np.where(np.isnan(values), np.inf, values)))]) if own else ""
+
         return Diagnostics(
             n_chains=self.n_chains,
             n_draws=self.n_draws,
@@ -96,12 +117,19 @@ class Draws(Mapping[str, FloatArray]):
             ebfmi=float(np.min(ebfmi(self.statistics["energy"]))),
             divergent=int(np.sum(self.statistics["divergent"])),
             saturated=int(np.sum(self.statistics["treedepth"] >= self.max_treedepth)),
+            rhat_of=worst(summary.rhat),
+            ess_bulk_of=worst(-summary.ess_bulk),
+            ess_tail_of=worst(-summary.ess_tail),
         )
 
 
 def _all_but_one_in_a_hundred(values: FloatArray) -> float:
     """Return the largest value, of 100 or more the next to largest, of 200 or more the next; NaN counts as large."""
     return float(np.sort(values)[-1 - len(values) // 100]) if len(values) else 0.0
+
+
+def _of(quantity: str) -> str:
+    return f" of {quantity}" if quantity else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +142,7 @@ class Diagnostics:
         exceed any limit by chance
     divergent, saturated : numbers of draws at which the sampler diverged, or reached the limit of its trees
     approximation : the algorithm where there are no chains to judge; all other fields are then empty
+    rhat_of, ess_bulk_of, ess_tail_of : which quantity is the worst, "" where that is not known
     """
 
     n_chains: int
@@ -126,6 +155,9 @@ class Diagnostics:
     divergent: int
     saturated: int
     approximation: str = ""
+    rhat_of: str = ""
+    ess_bulk_of: str = ""
+    ess_tail_of: str = ""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -133,14 +165,15 @@ class Diagnostics:
         if self.approximation:
             return (f"draws from an approximation ({self.approximation}), whose error nothing here tells",)
         wanted = MIN_ESS_PER_CHAIN * self.n_chains
+        enough = f"(should be {wanted:.0f} or more)"
         total = self.n_chains * self.n_draws
         checks = {
             f"{self.divergent} of {total} draws diverged": self.divergent > 0,
-            f"R-hat is {self.rhat:.3f} (should be below {MAX_RHAT})": not (
+            f"R-hat{_of(self.rhat_of)} is {self.rhat:.3f} (should be below {MAX_RHAT})": not (
                 self.rhat_of_most < MAX_RHAT and self.rhat < MAX_RHAT_OF_ANY
             ),
-            f"bulk ESS is {self.ess_bulk:.0f} (should be {wanted:.0f} or more)": not self.ess_bulk >= wanted,
-            f"tail ESS is {self.ess_tail:.0f} (should be {wanted:.0f} or more)": not self.ess_tail >= wanted,
+            f"bulk ESS{_of(self.ess_bulk_of)} is {self.ess_bulk:.0f} {enough}": not self.ess_bulk >= wanted,
+            f"tail ESS{_of(self.ess_tail_of)} is {self.ess_tail:.0f} {enough}": not self.ess_tail >= wanted,
             f"{self.saturated} of {total} draws reached the limit of the tree depth": self.saturated > 0,
             f"E-BFMI is {self.ebfmi:.2f} (should be {MIN_EBFMI} or more)": self.ebfmi < MIN_EBFMI,
         }

@@ -7,6 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.stan.draws import element_name
 from lmmformula.stan.program import Program
 
 Draws = Mapping[str, FloatArray]
@@ -70,6 +71,18 @@ class RandomEffects:
         values = draws[self.effects]
         return values[..., np.newaxis] if self.scalar else values[..., self.start : self.stop]
 
+    def called(self, variable: str, index: tuple[int, ...]) -> str:
+        """Name an element of a variable if it is one of this term: `sd[group, x]`, `cor[group, a, b]`; else ""."""
+        kinds = {self.sd: "sd", self.correlation: "cor", self.effects: "random"}
+        if not variable or variable not in kinds:
+            return ""
+        levels, columns = (index[:1], index[1:]) if variable == self.effects else ((), index)
+        columns = (0,) if self.scalar else columns
+        if not all(self.start <= i < self.stop for i in columns):
+            return ""
+        names = [self.levels[j] for j in levels] + [self.coefficient_names[i - self.start] for i in columns]
+        return f"{kinds[variable]}[{', '.join([self.group, *names])}]"
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -85,6 +98,21 @@ class Parameters:
     random: tuple[RandomEffects, ...]
     sigma: str = "sigma"
     family: tuple[str, ...] = ()
+
+    def called(self, variable: str, index: tuple[int, ...]) -> str:
+        """
+        Name an element of a variable as targets of priors are written, `sd[group, x]`; as Stan does if it has no other.
+
+        index : counted from 0
+        """
+        if variable == "Intercept":
+            return "(Intercept)"
+        if variable == "b":
+            return self.fixed.names[self.fixed.slopes.index(index[0])]
+        for term in self.random:
+            if name := term.called(variable, index):
+                return name
+        return element_name(variable, index)
 
 
 def describe_parameters(program: Program, design: DesignMatrices) -> Parameters:
