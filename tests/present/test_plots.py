@@ -14,7 +14,7 @@ matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is an optional
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402 (the backend comes first)
 
-SIZES = [None, (6.0, 4.5)]
+SIZES = [None, (4.0, 3.0), (9.0, 6.0)]
 
 
 @pytest.fixture(autouse=True)
@@ -38,21 +38,21 @@ def drawn(axes: object) -> None:
 @pytest.mark.parametrize("figsize", SIZES)
 @pytest.mark.parametrize("kind", ["fit", "ranef", "residuals", "profile", "predictions"])
 def test_every_picture_of_a_fit_is_drawn(sleep: lf.LinearMixedFit, kind: str, figsize: tuple[float, float]) -> None:
-    """At its own size and at that of a column of text."""
+    """At its own size, at that of a column of text, and at that of a page."""
     drawn(sleep.plot(kind, figsize=figsize))
 
 
 @pytest.mark.parametrize("figsize", SIZES)
-@pytest.mark.parametrize("kind", ["densities", "traces", "predictions"])
+@pytest.mark.parametrize("kind", ["densities", "traces", "priors", "predictions"])
 def test_every_picture_of_a_posterior_is_drawn(kind: str, figsize: tuple[float, float]) -> None:
-    """At its own size and at that of a column of text."""
+    """At its own size, at that of a column of text, and at that of a page."""
     drawn(fits.posterior_of("lmm-003r").plot(kind, figsize=figsize))
 
 
-@pytest.mark.parametrize("figsize", [(10.0, 4.5), (6.0, 4.5)])
-@pytest.mark.parametrize("kind", ["all", "fixed"])
+@pytest.mark.parametrize("figsize", [*SIZES, (4.0, 7.0)])
+@pytest.mark.parametrize("kind", ["all", "fixed", "variance", "random"])
 def test_every_picture_of_a_comparison_is_drawn(kind: str, figsize: tuple[float, float]) -> None:
-    """Side by side where there is room, else one above the other."""
+    """Side by side where there is room, else one above the other: at each of the sizes."""
     comparison = lf.compare(fits.fit_of("lmm-003r"), fits.posterior_of("lmm-003r"))
     drawn(comparison.plot(kind, figsize=figsize))
 
@@ -70,7 +70,7 @@ def test_each_level_has_a_panel_with_its_data_and_lines(sleep: lf.LinearMixedFit
 def test_random_effects_are_sorted_and_have_their_conditional_intervals(sleep: lf.LinearMixedFit) -> None:
     """Each panel has a coefficient's modes in ascending order; bars are 1.96 conditional standard deviations."""
     axes = sleep.plot("ranef")
-    assert [ax.get_title() for ax in axes] == ["Subject: (Intercept)", "Subject: Days"]
+    assert [ax.get_title() for ax in axes] == ["Subject\n(Intercept)", "Subject\nDays"]
     modes, covariances = sleep.ranef(condvar=True)
     container = axes[0].containers[0]
     np.testing.assert_allclose(container.lines[0].get_xdata(), np.sort(modes["Subject"]["(Intercept)"]))
@@ -153,3 +153,112 @@ def test_without_matplotlib_the_extra_is_named(sleep: lf.LinearMixedFit, monkeyp
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(lf.FitError, match=r"lmmformula\[plot\]"):
         sleep.plot("residuals")
+
+
+def test_a_comparison_draws_both_with_their_intervals() -> None:
+    """Each standard deviation has the fit's Wald interval and the posterior's quantiles, in a panel of its own."""
+    fit, posterior = fits.fit_of("lmm-003r"), fits.posterior_of("lmm-003r")
+    axes = lf.compare(fit, posterior).plot("variance")
+    assert len(axes) == 4
+    assert axes[1].get_ylabel() == "Subject: sd Days"
+    (above, below), bounds = axes[1].containers, fit.confint("sd[Subject, Days]")["sd[Subject, Days]"]
+    np.testing.assert_allclose(above.lines[2][0].get_segments()[0][:, 0], bounds, rtol=1e-6)
+    draws = posterior.draws_frame()["sd[Subject, Days]"]
+    np.testing.assert_allclose(below.lines[2][0].get_segments()[0][:, 0], np.quantile(draws, [0.025, 0.975]))
+
+
+def test_random_effects_of_both_are_drawn_by_coefficient() -> None:
+    """A panel each, with as many points as there are levels."""
+    axes = lf.compare(fits.fit_of("lmm-003r"), fits.posterior_of("lmm-003r")).plot("random")
+    assert [ax.get_title() for ax in axes] == ["Subject\n(Intercept)", "Subject\nDays"]
+    assert len(axes[0].containers[0].lines[0].get_xdata()) == 18
+
+
+def test_a_linear_model_is_compared_and_drawn() -> None:
+    """Without random effects, the pictures that need none are there, and the others say so."""
+    model = lf.Model("Reaction ~ Days", dataset("sleepstudy"))
+    comparison = lf.compare(model.fit(), model.sample(chains=2, draws=100, warmup=200, seed=1, progress=False))
+    assert "Random effects" not in str(comparison)
+    for kind in ("all", "fixed", "variance", "random"):
+        drawn(comparison.plot(kind))
+    with pytest.raises(lf.FitError, match="no random effects to draw"):
+        comparison.fit.plot("fit")
+
+
+def test_a_fit_on_the_boundary_is_drawn() -> None:
+    """A standard deviation of zero has no interval, and random effects of zero none either."""
+    model = lf.Model("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff2"))
+    comparison = lf.compare(model.fit(), model.sample(chains=2, draws=100, warmup=200, seed=1, progress=False))
+    for kind in ("all", "fixed", "variance", "random"):
+        drawn(comparison.plot(kind))
+    drawn(comparison.fit.plot("ranef"))
+    drawn(comparison.fit.plot("profile"))
+
+
+HOSTILE = {"y": "$y_1$ \\frac", "x": "_dose of the active ingredient in $mg$", "group": "_the $ university hospital {"}
+
+
+def test_names_are_text_and_fit_their_panels() -> None:
+    """Dollars start no formula, an underscore hides nothing from a legend, and long names are cut in the middle."""
+    data = lf.datasets.load("coffee").rename(columns=HOSTILE)
+    data[HOSTILE["group"]] = "the university hospital of " + data[HOSTILE["group"]].astype(str)
+    y, x, g = (f"`{name}`".replace("\\", "\\\\") for name in HOSTILE.values())
+    fit = lf.Model(f"{y} ~ {x} + ({x} | {g})", data).fit()
+    for kind in ("fit", "ranef", "residuals", "predictions"):
+        for figsize in SIZES:
+            drawn(fit.plot(kind, figsize=figsize))
+    title = fit.plot("fit")[0].get_title()
+    assert "…" in title
+    assert len(title) < 22
+
+
+def test_small_figures_have_small_text_and_fewer_levels() -> None:
+    """Nothing is as large as in a figure of its own size, and the axis says how many levels were left out."""
+    fit = lf.Model("y ~ x + (x | group)", lf.datasets.load("coffee")).fit()
+    large, small = fit.plot("fit"), fit.plot("fit", figsize=(4.0, 3.0))
+    assert len(large) == 30
+    assert len(small) == 12
+    assert small[0].title.get_fontsize() < large[0].title.get_fontsize()
+    assert small[0].figure.get_supxlabel() == "x   (12 of 100 levels)"
+    assert len(fit.plot("fit", levels=["1", "2"], figsize=(4.0, 3.0))) == 2
+    assert fit.plot("residuals", figsize=(20.0, 10.0))[0].xaxis.label.get_fontsize() == 10.0
+
+
+def test_the_response_is_not_drawn_over_itself() -> None:
+    """A response whose name needs quotes, or that is transformed, is no variable to draw over."""
+    data = dataset("sleepstudy").rename(columns={"Reaction": "reaction time"})
+    for response in ("`reaction time`", "log(`reaction time`)"):
+        ax = lf.Model(f"{response} ~ Days + (Days | Subject)", data).fit().plot("predictions")
+        assert ax.get_xlabel() == "Days"
+
+
+def test_predictions_say_where_other_variables_stand() -> None:
+    """Below the axis: those of the fixed effects, not the grouping factors."""
+    fit = lf.Model("weight ~ Time * Diet + (Time | Rat)", dataset("BodyWeight")).fit()
+    assert fit.plot("predictions").get_xlabel() == "Time\nDiet = 1"
+    assert fit.plot("predictions", at={"Diet": "3"}).get_xlabel() == "Time\nDiet = 3"
+
+
+def test_priors_of_a_model_are_drawn_before_anything_is_sampled() -> None:
+    """A panel for each row of `model.priors`, on the scale of the parameter; halves integrate to one."""
+    from scipy.integrate import trapezoid
+
+    model = lf.Model(
+        "Reaction ~ Days + (Days | Subject); sd ~ half_normal(0, 20); sigma ~ uniform(0, 90)", dataset("sleepstudy")
+    )
+    axes = model.plot("priors")
+    drawn(axes)
+    assert [ax.get_title().split("\n")[0] for ax in axes] == list(model.priors["target"])
+    for ax in axes:
+        outline = ax.collections[0].get_paths()[0].vertices
+        assert abs(trapezoid(outline[:, 1], outline[:, 0])) == pytest.approx(1.0, abs=0.05)
+    assert axes[5].get_title() == "sigma\nuniform(0, 90)"
+    with pytest.raises(lf.FitError, match="there are: priors"):
+        model.plot("posterior")
+
+
+@pytest.mark.parametrize("figsize", [3, "wide", (1, 2, 3), (0, 3), ("a", "b"), (float("nan"), 3)])
+def test_what_is_no_size_is_refused(sleep: lf.LinearMixedFit, figsize: object) -> None:
+    """Before matplotlib has anything to say."""
+    with pytest.raises(lf.FitError, match="is no size"):
+        sleep.plot("residuals", figsize=figsize)

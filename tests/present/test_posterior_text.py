@@ -59,7 +59,7 @@ Standard deviations and correlations:
 sd[Batch, (Intercept)]  49.84  14.90  0.631  25.22  74.19       560       569  0.996
 sigma                   49.94   6.97  0.279  38.45  61.33       625       559  0.996
 
-Diagnostics: not to be trusted yet: bulk ESS is 155 (should be 200 or more)"""
+Diagnostics: not to be trusted yet: bulk ESS of random[Batch, F, (Intercept)] is 155 (should be 200 or more)"""
 
 COMPARISON = """\
 REML beside the posterior of Yield ~ 1 + (1 | Batch)
@@ -85,7 +85,7 @@ Batch  E      (Intercept)     56.73  19.59           -0.42         10.01      -5
 
 Explained variance: 0.418487 estimated, 0.484545 posterior mean
 Largest difference: 5.71 posterior sds (random[Batch, E, (Intercept)])
-Diagnostics: not to be trusted yet: bulk ESS is 155 (should be 200 or more)"""
+Diagnostics: not to be trusted yet: bulk ESS of random[Batch, F, (Intercept)] is 155 (should be 200 or more)"""
 
 
 def test_a_posterior() -> None:

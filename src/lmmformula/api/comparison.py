@@ -39,7 +39,8 @@ class Comparison(Reported, ComparisonResult):
         """
         Draw the comparison; needs matplotlib (`pip install 'lmmformula[plot]'`).
 
-        kind : "all" (parameters in posterior sds, and random effects: a Figure) or "fixed" (on their own scales)
+        kind : "all" (parameters in posterior sds, and random effects: a Figure); "fixed" and "variance" (each parameter
+            on its own scale, with 95 % intervals) or "random" (one estimate over the other), which return Axes
         """
         from lmmformula.present.plots import comparison_plot
 

@@ -261,18 +261,40 @@ class Model:
         run: dict[str, Any] = {"chains": chains, "draws": draws, "seed": seed, **options}
         return posterior_of(self, form="conditional", warm_start=False, prior_only=True, **run)
 
+    def plot(self, kind: str = "priors", **options: Any) -> Any:  # noqa: ANN401 (an array of matplotlib's Axes)
+        """
+        Draw the density of each prior, on the scale of its parameter; needs matplotlib.
+
+        kind : "priors"
+        options : figsize=(width, height) in inches
+        """
+        from lmmformula.present.plots import model_plot
+
+        return model_plot(self.stan().priors, self.design, kind, **options)
+
     @cached_property
     def reml_fit(self) -> Fit:
-        """The estimates of the REML fit with default settings, on which the Stan program's geometry and start rest."""
+        """The estimates of the REML fit with default settings."""
         return fit_lmm(self.design)
 
     @cached_property
+    def pilot_fit(self) -> "Fit | GlmmFit | None":
+        """The fit on which the Stan program's geometry and start rest: REML, or Laplace's; None where there is none."""
+        return self.reml_fit if self.ir.family == GAUSSIAN else laplace_pilot(self.design, self.ir.family)
+
+    @cached_property
     def priors(self) -> "pd.DataFrame":
-        """One row per parameter: target, distribution, whether it is the default, and its Stan statement."""
+        """
+        One row per parameter: target, distribution, whether it is the default, and its Stan statement.
+
+        Numbers are shown with five digits; `model.stan().priors` and `.data` have them in full.
+        """
         import pandas as pd
 
+        from lmmformula.present.plots_priors import neat
+
         rows = self.stan().priors
-        return pd.DataFrame([(r.target, r.distribution, r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
+        return pd.DataFrame([(r.target, neat(r.distribution), r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
 
 
 PRIOR_COLUMNS = ["target", "distribution", "default", "stan"]

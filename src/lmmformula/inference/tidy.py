@@ -195,7 +195,8 @@ def _moments(draws: FloatArray, level: float) -> FloatArray:
 
     draws : (C, D, m)
     """
-    low, high = np.quantile(draws, [tail(level), 1 - tail(level)], axis=(0, 1))
+    chains, length, m = draws.shape
+    low, high = np.quantile(draws.reshape(chains * length, m), [tail(level), 1 - tail(level)], axis=0)
     return _numbers(draws.mean(axis=(0, 1)), draws.std(axis=(0, 1), ddof=1), low, high)
 
 

@@ -1,18 +1,19 @@
 """The pictures by name; matplotlib is imported on use."""
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from lmmformula.errors import FitError
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError, is_text
 from lmmformula.inference.profile import profile
-from lmmformula.present import plots_fit, plots_posterior
-from lmmformula.present.canvas import FAINT, LINE, SECOND, subplots
+from lmmformula.present import plots_comparison, plots_fit, plots_posterior
+from lmmformula.present.canvas import finish
+from lmmformula.present.plots_priors import prior_densities
 from lmmformula.results.comparison import ComparisonResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from lmmformula.stan.priors import PriorRow
 
 Picture = Callable[..., Any]
 
@@ -33,76 +34,56 @@ OF_FIT: Mapping[str, Picture] = {
 OF_POSTERIOR: Mapping[str, Picture] = {
     "densities": plots_posterior.densities,
     "traces": plots_posterior.traces,
+    "priors": plots_posterior.priors,
     "predictions": plots_fit.predictions,
 }
 """Pictures of a posterior."""
 
 
+OF_COMPARISON: Mapping[str, Picture] = {
+    "all": plots_comparison.overview,
+    "fixed": plots_comparison.fixed,
+    "variance": plots_comparison.variance,
+    "random": plots_comparison.random,
+}
+"""Pictures of a fit beside a posterior."""
+
+
 def fit_plot(result: LinearMixedResult, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
     """Draw one of the pictures of a fit."""
-    return _picture(OF_FIT, kind)(result, **options)
+    return _drawn(OF_FIT, kind, result, options)
 
 
 def posterior_plot(posterior: PosteriorResult, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
     """Draw one of the pictures of a posterior."""
-    return _picture(OF_POSTERIOR, kind)(posterior, **options)
+    return _drawn(OF_POSTERIOR, kind, posterior, options)
 
 
-def comparison_plot(result: ComparisonResult, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's)
-    """Draw all parameters and random effects ("all", a figure), or the fixed effects on their own scales ("fixed")."""
-    return _picture({"all": comparison_figure, "fixed": plots_posterior.fixed_effects}, kind)(result, **options)
+def comparison_plot(result: ComparisonResult, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
+    """Draw one of the pictures of a fit beside a posterior."""
+    return _drawn(OF_COMPARISON, kind, result, options)
 
 
-def _picture(table: Mapping[str, Picture], kind: str) -> Picture:
-    if kind not in table:
-        raise FitError(f"there is no picture {kind!r}", hint=f"there are: {', '.join(table)}")
-    return table[kind]
+def model_plot(priors: Sequence[PriorRow], design: DesignMatrices, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
+    """Draw what is known of a model before it has seen a response: its priors."""
+    return _drawn({"priors": partial(prior_densities, design=design)}, kind, priors, options)
 
 
-def comparison_figure(result: ComparisonResult, *, figsize: tuple[float, float] = (10, 4.5)) -> "Figure":
-    """Draw parameters as estimate and posterior interval, and random effects as one estimate against the other."""
-    places = (1, 2) if figsize[0] > 7 else (2, 1)
-    left, right = subplots(*places, figsize=figsize).ravel()
-    _draw_parameters(left, result)
-    _draw_random_effects(right, result)
-    figure: Figure = left.figure
-    return figure
+def _drawn(table: Mapping[str, Picture], kind: str, subject: Any, options: Mapping[str, Any]) -> Any:  # noqa: ANN401 (as above)
+    """Draw a picture by its name, with text as small as its figure."""
+    if not is_text(kind) or kind not in table:
+        raise FitError(f"there is no picture {kind!r:.60}", hint=f"there are: {', '.join(table)}")
+    _check(options.get("figsize"))
+    axes = table[kind](subject, **options)
+    finish(axes)
+    return axes
 
 
-def _draw_parameters(axes: Any, result: ComparisonResult) -> None:  # noqa: ANN401 (a matplotlib Axes)
-    """Draw distances from the posterior mean in posterior standard deviations, so that all parameters share a scale."""
-    frame = result.posterior.summary()
-    labels = [*result.fixed.index, *(" ".join(key).strip() for key in result.variance.index)]
-    rows = list(range(len(frame), 0, -1))
-    ends = [(frame["mean"] - frame["q5"]) / frame["sd"], (frame["q95"] - frame["mean"]) / frame["sd"]]
-    axes.errorbar([0.0] * len(frame), rows, xerr=ends, fmt="o", color=LINE, label="posterior mean and 90 %")
-    differences = [*result.fixed["in_sds"], *result.variance["in_sds"]]
-    axes.plot(
-        [-difference for difference in differences],
-        rows,
-        "x",
-        color=SECOND,
-        markersize=9,
-        label="estimate",
-        zorder=3,
-    )
-    axes.set_yticks(rows, labels)
-    axes.set_xlabel("distance from the posterior mean in its sds")
-    _legend(axes)
-
-
-def _draw_random_effects(axes: Any, result: ComparisonResult) -> None:  # noqa: ANN401 (a matplotlib Axes)
-    """Draw posterior means over conditional modes, around the line on which they are equal."""
-    frame = result.random
-    for (group, name), rows in frame.groupby(level=["group", "name"], sort=False):
-        axes.plot(rows["estimate"], rows["mean"], ".", label=f"{group}: {name}")
-    if len(frame):
-        ends = [frame["estimate"].min(), frame["estimate"].max()]
-        axes.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
-        _legend(axes)
-    axes.set_xlabel("conditional mode")
-    axes.set_ylabel("posterior mean")
-
-
-def _legend(axes: Any) -> None:  # noqa: ANN401 (a matplotlib Axes)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+def _check(figsize: Any) -> None:  # noqa: ANN401 (whatever a user gives)
+    """Refuse a size that is no pair of positive numbers."""
+    try:
+        right = figsize is None or (len(figsize) == 2 and all(0 < float(side) < 1000 for side in figsize))
+    except (TypeError, ValueError):
+        right = False
+    if not right:
+        raise FitError(f"figsize={figsize!r:.60} is no size", hint="figsize=(width, height), in inches")

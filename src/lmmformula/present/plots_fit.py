@@ -11,12 +11,29 @@ from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances
 from lmmformula.inference.parameters import normal_quantile
 from lmmformula.inference.profile import Profile
-from lmmformula.present.canvas import DATA, FAINT, LINE, SECOND, panels, shared_legend, subplots, title_of
+from lmmformula.ir.terms import variables
+from lmmformula.present.canvas import (
+    DATA,
+    FAINT,
+    LEAST_SIZE,
+    LINE,
+    SECOND,
+    grid,
+    legend_above,
+    panels,
+    shared_legend,
+    shown,
+    subplots,
+    title_of,
+)
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.varcorr import unique_labels
 
-MOST_GROUPS = 30
-"""Levels that are drawn, each in its own panel, unless they are named."""
+MOST_GROUPS, MOST_COLUMNS = 30, 6
+"""Levels that are drawn, each in its own panel, unless they are named; and how many of them beside one another."""
+
+FACET, LEAST_FACET = (2.0, 1.8), (0.95, 0.8)
+"""Inches of such a panel, and inches without which it is better left out."""
 
 MOST_NAMES = 60
 """Levels that are named beside their random effects."""
@@ -38,28 +55,37 @@ def fitted_lines(
 
     x : variable on the horizontal axis; by default the first numeric one
     group : grouping factor; by default that of the first random term
-    levels : which levels; by default the first 30
+    levels : which levels; by default the first 30, or as many as a small figure has room for
     """
     name = x or first_numeric(result)
     values = _numbers(result, name)
     term = _term(result, group)
-    wanted = list(levels) if levels is not None else list(term.levels[:MOST_GROUPS])
+    columns, most = MOST_COLUMNS, MOST_GROUPS
+    if figsize is not None:
+        columns = min(MOST_COLUMNS, max(1, int(figsize[0] / LEAST_FACET[0])))
+        most = min(MOST_GROUPS, columns * max(1, int((figsize[1] - 0.5) / LEAST_FACET[1])))
+    wanted = list(levels) if levels is not None else list(term.levels[:most])
     unknown = [level for level in wanted if level not in term.levels]
     if unknown or not wanted:
         raise FitError(f"'{term.group}' has no level {', '.join(map(repr, unknown)) or 'at all'}")
     fitted = result.design.y - _rows(result, result.residuals())
     population = _rows(result, result.predict(random="population"))
-    axes = panels(len(wanted), most_columns=6, figsize=figsize, panel=(2.0, 1.8), sharex=True, sharey=True)
+    axes = panels(len(wanted), most_columns=columns, figsize=figsize, panel=FACET, sharex=True, sharey=True)
     for ax, level in zip(axes, wanted, strict=True):
         rows = np.flatnonzero(term.codes == term.levels.index(level))
         rows = rows[np.argsort(values[rows], kind="stable")]
         ax.plot(values[rows], result.design.y[rows], ".", color=DATA, label="data")
         ax.plot(values[rows], population[rows], "--", color=FAINT, label="population")
-        ax.plot(values[rows], fitted[rows], color=LINE, label=f"with {term.group}")
-        ax.set_title(str(level), fontsize="small")
-    shared_legend(axes)
-    axes[0].figure.supxlabel(name)
-    axes[0].figure.supylabel(result.design.response_name)
+        ax.plot(values[rows], fitted[rows], color=LINE, label=f"with {shown(term.group, 1.5)}")
+        ax.set_title(shown(level, 0.7 * FACET[0]), fontsize="small")
+        ax.locator_params(nbins=4)
+    across, down = grid(len(wanted), most_columns=columns)[::-1]
+    shared_legend(axes, inches=max(LEAST_SIZE[0], across * FACET[0]))
+    few = "" if len(wanted) == term.n_levels else f"   ({len(wanted)} of {term.n_levels} levels)"
+    axes[0].figure.supxlabel(shown(name, across * FACET[0] - 1) + few, fontsize="medium")
+    axes[0].figure.supylabel(
+        shown(result.design.response_name, max(LEAST_SIZE[1], down * FACET[1]) - 1), fontsize="medium"
+    )
     return axes
 
 
@@ -73,7 +99,7 @@ def random_effects(
     wanted = group or result.design.random_terms[0].group
     covariances = conditional_covariances(result.design, result.fit)
     found = [
-        (f"{label}: {name}", term.levels, modes[:, c], np.sqrt(covariance[:, c, c]))
+        ((label, name), term.levels, modes[:, c], np.sqrt(covariance[:, c, c]))
         for label, term, modes, covariance in zip(
             labels, result.design.random_terms, result.fit.modes, covariances, strict=True
         )
@@ -81,7 +107,8 @@ def random_effects(
         for c, name in enumerate(term.coefficient_names)
     ]
     height = min(max(0.22 * len(found[0][1]), 2.5), 12.0)
-    axes = panels(len(found), figsize=figsize, panel=(3.6, height))
+    named = any(len(str(level)) > 6 for level in found[0][1]) and len(found[0][1]) <= MOST_NAMES
+    axes = panels(len(found), figsize=figsize, panel=(4.4 if named else 3.6, height))
     for ax, (title, names, modes, errors) in zip(axes, found, strict=True):
         order = np.argsort(modes)
         places = np.arange(len(order))
@@ -89,9 +116,9 @@ def random_effects(
         ax.errorbar(modes[order], places, xerr=z * errors[order], fmt="o", color=LINE, markersize=3, linewidth=1)
         ax.set_yticks([])
         if len(order) <= MOST_NAMES:
-            ax.set_yticks(places, [names[i] for i in order], fontsize="small")
+            ax.set_yticks(places, [shown(names[i], 1.2) for i in order], fontsize="small")
         ax.set_ylim(-1, len(order))
-        ax.set_title(title)
+        ax.set_title("\n".join(shown(part, 2.5) for part in title), fontsize="medium")
         ax.set_xlabel(f"conditional mode, {100 * level:g} %")
     return axes
 
@@ -108,7 +135,7 @@ def residuals(result: LinearMixedResult, *, figsize: Size = None) -> Axes:
     axes[0].set(xlabel="fitted", ylabel="scaled residual")
     n = len(values)
     normal = ndtri((np.arange(1, n + 1) - 0.5) / n)
-    axes[1].plot(normal[[0, -1]], normal[[0, -1]], color=FAINT, linewidth=0.8)
+    axes[1].axline((0.0, 0.0), slope=1.0, color=FAINT, linewidth=0.8)
     axes[1].plot(normal, np.sort(values), ".", color=DATA)
     axes[1].set(xlabel="normal quantile", ylabel="scaled residual")
     return axes
@@ -127,7 +154,8 @@ def profile_zeta(profile: Profile, *, level: float = 0.95, figsize: Size = None)
         inside = [b for b, side in zip(bounds, (-z, z), strict=True) if curve.zeta[0] <= side <= curve.zeta[-1]]
         ax.vlines(inside, -z, z, color=SECOND, linewidth=0.8, linestyle="--")
         ax.set_title(title_of(curve.parameter.label), fontsize="small")
-    axes[0].figure.supylabel("zeta")
+        ax.locator_params(axis="x", nbins=5)
+    axes[0].figure.supylabel("zeta", fontsize="medium")
     return axes
 
 
@@ -160,19 +188,27 @@ def predictions(
         band = f"{label}, {100 * level:g} %"
         axes.fill_between(points, found.conf_low, found.conf_high, color=LINE, alpha=alpha, linewidth=0, label=band)
     axes.plot(points, mean.prediction, color=LINE)
-    axes.set(xlabel=name, ylabel=result.design.response_name)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    others = _held(result, rows, name)
+    axes.set(
+        xlabel=shown(name, 4.0) + (f"\n{others}" if others else ""), ylabel=shown(result.design.response_name, 3.0)
+    )
+    legend_above(axes)
     return axes
 
 
 def first_numeric(result: Any) -> str:  # noqa: ANN401 (a fit or a posterior)
     """Return the first numeric variable of the model that is not its response."""
-    passed = {result.design.response_name, *(v.name for term in result.ir.random for v in term.group)}
+    passed = {v.name for term in result.ir.random for v in term.group} | _response_variables(result)
     for variable in result.ir.variables():
         name: str = variable.name
         if name not in passed and isinstance(result.table[name], NumericColumn):
             return name
     raise FitError("the model has no numeric variable to draw over", hint="name one that is in the data: x=...")
+
+
+def _response_variables(result: Any) -> set[str]:  # noqa: ANN401 (a fit or a posterior)
+    """Name the columns that the response is made of."""
+    return {v.name for expression in result.ir.response.expressions for v in variables(expression)}
 
 
 def _numbers(result: Any, name: str) -> FloatArray:  # noqa: ANN401 (a fit or a posterior)
@@ -185,7 +221,10 @@ def _numbers(result: Any, name: str) -> FloatArray:  # noqa: ANN401 (a fit or a 
 def _typical(result: Any, n: int) -> dict[str, Any]:  # noqa: ANN401 (a fit or a posterior)
     """Return n equal rows: means of numbers, the most frequent levels of factors; grouping factors are not needed."""
     rows: dict[str, Any] = {}
+    passed = _response_variables(result)
     for variable in result.ir.variables():
+        if variable.name in passed:
+            continue
         match result.table[variable.name]:
             case NumericColumn(values=values):
                 rows[variable.name] = [float(np.nanmean(values))] * n
@@ -194,11 +233,23 @@ def _typical(result: Any, n: int) -> dict[str, Any]:  # noqa: ANN401 (a fit or a
     return rows
 
 
+def _held(result: Any, rows: dict[str, Any], name: str) -> str:  # noqa: ANN401 (a fit or a posterior)
+    """Say at which values the other variables of the fixed effects stand."""
+    known = {v.name for term in result.ir.fixed.terms for factor in term.factors for v in variables(factor)}
+    values = {key: column[0] for key, column in rows.items() if key != name and key in known}
+    texts = [
+        f"{key} = {value:.4g}" if isinstance(value, float) else f"{key} = {value}" for key, value in values.items()
+    ]
+    return shown(", ".join(texts), 4.0)
+
+
 def _term(result: LinearMixedResult, group: str | None) -> Any:  # noqa: ANN401 (RandomTermDesign)
     """Return the first term of a grouping factor."""
     terms = [term for term in result.design.random_terms if group in (None, term.group)]
     if not terms:
-        known = ", ".join(result.ngroups) or "none"
+        if not result.ngroups:
+            raise FitError("the model has no random effects to draw")
+        known = ", ".join(result.ngroups)
         raise FitError(f"{group!r} is not a grouping factor of the model", hint=f"they are: {known}")
     return terms[0]
 

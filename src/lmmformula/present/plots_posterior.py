@@ -1,33 +1,21 @@
-"""Pictures of a posterior: densities with their priors, traces, ranks; and of a fit beside it."""
+"""Pictures of a posterior: densities with their priors, traces, ranks."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
-from lmmformula.present.canvas import FAINT, LINE, SECOND, panels, shared_legend, subplots, title_of
-from lmmformula.results.comparison import ComparisonResult
+from lmmformula.present.canvas import FAINT, LINE, SECOND, panels, shared_legend, shown, subplots, title_of
+from lmmformula.present.plots_priors import density, frozen_prior, prior_densities
 from lmmformula.results.posterior import PosteriorResult
 
 Size = tuple[float, float] | None
 Axes = Any  # matplotlib's, which is not always installed
 BINS = 20
 """Of a histogram of ranks."""
-
-PRIORS: dict[str, Callable[..., Any]] = {
-    "normal": lambda stats, m, s: stats.norm(m, s),
-    "student_t": lambda stats, df, m, s: stats.t(df, m, s),
-    "cauchy": lambda stats, m, s: stats.cauchy(m, s),
-    "exponential": lambda stats, rate: stats.expon(scale=1 / rate),
-    "gamma": lambda stats, shape, rate: stats.gamma(shape, scale=1 / rate),
-    "lognormal": lambda stats, m, s: stats.lognorm(s, scale=np.exp(m)),
-    "uniform": lambda stats, low, high: stats.uniform(low, high - low),
-    "lkj": lambda stats, a: stats.beta(a, a, loc=-1, scale=2),
-}
-"""Stan's distributions as scipy.stats has them; others are not drawn."""
 
 
 def densities(posterior: PosteriorResult, parameters: Sequence[str] | None = None, *, figsize: Size = None) -> Axes:
@@ -46,11 +34,14 @@ def densities(posterior: PosteriorResult, parameters: Sequence[str] | None = Non
         points = np.linspace(flat.min() - 0.1 * spread, flat.max() + 0.1 * spread, 200)
         if name.startswith("sd[") or name == "sigma":
             points = points[points >= 0]
+        if name.startswith("cor["):
+            points = points[np.abs(points) <= 1]
         if spread > 0:
             ax.fill_between(points, gaussian_kde(flat)(points), color=LINE, alpha=0.4, linewidth=0, label="posterior")
-        density = prior_density(posterior, name, points)
-        if density is not None:
-            ax.plot(points, density, color=SECOND, label="prior")
+        prior = prior_density(posterior, name, points)
+        if prior is not None:
+            ax.plot(points, prior, color=SECOND, label="prior")
+        ax.locator_params(axis="x", nbins=5)
         ax.set_title(title_of(name), fontsize="small")
         ax.set_yticks([])
         ax.set_ylim(bottom=0)
@@ -61,24 +52,17 @@ def densities(posterior: PosteriorResult, parameters: Sequence[str] | None = Non
 
 def prior_density(posterior: PosteriorResult, name: str, points: FloatArray) -> FloatArray | None:
     """Return the prior's density of a parameter at points; None where there is none to draw."""
-    from scipy import stats
-
     group = re.fullmatch(r"cor\[(.*), .*, .*\]", name)
     alone = posterior.design.n_fixed == 1
     targets = {name, f"b[{name}]", *([f"cor[{group[1]}]"] if group else []), *(["Intercept"] if alone else [])}
     row = next((row for row in posterior.program.priors if row.target in targets), None)
-    found = None if row is None else re.fullmatch(r"(\w+)\((.*)\)", row.distribution)
-    if found is None:
-        return None
-    numbers = [float(number) for number in found[2].split(",")]
-    if found[1] == "lkj":
-        k = next(t.n_coefficients for t in posterior.design.random_terms if group and t.group == group[1])
-        numbers = [numbers[0] + k / 2 - 1]  # Lewandowski, Kurowicka & Joe (2009): each correlation is a beta variable
-    if found[1] not in PRIORS:
-        return None
-    frozen = PRIORS[found[1]](stats, *numbers)
-    positive = name.startswith("sd[") or name == "sigma"
-    return np.asarray(frozen.pdf(points) / (frozen.sf(0) if positive else 1.0))
+    frozen = None if row is None else frozen_prior(row, posterior.design)
+    return None if row is None or frozen is None else density(frozen, row.target, points)
+
+
+def priors(posterior: PosteriorResult, *, figsize: Size = None) -> Axes:
+    """Draw the density of each prior, alone and on its own scale."""
+    return prior_densities(posterior.program.priors, posterior.design, figsize=figsize)
 
 
 def traces(posterior: PosteriorResult, parameters: Sequence[str] | None = None, *, figsize: Size = None) -> Axes:
@@ -92,8 +76,8 @@ def traces(posterior: PosteriorResult, parameters: Sequence[str] | None = None, 
             left.plot(own, linewidth=0.5, alpha=0.8, label=f"chain {chain + 1}")
             right.stairs(np.histogram(ranks[chain], edges)[0], edges, alpha=0.8)
         right.axhline(values.shape[1] / BINS, color=FAINT, linewidth=0.8, zorder=0)
-        left.set_title(name, fontsize="small", loc="left")
-        left.locator_params(axis="y", nbins=3)
+        left.set_title(shown(name, 5.0), fontsize="small", loc="left")
+        left.locator_params(axis="y", nbins=2)
         right.set_yticks([])
         right.set_ylim(bottom=0)
         if right is not axes[-1, 1]:
@@ -101,25 +85,7 @@ def traces(posterior: PosteriorResult, parameters: Sequence[str] | None = None, 
             right.tick_params(labelbottom=False)
     axes[-1, 0].set_xlabel("draw")
     axes[-1, 1].set_xlabel("rank")
-    shared_legend(axes[0, 0])
-    return axes
-
-
-def fixed_effects(comparison: ComparisonResult, *, figsize: Size = None) -> Axes:
-    """Draw each fixed effect on its own scale: estimate and posterior mean, each with its 95 % interval."""
-    frame = comparison.fixed
-    draws = comparison.posterior.draws_frame()
-    axes = subplots(len(frame), 1, figsize=figsize, panel=(5.2, 1.1)).ravel()
-    for ax, (name, row) in zip(axes, frame.iterrows(), strict=True):
-        low, high = np.quantile(draws[name], [0.025, 0.975])
-        half = 1.959964 * row.se
-        ax.errorbar([row.estimate], [1], xerr=[half], fmt="o", color=SECOND, capsize=3, label="fit")
-        bounds = [[row["mean"] - low], [high - row["mean"]]]
-        ax.errorbar([row["mean"]], [0], xerr=bounds, fmt="o", color=LINE, capsize=3, label="posterior")
-        ax.set_ylim(-0.7, 1.7)
-        ax.set_yticks([])
-        ax.set_ylabel(str(name), rotation=0, ha="right", va="center")
-    shared_legend(axes)
+    shared_legend(axes[0, 0], inches=8.4)
     return axes
 
 

@@ -61,7 +61,8 @@ class ComparisonResult:
         estimates = [modes.ravel() for modes in self.fit.fit.modes]
         frame = _side_by_side(np.concatenate(estimates) if estimates else np.empty(0), draws)
         frame.insert(1, "se", self._conditional_sds())
-        frame.index = pd.MultiIndex.from_tuples(keys, names=["group", "level", "name"])
+        columns = list(zip(*keys, strict=True)) or [(), (), ()]
+        frame.index = pd.MultiIndex.from_arrays(columns, names=["group", "level", "name"])
         return frame.drop(columns=["q5", "q95"])
 
     @cached_property
@@ -157,7 +158,8 @@ def _side_by_side(estimates: FloatArray, draws: FloatArray) -> "pd.DataFrame":
     import pandas as pd
 
     mean, sd = draws.mean(axis=(0, 1)), draws.std(axis=(0, 1), ddof=1)
-    low, high = np.quantile(draws, [0.05, 0.95], axis=(0, 1))
+    chains, length, variables = draws.shape
+    low, high = np.quantile(draws.reshape(chains * length, variables), [0.05, 0.95], axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         in_sds = (mean - estimates) / sd
     columns = {"estimate": estimates, "mean": mean, "sd": sd, "q5": low, "q95": high}
