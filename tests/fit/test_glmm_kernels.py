@@ -65,11 +65,14 @@ def test_derivatives_in_the_family_s_parameters(name: str) -> None:
     rows = kernel.at(eta, psi)
     assert len(rows.own) == len(psi) == len(kernel.names)
     for i, own in enumerate(rows.own):
-        step = np.eye(len(psi))[i]
-        np.testing.assert_allclose(own.loglik, slope(lambda h: kernel.at(eta, psi + h * step).loglik), atol=1e-8)
-        np.testing.assert_allclose(own.score, slope(lambda h: kernel.at(eta, psi + h * step).score), atol=1e-8)
-        np.testing.assert_allclose(own.weight, slope(lambda h: kernel.at(eta, psi + h * step).weight), atol=1e-8)
-        assert kernel.slopes(psi)[i] == pytest.approx(slope(lambda h: kernel.values(psi + h * step))[i], rel=1e-8)
+
+        def moved(h: float, i: int = i) -> FloatArray:
+            return psi + h * np.eye(len(psi))[i]
+
+        np.testing.assert_allclose(own.loglik, slope(lambda h: kernel.at(eta, moved(h)).loglik), atol=1e-8)
+        np.testing.assert_allclose(own.score, slope(lambda h: kernel.at(eta, moved(h)).score), atol=1e-8)
+        np.testing.assert_allclose(own.weight, slope(lambda h: kernel.at(eta, moved(h)).weight), atol=1e-8)
+        assert kernel.slopes(psi)[i] == pytest.approx(slope(lambda h: kernel.values(moved(h)))[i], rel=1e-8)
 
 
 def _zero_inflated(base: FloatArray, y: FloatArray, zi: float) -> FloatArray:

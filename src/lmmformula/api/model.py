@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lmmformula.api.families import require_gaussian
 from lmmformula.api.fits import LinearMixedFit
+from lmmformula.api.generalized import laplace_pilot
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
@@ -19,7 +20,7 @@ from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, FitWarning
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.settings import OptimizerSettings
-from lmmformula.ir.family import Family
+from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.lower import update
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.explain import explain, model_html, model_markdown
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from lmmformula.api.mode import PosteriorMode
     from lmmformula.api.posterior import Posterior
+    from lmmformula.fit.glmm import GlmmFit
     from lmmformula.stan.generate import StanProgram
 
 Form = Literal["auto", "marginal", "conditional"]
@@ -206,10 +208,12 @@ class Model:
         engine : "stanli" (comes with the package), "cmdstan" (through cmdstanpy), or "auto" for the first there is
         chains, warmup, draws : number of chains, and iterations of each that are thrown away and kept
         seed : the same seed gives the same draws
-        warm_start : start the chains around the REML fit of a gaussian model, with its metric; it costs milliseconds
+        warm_start : start the chains around the fit, with its metric; it costs milliseconds
         progress : show a bar, where there is a terminal; or a function of (iterations done, iterations in all)
         options : those of `stan` (data_form, geometry, log_lik, y_rep, literals), those of the engine, and `algorithm`:
-            "nuts", or an approximation, "pathfinder" or "laplace", of `draws` draws without chains
+            "nuts", or an approximation, "pathfinder" or "laplace", of `draws` draws without chains; `code`, a text or
+            file to run in the place of the program, which keeps the names of its variables, and `data`, a mapping of
+            what that reads beyond the program's own
 
         An interrupt from the keyboard ends it early, with a warning: the posterior holds what was drawn by then.
         """
@@ -234,7 +238,7 @@ class Model:
         It is the mode on the scale on which Stan samples, where parameters have no bounds; `jacobian=False`, which
         CmdStan has, asks for the mode of the parameters as they are.
 
-        warm_start : search from the REML fit of a gaussian model
+        warm_start : search from the fit
         options : those of `stan`, and those of the engine: iterations, jacobian
         """
         from lmmformula.api.sampling import mode_of

@@ -44,26 +44,26 @@ def program_of(model: "Model", options: ProgramOptions) -> StanProgram:
     """
     Generate the program of a model.
 
-    The REML fit says how much each level's rows tell of its effects, on which the geometry of effects that are sampled
-    depends; what is exported is what is run. Other families have no such fit: their effects are non-centred.
+    The fit says how much each level's rows tell of its effects, on which the geometry of effects that are sampled
+    depends; what is exported is what is run. Where there is no fit effects are non-centred.
     """
     _check(options)
     form, data_form = options.form, options.data_form
-    gaussian = model.ir.family == GAUSSIAN and not options.prior_only
     if not model.design.has_rows:
-        if not gaussian:
+        if options.prior_only or model.ir.family != GAUSSIAN:
             raise FitError("the conditional form of a program reads the rows of the data, which were not kept")
         _refuse_rows(model.design, options)
         form, data_form = "marginal", "crossproducts"
     elif data_form == "auto":
         data_form = "rows"
+    fit = None if options.prior_only else model.pilot_fit
     return stan_program(
         model.ir,
         model.design,
         form="conditional" if options.prior_only else form,
         data_form=data_form,
         literals=options.literals,
-        information=information_of(model.design, model.reml_fit) if gaussian else None,
+        information=None if fit is None else information_of(model.design, fit),
         geometry=options.geometry,
         extra=options.extra,
     )
@@ -121,11 +121,11 @@ def _prepared(model: "Model", options: dict[str, Any], *, warm_start: bool) -> t
     code, data = options.pop("code", None), options.pop("data", None)
     chosen = ProgramOptions(**{name: options.pop(name) for name in PROGRAM_OPTIONS & options.keys()})
     program = program_of(model, chosen)
-    warm = warm_start and not chosen.prior_only and model.ir.family == GAUSSIAN
+    fit = None if chosen.prior_only or not warm_start else model.pilot_fit
     if code is not None or data is not None:
         own, program = program, edited(program, program.code if code is None else code, data)
-        warm = warm and same_parameters(own, program)
-    return program, starting_point(program, estimates_of(model.reml_fit)) if warm else None
+        fit = fit if same_parameters(own, program) else None
+    return program, None if fit is None else starting_point(program, estimates_of(fit))
 
 
 def _result(model: "Model", program: StanProgram, draws: Draws) -> Posterior:

@@ -108,9 +108,10 @@ def fit_glmm(
     settings = settings or OptimizerSettings()
     problem = _Problem.of(design, family)
     try:
-        first = problem.start() if start is None else problem.started(start)
-        found, log = descend(problem.target, *first, settings)
-        return _report(problem, _snapped(problem, found, settings), log, settings)
+        with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
+            first = problem.start() if start is None else problem.started(start)
+            found, log = descend(problem.target, *first, settings)
+            return _report(problem, _snapped(problem, found, settings), log, settings)
     except np.linalg.LinAlgError as error:
         raise FitError(
             f"the likelihood can't be computed for these data ({error})",
@@ -182,8 +183,7 @@ class _Problem:
         psi, u = kernel.start(), self.target.nothing()
         beta = target.X.T @ (kernel.predictor() - target.offset) / self.design.nobs
         for step in range(steps + 1):
-            with np.errstate(all="ignore"):
-                mode, _ = joint_mode(target, target.parameters.roots(t), beta, psi, u)
+            mode = joint_mode(target, target.parameters.roots(t), beta, psi, u)
             beta, u = mode.beta, mode.u
             if step < steps:
                 t = self._expected(laplace(target, np.concatenate([t, beta, psi]), u))

@@ -37,10 +37,9 @@ def laplace(target: Target, x: FloatArray, start: Effects) -> "Laplace":
     start : random effects from which the mode is sought
     """
     t, beta, psi = target.split(x)
-    with np.errstate(all="ignore"):  # a density of zero, or one that overflows, is refused below
-        roots = target.parameters.roots(t)
-        mode = mode_of(target, roots, beta, psi, start)
-        return Laplace(target, x, mode, Curvature.of(target.pattern, roots, mode.rows.weight))
+    roots = target.parameters.roots(t)
+    mode = mode_of(target, roots, beta, psi, start)
+    return Laplace(target, x, mode, Curvature.of(target.pattern, roots, mode.rows.weight))
 
 
 @dataclass(frozen=True)

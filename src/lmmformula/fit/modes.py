@@ -94,16 +94,14 @@ def mode_of(target: Target, roots: Roots, beta: FloatArray, psi: FloatArray, sta
         gradient = M.root_transposed(target.pattern.transposed(found.rows.score)) - found.u
         step = M.solve(gradient)
         found = path.climbed(found, np.zeros(len(beta)), step)
-        if gradient.dot(step) < ENOUGH:
+        if _last(gradient.dot(step)):
             return found
     raise np.linalg.LinAlgError("the mode of the random effects was not found")
 
 
-def joint_mode(
-    target: Target, roots: Roots, beta: FloatArray, psi: FloatArray, start: Effects
-) -> tuple[Mode, FloatArray]:
+def joint_mode(target: Target, roots: Roots, beta: FloatArray, psi: FloatArray, start: Effects) -> Mode:
     """
-    Find the mode of fixed and random effects together, and X'WX - X'WZ V Z'WX there; LinAlgError where it isn't found.
+    Find the mode of fixed and random effects together; LinAlgError where it isn't found.
 
     beta, start : where to begin
     """
@@ -120,9 +118,16 @@ def joint_mode(
         change = blocks.solve(A, fixed_slope - B.gram(direct)) if len(A) else fixed_slope
         step = direct - solved.combined(change)
         found = path.climbed(found, change, step)
-        if fixed_slope @ change + slope.dot(step) < ENOUGH:
-            return found, A
+        if _last(float(fixed_slope @ change) + slope.dot(step)):
+            return found
     raise np.linalg.LinAlgError("the mode of fixed and random effects was not found")
+
+
+def _last(gain: float) -> bool:
+    """Tell whether a step of that gain was the last one needed."""
+    if not math.isfinite(gain):
+        raise np.linalg.LinAlgError("the density of the response overflows")
+    return gain < ENOUGH
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,28 @@
 
 import numpy as np
 
+from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.stan.start import Estimates
 
+LEAST_VARIANCE = 1e-10
+"""Part of the largest variance of a term that counts as none."""
 
-def estimates_of(fit: Fit) -> Estimates:
+
+def estimates_of(fit: Fit | GlmmFit) -> Estimates:
     """Hand a fit over as estimates on the user's scale, from which chains start and take their metric."""
+    if isinstance(fit, GlmmFit):
+        return Estimates(
+            beta=fit.beta,
+            vcov=fit.vcov,
+            sigma=float(1 / np.sqrt(fit.weights.mean())),
+            covariances=list(fit.relative_covariance),
+            modes=list(fit.modes),
+            own={name: (value, fit.parameter_errors[name]) for name, value in fit.parameters.items()},
+            information=[_learnt(S, V) for S, V in zip(fit.relative_covariance, fit.mode_covariances, strict=True)],
+        )
     return Estimates(
         beta=fit.beta,
         vcov=fit.vcov,
@@ -18,19 +33,53 @@ def estimates_of(fit: Fit) -> Estimates:
     )
 
 
-def information_of(design: DesignMatrices, fit: Fit) -> dict[str, float]:
-    """
-    Say by grouping factor what a typical level's rows tell of its effects: n_j tau^2 / sigma^2.
+def _learnt(S: FloatArray, V: FloatArray) -> FloatArray:
+    """Return (J, k) tau^2 / v - 1 from (k, k) prior and (J, k, k) conditional covariances."""
+    prior, left = np.diag(S), np.einsum("jaa->ja", V)
+    floor = LEAST_VARIANCE * max(float(prior.max()), 1e-300)
+    out: FloatArray = np.where(prior > floor, prior / np.maximum(left, floor) - 1, 0.0)
+    return out
 
-    n_j is the mean number of rows of a level. tau^2 is the smallest eigenvalue of the covariance matrices of its terms,
-    in columns of unit mean square: what is told least of decides which geometry can be sampled.
+
+def information_of(design: DesignMatrices, fit: Fit | GlmmFit) -> dict[str, float]:
     """
+    Say by grouping factor what is known of a typical level's effects beyond their distribution.
+
+    What is told least of decides which geometry can be sampled: in a linear model n_j tau^2 / sigma^2, with n_j the
+    mean number of rows of a level, and tau^2 the smallest eigenvalue of the covariance matrices of its terms, in
+    columns of unit mean square; in other families the smallest eigenvalue of V^-1 Sigma - I, with V the mean of the
+    conditional covariances, which tells what is left to know beside the other random effects.
+    """
+    told = _known_of(fit) if isinstance(fit, GlmmFit) else _rows_tell(design, fit)
     information: dict[str, float] = {}
+    for term, value in zip(design.random_terms, told, strict=True):
+        information[term.group] = min(value, information.get(term.group, np.inf))
+    return information
+
+
+def _rows_tell(design: DesignMatrices, fit: Fit) -> list[float]:
+    """Return per random term n_j tau^2 / sigma^2."""
+    out = []
     for term, rows, relative in zip(
         design.random_terms, design.sample.random_terms, fit.relative_covariance, strict=True
     ):
         sizes = np.sqrt(np.mean(np.square(rows.covariates), axis=0))
         smallest = max(0.0, float(np.linalg.eigvalsh(relative * np.outer(sizes, sizes))[0]))
-        told = smallest * design.nobs / term.n_levels
-        information[term.group] = min(told, information.get(term.group, np.inf))
-    return information
+        out.append(smallest * design.nobs / term.n_levels)
+    return out
+
+
+def _known_of(fit: GlmmFit) -> list[float]:
+    """Return per random term the smallest eigenvalue of V^-1 Sigma - I, 0 where Sigma is singular."""
+    out = []
+    for S, V in zip(fit.relative_covariance, fit.mode_covariances, strict=True):
+        sizes = np.sqrt(np.maximum(np.diag(S), 1e-300))
+        values, vectors = np.linalg.eigh(S / np.outer(sizes, sizes))
+        if values[0] <= LEAST_VARIANCE:
+            out.append(0.0)
+            continue
+        whitened = (
+            (vectors / np.sqrt(values)).T @ (V.mean(axis=0) / np.outer(sizes, sizes)) @ (vectors / np.sqrt(values))
+        )
+        out.append(max(0.0, 1 / float(np.linalg.eigvalsh(whitened)[-1]) - 1))
+    return out

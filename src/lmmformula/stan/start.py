@@ -1,7 +1,7 @@
 """Where chains start, and on what scale: from estimates of the model's parameters to values for its program."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -15,6 +15,14 @@ SHRINK = 0.95
 """Correlations start at this fraction of their estimates, so that none starts at 1 or -1."""
 LEAST_SD = 0.05
 """Standard deviations start at no less than this, in units of sigma over the spread of what they multiply."""
+
+
+UNKNOWN = 10.0
+"""Where a positive parameter starts at most that the data hardly determine, a shape that may as well be infinite."""
+TINY = 1e-6
+"""Least variance of a parameter of the family."""
+LEAST_INFORMATION = 1e-3
+"""That counts as any."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,12 @@ class Estimates:
     Estimates to start from, in the design's order and on the user's scale.
 
     beta, vcov : (p,) fixed effects and (p, p) their covariance matrix
-    sigma : residual standard deviation
+    sigma : residual standard deviation; in other families that of a row with the mean working weight
     covariances : per random term the (k, k) covariance matrix of its coefficients
     modes : per random term the (J, k) random effects
+    own : parameters of the family, by name: estimate and standard error
+    information : per random term, (J, k) what is known of each level's effects beyond their distribution, tau^2 / v - 1
+        of prior and conditional variances; empty where it follows from the number of rows and sigma
     """
 
     beta: FloatArray
@@ -47,6 +58,8 @@ class Estimates:
     sigma: float
     covariances: Sequence[FloatArray]
     modes: Sequence[FloatArray]
+    own: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    information: Sequence[FloatArray] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,7 @@ def starting_point(program: StanProgram, estimates: Estimates) -> StartingPoint:
     freedom = max(program.program.n_rows - len(estimates.beta), 1)
     guesses["sigma"] = Guess(np.asarray(estimates.sigma), np.asarray(0.5 / freedom))
     declared = program.program.parameters
+    guesses |= {d.name: _own(d, *estimates.own[d.name]) for d in declared if d.name in estimates.own}
     values = {d.name: _within(d, guesses[d.name].value) for d in declared}
     variances = [np.broadcast_to(guesses[d.name].variance, _free_size(d, values[d.name])) for d in declared]
     return StartingPoint(values, np.concatenate(variances) if variances else None)
@@ -118,6 +132,16 @@ def _moved(declaration: Declaration, value: FloatArray, step: FloatArray) -> Flo
     return moved
 
 
+def _own(declaration: Declaration, value: float, error: float) -> Guess:
+    """Guess a parameter of the family; one of which the data say next to nothing starts near its lower bound."""
+    lower, upper = (float(bound[0]) for bound in _limits(declaration))
+    slope = (value - lower) if not np.isfinite(upper) else (value - lower) * (upper - value) / (upper - lower)
+    variance = min(np.square(error / max(slope, TINY)), 1.0) if np.isfinite(error) else 1.0
+    if variance == 1.0 and not np.isfinite(upper):
+        value = min(value, lower + UNKNOWN)
+    return Guess(np.asarray(value), np.asarray(max(variance, TINY)))
+
+
 def _population(program: StanProgram, estimates: Estimates) -> dict[str, Guess]:
     """Guess the intercept at the predictors' means, and the other coefficients."""
     fixed = program.program.fixed
@@ -140,7 +164,6 @@ def _factor(program: StanProgram, factor: Factor, estimates: Estimates) -> dict[
     roots: list[FloatArray] = []
     information: list[FloatArray] = []
     guesses: dict[str, Guess] = {}
-    per_level = program.program.n_rows / factor.n_levels
     for block in factor.blocks:
         covariance = np.asarray(estimates.covariances[block.term])
         spreads = _sizes(program, factor)[block.start - 1 : block.stop]
@@ -150,8 +173,8 @@ def _factor(program: StanProgram, factor: Factor, estimates: Estimates) -> dict[
         np.fill_diagonal(correlation, 1.0)
         sds.append(sd)
         roots.append(np.asarray(np.linalg.cholesky(_nearest(correlation)), dtype=np.float64))
-        information.append(per_level * np.square(sd * spreads / estimates.sigma))
-        looseness = np.square(1 + 1 / information[-1])
+        information.append(_information(program, factor, block, estimates, sd * spreads / estimates.sigma))
+        looseness = np.square(1 + 1 / information[-1].mean(axis=1))
         if factor.sd_from_blocks:
             value = np.asarray(sd.mean()) if block.covariance.homogeneous or len(sd) == 1 else sd
             guesses[block.sd] = Guess(value, np.minimum(looseness.mean() / (2 * factor.n_levels), 1.0))
@@ -162,9 +185,19 @@ def _factor(program: StanProgram, factor: Factor, estimates: Estimates) -> dict[
     sd = np.concatenate(sds)
     info = np.concatenate(information)
     if not factor.sd_from_blocks:
-        variance = np.minimum(np.square(1 + 1 / info) / (2 * factor.n_levels), 1.0)
+        variance = np.minimum(np.square(1 + 1 / info.mean(axis=1)) / (2 * factor.n_levels), 1.0)
         guesses[factor.name("sd")] = Guess(sd[0] if factor.k == 1 else sd, variance)
     return guesses | _effects(program, factor, estimates, sd=sd, roots=roots, info=info)
+
+
+def _information(
+    program: StanProgram, factor: Factor, block: Block, estimates: Estimates, relative: FloatArray
+) -> FloatArray:
+    """Return (k, J) what is known of each level's effects: as estimated, else rows of a mean level times relative^2."""
+    if estimates.information:
+        return np.maximum(np.asarray(estimates.information[block.term]).T, LEAST_INFORMATION)
+    told = program.program.n_rows / factor.n_levels * np.square(relative)
+    return np.repeat(told[:, np.newaxis], factor.n_levels, axis=1)
 
 
 def _effects(
@@ -183,15 +216,15 @@ def _effects(
     if factor.treatment == "noncentered":
         L = _block_diagonal(roots)
         z = np.linalg.solve(sd[:, np.newaxis] * L, u.T).T
-        variance = np.repeat(1 / (1 + info), factor.n_levels)  # columns of a matrix one behind the other
+        variance = (1 / (1 + info)).ravel()  # columns of a matrix one behind the other
         return {factor.name("z"): Guess(z[:, 0] if factor.k == 1 else z, variance)}
     means = np.array([_mean(program, factor, i, estimates) for i in factor.carried])
     coefficients = u + means
-    variance = np.square(sd) / (1 + info)
+    variance = np.square(sd)[:, np.newaxis] / (1 + info)
     if factor.treatment == "sum_to_zero":
-        return _deviations(program, factor, estimates, coefficients=coefficients, sd=sd, variance=variance)
+        return _deviations(program, factor, estimates, coefficients=coefficients, sd=sd, variance=variance.mean(axis=1))
     name = factor.name("u" if factor.simple else "coef")
-    by_level = np.tile(variance, factor.n_levels)  # an array of vectors, one behind the other
+    by_level = variance.T.ravel()  # an array of vectors, one behind the other
     return {name: Guess(coefficients[:, 0] if factor.k == 1 else coefficients, by_level)}
 
 
