@@ -257,10 +257,25 @@ def test_errors_of_a_run_say_what_and_where() -> None:
     with pytest.raises(EngineError, match="prior_sigma_scale") as caught:
         sample(replace(program(), data=data), **SHORT)
     message = str(caught.value)
+    line = 1 + program().code[: program().code.index("real<lower=0> prior_sigma_scale;")].count("\n")
+    assert f"(line {line})" in message
     assert "real<lower=0> prior_sigma_scale;" in message
     assert "^" in message
     for noise in ("RunSet", "retcodes", "show_console", ".csv"):
         assert noise not in message
+
+
+@pytest.mark.usefixtures("cmdstan")
+def test_errors_of_a_run_follow_the_text_at_hand() -> None:
+    """A program that was compiled with other comments is reported in the lines of the one that was given."""
+    data = program().data | {"prior_sigma_scale": np.asarray(-1.0)}
+    sample(program(), **SHORT)
+    code = "// one\n// more" + program().code.replace("data {", "// comment\n\ndata { // another", 1)
+    with pytest.raises(EngineError, match="prior_sigma_scale") as caught:
+        sample(replace(program(), data=data, code=code), **SHORT)
+    line = 1 + code[: code.index("real<lower=0> prior_sigma_scale;")].count("\n")
+    assert f"(line {line})" in caught.value.message
+    assert "real<lower=0> prior_sigma_scale;" in str(caught.value)
 
 
 @pytest.mark.usefixtures("cmdstan")

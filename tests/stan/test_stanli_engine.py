@@ -172,8 +172,11 @@ def test_compile_errors_show_the_line() -> None:
 def test_data_that_a_program_refuses_are_an_error() -> None:
     """Data out of their declared bounds are named."""
     data = program_of("slope").data | {"prior_sigma_scale": np.asarray(-1.0)}
-    with pytest.raises(EngineError, match="prior_sigma_scale"):
+    with pytest.raises(EngineError, match="prior_sigma_scale is -1") as caught:
         sample(replace(program_of("slope"), data=data), **SHORT)
+    line = 1 + program_of("slope").code[: program_of("slope").code.index("prior_sigma_scale;")].count("\n")
+    assert f"does not accept the data (line {line})" in caught.value.message
+    assert "real<lower=0> prior_sigma_scale;" in str(caught.value)
 
 
 def test_progress_is_reported_and_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:

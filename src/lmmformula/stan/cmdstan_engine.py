@@ -18,7 +18,7 @@ from lmmformula.errors import EngineError, FitWarning
 from lmmformula.stan.cmdstan_cache import EXECUTABLE, LINES, SOURCE, compiled
 from lmmformula.stan.cmdstan_files import Growing, complete_rows, read_chains, variables_of
 from lmmformula.stan.draws import Draws
-from lmmformula.stan.engines import Run, place_in
+from lmmformula.stan.engines import Run, line_of, place_in, same_place
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.interrupted import warn_of_interrupt
 from lmmformula.stan.options import checked
@@ -160,7 +160,8 @@ class _Session:
         try:
             return self.watch.during(lambda: call(**self.given, **options), look)
         except FAILURES as error:
-            raise _run_error(self.model, error, "".join(self.watch.console)) from error
+            compiled_text = Path(self.model.stan_file).read_text(encoding="utf-8")
+            raise _run_error(self.program.code, compiled_text, error, "".join(self.watch.console)) from error
 
     def _what_there_is(self, interrupt: KeyboardInterrupt) -> Draws:
         """Read what interrupted chains have written; raise the interrupt again where that is too little."""
@@ -220,17 +221,20 @@ def _compiler_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def _run_error(model: Any, error: Exception, console: str) -> EngineError:  # noqa: ANN401
-    """Say what the executable said, or cmdstanpy where it did not come to run, and find the place in the program."""
+def _run_error(code: str, built: str, error: Exception, console: str) -> EngineError:
+    """
+    Say what the executable said, or cmdstanpy where it did not come to run, and find the place in the program.
+
+    built : the text that was compiled, which may have other comments, and so other lines, than the program at hand
+    """
     if isinstance(error, TimeoutError) or not console.strip():
         return EngineError(f"CmdStan could not sample: {error}")
     said = re.findall(r"^E[rx].*$", console, re.MULTILINE) or console.strip().splitlines()[-LINES:]
     noise = r"^\s*(?:Exception: )?|\s*\(in '[^']*', line \d[^)]*\)|\s*$"
     lines = [re.sub(noise, "", line) for line in said]
     text = "; ".join([line for line in dict.fromkeys(lines) if line][:LINES])
-    # What was compiled may have other comments, and so other lines, than the program at hand.
-    code = Path(model.stan_file).read_text(encoding="utf-8")
-    return EngineError(f"CmdStan could not sample: {text}", text=code, span=place_in(code, "\n".join(said)))
+    span = same_place(built, place_in(built, "\n".join(said)), code)
+    return EngineError(f"CmdStan could not sample{line_of(code, span)}: {text}", text=code, span=span)
 
 
 def _start(model: Any, program: StanProgram, run: Run, options: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401

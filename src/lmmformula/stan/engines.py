@@ -1,6 +1,7 @@
 """The engines that sample from a program, behind one protocol: stanli (embedded) and CmdStan (through cmdstanpy)."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from secrets import randbelow
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 
 from lmmformula.errors import NOWHERE, EngineError, Span
 from lmmformula.stan.draws import Draws
+from lmmformula.stan.edited import declarations
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.options import LARGEST, choice, required, whole
 from lmmformula.stan.start import StartingPoint
@@ -190,8 +192,47 @@ def compile_error(engine: str, code: str, message: str) -> EngineError:
     *_, reason = re.split(r"-{20,}\n", message)
     text = " ".join(line.strip() for line in reason.splitlines() if line.strip())
     span = place_in(code, message)
-    place = "" if span == NOWHERE else f" (line {code.count(chr(10), 0, span.start) + 1})"
+    place = line_of(code, span)
     return EngineError(f"{engine} does not accept the Stan program{place}: {text}", text=code, span=span)
+
+
+def data_error(engine: str, code: str, message: str) -> EngineError:
+    """
+    Make an error of what an engine said of the data, with a caret under the variable's declaration.
+
+    message : names the variable as Stan does: "variable name=y" or "y is -1, but must be"
+    """
+    text = re.sub(r"^stanli [\w ]+: ", "", message)
+    named = re.search(r"variable name=(\w+)|data variable (\w+)|^(\w+)(?:\[[\d, ]*\])? is ", text)
+    declared = declarations(code).get("data", {}).get(next(filter(None, named.groups())) if named else "")
+    span = declared.span if declared else NOWHERE
+    return EngineError(f"{engine} does not accept the data{line_of(code, span)}: {text}", text=code, span=span)
+
+
+def line_of(code: str, span: Span) -> str:
+    """Say in brackets which line of a program a place is in; nothing for nowhere."""
+    return "" if span == NOWHERE else f" (line {code.count(chr(10), 0, span.start) + 1})"
+
+
+def same_place(code: str, span: Span, other: str) -> Span:
+    r"""
+    Find a place of one program in another that differs from it in comments and blanks only.
+
+    >>> same_place("data { int N; }", Span(11, 12), "// title\ndata {\n  int N; // rows\n}")
+    Span(start=22, end=23)
+    """
+    if span == NOWHERE or code == other:
+        return span
+    words, others = ([word.start() for word in re.finditer(r"\S+", _without_comments(text))] for text in (code, other))
+    number = bisect_right(words, span.start) - 1
+    if len(words) != len(others) or number < 0:
+        return NOWHERE
+    moved = others[number] - words[number]
+    return Span(span.start + moved, span.end + moved)
+
+
+def _without_comments(code: str) -> str:
+    return re.sub(r"//[^\n]*", lambda comment: " " * len(comment[0]), code)
 
 
 def place_in(code: str, message: str) -> Span:

@@ -14,9 +14,9 @@ from typing import Any, TextIO
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import EngineError, FitWarning
+from lmmformula.errors import NOWHERE, EngineError, FitWarning
 from lmmformula.stan.draws import Draws
-from lmmformula.stan.engines import Run, compile_error
+from lmmformula.stan.engines import Run, compile_error, data_error, place_in
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.interrupted import kept, warn_of_interrupt
 from lmmformula.stan.options import checked
@@ -74,6 +74,8 @@ class StanliEngine:
         try:
             return stanli.Model(stan_code=program.code, data=program.data)
         except RuntimeError as error:
+            if place_in(program.code, str(error)) == NOWHERE:
+                raise data_error("stanli", program.code, str(error)) from error
             raise compile_error("stanli", program.code, str(error)) from error
 
     @staticmethod
