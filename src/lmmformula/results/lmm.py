@@ -14,11 +14,11 @@ from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, is_text
-from lmmformula.fit.blocks import root
 from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
 from lmmformula.ir.model import ModelIR
 from lmmformula.results import frames
-from lmmformula.results.effects import by_row, coefficients_by_group, conditional_variances, modes_by_group
+from lmmformula.results.accessors import FitAccessors
+from lmmformula.results.effects import conditional_variances, modes_by_group
 from lmmformula.results.prediction import Interval, Request, generator, population_means, predictions, simulated
 from lmmformula.results.rows import NewLevels, random_part
 from lmmformula.results.varcorr import VarCorr, varcorr_of
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ResidualKind = Literal["response", "pearson", "deviance", "working", "scaled"]
-SINGULAR_TOLERANCE = 1e-4
-"""A diagonal element of theta below this makes a fit singular: the default of lme4's `isSingular`."""
 
 
 @dataclass(frozen=True, eq=False)
-class LinearMixedResult:
+class LinearMixedResult(FitAccessors):
     """
     A linear mixed model, fitted by REML or ML; ordinary least squares where it has no random term.
 
@@ -54,24 +52,6 @@ class LinearMixedResult:
     data_name: str = ""
     na_action: NaAction = "omit"
 
-    @cached_property
-    def fixef(self) -> "pd.Series[float]":
-        """(p,) fixed effects beta."""
-        return self._by_coefficient(self.fit.beta, "estimate")
-
-    @cached_property
-    def vcov(self) -> "pd.DataFrame":
-        """(p, p) covariance matrix of the fixed effects, sigma^2 (X' V^-1 X)^-1."""
-        import pandas as pd
-
-        names = list(self.design.fixed_names)
-        return pd.DataFrame(self.fit.vcov, index=names, columns=names)
-
-    @cached_property
-    def std_errors(self) -> "pd.Series[float]":
-        """(p,) standard errors of the fixed effects."""
-        return self._by_coefficient(np.sqrt(np.diag(self.fit.vcov)), "std_error")
-
     @overload
     def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...
     @overload
@@ -89,10 +69,6 @@ class LinearMixedResult:
         covariances = conditional_covariances(self.design, self.fit)
         return modes, conditional_variances(self.design.random_terms, covariances)
 
-    def coef(self) -> "dict[str, pd.DataFrame]":
-        """Add fixed effects and random effects: grouping factor -> levels x coefficients."""
-        return coefficients_by_group(self.fixef, self.ranef())
-
     @cached_property
     def varcorr(self) -> VarCorr:
         """Standard deviations and correlations of the random effects, and the residual standard deviation."""
@@ -103,18 +79,6 @@ class LinearMixedResult:
         """Residual standard deviation."""
         return self.fit.sigma
 
-    @cached_property
-    def theta(self) -> "pd.Series[float]":
-        """(n_theta,) relative covariance parameters, named and ordered as in lme4."""
-        import pandas as pd
-
-        return pd.Series(self.fit.theta, index=list(self.design.theta_names), name="theta")
-
-    @property
-    def has_data(self) -> bool:
-        """Whether the rows of the fit are there; not so when it was loaded from a file, or read in parts."""
-        return self.design.has_rows
-
     @property
     def is_linear_model(self) -> bool:
         """Whether there is no random term, so that this is ordinary least squares."""
@@ -124,16 +88,6 @@ class LinearMixedResult:
     def reml(self) -> bool:
         """Whether REML's criterion was minimised, rather than the deviance."""
         return self.fit.reml and not self.is_linear_model
-
-    @property
-    def nobs(self) -> int:
-        """Number n of rows used."""
-        return self.design.nobs
-
-    @property
-    def ngroups(self) -> dict[str, int]:
-        """Grouping factor -> number of its levels."""
-        return {term.group: term.n_levels for term in self.design.random_terms}
 
     @property
     def n_parameters(self) -> int:
@@ -180,17 +134,6 @@ class LinearMixedResult:
     def bic(self) -> float:
         """Schwarz's criterion, -2 loglik + log(n) (p + n_theta + 1)."""
         return -2 * self.loglik + math.log(self.nobs) * self.n_parameters
-
-    @cached_property
-    def is_singular(self) -> bool:
-        """Whether a relative covariance factor has a (nearly) zero on its diagonal, as lme4's `isSingular`."""
-        roots = [root(relative) for relative in self.fit.relative_covariance]
-        return any(bool(np.any(np.diag(L) < SINGULAR_TOLERANCE)) for L in roots)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the optimum was reached, be it singular."""
-        return self.fit.verdict != "failed"
 
     @cached_property
     def fitted(self) -> "pd.Series[float]":
@@ -310,11 +253,6 @@ class LinearMixedResult:
         left, whole = roots * (self.design.y - self._means), roots * (y - centre)
         return 1.0 - float(left @ left / (whole @ whole))
 
-    @property
-    def has_intercept(self) -> bool:
-        """Whether X has a column of ones of its own."""
-        return self.ir.fixed.intercept
-
     def tidy(self) -> "pd.DataFrame":
         """One row per fixed effect, standard deviation and correlation."""
         return frames.tidy(self.fixef, self.std_errors, self.varcorr)
@@ -345,14 +283,6 @@ class LinearMixedResult:
     @property
     def _log_weights(self) -> float:
         return self.design.sum_log_weights
-
-    def _by_coefficient(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        import pandas as pd
-
-        return pd.Series(values, index=list(self.design.fixed_names), name=name)
-
-    def _by_row(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        return by_row(self.design, values, name, padded=self.na_action == "exclude")
 
     def _refitted(self, y: FloatArray) -> dict[str, Any]:
         if y.shape == (self.design.n_given,):
