@@ -75,6 +75,42 @@ def test_intervals_of_asymptotic_pairs() -> None:
         emmeans(fit_of("lmm-036r"), "Variety").pairs(level=95)
 
 
+WEIGHTED = {
+    "proportional": ([6.419051736, 5.991340546, 5.563182819], [0.105367840, 0.106566010, 0.147312603]),
+    "outer": ([6.419051736, 5.991340546, 5.563182819], [0.105367840, 0.106566010, 0.147312603]),
+    "cells": ([6.442406932, 5.975956211, 5.556064758], [0.105287698, 0.106444685, 0.147286520]),
+    "flat": ([6.406266400, 5.981159736, 5.553721184], [0.105480868, 0.106472270, 0.147287671]),
+}
+"""`emmeans(m, ~ Treatment, weights = ..)` of emmeans 1.8.4, m that of the test, of nlme's RatPupWeight."""
+
+
+@pytest.mark.parametrize("weights", WEIGHTED)
+def test_weights_are_those_of_emmeans(weights: Any) -> None:
+    """Means and standard errors where the other factor's levels count by their rows."""
+    fit = lf.lmer("weight ~ Treatment * sex + Lsize + (1 | Litter)", dataset("RatPupWeight"))
+    found = emmeans(fit, "Treatment", ddf="satterthwaite", weights=weights)
+    for name, expected in zip(("emmean", "std_error"), WEIGHTED[weights], strict=True):
+        np.testing.assert_allclose(found[name], expected, rtol=1e-5)
+    assert ("weights" in found.title) == (weights != "equal")
+    with pytest.raises(lf.FitError, match=r"weights='rows' is not known"):
+        emmeans(fit, "Treatment", weights="rows")  # type: ignore[arg-type]
+
+
+def test_weights_of_cells_without_rows() -> None:
+    """A mean over an empty cell is that of the others; where nothing is averaged, weights say nothing."""
+    data = dataset("toy").query("not (f2 == 'hi' and f3 == 'c')").reset_index(drop=True)
+    fit = lf.lmer("y ~ f2 + f3 + x + (1 | g)", data)
+    alone = emmeans(fit, "f2 * f3")
+    for weights in ("cells", "flat"):
+        means = emmeans(fit, "f3", weights=weights)  # type: ignore[arg-type]
+        assert means["emmean"].iloc[2] == pytest.approx(alone["emmean"][(alone["f2"] == "lo") & (alone["f3"] == "c")])
+        np.testing.assert_array_equal(emmeans(fit, "f2 * f3", weights=weights)["emmean"], alone["emmean"])  # type: ignore[arg-type]
+    by_rows = slopes(lf.lmer("y ~ f2 * x + (1 | g)", data), "x", weights="cells")["slope"].iloc[0]
+    share = (data["f2"] == "hi").mean()
+    own = slopes(lf.lmer("y ~ f2 * x + (1 | g)", data), "x", "f2").frame.set_index("f2")["slope"]
+    assert by_rows == pytest.approx(share * own["hi"] + (1 - share) * own["lo"])
+
+
 SPECS = {
     "a text": ("nitroF", "Variety"),
     "lists": (["nitroF"], ["Variety"]),

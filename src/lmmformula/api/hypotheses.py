@@ -10,8 +10,9 @@ from lmmformula.results.lmm import LinearMixedResult
 if TYPE_CHECKING:
     from lmmformula.inference.anova_contrasts import AnovaType
     from lmmformula.inference.contrasts import Hypothesis
-    from lmmformula.inference.marginal_means import MarginalMeans, Spec
+    from lmmformula.inference.marginal_means import MarginalMeans, Scale, Spec
     from lmmformula.inference.multiplicity import Adjustment
+    from lmmformula.inference.reference_grid import Weights
     from lmmformula.inference.table import ResultTable
     from lmmformula.inference.tests import Ddf
 
@@ -27,6 +28,8 @@ class MarginalEffects:
         at: Mapping[str, Any] | None = None,
         ddf: "Ddf | None" = None,
         level: float = 0.95,
+        weights: "Weights" = "equal",
+        type: "Scale" = "link",  # noqa: A002 (its name everywhere)
     ) -> "MarginalMeans":
         """
         Estimate marginal means: predictions averaged over the other factors, numeric variables at their means.
@@ -35,10 +38,13 @@ class MarginalEffects:
         by : variables within whose values comparisons stay
         at : values at which other variables stand
         ddf : None for Kenward-Roger where it is defined and quick, else Satterthwaite; posteriors have draws instead
+        weights : of what is averaged over: "equal", or by numbers of rows "proportional", "outer", "cells", "flat"
+        type : "response" for means and ratios of `y` where the model is one of `log(y)`, or has a link
         """
         from lmmformula.inference.marginal_means import emmeans
 
-        return emmeans(self, spec, by=by, at=at, ddf=ddf, level=level)  # type: ignore[arg-type]  # a fit or a posterior
+        one: Any = self  # a fit or a posterior
+        return emmeans(one, spec, by=by, at=at, ddf=ddf, level=level, weights=weights, type=type)
 
     def slopes(
         self,
@@ -49,11 +55,13 @@ class MarginalEffects:
         at: Mapping[str, Any] | None = None,
         ddf: "Ddf | None" = None,
         level: float = 0.95,
+        weights: "Weights" = "equal",
     ) -> "MarginalMeans":
         """Estimate the slope of the mean in a numeric variable; the other arguments are those of `emmeans`."""
         from lmmformula.inference.marginal_means import slopes
 
-        return slopes(self, variable, spec, by=by, at=at, ddf=ddf, level=level)  # type: ignore[arg-type]  # as above
+        one: Any = self  # a fit or a posterior
+        return slopes(one, variable, spec, by=by, at=at, ddf=ddf, level=level, weights=weights)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -9,6 +9,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.errors import FitError
 from lmmformula.inference.multiplicity import Adjustment, adjusted, half_widths, tukey
+from lmmformula.inference.response_scale import ResponseScale
 from lmmformula.inference.tests import NAMES, Ddf, Method, method_of, t_tests
 from lmmformula.results.arguments import check_level
 from lmmformula.results.lmm import LinearMixedResult
@@ -24,18 +25,34 @@ class Estimator(Protocol):
     def description(self) -> str:
         """What the intervals rest on."""
 
-    def estimates(self, L: FloatArray, offset: FloatArray, *, name: str, level: float) -> Columns:
-        """Return estimates, (r,) each, with intervals of that level."""
-
-    def differences(
-        self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment, level: float | None
+    def estimates(
+        self, L: FloatArray, offset: FloatArray, *, name: str, level: float, scale: ResponseScale | None = None
     ) -> Columns:
         """
-        Return differences, with tests where there are such.
+        Return estimates, (r,) each, with intervals of that level.
 
-        families : (r, 2) number of the family of comparisons that each belongs to, and how many means it compares
-        level : of intervals; None for tests without them
+        scale : the way back to the response, where it is wanted
         """
+
+    def differences(self, L: FloatArray, offset: FloatArray, comparison: "Comparison") -> Columns:
+        """Return differences, or ratios, with tests where there are such."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """
+    How means are compared.
+
+    families : (r, 2) number of the family of comparisons that each belongs to, and how many means it compares
+    adjust : how probabilities are corrected
+    level : of intervals; None for tests without them
+    scale : whose ratios are wanted; None for differences
+    """
+
+    families: IntArray
+    adjust: Adjustment
+    level: float | None
+    scale: ResponseScale | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,17 +74,22 @@ class Frequentist:
         """What the intervals rest on."""
         return NAMES[self.ddf]
 
-    def estimates(self, L: FloatArray, offset: FloatArray, *, name: str, level: float) -> Columns:
+    def estimates(
+        self, L: FloatArray, offset: FloatArray, *, name: str, level: float, scale: ResponseScale | None = None
+    ) -> Columns:
         """Return name, std_error, df, conf_low, conf_high."""
         tests = t_tests(self.method, L, self.beta)
-        low, high = tests.interval(level)
-        shown = {name: tests.estimate + offset, "std_error": tests.std_error, "df": tests.df}
-        return {**shown, "conf_low": low + offset, "conf_high": high + offset}
+        estimate, error = tests.estimate + offset, tests.std_error
+        low, high = (bound + offset for bound in tests.interval(level))
+        if scale is not None:
+            with np.errstate(all="ignore"):  # what has no way back is NaN
+                low, high = np.sort([scale.back(low), scale.back(high)], axis=0)
+                estimate, error = scale.back(estimate), np.abs(scale.slope(estimate)) * error
+        return {name: estimate, "std_error": error, "df": tests.df, "conf_low": low, "conf_high": high}
 
-    def differences(
-        self, L: FloatArray, offset: FloatArray, families: IntArray, adjust: Adjustment, level: float | None
-    ) -> Columns:
-        """Return estimate, std_error, df, statistic, p_value, and with a level conf_low, conf_high."""
+    def differences(self, L: FloatArray, offset: FloatArray, comparison: Comparison) -> Columns:
+        """Return estimate (or ratio), std_error, df, statistic, p_value, and with a level conf_low, conf_high."""
+        adjust, level, families = comparison.adjust, comparison.level, comparison.families
         tests = t_tests(self.method, L, self.beta, -offset)
         p, widths = tests.p_value.copy(), np.full(len(L), np.nan)
         for family, means in np.unique(families, axis=0):
@@ -78,9 +100,14 @@ class Frequentist:
                 p[own] = adjusted(adjust, p[own])
             if level is not None:
                 widths[own] = half_widths(adjust, level, tests.df[own], int(means)) * tests.std_error[own]
-        estimate = tests.estimate + offset
-        shown = {"estimate": estimate, "std_error": tests.std_error, "df": tests.df, "statistic": tests.statistic}
+        estimate, error = tests.estimate + offset, tests.std_error
         bounds = {} if level is None else {"conf_low": estimate - widths, "conf_high": estimate + widths}
+        name, scale = "estimate", comparison.scale
+        if scale is not None:
+            name, estimate = scale.ratio, scale.ratios(estimate)
+            error = np.log(scale.base) * estimate * error
+            bounds = {bound: scale.ratios(values) for bound, values in bounds.items()}
+        shown = {name: estimate, "std_error": error, "df": tests.df, "statistic": tests.statistic}
         return {**shown, "p_value": p, **bounds}
 
 
@@ -105,25 +132,32 @@ class Bayesian:
         drawn: FloatArray = self.beta @ L.T + offset
         return drawn
 
-    def estimates(self, L: FloatArray, offset: FloatArray, *, name: str, level: float) -> Columns:  # noqa: ARG002
-        """Return mean, sd, and two quantiles."""
-        drawn = self.draws(L, offset)
-        tail = (1 - level) / 2
-        low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
-        names = [f"q{100 * part:.4g}" for part in (tail, 1 - tail)]
-        return {"mean": drawn.mean(axis=0), "sd": drawn.std(axis=0, ddof=1), names[0]: low, names[1]: high}
-
-    def differences(
+    def estimates(
         self,
         L: FloatArray,
         offset: FloatArray,
-        families: IntArray,  # noqa: ARG002 (draws need no correction)
-        adjust: Adjustment,  # noqa: ARG002
-        level: float | None,
+        *,
+        name: str,  # noqa: ARG002 (a mean of draws, whatever they are of)
+        level: float,
+        scale: ResponseScale | None = None,
     ) -> Columns:
-        """Return mean, sd, two quantiles, and the share of draws above zero."""
-        above = (self.draws(L, offset) > 0).mean(axis=0)
-        return {**self.estimates(L, offset, name="", level=level or self.level), "p_above": above}
+        """Return mean, sd, and two quantiles."""
+        drawn = self.draws(L, offset)
+        return summarised(drawn if scale is None else scale.back(drawn), level)
+
+    def differences(self, L: FloatArray, offset: FloatArray, comparison: Comparison) -> Columns:
+        """Return mean, sd, two quantiles, and the share of draws above zero (of ratios, above one)."""
+        drawn, scale = self.draws(L, offset), comparison.scale
+        shown = summarised(drawn if scale is None else scale.ratios(drawn), comparison.level or self.level)
+        return {**shown, "p_above": (drawn > 0).mean(axis=0)}
+
+
+def summarised(drawn: FloatArray, level: float) -> Columns:
+    """Return mean, sd, and two quantiles of (S, r) draws."""
+    tail = (1 - level) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    names = [f"q{100 * part:.4g}" for part in (tail, 1 - tail)]
+    return {"mean": drawn.mean(axis=0), "sd": drawn.std(axis=0, ddof=1), names[0]: low, names[1]: high}
 
 
 QUICK = 1000

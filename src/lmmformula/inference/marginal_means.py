@@ -3,17 +3,18 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray
 from lmmformula.data.columns import NumericColumn
 from lmmformula.errors import FitError, printable
-from lmmformula.inference.estimators import Bayesian, Estimator, all_pairs, estimator_of
+from lmmformula.inference.estimators import Bayesian, Comparison, Estimator, all_pairs, estimator_of
 from lmmformula.inference.multiplicity import Adjustment, refuse_unknown
 from lmmformula.inference.reference_grid import (
     Grid,
+    Weights,
     estimable,
     fixed_variables,
     reference_grid,
@@ -21,17 +22,21 @@ from lmmformula.inference.reference_grid import (
     rows_at,
     used_as_levels,
 )
+from lmmformula.inference.response_scale import ResponseScale, response_scale
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests import Ddf
-from lmmformula.results.arguments import check_level
+from lmmformula.results.arguments import check_choice, check_level
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 
 Estimated = LinearMixedResult | PosteriorResult
 Spec = str | Sequence[str]
+Scale = Literal["link", "response"]
 
 OPERATOR = re.compile(r"[-+*/]")
 """What makes a label need brackets in a difference."""
+
+WEIGHTS = ("equal", "proportional", "outer", "cells", "flat")
 
 STEP = 1e-3
 """Step of the difference quotients of a slope, as a part of its variable's range."""
@@ -46,12 +51,14 @@ class MarginalMeans(ResultTable):
     estimator : it, with a method for degrees of freedom
     grid : the combinations, and the functions of the fixed effects
     by : the variables within whose values comparisons stay
+    scale : the way back to the response, where the means are on its scale
     """
 
     model: Estimated
     estimator: Estimator
     grid: Grid
     by: tuple[str, ...] = ()
+    scale: ResponseScale | None = None
 
     @property
     def L(self) -> FloatArray:
@@ -63,7 +70,8 @@ class MarginalMeans(ResultTable):
         """(S, r) draws, of a posterior."""
         if not isinstance(self.estimator, Bayesian):
             raise FitError("a fit has no draws", hint="`model.sample()` gives a posterior")
-        return self.estimator.draws(self.L, self.grid.offset)
+        drawn = self.estimator.draws(self.L, self.grid.offset)
+        return drawn if self.scale is None else self.scale.back(drawn)
 
     def pairs(self, adjust: Adjustment | None = None, *, level: float | None = None) -> ResultTable:
         """
@@ -82,19 +90,23 @@ class MarginalMeans(ResultTable):
         outside = list(zip(*(values[name] for name in self.by), strict=True)) or [()] * len(self.frame)
         groups = [[i for i, cell in enumerate(outside) if cell == own] for own in dict.fromkeys(outside)]
         pairs, families = all_pairs(groups)
-        labels = _labels(inside, len(self.frame))
+        ratio = self.scale if self.scale is not None and self.scale.ratio else None
+        labels, between = _labels(inside, len(self.frame)), "/" if ratio else "-"
         first, second = pairs.T
         L = estimable(self.model, self.grid.L[first] - self.grid.L[second])
         offset = self.grid.offset[first] - self.grid.offset[second]
         frame = pd.DataFrame(
             {
-                "contrast": [f"{labels[i]} - {labels[j]}" for i, j in pairs],
+                "contrast": [f"{labels[i]} {between} {labels[j]}" for i, j in pairs],
                 **{name: values[name][first] for name in self.by},
-                **self.estimator.differences(L, offset, families, chosen, level),
+                **self.estimator.differences(L, offset, Comparison(families, chosen, level, ratio)),
             }
         )
         notes = () if chosen == "none" else (f"p values adjusted by {chosen}",)
-        return ResultTable(f"Pairwise differences, {self.estimator.description}", frame, notes)
+        if self.scale is not None and ratio is None:
+            notes = (*notes, f"differences on the scale of {self.scale.name}")
+        what = "ratios" if ratio else "differences"
+        return ResultTable(f"Pairwise {what}, {self.estimator.description}", frame, notes)
 
 
 def emmeans(
@@ -105,6 +117,8 @@ def emmeans(
     at: Mapping[str, Any] | None = None,
     ddf: Ddf | None = None,
     level: float = 0.95,
+    weights: Weights = "equal",
+    type: Scale = "link",  # noqa: A002 (its name everywhere)
 ) -> MarginalMeans:
     """
     Estimate marginal means: what the model predicts, averaged over its other factors, each level counting the same.
@@ -113,6 +127,10 @@ def emmeans(
     by : variables within whose values comparisons stay
     at : values at which other variables stand; numeric ones stand at their means else
     ddf : None for Kenward-Roger where it is defined (REML fits) and quick, else Satterthwaite
+    weights : of the combinations that are averaged over: "equal"; "proportional" to their rows in the data; "outer",
+        to the product of each variable's; "cells", to those of each cell; "flat", equal but for cells without rows
+    type : "link" for the scale on which the model is linear; "response" for that of `y` in `log(y) ~ ...`, or of the
+        family's mean
 
     >>> import lmmformula as lf
     >>> fit = lf.lmer("effort ~ Type + (1 | Subject)", lf.datasets.load("ergoStool"))
@@ -128,9 +146,14 @@ def emmeans(
     [0.0, 0.0014, 0.5808, 0.0182, 0.0, 0.0296]
     """
     names, within = _variables(model, spec, by)
+    check_choice("weights", weights, WEIGHTS)
+    check_choice("type", type, ("link", "response"))
+    scale = response_scale(model.ir) if type == "response" else None
     grid = reference_grid(model, at)
-    title = f"Marginal means{_averaged(grid, [*names, *within])}"
-    return _table(model, grid.averaged([*names, *within]), within, "emmean", title, ddf, level)
+    title = f"Marginal means{_averaged(grid, [*names, *within], weights)}"
+    averaged = grid.averaged([*names, *within], weights)
+    name = "emmean" if scale is None else "response"
+    return _table(model, averaged, within, name, title, estimator_of(model, ddf, level), level, scale)
 
 
 def slopes(
@@ -142,6 +165,7 @@ def slopes(
     at: Mapping[str, Any] | None = None,
     ddf: Ddf | None = None,
     level: float = 0.95,
+    weights: Weights = "equal",
 ) -> MarginalMeans:
     """
     Estimate the slope of the mean in a numeric variable; the other arguments are those of `emmeans`.
@@ -156,6 +180,7 @@ def slopes(
     3     0.65798    0.12889  13   0.37952     0.9364
     """
     names, within = _variables(model, spec, by)
+    check_choice("weights", weights, WEIGHTS)
     refuse_unknown_variable(str(variable), fixed_variables(model))
     if not isinstance(column := model.table[variable], NumericColumn) or variable in used_as_levels(model):
         raise FitError(f"'{printable(variable)}' is not numeric, so there is no slope in it")
@@ -172,29 +197,39 @@ def slopes(
 
     near, far = quotient(step / 2), quotient(step)
     L, offset = ((4 * fine - coarse) / 3 for fine, coarse in zip(near, far, strict=True))  # no error up to h^4
-    averaged = replace(grid, L=L, offset=offset).averaged([*names, *within])
-    title = f"Slopes of the mean in {variable}{_averaged(grid, [*names, *within])}"
-    return _table(model, averaged, within, "slope", title, ddf, level)
+    averaged = replace(grid, L=L, offset=offset).averaged([*names, *within], weights)
+    title = f"Slopes of the mean in {variable}{_averaged(grid, [*names, *within], weights)}"
+    return _table(model, averaged, within, "slope", title, estimator_of(model, ddf, level), level)
 
 
-def _averaged(grid: Grid, names: Sequence[str]) -> str:
+def _averaged(grid: Grid, names: Sequence[str], weights: Weights) -> str:
     """Say over which variables a table averages."""
     others = [name for name, column in grid.columns.items() if name not in names and len(set(column.tolist())) > 1]
-    return f" averaged over {', '.join(map(printable, others))}" if others else ""
+    how = "" if weights == "equal" else f" (weights: {weights})"
+    return f" averaged over {', '.join(map(printable, others))}{how}" if others else ""
 
 
 def _table(
-    model: Estimated, grid: Grid, by: Sequence[str], name: str, title: str, ddf: Ddf | None, level: float
+    model: Estimated,
+    grid: Grid,
+    by: Sequence[str],
+    name: str,
+    title: str,
+    estimator: Estimator,
+    level: float,
+    scale: ResponseScale | None = None,
 ) -> MarginalMeans:
     import pandas as pd
 
-    estimator = estimator_of(model, ddf, level)
     L = estimable(model, grid.L)
-    columns = estimator.estimates(L, grid.offset, name=name, level=level)
+    columns = estimator.estimates(L, grid.offset, name=name, level=level, scale=scale)
+    notes = [] if scale is None else [f"taken back from the scale of {scale.name}, as are the bounds"]
+    notes += ["what is empty can't be estimated from these data"] if np.isnan(L).any() else []
     return MarginalMeans(
         f"{title}, {estimator.description}",
         pd.DataFrame({**grid.columns, **columns}, index=pd.RangeIndex(len(L))),
-        ("what is empty can't be estimated from these data",) if np.isnan(L).any() else (),
+        tuple(notes),
+        scale=scale,
         model=model,
         estimator=estimator,
         grid=grid,

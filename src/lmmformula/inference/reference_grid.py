@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import product
 from math import prod
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -42,6 +42,13 @@ class FixedModel(Estimates, Protocol):
     def table(self) -> Table: ...  # noqa: D102
 
 
+Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
+"""
+How combinations that are averaged over count: alike; by how many rows have them, whatever the variables that stay;
+by the product of each variable's own numbers of rows; by the rows of each cell; alike, but for cells without rows.
+"""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
     """
@@ -50,25 +57,55 @@ class Grid:
     columns : variable -> its (N,) values, labels or numbers; the first variable varies fastest
     L : (N, P) rows of X with all of its columns, those dropped included
     offset : (N,) known part of the mean
+    rows : (N,) number of the data's rows with the levels of each point
     """
 
     columns: dict[str, AnyArray]
     L: FloatArray
     offset: FloatArray
+    rows: FloatArray
 
-    def averaged(self, names: Sequence[str]) -> "Grid":
-        """Average over all other variables, each of their combinations with the same weight."""
-        ranks = [_ranks(self.columns[name]) for name in names]
-        code, size = np.zeros(len(self.L), dtype=np.intp), 1
-        for codes, values in ranks:  # the first varies fastest
-            code += size * codes
-            size *= len(values)
-        counts = np.bincount(code, minlength=size)
+    def averaged(self, names: Sequence[str], weights: Weights = "equal") -> "Grid":
+        """Average over all other variables; NaN where nothing has a weight."""
+        code, size = self._coded(names)
+        points = np.bincount(code, minlength=size)[code]
+        shares = np.where(points > 1, self._shares(names, weights), 1.0)
+        total = np.bincount(code, shares, minlength=size)
         L = np.zeros((size, self.L.shape[1]))
-        np.add.at(L, code, self.L)
+        np.add.at(L, code, shares[:, None] * self.L)
         first = np.unique(code, return_index=True)[1]
         columns = {name: self.columns[name][first] for name in names}
-        return Grid(columns, L / counts[:, None], np.bincount(code, self.offset, minlength=size) / counts)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            offset = np.bincount(code, shares * self.offset, minlength=size) / total
+            return Grid(columns, L / total[:, None], offset, np.bincount(code, self.rows, minlength=size).astype(float))
+
+    def _shares(self, names: Sequence[str], weights: Weights) -> FloatArray:
+        """Return (N,) weights of the points, up to a factor for each of the combinations that stay."""
+        others = [name for name in self.columns if name not in names]
+        match weights:
+            case "cells":
+                return self.rows
+            case "flat":
+                return (self.rows > 0).astype(float)
+            case "proportional":
+                return self._frequencies(others)
+            case "outer":
+                return np.asarray(prod((self._frequencies([name]) for name in others), start=np.ones(len(self.L))))
+            case _:
+                return np.ones(len(self.L))
+
+    def _frequencies(self, names: Sequence[str]) -> FloatArray:
+        """Return (N,) numbers of rows with the same values of some variables as each point."""
+        code, size = self._coded(names)
+        return np.asarray(np.bincount(code, self.rows, minlength=size)[code])
+
+    def _coded(self, names: Sequence[str]) -> tuple[IntArray, int]:
+        """Return the number of each point's combination of some variables, and how many combinations there are."""
+        code, size = np.zeros(len(self.L), dtype=np.intp), 1
+        for codes, values in (_ranks(self.columns[name]) for name in names):  # the first varies fastest
+            code += size * codes
+            size *= len(values)
+        return code, size
 
 
 def reference_grid(model: FixedModel, at: Mapping[str, Any] | None = None) -> Grid:
@@ -82,7 +119,29 @@ def reference_grid(model: FixedModel, at: Mapping[str, Any] | None = None) -> Gr
         raise FitError(f"the reference grid would have {size:,} points", hint="fix some of the variables by `at`")
     points = list(product(*reversed(values.values())))
     columns = {name: np.array([point[-1 - i] for point in points]) for i, name in enumerate(values)}
-    return Grid(columns, *rows_at(model, columns, len(points)))
+    return Grid(columns, *rows_at(model, columns, len(points)), _rows_of_points(model, columns, len(points), at or {}))
+
+
+def _rows_of_points(model: FixedModel, columns: Mapping[str, AnyArray], n: int, at: Mapping[str, Any]) -> FloatArray:
+    """Return (n,) numbers of rows with each point's levels; means of numbers count as met by all."""
+    kept = model.design.kept_rows
+    code, size = np.zeros(len(kept), dtype=np.intp), 1
+    places = np.zeros(n, dtype=np.intp)
+    for name, values in columns.items():
+        match model.table[name]:
+            case FactorColumn(codes=codes, levels=levels):
+                own, position = codes[kept], {level: i for i, level in enumerate(levels)}
+            case NumericColumn(values=numbers):
+                known = np.unique(numbers[kept])
+                if name in at or len(np.unique(values)) < 2:  # a mean is no level
+                    continue
+                own, position = np.searchsorted(known, numbers[kept]), {v: i for i, v in enumerate(known.tolist())}
+        code += size * own
+        places += size * np.array([position[value] for value in values.tolist()], dtype=np.intp)
+        size *= len(position)
+    found, counts = np.unique(code, return_counts=True)
+    where = np.minimum(np.searchsorted(found, places), len(found) - 1)
+    return np.where(found[where] == places, counts[where], 0.0)
 
 
 def rows_at(model: FixedModel, columns: Mapping[str, AnyArray], n: int) -> tuple[FloatArray, FloatArray]:
