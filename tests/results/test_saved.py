@@ -147,3 +147,55 @@ def test_an_offset_given_as_an_array_is_still_unknown_for_new_rows(tmp_path: Pat
 def test_absent_attributes_are_absent() -> None:
     """Only the names of the data raise the sentence; everything else is an ordinary AttributeError."""
     assert not hasattr(SavedDesign.__new__(SavedDesign), "no_such_thing")
+
+
+DAMAGE = {
+    "data_name": -1,
+    "source": None,
+    "nobs": -1,
+    "levels": ["308"],
+    "beta": [1.0, 2.0],
+    "relative_covariance": [[["x"]]],
+}
+
+
+@pytest.mark.parametrize("key", DAMAGE)
+def test_what_was_changed_since_is_refused(key: str, tmp_path: Path) -> None:
+    """Any value that is not the one that was saved, be it as good as the old one: the file has a checksum."""
+    reloaded(fits.fit_of("lmm-003r"), tmp_path)
+
+    def changed(value: object) -> object:
+        if isinstance(value, list):
+            return [changed(each) for each in value]
+        if isinstance(value, dict):
+            return {name: DAMAGE[key] if name == key else changed(each) for name, each in value.items()}
+        return value
+
+    content = changed(json.loads((tmp_path / "fit.json").read_text()))
+    (tmp_path / "fit.json").write_text(json.dumps(content))
+    with pytest.raises(lf.FitError, match="is damaged: it is not what was saved"):
+        lf.load(tmp_path / "fit.json")
+
+
+def test_a_file_may_be_laid_out_anew(tmp_path: Path) -> None:
+    """Other blanks and another order of the keys change nothing."""
+    fit = fits.fit_of("lmm-003r")
+    reloaded(fit, tmp_path)
+    content = json.loads((tmp_path / "fit.json").read_text())
+    (tmp_path / "fit.json").write_text(json.dumps(dict(reversed(content.items()))))
+    assert repr(lf.load(tmp_path / "fit.json")) == repr(fit)
+
+
+@pytest.mark.parametrize("ask", [lambda fit: fit.plot("predictions"), lambda fit: fit.slopes("Days")])
+def test_what_needs_a_column_says_so(ask: object, tmp_path: Path) -> None:
+    """The columns of the model are known, but not what was in them."""
+    again = reloaded(fits.fit_of("lmm-003r"), tmp_path)
+    with pytest.raises(lf.LmmFormulaError, match="loaded from a file"):
+        ask(again)  # type: ignore[operator]
+
+
+def test_a_model_without_fixed_effects_is_tidied(tmp_path: Path) -> None:
+    """After loading, too, when there are no tests that could say that there is nothing to test."""
+    fit = lf.Model("Reaction ~ 0 + (1 | Subject)", dataset("sleepstudy")).fit()
+    for each in (fit, reloaded(fit, tmp_path)):
+        assert each.tidy()["effect"].tolist() == ["ran_pars", "ran_pars"]

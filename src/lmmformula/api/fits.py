@@ -7,12 +7,11 @@ from pathlib import Path
 from lmmformula.api.after import AnalysedFit
 from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests
-from lmmformula.data.table import Table
 from lmmformula.inference.tests import Ddf
 from lmmformula.present import linear, summary
 from lmmformula.present.report import fit_report
 from lmmformula.present.text import Summary
-from lmmformula.results.saved import from_json, read_text, to_json
+from lmmformula.results.saved import absent_rows, from_json, read_text, to_json
 from lmmformula.results.sheets import Report, Reported
 
 
@@ -70,4 +69,4 @@ def load(path: str | Path) -> LinearMixedFit:
     [1509.9, 1482.5]
     """
     ir, schema, design, fit, name = from_json(read_text(path), str(path))
-    return LinearMixedFit(ir, schema, design, fit, Table(0, (), {}), name)
+    return LinearMixedFit(ir, schema, design, fit, absent_rows(ir), name)

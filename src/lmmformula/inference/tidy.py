@@ -146,7 +146,7 @@ def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: M
     low = high = np.full(len(names), np.nan)
     if conf_int and method == "wald" and ddf != "none":
         low, high = tests.interval(level)
-    elif conf_int:
+    elif conf_int and names:
         found = confint(result, "fixed", method=method, level=level)
         low, high = found.low, found.high
     labels = {"group": [""] * len(names), "level": [""] * len(names), "term": names}

@@ -5,6 +5,7 @@ What a loaded fit can say without the data it says: coefficients, variance compo
 predictions for new rows. What needs the rows of the fit raises a FitError that says so.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,9 +14,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from lmmformula.data.table import Table
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.schema import Schema
-from lmmformula.errors import FitError
+from lmmformula.errors import DataError, FitError
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.model import ModelIR
@@ -117,6 +119,19 @@ def design_content(design: DesignMatrices) -> dict[str, Any]:
     return {name: getattr(design, name) for name in NAMES} | sizes | known | {"random_terms": terms}
 
 
+def absent_rows(ir: ModelIR) -> Table:
+    """Return a table with the variables of a model, which says of each that its rows were not saved."""
+    names = tuple(variable.name for variable in ir.variables())
+    return Table(0, names, dict.fromkeys(names, (_absent,)))
+
+
+def _absent() -> NoReturn:
+    raise DataError(
+        "this needs the rows of the data, and it was loaded from a file, which holds none",
+        hint="build the model on the data again and fit it with start=fit.theta: that takes one step",
+    )
+
+
 def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_name: str) -> str:
     """Write a fit; every number reads back as it was."""
     content = {
@@ -131,7 +146,14 @@ def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_
         | {name: getattr(fit, name).tolist() for name in NUMBERS}
         | {name: [array.tolist() for array in getattr(fit, name)] for name in PER_TERM},
     }
+    content["checksum"] = _checksum(content)
     return json.dumps(content, ensure_ascii=False, indent=1, default=_plain)
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """Return a number that changes with the content, however that is laid out."""
+    plain = json.loads(json.dumps(content, default=_plain))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(value: object) -> object:
@@ -158,6 +180,9 @@ def from_json(text: str, where: str) -> tuple[ModelIR, Schema, SavedDesign, Fit,
             f"{where} was saved in version {content.get('version')} of the layout, and this reads {VERSION}",
             hint="install the version of lmmformula that saved it",
         )
+    saved = content.pop("checksum", None)
+    if saved is not None and saved != _checksum(content):
+        raise FitError(f"{where} is damaged: it is not what was saved", hint="save the fit again")
     try:
         return _read(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
