@@ -259,6 +259,31 @@ def test_sample_prints_the_posterior(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "sigma" in list(pd.read_csv(path)["parameter"])
 
 
+def test_options_of_the_engine_reach_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """They have the names of `Model.sample`'s; what the engine lacks is an error that says which has it."""
+    words = ["sample", "Reaction ~ Days + (1 | Subject)", "--data", "sleepstudy", *QUICK]
+    more = [
+        "--thin",
+        "2",
+        "--adapt-delta",
+        "0.95",
+        "--max-treedepth",
+        "6",
+        "--metric",
+        "dense_e",
+        "--form",
+        "conditional",
+    ]
+    assert cli.main([*words, *more]) == 0
+    output = capsys.readouterr().out
+    assert "2 chains of 50 draws" in output
+    assert "conditional form" in output
+    assert cli.main([*words, "--algorithm", "pathfinder"]) == 1
+    assert "engine='cmdstan'" in capsys.readouterr().err
+    assert cli.main([*words, "--adapt-delta", "2"]) == 1
+    assert "adapt_delta must be a number between 0 and 1" in capsys.readouterr().err
+
+
 def test_compare_prints_both(capsys: pytest.CaptureFixture[str]) -> None:
     """Estimates beside posterior means."""
     assert cli.main(["compare", FORMULA, "--data", "sleepstudy", *QUICK]) == 0

@@ -28,7 +28,7 @@ COMPILED = (
     "crossed_centered", "crossed_slopes", "nested", "nested_dense", "ar1", "cs", "weights", "priors_mixed",
     "sums_nested",
     "hostile", "bernoulli_probit", "binomial", "binomial_cloglog", "poisson", "poisson_prior", "negbinomial", "student",
-    "gamma", "lognormal", "beta", "zero_inflated_poisson", "zero_inflated_negbinomial",
+    "gamma", "cumulative", "lognormal", "beta", "zero_inflated_poisson", "zero_inflated_negbinomial",
 )  # fmt: skip
 """Goldens that are compiled: with those of the other tests fewer than forty."""
 ALSO_ON_THE_STANDIN = {"slope", "hostile", "binomial"}

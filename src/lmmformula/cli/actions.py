@@ -51,7 +51,7 @@ def stan(options: Namespace) -> None:
 
 def sample(options: Namespace) -> None:
     """Sample, and print the posterior."""
-    posterior = _model(options).sample(**_sampling(options))
+    posterior = _model(options).sample(**_sampling(options), **_engine(options))
     show(options, str(posterior), posterior.summary().reset_index())
 
 
@@ -60,7 +60,7 @@ def compare(options: Namespace) -> None:
     from lmmformula.api.comparison import compare as side_by_side
 
     model = _model(options)
-    found = side_by_side(model.fit(reml=options.reml), model.sample(**_sampling(options)))
+    found = side_by_side(model.fit(reml=options.reml), model.sample(**_sampling(options), **_engine(options)))
     show(options, str(found), _compared(found.fixed, found.variance))
 
 
@@ -137,18 +137,26 @@ def _sampling(options: Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names} | {"progress": sys.stderr.isatty()}
 
 
+def _engine(options: Namespace) -> dict[str, Any]:
+    """Gather the options of the engine that were given; it checks them itself."""
+    names = ("form", "algorithm", "adapt_delta", "max_treedepth", "thin", "metric")
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
 def _table(found: "LinearMixedFit", name: str) -> "pd.DataFrame":
+    table: pd.DataFrame
     match name:
         case "glance":
-            return found.glance(frame="pandas")
+            table = found.glance(frame="pandas")
         case "augment":
-            return found.augment(frame="pandas").rename_axis("row").reset_index()
+            table = found.augment(frame="pandas").rename_axis("row").reset_index()
         case "ranef":
-            return _effects(found)
+            table = _effects(found)
         case "anova":
-            return found.anova().frame.rename_axis("term").reset_index()
+            table = found.anova().frame.rename_axis("term").reset_index()
         case _:
-            return found.tidy(frame="pandas")
+            table = found.tidy(frame="pandas")
+    return table
 
 
 def _effects(found: "LinearMixedFit") -> "pd.DataFrame":

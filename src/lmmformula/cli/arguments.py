@@ -54,13 +54,17 @@ COMMANDS: dict[str, Entry] = {
     "stan": Entry("write the Stan program", (f"stan {SLEEP}", f"stan {SLEEP} -o sleep.stan"), ("model", "stan")),
     "sample": Entry(
         "sample the posterior",
-        (f"sample {SLEEP} --seed 1", f'sample {SLEEP} --prior "sd ~ exponential(0.01)" --json'),
-        ("model", "sampling", "format"),
+        (
+            f"sample {SLEEP} --seed 1",
+            f'sample {SLEEP} --prior "sd ~ exponential(0.01)" --json',
+            f"sample {SLEEP} --engine cmdstan --algorithm pathfinder",
+        ),
+        ("model", "sampling", "engine", "format"),
     ),
     "compare": Entry(
         "fit by REML and by Stan, side by side",
         (f"compare {SLEEP} --seed 1", f"compare {SLEEP} --markdown"),
-        ("model", "method", "sampling", "format"),
+        ("model", "method", "sampling", "engine", "format"),
     ),
     "power": Entry(
         "simulate the power to find a fixed effect",
@@ -157,6 +161,15 @@ def _add_sampling(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, help="the same seed gives the same draws")
 
 
+def _add_engine(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--form", choices=("auto", "marginal", "conditional"), help="random effects")
+    command.add_argument("--algorithm", choices=("nuts", "pathfinder", "laplace"), help="nuts, or an approximation")
+    command.add_argument("--adapt-delta", type=float, metavar="P", help="acceptance to tune for (default: 0.9)")
+    command.add_argument("--max-treedepth", type=_count, metavar="N", help="doublings of a trajectory (default: 10)")
+    command.add_argument("--thin", type=_count, metavar="N", help="keep every so manieth draw")
+    command.add_argument("--metric", choices=("diag_e", "dense_e", "unit_e"), help="that is adapted (default: diag_e)")
+
+
 def _add_power(command: argparse.ArgumentParser) -> None:
     command.add_argument("--effect", required=True, metavar="NAME[=SIZE]", help="fixed effect; the estimate is assumed")
     command.add_argument("--n-groups", type=_count, nargs="+", metavar="N", help="numbers of levels to try")
@@ -185,6 +198,7 @@ GROUPS = {
     "format": _add_format,
     "stan": _add_stan,
     "sampling": _add_sampling,
+    "engine": _add_engine,
     "power": _add_power,
     "repl": _add_repl,
     "datasets": _add_datasets,
