@@ -5,14 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray
-from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit.blocks import root
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.model import ModelIR
-from lmmformula.results.effects import by_row, coefficients_by_group, modes_by_group
+from lmmformula.results.effects import DesignAccessors, coefficients_by_group, modes_by_group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,13 +18,11 @@ SINGULAR_TOLERANCE = 1e-4
 """A diagonal element of theta below this makes a fit singular: the default of lme4's `isSingular`."""
 
 
-class FitAccessors:
+class FitAccessors(DesignAccessors):
     """Estimates under the names of the field; of a class that has the attributes below."""
 
     ir: ModelIR
-    design: DesignMatrices
     fit: Fit | GlmmFit
-    na_action: NaAction
 
     @cached_property
     def fixef(self) -> "pd.Series[float]":
@@ -59,24 +54,9 @@ class FitAccessors:
         return pd.Series(self.fit.theta, index=list(self.design.theta_names), name="theta")
 
     @property
-    def has_data(self) -> bool:
-        """Whether the rows of the fit are there; not so when it was loaded from a file, or read in parts."""
-        return self.design.has_rows
-
-    @property
     def has_intercept(self) -> bool:
         """Whether X has a column of ones of its own."""
         return self.ir.fixed.intercept
-
-    @property
-    def nobs(self) -> int:
-        """Number n of rows used."""
-        return self.design.nobs
-
-    @property
-    def ngroups(self) -> dict[str, int]:
-        """Grouping factor -> number of its levels."""
-        return {term.group: term.n_levels for term in self.design.random_terms}
 
     @cached_property
     def is_singular(self) -> bool:
@@ -88,11 +68,3 @@ class FitAccessors:
     def converged(self) -> bool:
         """Whether the optimum was reached, be it singular."""
         return self.fit.verdict != "failed"
-
-    def _by_coefficient(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        import pandas as pd
-
-        return pd.Series(values, index=list(self.design.fixed_names), name=name)
-
-    def _by_row(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        return by_row(self.design, values, name, padded=self.na_action == "exclude")

@@ -6,11 +6,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.results.varcorr import unique_labels
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class DesignAccessors:
+    """What can be said of a model on its data, whatever was made of it; of a class that has the attributes below."""
+
+    design: DesignMatrices
+    na_action: NaAction
+
+    @property
+    def nobs(self) -> int:
+        """Number n of rows used."""
+        return self.design.nobs
+
+    @property
+    def ngroups(self) -> dict[str, int]:
+        """Grouping factor -> number of its levels."""
+        return {term.group: term.n_levels for term in self.design.random_terms}
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the rows are there; not so where it was loaded from a file, or the data were read in parts."""
+        return self.design.has_rows
+
+    def _by_coefficient(self, values: FloatArray, name: str) -> "pd.Series[float]":
+        import pandas as pd
+
+        return pd.Series(values, index=list(self.design.fixed_names), name=name)
+
+    def _by_row(self, values: FloatArray, name: str) -> "pd.Series[float]":
+        return by_row(self.design, values, name, padded=self.na_action == "exclude")
 
 
 def by_row(design: DesignMatrices, values: FloatArray, name: str, *, padded: bool) -> "pd.Series[float]":

@@ -22,7 +22,7 @@ from lmmformula.results.draws import (
     random_effects_of,
     read_draws,
 )
-from lmmformula.results.effects import by_row, coefficients_by_group, modes_by_group
+from lmmformula.results.effects import DesignAccessors, coefficients_by_group, modes_by_group
 from lmmformula.results.posterior_prediction import (
     NewLevels,
     PosteriorRequest,
@@ -47,7 +47,7 @@ SUMMARY_COLUMNS = ["mean", "sd", "mcse", "q5", "q95", "ess_bulk", "ess_tail", "r
 
 
 @dataclass(frozen=True, eq=False)
-class PosteriorResult:
+class PosteriorResult(DesignAccessors):
     """
     Draws from the posterior of a linear mixed model; the accessors give posterior means.
 
@@ -116,16 +116,6 @@ class PosteriorResult:
     def sigma(self) -> float:
         """Posterior mean of the residual standard deviation; NaN in a family that has none."""
         return float(self.draws.sigma.mean())
-
-    @property
-    def nobs(self) -> int:
-        """Number n of rows used."""
-        return self.design.nobs
-
-    @property
-    def ngroups(self) -> dict[str, int]:
-        """Grouping factor -> number of its levels."""
-        return {term.group: term.n_levels for term in self.design.random_terms}
 
     @cached_property
     def fitted(self) -> "pd.Series[float]":
@@ -312,11 +302,3 @@ class PosteriorResult:
         """(n,) X beta + offset at the posterior mean."""
         fixed: FloatArray = self.design.X @ self._mean_beta
         return fixed if self.design.offset is None else fixed + self.design.offset
-
-    def _by_coefficient(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        import pandas as pd
-
-        return pd.Series(values, index=list(self.design.fixed_names), name=name)
-
-    def _by_row(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        return by_row(self.design, values, name, padded=self.na_action == "exclude")
