@@ -116,12 +116,13 @@ def test_metric_reaches_the_executable(tmp_path: Path, metric: str) -> None:
     """
     A sampler that does not adapt ends with the metric and the step size it was given, of the kind that was asked for.
 
-    The variances of a start are the diagonal of either kind, and the unit metric takes none.
+    The variances of a start are the diagonal of either kind, the dense one has its covariances, and the unit metric
+    takes none.
     """
     sample(program(), **SHORT | FIXED | {"start": start(), "output_dir": tmp_path, "metric": metric})
     variances = start().inverse_metric
     assert variances is not None
-    expected = {"diag_e": variances[np.newaxis], "dense_e": np.diag(variances), "unit_e": np.empty((0, 0))}[metric]
+    expected = {"diag_e": variances[np.newaxis], "dense_e": start().matrix, "unit_e": np.empty((0, 0))}[metric]
     texts = runs_of(tmp_path)
     assert len(texts) == 2
     for text in texts:

@@ -88,7 +88,10 @@ def test_good_draws_pass() -> None:
 
 
 BAD: dict[str, tuple[Draws, str]] = {
-    "chains apart": (draws_of(np.random.default_rng(35).normal(size=(4, 500)) + np.arange(4.0)[:, None]), "R-hat of x is"),
+    "chains apart": (
+        draws_of(np.random.default_rng(35).normal(size=(4, 500)) + np.arange(4.0)[:, None]),
+        "R-hat of x is",
+    ),
     "slow chains": (draws_of(autoregressive(np.random.default_rng(36), (4, 500, 1), 0.98)), "bulk ESS of x[1] is"),
     "divergences": (draws_of(np.random.default_rng(37).normal(size=(4, 500)), divergent=1.0), "2000 of 2000 draws div"),
     "full trees": (

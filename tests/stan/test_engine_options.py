@@ -117,7 +117,7 @@ def test_more_draws_than_memory_holds_are_an_error() -> None:
 
 @pytest.mark.parametrize("metric", ["diag_e", "dense_e", "unit_e"])
 def test_the_metric_of_a_start_is_of_the_kind_that_is_asked_for(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To stanli too its variances are the diagonal of either kind, the unit metric takes none; chains start apart."""
+    """To stanli too it is variances or a matrix, as asked for, the unit metric takes none; chains start apart."""
     start = starting_point(program_of("slope"), estimates_of(fit_lmm(design_of("slope"))))
     variances = start.inverse_metric
     assert variances is not None
@@ -137,7 +137,7 @@ def test_the_metric_of_a_start_is_of_the_kind_that_is_asked_for(metric: str, mon
         case "diag_e":
             np.testing.assert_array_equal(seen["inv_metric"], variances)
         case "dense_e":
-            np.testing.assert_array_equal(seen["inv_metric"], np.diag(variances))
+            np.testing.assert_array_equal(seen["inv_metric"], start.matrix)
         case _:
             assert "inv_metric" not in seen
 

@@ -241,7 +241,7 @@ def _start(model: Any, program: StanProgram, run: Run, options: dict[str, Any]) 
     """
     Hand over where chains start, and the inverse metric of the kind that is asked for.
 
-    That is the start's variances for "diag_e", a diagonal matrix of them for "dense_e", and nothing for "unit_e".
+    That is the start's variances for "diag_e", its matrix for "dense_e", and nothing for "unit_e".
     """
     if run.start is None or run.start.inverse_metric is None:
         return _radius(options) | _initial(run)
@@ -253,7 +253,7 @@ def _start(model: Any, program: StanProgram, run: Run, options: dict[str, Any]) 
     metric = options.get("metric", "diag_e")
     if metric == "unit_e":
         return starts
-    inverse = {"inv_metric": (np.diag(variances) if metric == "dense_e" else variances).tolist()}
+    inverse = {"inv_metric": (run.start.matrix if metric == "dense_e" else variances).tolist()}
     if "inv_metric" in signature(model.sample).parameters:
         return starts | {"inv_metric": inverse, "metric": metric}
     return starts | {"metric": inverse}  # older cmdstanpy has one argument for both, and sees the kind by the shape

@@ -16,6 +16,8 @@ from lmmformula.stan.start import StartingPoint
 
 Progress = bool | Callable[[int, int], object]
 """Whether to show a bar where there is a terminal; or what to call with (iterations done, iterations in all)."""
+ADAPTS = 10
+"""Iterations of warm-up for each parameter that a dense metric needs to be adapted."""
 ADAPT_DELTA = 0.9
 """Acceptance that the step size is tuned to by default: above Stan's 0.8, for standard deviations of few levels."""
 
@@ -106,6 +108,8 @@ def sample(
         raise EngineError("without warm-up there is nothing to adapt the sampler in", hint=hint)
     elif options.get("adapt_engaged", True):
         options.setdefault("adapt_delta", ADAPT_DELTA)
+        if start is not None and start.dense is not None and warmup >= ADAPTS * len(start.dense):
+            options.setdefault("metric", "dense_e")
     run = Run(
         chains=chains,
         warmup=warmup,

@@ -144,7 +144,7 @@ def _start(model: Any, run: Run, metric: str) -> dict[str, Any]:  # noqa: ANN401
         return {"inits": middle}
     forms: dict[str, dict[str, Any]] = {
         "diag_e": {"inv_metric": variances},
-        "dense_e": {"inv_metric": np.diag(variances)},
+        "dense_e": {"inv_metric": run.start.matrix},
         "unit_e": {},
     }
     return {"inits": scattered(middle, variances, run), **forms[metric]}

@@ -8,6 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.stan.generate import StanProgram
+from lmmformula.stan.metric import dense_metric
 from lmmformula.stan.program import Block, Covariate, Factor
 from lmmformula.stan.statements import Declaration
 
@@ -33,10 +34,20 @@ class StartingPoint:
     values : value of every parameter of the program, on its own (constrained) scale
     inverse_metric : rough posterior variances on the sampler's (unconstrained) scale, in the order of the program's
         parameters; None to leave it to the warm-up
+    dense : inverse metric with covariances, where these are worth it
     """
 
     values: dict[str, FloatArray]
     inverse_metric: FloatArray | None = None
+    dense: FloatArray | None = None
+
+    @property
+    def matrix(self) -> FloatArray:
+        """The inverse metric as a matrix."""
+        if self.dense is not None:
+            return self.dense
+        assert self.inverse_metric is not None
+        return np.diag(self.inverse_metric)
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,11 @@ def starting_point(program: StanProgram, estimates: Estimates) -> StartingPoint:
     guesses |= {d.name: _own(d, *estimates.own[d.name]) for d in declared if d.name in estimates.own}
     values = {d.name: _within(d, guesses[d.name].value) for d in declared}
     variances = [np.broadcast_to(guesses[d.name].variance, _free_size(d, values[d.name])) for d in declared]
-    return StartingPoint(values, np.concatenate(variances) if variances else None)
+    if not variances:
+        return StartingPoint(values)
+    metric = np.concatenate(variances)
+    means = _means_of_X(program) if program.program.fixed.K else None
+    return StartingPoint(values, metric, dense_metric(program.program, metric, estimates.vcov, means))
 
 
 def scattered(program: StanProgram, start: StartingPoint, chains: int, seed: int) -> list[dict[str, FloatArray]]:
