@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lmmformula.arrays import FloatArray
+from lmmformula.results.markup import shortened
 from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+MOST_CHARACTERS = 50
+"""Of a label in print; longer ones are cut in the middle."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,7 +49,8 @@ class Intervals(Framed):
         return pd.DataFrame(columns, index=pd.Index(self.labels, name="parameter"))
 
     def __str__(self) -> str:
-        return f"{self.heading}\n{self.frame.rename_axis(None).to_string(float_format=rounded)}"
+        shown = self.frame.set_axis(shortened(self.labels, MOST_CHARACTERS), axis=0)
+        return f"{self.heading}\n{shown.to_string(float_format=rounded)}"
 
     __repr__ = __str__
 

@@ -20,7 +20,9 @@ from lmmformula.present.numbers import (
     zap_small,
 )
 from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
+from lmmformula.results.accessors import FitAccessors
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.markup import fitted
 from lmmformula.results.varcorr import VarCorr
 
 MOST_CORRELATIONS = 12
@@ -47,7 +49,7 @@ def summary(result: LinearMixedResult, *, ddf: Ddf = "none", width: int = WIDTH)
         _scaled_residuals(result),
         ["Random effects:", *varcorr_lines(result.varcorr, variance=True, width=width), *observations(result)],
         _coefficients(result, ddf),
-        _correlations(result, width),
+        correlation_lines(result, width),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + _ending(result)
 
@@ -78,14 +80,18 @@ def varcorr_lines(
         labels += [term.label, *[""] * (len(term.names) - 1)]
         names += term.names
         sds += list(term.sds)
-    labels, names, sds = [*labels, "Residual"], [*names, ""], [*sds, varcorr.sigma]
+    if not math.isnan(varcorr.sigma):
+        labels, names, sds = [*labels, "Residual"], [*names, ""], [*sds, varcorr.sigma]
     headings, columns = ["Groups", "Name"], [labels, names]
     if variance:
         headings, columns = [*headings, "Variance"], [*columns, format_numbers([sd**2 for sd in sds], digits)]
     headings, columns = [*headings, "Std.Dev."], [*columns, format_numbers(sds, digits)]
     correlations = _correlation_columns(varcorr, max(2, digits - 2))
     headings += ["Corr", *[""] * (len(correlations) - 1)] if correlations else []
-    return matrix_lines([""] * len(labels), headings, [*columns, *correlations], width=width)
+    columns += correlations
+    used = sum(max(map(len, (name, *cells))) + 1 for name, cells in zip(headings[2:], columns[2:], strict=True))
+    columns[:2] = fitted(columns[:2], max(width - used - 4, width // 2))
+    return matrix_lines([""] * len(labels), headings, columns, width=width)
 
 
 def _correlation_columns(varcorr: VarCorr, decimals: int) -> list[list[str]]:
@@ -98,8 +104,9 @@ def _correlation_columns(varcorr: VarCorr, decimals: int) -> list[list[str]]:
         cells = format_numbers(values, least_decimals=decimals)
         for j, column in enumerate(columns):
             column += [cells[i * k + j] if j < i else "" for i in range(k)]
-    for column in columns:
-        column.append("")
+    if not math.isnan(varcorr.sigma):
+        for column in columns:
+            column.append("")
     return columns
 
 
@@ -133,13 +140,13 @@ def quantile_lines(values: npt.ArrayLike) -> list[str]:
     return vector_lines(["Min", "1Q", "Median", "3Q", "Max"], format_numbers(quantiles, SUMMARY_DIGITS))
 
 
-def observations(result: LinearMixedResult) -> list[str]:
+def observations(result: FitAccessors) -> list[str]:
     """Count rows and levels, and rows that were left out."""
     groups = "; ".join(f"{printable(name)}, {count}" for name, count in result.ngroups.items())
     return [f"Number of obs: {result.nobs}, groups:  {groups}", *missing_lines(result)]
 
 
-def missing_lines(result: LinearMixedResult) -> list[str]:
+def missing_lines(result: FitAccessors) -> list[str]:
     """Say how many rows were left out, where some were."""
     dropped = result.design.n_given - result.nobs
     plural = "s" if dropped != 1 else ""
@@ -169,7 +176,8 @@ def coefficient_columns(result: LinearMixedResult, ddf: Ddf) -> tuple[list[str],
     return ["Estimate", "Std. Error", "df", "t value", "Pr(>|t|)"], columns
 
 
-def _correlations(result: LinearMixedResult, width: int) -> list[str]:
+def correlation_lines(result: FitAccessors, width: int) -> list[str]:
+    """Lay out the lower triangle of the fixed effects' correlations, where there are few enough."""
     names = list(result.fixef.index)
     p = len(names)
     if not 1 < p <= MOST_CORRELATIONS:
@@ -182,7 +190,7 @@ def _correlations(result: LinearMixedResult, width: int) -> list[str]:
     return ["Correlation of Fixed Effects:", *matrix_lines(rows, headings, columns, width=width)]
 
 
-def remarks(result: LinearMixedResult) -> list[str]:
+def remarks(result: FitAccessors) -> list[str]:
     """Say which columns were dropped, and what the optimiser has to say."""
     lines = []
     dropped = len(result.design.dropped_names)

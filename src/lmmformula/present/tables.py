@@ -3,9 +3,14 @@
 from collections.abc import Sequence
 
 from lmmformula.errors import printable
+from lmmformula.results.markup import fitted, shortened
 
 WIDTH = 80
 """`getOption("width")`: columns of a line."""
+
+
+LABELS = 56
+"""Columns of a line that the labels of a table may take; longer names are cut in the middle."""
 
 
 def vector_lines(names: Sequence[str], cells: Sequence[str], *, gap: int = 1, width: int = WIDTH) -> list[str]:
@@ -47,8 +52,9 @@ def matrix_lines(
     """
     row_names, column_names = ([printable(name) for name in texts] for texts in (row_names, column_names))
     columns = [[printable(cell) for cell in column] for column in columns]
-    label_width = max(map(len, row_names), default=0)
     widths = [max(map(len, (name, *column))) for name, column in zip(column_names, columns, strict=True)]
+    row_names = shortened(row_names, max(width // 2, width - 1 - sum(widths) - len(widths)))
+    label_width = max(map(len, row_names), default=0)
     lines: list[str] = []
     start = 0
     while start < len(columns):
@@ -74,7 +80,9 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: i
     >>> table_lines(["name", "mean"], [["x", "0.5"], ["sigma", "11.0"]])
     ['name   mean', 'x       0.5', 'sigma  11.0']
     """
-    table = [[printable(cell) for cell in row] for row in (header, *rows)]
+    columns = [[printable(cell) for cell in column] for column in zip(header, *rows, strict=True)]
+    columns[:left] = fitted(columns[:left], LABELS)
+    table = list(zip(*columns, strict=True))
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
     return [
         (" " * gap)

@@ -1,6 +1,7 @@
-"""Text as LaTeX, as mathematics and as Markdown: what a user called a thing can be no command."""
+"""Text as LaTeX, as mathematics and as Markdown, where a name can be no command; and names that are too long."""
 
 import re
+from collections.abc import Sequence
 
 from lmmformula.ir.latex import text as math_text
 
@@ -76,3 +77,34 @@ def markdown_text(text: str) -> str:
     'a\\*b \\| x\\_1'
     """
     return MARKDOWN.sub(r"\\\1", text)
+
+
+LEAST_ROOM = 12
+"""Characters that a name is never cut below."""
+
+
+def shortened(names: Sequence[str], room: int) -> list[str]:
+    """
+    Cut names in the middle where they are longer than `room`; all stay as they are if two would become one.
+
+    >>> shortened(["the university hospital of Utrecht", "home"], 20)
+    ['the unive... Utrecht', 'home']
+    """
+    room = max(room, LEAST_ROOM)
+    ends = (room - 3) // 2
+    short = [name if len(name) <= room else f"{name[: room - 3 - ends]}...{name[len(name) - ends :]}" for name in names]
+    return short if len(set(short)) == len(set(names)) else list(names)
+
+
+def fitted(columns: Sequence[Sequence[str]], room: int) -> list[list[str]]:
+    """
+    Cut the names of the widest columns until all have room beside one another.
+
+    >>> fitted([["hospital"], ["the university hospital of Utrecht"]], 28)
+    [['hospital'], ['the unive... Utrecht']]
+    """
+    widths = [max(map(len, column), default=0) for column in columns]
+    cap = max(widths, default=0)
+    while cap > LEAST_ROOM and sum(min(width, cap) for width in widths) > room:
+        cap -= 1
+    return [shortened(column, cap) for column in columns]
