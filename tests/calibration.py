@@ -246,6 +246,8 @@ SLOPES = ((("1", "x"), "g"),)
 CROSSED = ((("1",), "g"), (("1",), "h"))
 NARROW = {"sd": ("gamma", 20, 25)}
 """Standard deviations away from zero, where the centred geometry belongs."""
+MIDDLE = {"Intercept": ("normal", 0.2, 0.4), "b": ("normal", 0.1, 0.3), "sd": ("gamma", 20, 50)}
+"""Shares so far from 0 and 1 that none is rounded to them."""
 MODELS = {
     "marginal, intercepts": Small("y ~ x + (1 | g)", INTERCEPTS, priors={"sd": ("exponential", 1.5)}),
     "marginal, slopes": Small("y ~ x + (x | g)", SLOPES),
@@ -275,10 +277,11 @@ MODELS = {
     "binomial": Small("y/trials ~ x + (x | g)", SLOPES, "binomial", options={"weights": "trials"}),
     "poisson": Small("y ~ x + (1 | g)", INTERCEPTS, "poisson", options={"offset": "o"}),
     "poisson, centred": Small("y ~ x + (x | g)", SLOPES, "poisson", geometry={"g": "centered"}, priors=NARROW),
+    "beta": Small("y ~ x + (1 | g)", INTERCEPTS, "beta", priors=MIDDLE),
     **{
         name: Small("y ~ x + (1 | g)", INTERCEPTS, name)
         for name in (
-            "negbinomial", "student", "Gamma", "lognormal", "beta",
+            "negbinomial", "student", "Gamma", "lognormal",
             "zero_inflated_poisson", "zero_inflated_negbinomial", "cumulative",
         )
     },
