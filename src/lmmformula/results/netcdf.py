@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -21,7 +22,7 @@ MAGIC = b"CDF"
 MAGIC_OF_NETCDF4 = b"\x89HDF"
 LARGEST = 2**32 - 8
 """Bytes of a variable that the classic layout can hold."""
-HEADER = "lmmformula"
+HEADER, CHECKSUM = "lmmformula", "lmmformula_checksum"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,17 +58,18 @@ def write_netcdf(path: str | os.PathLike[str], header: Mapping[str, Any], arrays
             raise FitError(
                 f"'{name}' has too many numbers for a file of this kind", hint="sample fewer draws, or thin=2"
             )
+    stored = {name: array.values.astype(_kind(array.values)) for name, array in arrays.items() if name not in empty}
+    content = json.dumps(dict(header) | {"empty": empty})  # ASCII: the classic layout has no other text
     try:
         with netcdf_file(str(partial), "w", version=2) as file:
-            setattr(file, HEADER, json.dumps(dict(header) | {"empty": empty}))  # ASCII: the classic layout has no other
-            for name, array in arrays.items():
-                if name in empty:
-                    continue
-                for dimension, length in zip(array.dims, array.values.shape, strict=True):
+            setattr(file, HEADER, content)
+            setattr(file, CHECKSUM, str(_checksum(content, stored)))
+            for name, values in stored.items():
+                dims = tuple(arrays[name].dims)
+                for dimension, length in zip(dims, values.shape, strict=True):
                     if dimension not in file.dimensions:
                         file.createDimension(dimension, length)
-                kind = "i" if array.values.dtype.kind in "iub" else "d"
-                file.createVariable(name, kind, tuple(array.dims))[...] = array.values
+                file.createVariable(name, values.dtype, dims)[...] = values
         partial.replace(target)
     except (OSError, ValueError) as error:
         raise FitError(f"can't write {path}: {getattr(error, 'strerror', None) or error}") from None
@@ -88,8 +90,8 @@ def read_netcdf(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
 
     try:
         with netcdf_file(str(path), "r", mmap=False) as file:
-            text = getattr(file, HEADER, None)
-            arrays = {name: _native(variable.data) for name, variable in file.variables.items()}
+            text, checksum = getattr(file, HEADER, None), getattr(file, CHECKSUM, b"")
+            stored = {name: variable.data for name, variable in file.variables.items()}
     except OSError as error:
         raise FitError(f"can't read {path}: {error.strerror or error}") from None
     except Exception as error:  # whatever numpy and SciPy make of bytes that are none of theirs
@@ -97,11 +99,29 @@ def read_netcdf(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
     if text is None:
         raise FitError(f"{path} holds nothing that lmmformula has saved")
     try:
-        header = json.loads(text)
+        content = text.decode()
+        whole = int(checksum) == _checksum(content, stored)
+        header = json.loads(content)
         empty = {name: np.empty(shape) for name, shape in header.pop("empty").items()}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise FitError(f"{path} is damaged: its header can't be read") from None
-    return header, arrays | empty
+        whole = False
+    if not whole:
+        raise FitError(f"{path} is damaged: it does not hold what was written to it")
+    native = {"f": np.float64, "i": np.intp}
+    return header, {name: np.array(values, dtype=native[values.dtype.kind]) for name, values in stored.items()} | empty
+
+
+def _kind(values: AnyArray) -> str:
+    """Name the type that an array has in the file, whose numbers are big-endian."""
+    return ">i4" if values.dtype.kind in "iub" else ">f8"
+
+
+def _checksum(content: str, stored: Mapping[str, AnyArray]) -> int:
+    """Sum up all that a file holds, so that a damaged one is known."""
+    found = crc32(content.encode())
+    for name in sorted(stored):
+        found = crc32(np.ascontiguousarray(stored[name]).tobytes(), crc32(name.encode(), found))
+    return found
 
 
 def _remove(path: Path) -> None:
@@ -110,8 +130,3 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except (OSError, ValueError):
         return
-
-
-def _native(values: AnyArray) -> AnyArray:
-    """Bring big-endian numbers into the machine's order."""
-    return np.array(values, dtype=np.float64 if values.dtype.kind == "f" else np.intp)
