@@ -129,6 +129,16 @@ def test_leave_one_out_compares_models() -> None:
     assert 0 < p < 18 * 2 + 3
 
 
+def test_wrong_requests_are_refused() -> None:
+    """A posterior is no prior, and a prior has no cross-validation."""
+    posterior = posterior_of(SLEEPSTUDY)
+    for prior in (posterior, 3):
+        with pytest.raises(lf.FitError, match="sample_prior"):
+            posterior.to_xarray(prior=prior)  # type: ignore[arg-type]
+    with pytest.raises(lf.FitError, match="left out"):
+        model_of(SLEEPSTUDY).sample_prior(seed=1, draws=20, chains=1, progress=False).loo()
+
+
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are extras: without them the message says how to install them."""
     monkeypatch.setitem(__import__("sys").modules, "xarray", None)

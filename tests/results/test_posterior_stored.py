@@ -96,6 +96,7 @@ def test_every_family_is_saved(name: str, tmp_path: Path) -> None:
         lambda posterior: posterior.log_likelihood(),
         lambda posterior: posterior.posterior_predictive(1),
         lambda posterior: posterior.emmeans("Days"),
+        lambda posterior: posterior.plot("predictions"),
         lambda posterior: posterior.to_xarray(log_likelihood=True),
         lambda posterior: posterior.save("nowhere.nc", data=True),
         lambda posterior: posterior.program.data,
@@ -105,7 +106,7 @@ def test_every_family_is_saved(name: str, tmp_path: Path) -> None:
 def test_what_needs_the_rows_says_so(ask: Any, tmp_path: Path) -> None:
     """Not an attribute error, but a sentence and what to do."""
     again = reloaded(posterior_of("lmm-003r"), tmp_path)
-    with pytest.raises(lf.FitError, match=r"loaded from a file|are not here"):
+    with pytest.raises(lf.LmmFormulaError, match=r"loaded from a file|are not here"):
         ask(again)
     assert not hasattr(again.program, "no_such_thing")
 
@@ -192,8 +193,15 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for absent in (tmp_path / "absent.nc", tmp_path):
         with pytest.raises(lf.FitError, match="can't read"):
             lf.load(absent)
-    with pytest.raises(lf.FitError, match="can't write"):
-        posterior_of("lmm-003r").save(tmp_path / "no" / "folder.nc")
+    for target in (tmp_path / "no" / "folder.nc", tmp_path, f"{tmp_path}/nul\0.nc"):
+        with pytest.raises(lf.FitError, match="can't write"):
+            posterior_of("lmm-003r").save(target)
+    for path in (3, None, [tmp_path]):
+        with pytest.raises(lf.FitError, match="named by text or a path"):
+            posterior_of("lmm-003r").save(path)  # type: ignore[arg-type]
+        with pytest.raises(lf.FitError, match="named by text or a path"):
+            lf.load(path)  # type: ignore[arg-type]
+    assert [file.name for file in tmp_path.iterdir()] == ["other.nc"]
 
 
 def test_arrays_come_back_as_they_went(tmp_path: Path) -> None:

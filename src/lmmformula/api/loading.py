@@ -6,7 +6,7 @@ from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.fits import load as load_fit
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
-from lmmformula.results.netcdf import MAGIC, MAGIC_OF_NETCDF4
+from lmmformula.results.netcdf import MAGIC, MAGIC_OF_NETCDF4, path_of
 from lmmformula.results.stored import load_posterior
 
 
@@ -25,7 +25,7 @@ def load(path: str | Path) -> LinearMixedFit | Posterior:
     >>> again.predict({"Batch": ["A", "F"]}).round(1).tolist()
     [1509.9, 1482.5]
     """
-    start = _start(path)
+    start = _start(path_of(path))
     if start.startswith(MAGIC_OF_NETCDF4):
         raise FitError(f"{path} holds no posterior that lmmformula has saved", hint="ArviZ reads its own files")
     if not start.startswith(MAGIC):
@@ -35,10 +35,10 @@ def load(path: str | Path) -> LinearMixedFit | Posterior:
     return Posterior(*parts, saved.data_name, saved.na_action)
 
 
-def _start(path: str | Path) -> bytes:
+def _start(path: Path) -> bytes:
     """Return the first bytes of a file; what is wrong with it the reader of fits will say."""
     try:
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             return file.read(len(MAGIC_OF_NETCDF4))
-    except OSError:
+    except (OSError, ValueError):
         return b""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmmformula.arrays import AnyArray
-from lmmformula.errors import EngineError
+from lmmformula.errors import EngineError, FitError
 from lmmformula.results.draws import cutpoint_names
 from lmmformula.results.posterior_prediction import trials_of
 from lmmformula.results.varcorr import unique_labels
@@ -87,6 +87,8 @@ def groups_of(
     prior, prior_predictive, sample_stats_prior : draws of `sample_prior`, which stand there instead of those of a
         posterior
     """
+    if prior is not None and not (hasattr(prior, "program") and prior.program.prior_only):
+        raise FitError("prior= takes draws from the prior", hint="prior=model.sample_prior()")
     own = _groups(result, log_likelihood=log_likelihood, predictive=posterior_predictive)
     if prior is not None:
         own |= {name: group for name, group in _groups(prior, predictive=True).items() if "prior" in name}

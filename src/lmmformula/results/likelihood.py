@@ -48,5 +48,7 @@ def loo(posterior: "PosteriorResult", **options: Any) -> Any:  # noqa: ANN401 (A
     """
     from lmmformula.results.arviz import import_arviz, to_arviz
 
+    if posterior.program.prior_only:
+        raise FitError("draws from the prior have seen no row that could be left out", hint="use model.sample()")
     arviz = import_arviz()
     return arviz.loo(to_arviz(posterior, log_likelihood=True), **({"pointwise": True} | options))

@@ -50,7 +50,7 @@ def write_netcdf(path: str | os.PathLike[str], header: Mapping[str, Any], arrays
     """
     from scipy.io import netcdf_file
 
-    target = Path(path)
+    target = path_of(path)
     partial = target.with_name(target.name + ".part")
     empty = {name: array.values.shape for name, array in arrays.items() if not array.values.size}
     for name, array in arrays.items():
@@ -109,6 +109,13 @@ def read_netcdf(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
         raise FitError(f"{path} is damaged: it does not hold what was written to it")
     native = {"f": np.float64, "i": np.intp}
     return header, {name: np.array(values, dtype=native[values.dtype.kind]) for name, values in stored.items()} | empty
+
+
+def path_of(path: object) -> Path:
+    """Return a path, or say that it is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise FitError(f"a file is named by text or a path, not by a {type(path).__name__}")
+    return Path(path)
 
 
 def _kind(values: AnyArray) -> str:

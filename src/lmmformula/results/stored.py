@@ -18,7 +18,7 @@ from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.netcdf import Named, read_netcdf, write_netcdf
-from lmmformula.results.saved import SavedDesign, design_content
+from lmmformula.results.saved import SavedDesign, absent_rows, design_content
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.parameters import FixedEffects, Parameters, RandomEffects
@@ -91,6 +91,7 @@ def save_posterior(result: "PosteriorResult", path: str | PathLike[str], *, data
         "version": VERSION,
         "data_name": result.data_name,
         "na_action": result.na_action,
+        "library": result.table.library,
         "model": result.ir.to_dict(),
         "source": result.ir.source,
         "schema": result.schema.to_dict(),
@@ -145,19 +146,21 @@ def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Stored:
     statistics = {k.removeprefix(STATISTIC): v for k, v in arrays.items() if k.startswith(STATISTIC)}
     draws = {k: v for k, v in arrays.items() if "." not in k}
     design: DesignMatrices = SavedDesign(header["design"])
-    table = Table(0, (), {})
+    ir = replace(ModelIR.from_dict(header["model"]), source=header["source"])
+    table = absent_rows(ir)
     if header["rows"]:
         design = _design(design, arrays)
         columns = {c["name"]: _column(c, arrays[f"{COLUMN}{i}"]) for i, c in enumerate(header["columns"])}
         factors = {name: column for name, column in columns.items() if isinstance(column, FactorColumn)}
-        table = Table(design.n_given, tuple(columns), dict.fromkeys(columns, ()), (), "pandas", columns, factors)
+        raw: dict[str, Any] = dict.fromkeys(columns, ())
+        table = Table(design.n_given, tuple(columns), raw, _columns=columns, _factors=factors)
     return Stored(
-        ir=replace(ModelIR.from_dict(header["model"]), source=header["source"]),
+        ir=ir,
         schema=Schema.from_dict(header["schema"]),
         design=design,
         program=StoredProgram(header["program"]),
         raw=Draws(arrays=draws, statistics=statistics, **header["run"]),
-        table=table,
+        table=replace(table, library=header["library"]),
         data_name=header["data_name"],
         na_action=header["na_action"],
     )
