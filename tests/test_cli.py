@@ -78,6 +78,9 @@ def test_a_fit_is_saved(tmp_path: Path) -> None:
     path = tmp_path / "fit.json"
     assert cli.main(["fit", FORMULA, "--data", "sleepstudy", "--save", str(path)]) == 0
     assert round(lf.load(path).sigma, 2) == 25.59
+    posterior = tmp_path / "posterior.nc"
+    assert cli.main(["sample", FORMULA, "--data", "sleepstudy", *QUICK, "--save", str(posterior)]) == 0
+    assert lf.load(posterior).draws.n_chains == 2
 
 
 TABLES = [

@@ -209,13 +209,17 @@ def test_sampling_and_comparing(tmp_path: Path) -> None:
 
 
 def test_saving(tmp_path: Path) -> None:
-    """Script, estimates and program, by the ending of the file's name."""
+    """Script, estimates, fit, posterior and program, by the ending of the file's name."""
     session = session_of(FORMULA)
     for name in ("a.py", "a.csv", "a.json", "a.stan"):
         assert not session.run(f":save {tmp_path / name}").failed
         assert (tmp_path / name).stat().st_size > 0
     assert (tmp_path / "a.data.json").exists()
     assert lf.load(tmp_path / "a.json").data_name == "sleepstudy"
+    assert session.run(f":save {tmp_path / 'a.nc'}").failed  # nothing was sampled yet
+    session.run(":sample 50 seed=1 chains=1 warmup=100")
+    assert not session.run(f":save {tmp_path / 'a.nc'}").failed
+    assert isinstance(lf.load(tmp_path / "a.nc"), lf.Posterior)
 
 
 def test_the_script_does_the_same(tmp_path: Path) -> None:

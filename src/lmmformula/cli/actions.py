@@ -32,7 +32,7 @@ def explain(options: Namespace) -> None:
 
 def fit(options: Namespace) -> None:
     """Fit, and print the summary or a table."""
-    found = _model(options).fit(reml=options.reml)
+    found: Any = _model(options).fit(reml=options.reml)
     table = _table(found, options.table or "tidy")
     show(options, str(found) if options.table is None else table.to_string(index=False), table)
     if options.save is not None:
@@ -53,6 +53,8 @@ def sample(options: Namespace) -> None:
     """Sample, and print the posterior."""
     posterior = _model(options).sample(**_sampling(options), **_engine(options))
     show(options, str(posterior), posterior.summary().reset_index())
+    if options.save is not None:
+        posterior.save(options.save)
 
 
 def compare(options: Namespace) -> None:
@@ -72,7 +74,8 @@ def power(options: Namespace) -> None:
     except ValueError:
         raise FitError(f"the size of an effect is a number, not '{size}'", hint="as in --effect Days=5") from None
     choices = {name: getattr(options, name) for name in ("n_groups", "n", "alpha", "test", "seed")}
-    curve = _model(options).fit().power(effect, **choices)
+    found: Any = _model(options).fit()
+    curve = found.power(effect, **choices)
     show(options, str(curve), curve.frame)
 
 

@@ -59,7 +59,7 @@ COMMANDS: dict[str, Entry] = {
             f'sample {SLEEP} --prior "sd ~ exponential(0.01)" --json',
             f"sample {SLEEP} --engine cmdstan --algorithm pathfinder",
         ),
-        ("model", "sampling", "engine", "format"),
+        ("model", "sampling", "engine", "posterior", "format"),
     ),
     "compare": Entry(
         "fit by REML and by Stan, side by side",
@@ -138,6 +138,10 @@ def _add_fit(command: argparse.ArgumentParser) -> None:
     command.add_argument("--save", type=Path, metavar="FILE.json", help="save the fit, to be loaded from Python")
 
 
+def _add_posterior(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--save", type=Path, metavar="FILE.nc", help="save the posterior, to be loaded from Python")
+
+
 def _add_format(command: argparse.ArgumentParser) -> None:
     formats = command.add_mutually_exclusive_group()
     for name in FORMATS:
@@ -199,6 +203,7 @@ GROUPS = {
     "stan": _add_stan,
     "sampling": _add_sampling,
     "engine": _add_engine,
+    "posterior": _add_posterior,
     "power": _add_power,
     "repl": _add_repl,
     "datasets": _add_datasets,

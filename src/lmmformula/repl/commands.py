@@ -132,7 +132,7 @@ def script(session: Session, _: str) -> str:
 
 
 def save(session: Session, argument: str) -> str:
-    """Write a file: the script, the estimates, or the program, by the ending of its name."""
+    """Write a file: the script, the estimates, the fit, the posterior or the program, by the ending of its name."""
     match Path(argument).suffix:
         case ".py":
             Path(argument).write_text(script(session, "") + "\n", encoding="utf-8")
@@ -142,12 +142,15 @@ def save(session: Session, argument: str) -> str:
         case ".json":
             fitting.fit_of(session).save(argument)
             session.note(f"fit.save({argument!r})")
+        case ".nc":
+            fitting.posterior_of(session).save(argument)
+            session.note(f"posterior.save({argument!r})")
         case ".stan":
             return fitting.stan(session, argument)
         case _:
             raise FormulaError(
                 "what is saved depends on the file's name",
-                hint=".py the script, .csv the estimates, .json the fit, .stan the program and its data",
+                hint=".py the script, .csv the estimates, .json the fit, .nc the posterior, .stan the program",
             )
     return f"written: {argument}"
 
@@ -212,7 +215,9 @@ COMMANDS: dict[str, Command] = {
     "simplify": Command(simplify, "[drop]", "the random effects least supported; drop them", "drop"),
     "undo": Command(changing.undo, "", "back to the model before the last change"),
     "history": Command(history, "", "the models of this session"),
-    "save": Command(save, "FILE", "write .py (script), .csv (estimates), .json (fit) or .stan (program)", "file"),
+    "save": Command(
+        save, "FILE", "write .py (script), .csv (estimates), .json (fit), .nc (posterior) or .stan (program)", "file"
+    ),
     "script": Command(script, "", "the Python that does the same"),
     "help": Command(show_help, "[COMMAND]", "this list, or one command", "command"),
     "quit": Command(leave, "", "end the session"),
