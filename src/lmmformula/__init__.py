@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lmmformula.api.after import criteria, power
     from lmmformula.api.comparison import Comparison, compare
     from lmmformula.api.fits import LinearMixedFit
+    from lmmformula.api.generalized import GeneralizedMixedFit
     from lmmformula.api.hypotheses import anova
     from lmmformula.api.loading import load
     from lmmformula.api.mode import PosteriorMode
@@ -35,6 +36,7 @@ _HOMES = {
     "criteria": "api.after",
     "power": "api.after",
     "LinearMixedFit": "api.fits",
+    "GeneralizedMixedFit": "api.generalized",
     "anova": "api.hypotheses",
     "load": "api.loading",
     "load_ipython_extension": "repl.magics",
@@ -65,6 +67,7 @@ __all__ = [
     "FitError",
     "FitWarning",
     "FormulaError",
+    "GeneralizedMixedFit",
     "LinearMixedFit",
     "LmmFormulaError",
     "Model",

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from lmmformula.api.fits import LinearMixedFit
+from lmmformula.api.generalized import GeneralizedMixedFit
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.present.comparison import comparison_text
@@ -47,13 +48,15 @@ class Comparison(Reported, ComparisonResult):
         return comparison_plot(self, kind, **options)
 
 
-def compare(fit: LinearMixedFit, posterior: Posterior) -> Comparison:
+def compare(fit: LinearMixedFit | GeneralizedMixedFit, posterior: Posterior) -> Comparison:
     """Put a fit and a posterior of the same model on the same data side by side."""
-    if isinstance(fit, Posterior) and isinstance(posterior, LinearMixedFit):
+    if isinstance(fit, Posterior) and isinstance(posterior, LinearMixedFit | GeneralizedMixedFit):
         fit, posterior = posterior, fit
-    for value, kind, maker in ((fit, LinearMixedFit, "model.fit()"), (posterior, Posterior, "model.sample()")):
-        if not isinstance(value, kind):
+    fits = (LinearMixedFit, GeneralizedMixedFit)
+    for value, kinds, maker in ((fit, fits, "model.fit()"), (posterior, (Posterior,), "model.sample()")):
+        if not isinstance(value, kinds):
             raise FitError(
-                f"compare needs a {kind.__name__}, and was given a {type(value).__name__}", hint=f"make one by {maker}"
+                f"compare needs a {kinds[0].__name__}, and was given a {type(value).__name__}",
+                hint=f"make one by {maker}",
             )
     return Comparison(fit, posterior)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from lmmformula.api.generalized import GeneralizedMixedFit
 from lmmformula.errors import FitError
+from lmmformula.results.arguments import check_choice, check_flag
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ class HypothesisTests(MarginalEffects, LinearMixedResult):
         ddf : "satterthwaite", "kenward-roger", "asymptotic" or "none"
         refit : whether REML fits are fitted again by ML when they are compared
         """
+        check_flag("refit", refit)
         if others:
             from lmmformula.inference.likelihood_ratio import compare_fits
 
@@ -96,15 +99,14 @@ class HypothesisTests(MarginalEffects, LinearMixedResult):
 
         test : "lrt" fits again by ML, as lme4's `drop1`; "f" tests within this fit, as lmerTest's
         """
+        check_choice("test", test, ("lrt", "f"))
         if test == "lrt":
             from lmmformula.inference.likelihood_ratio import drop_fixed_terms
 
             return drop_fixed_terms(self)
-        if test == "f":
-            from lmmformula.inference.anova import single_deletions
+        from lmmformula.inference.anova import single_deletions
 
-            return single_deletions(self, ddf)
-        raise FitError(f"test={test!r} is not known", hint='the choices are "lrt" and "f"')
+        return single_deletions(self, ddf)
 
     def ranova(self) -> "ResultTable":
         """Leave out each random term, or each of its slopes, and compare likelihoods, as lmerTest's `ranova`."""
@@ -147,12 +149,17 @@ def anova(
     """
     Test each fixed term of one fit by F; or compare several fits by likelihood ratios: `fit.anova(*others, ...)`.
 
+    Fits of other families than the Gaussian are compared by likelihood ratios alone.
+
     >>> import lmmformula as lf
     >>> data = lf.datasets.load("sleepstudy")
     >>> small = lf.lmer("Reaction ~ Days + (1 | Subject)", data)
     >>> print(lf.anova(small, lf.lmer("Reaction ~ Days + (Days | Subject)", data)).frame["p_value"].iloc[1] < 1e-9)
     True
     """
+    one: Any = fit
+    if isinstance(one, GeneralizedMixedFit):
+        return one.anova(*others)
     if not isinstance(fit, HypothesisTests):
         raise FitError(f"anova needs fits, and was given a {fit.__class__.__name__}", hint="make one by model.fit()")
     return fit.anova(*others, type=type, ddf=ddf, refit=refit)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lmmformula.api.families import require_gaussian
 from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.generalized import laplace_pilot
+from lmmformula.api.generalized import GeneralizedMixedFit, laplace_pilot
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
@@ -18,6 +17,7 @@ from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, FitWarning
+from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.ir.family import GAUSSIAN, Family
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from lmmformula.api.mode import PosteriorMode
     from lmmformula.api.posterior import Posterior
-    from lmmformula.fit.glmm import GlmmFit
     from lmmformula.stan.generate import StanProgram
 
 Form = Literal["auto", "marginal", "conditional"]
@@ -137,24 +136,27 @@ class Model:
 
     def fit(
         self, *, reml: bool = True, start: npt.ArrayLike | None = None, settings: OptimizerSettings | None = None
-    ) -> LinearMixedFit:
+    ) -> LinearMixedFit | GeneralizedMixedFit:
         """
-        Fit by REML or by maximum likelihood.
+        Fit by REML or by maximum likelihood; families other than the Gaussian by that, with Laplace's approximation.
 
-        reml : REML; False for maximum likelihood
+        reml : REML; False for maximum likelihood; not read in other families
         start : theta to start from; found from the data where None
         settings : of the optimiser
         """
-        require_gaussian(self.ir.family, "fitting")
         if not isinstance(reml, bool | np.bool_):
             raise FitError(f"reml is True or False, not {reml!r:.60}", hint="reml=False is maximum likelihood")
         if not isinstance(settings, OptimizerSettings | None):
             raise FitError(f"settings are OptimizerSettings, not a {type(settings).__name__}")
         theta = None if start is None else _numbers(start, "start")
+        rest = (self.table, self.data_name, self.na_action)
+        if self.ir.family != GAUSSIAN:
+            laplace = fit_glmm(self.design, self.ir.family, start=theta, settings=settings)
+            _warn(laplace)
+            return GeneralizedMixedFit(self.ir, self.schema, self.design, laplace, *rest)
         fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)
-        if fit.verdict == "failed":
-            warnings.warn(fit.message, FitWarning, stacklevel=2)
-        return LinearMixedFit(self.ir, self.schema, self.design, fit, self.table, self.data_name, self.na_action)
+        _warn(fit)
+        return LinearMixedFit(self.ir, self.schema, self.design, fit, *rest)
 
     def stan(
         self,
@@ -282,7 +284,7 @@ class Model:
         return fit_lmm(self.design)
 
     @cached_property
-    def pilot_fit(self) -> "Fit | GlmmFit | None":
+    def pilot_fit(self) -> Fit | GlmmFit | None:
         """The fit on which the Stan program's geometry and start rest: REML, or Laplace's; None where there is none."""
         return self.reml_fit if self.ir.family == GAUSSIAN else laplace_pilot(self.design, self.ir.family)
 
@@ -291,7 +293,7 @@ class Model:
         """
         One row per parameter: target, distribution, whether it is the default, and its Stan statement.
 
-        Numbers are shown with five digits; `model.stan().priors` and `.data` have them in full.
+        Numbers are shown with six digits; `model.stan().priors` and `.data` have them in full.
         """
         import pandas as pd
 
@@ -312,12 +314,34 @@ def lmer(formula: str, data: object, *, reml: bool = True, **options: Any) -> Li
     >>> lf.lmer("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fixef.round(1).to_dict()
     {'(Intercept)': 1527.5}
     """
-    return Model(formula, data, **options).fit(reml=reml)
+    fit = Model(formula, data, **options).fit(reml=reml)
+    if not isinstance(fit, LinearMixedFit):
+        raise FitError(f"lmer fits gaussian models, and the family is {fit.family.name}", hint="use glmer")
+    return fit
 
 
-def glmer(formula: str, data: object, *, family: str | Family, **options: Any) -> LinearMixedFit:  # noqa: ANN401
-    """Fit a generalised linear mixed model: `Model(formula, data, family=...).fit()`."""
+def glmer(
+    formula: str,
+    data: object,
+    *,
+    family: str | Family,
+    **options: Any,  # noqa: ANN401
+) -> LinearMixedFit | GeneralizedMixedFit:
+    """
+    Fit a generalised linear mixed model, for people who come from R: `Model(formula, data, family=...).fit()`.
+
+    >>> import lmmformula as lf
+    >>> formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+    >>> lf.glmer(formula, lf.datasets.load("cbpp"), family="binomial").fixef.round(3).tolist()
+    [-1.399, -0.992, -1.129, -1.58]
+    """
     return Model(formula, data, family=family, **options).fit(reml=False)
+
+
+def _warn(fit: Fit | GlmmFit) -> None:
+    """Warn, at the call of `Model.fit`, of a fit that failed."""
+    if fit.verdict == "failed":
+        warnings.warn(fit.message, FitWarning, stacklevel=3)
 
 
 def _numbers(values: npt.ArrayLike, what: str) -> FloatArray:

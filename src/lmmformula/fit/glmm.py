@@ -53,6 +53,8 @@ class GlmmFit:
     relative_covariance : per random term, (k, k) covariance of its coefficients; relative to 1
     modes : per random term, (J, k) conditional modes b
     mode_covariances : per random term, (J, k, k) covariances of b given y and all parameters
+    covariance_errors : per random term, (k, k) standard errors: of standard deviations on the diagonal, of correlations
+        off it; NaN on a boundary
     vcov : (p, p) covariance of beta, from the second derivatives of the criterion in all parameters
     vcov_conditional : (p, p) the same for known theta and working weights, (X' V^-1 X)^-1
     weights : (n,) working weights at the modes
@@ -72,6 +74,7 @@ class GlmmFit:
     relative_covariance: tuple[FloatArray, ...]
     modes: tuple[FloatArray, ...]
     mode_covariances: tuple[FloatArray, ...]
+    covariance_errors: tuple[FloatArray, ...]
     vcov: FloatArray
     vcov_conditional: FloatArray
     weights: FloatArray
@@ -225,7 +228,8 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
     inner = problem.by_term([T @ T.T for T in point.curvature.roots], square=True)
     covariances = [scale**2 * symmetric(U @ S @ U.T) for U, S in zip(columns.random, inner, strict=True)]
     V = problem.by_term(point.curvature.covariances(), square=True)
-    joint = covariance_from(point.hessian)[len(t) :, len(t) :]
+    whole = covariance_from(point.hessian)
+    joint = whole[len(t) :, len(t) :]
     conditional = _conditional(point)
     judgement = _judged(problem, inner, joint[:p, :p], log, settings)
     basis = scale * columns.fixed
@@ -248,6 +252,7 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
         mode_covariances=tuple(
             scale**2 * blocks.contract("ab,bcj,dc->jad", U, v, U) for U, v in zip(columns.random, V, strict=True)
         ),
+        covariance_errors=tuple(_covariance_errors(problem, t, whole[: len(t), : len(t)], covariances)),
         vcov=basis @ joint[:p, :p] @ basis.T,
         vcov_conditional=basis @ conditional @ basis.T,
         weights=point.mode.rows.weight / scale**2,
@@ -266,6 +271,33 @@ def covariance_from(hessian: FloatArray) -> FloatArray:
     values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
     keep = values > SMALLEST_CURVATURE * values[-1:].max(initial=0.0)
     out: FloatArray = 2 * (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / np.outer(scale, scale)
+    return out
+
+
+def _covariance_errors(
+    problem: _Problem, t: FloatArray, vcov: FloatArray, covariances: Sequence[FloatArray]
+) -> list[FloatArray]:
+    """Carry the covariance of the parameters t over to standard deviations and correlations, term by term."""
+    parameters, out, at = problem.target.parameters, {}, 0
+    for factor, maps, parts in zip(problem.columns.factors, parameters.maps, parameters.split(t), strict=True):
+        for term, m, own in zip(factor.terms, maps, parts, strict=True):
+            U = problem.target.kernel.scale * problem.columns.random[term]
+            slopes = _slopes(covariances[term], U @ m.directions(own) @ U.T)
+            here = slice(at, at + m.size)
+            variances = np.einsum("iab,ij,jab->ab", slopes, vcov[here, here], slopes)
+            out[term] = np.sqrt(np.where(variances > 0.0, variances, np.nan))
+            at += m.size
+    return [out[term] for term in range(len(out))]
+
+
+def _slopes(S: FloatArray, directions: FloatArray) -> FloatArray:
+    """Return (n, k, k) changes of standard deviations (diagonal) and correlations along directions of a covariance."""
+    sds = np.sqrt(np.diag(S))
+    relative = np.einsum("iaa->ia", directions) / (2 * sds**2)  # of the logarithms of the standard deviations
+    r = S / np.outer(sds, sds)
+    out: FloatArray = directions / np.outer(sds, sds) - r * (relative[:, :, None] + relative[:, None, :])
+    k = np.arange(len(S))
+    out[:, k, k] = relative * sds
     return out
 
 

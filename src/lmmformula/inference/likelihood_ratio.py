@@ -63,7 +63,7 @@ def compare_fits(results: Sequence[LinearMixedResult], *, refit: bool = True) ->
     found = [_likelihood(result, again=again, reml=any_reml and not again) for result in results]
     order = sorted(range(len(found)), key=lambda i: found[i].npar)
     names = [f"model {i + 1}" for i in order]
-    frame = _compared([found[i] for i in order], results[0].nobs, names)
+    frame = compared([found[i] for i in order], results[0].nobs, names)
     how = "; REML fits were fitted again by ML" if again else ", restricted likelihoods" if any_reml else ""
     notes = [f"model {i + 1}: {results[i].ir.formula}" for i in order]
     return ResultTable(f"Likelihood ratio tests{how}", frame, tuple(notes))
@@ -169,7 +169,7 @@ def _same(left: FloatArray | None, right: FloatArray | None) -> bool:
     return left.shape == right.shape and bool(np.array_equal(left, right))
 
 
-def _compared(found: Sequence[Likelihood], n: int, names: Sequence[str]) -> "pd.DataFrame":
+def compared(found: Sequence[Likelihood], n: int, names: Sequence[str]) -> "pd.DataFrame":
     """Lay out fits, each compared with the one before."""
     import pandas as pd
 

@@ -15,6 +15,7 @@ from lmmformula.inference.parameters import normal_quantile, parameters_of, tail
 from lmmformula.inference.tests import Ddf, method_of, t_tests
 from lmmformula.inference.wald import standard_errors
 from lmmformula.results import frames
+from lmmformula.results.arguments import check_flag
 from lmmformula.results.draws import parameters_of as posterior_parameters
 from lmmformula.results.draws import random_effects_of
 from lmmformula.results.lmm import LinearMixedResult
@@ -57,7 +58,7 @@ def tidy(
     """
     makers = {"fixed": _fixed, "ran_pars": _ran_pars, "ran_vals": _ran_vals}
     options: dict[str, Any] = {"conf_int": conf_int, "level": level, "method": method, "ddf": ddf}
-    return _stacked({name: makers[name](result, **options) for name in _wanted(effects)}, conf_int=conf_int)
+    return stacked({name: makers[name](result, **options) for name in wanted_effects(effects)}, conf_int=conf_int)
 
 
 def tidy_draws(
@@ -81,16 +82,16 @@ def tidy_draws(
         "term": [q.name if q.part in ("fixed", "family") else broom_name(q.part, q.name) for q in quantities],
     }
     parts: dict[Effects, Part] = {}
-    for name in _wanted(effects):
+    for name in wanted_effects(effects):
         if name == "ran_vals":
             parts[name] = (
-                _levels(posterior.design),
+                levels_of(posterior.design),
                 _moments(random_effects_of(posterior.design, posterior.draws)[1], level),
             )
         else:
             chosen = slice(0, p) if name == "fixed" else slice(p, None)
             parts[name] = {key: values[chosen] for key, values in labels.items()}, numbers[chosen]
-    return _stacked(parts, conf_int=conf_int)
+    return stacked(parts, conf_int=conf_int)
 
 
 def augment(result: LinearMixedResult, *, influence: bool = False, library: Library | None = None) -> Any:  # noqa: ANN401 (a data frame of the library)
@@ -116,21 +117,22 @@ def broom_name(part: str, name: str) -> str:
     return "sd__Observation" if part == "sigma" else f"{part}__{name.replace(', ', '.')}"
 
 
-def _wanted(effects: Effects | Sequence[Effects]) -> list[Effects]:
+def wanted_effects(effects: Effects | Sequence[Effects]) -> list[Effects]:
     """Return the parts that are asked for, each once."""
     known = ("fixed", "ran_pars", "ran_vals")
     given: Any = effects
     wanted = list(given) if isinstance(given, (list, tuple)) else [given]
     for name in wanted:
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise FitError(f"there are no effects {name!r:.60}", hint=f"the choices are: {', '.join(known)}")
     return list(dict.fromkeys(wanted))
 
 
-def _stacked(parts: dict[Effects, Part], *, conf_int: bool) -> "pd.DataFrame":
+def stacked(parts: dict[Effects, Part], *, conf_int: bool) -> "pd.DataFrame":
     """Put parts below one another; the level is a column only where there are levels."""
     import pandas as pd
 
+    check_flag("conf_int", conf_int)
     keys = ("group", "level", "term") if "ran_vals" in parts else ("group", "term")
     columns: dict[str, Any] = {"effect": [name for name, (_, numbers) in parts.items() for _ in numbers]}
     columns |= {key: [text for labels, _ in parts.values() for text in labels[key]] for key in keys}
@@ -150,7 +152,7 @@ def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: M
         found = confint(result, "fixed", method=method, level=level)
         low, high = found.low, found.high
     labels = {"group": [""] * len(names), "level": [""] * len(names), "term": names}
-    return labels, _numbers(tests.estimate, tests.std_error, low, high, (tests.statistic, tests.df, tests.p_value))
+    return labels, numbers_of(tests.estimate, tests.std_error, low, high, (tests.statistic, tests.df, tests.p_value))
 
 
 def _ran_pars(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:  # noqa: ARG001 (one signature for all)
@@ -166,7 +168,7 @@ def _ran_pars(result: LinearMixedResult, *, conf_int: bool, level: float, method
         "level": [""] * len(wanted),
         "term": [broom_name(p.part, p.name) for p in wanted],
     }
-    return labels, _numbers(np.array([p.of(result) for p in wanted]), errors, low, high)
+    return labels, numbers_of(np.array([p.of(result) for p in wanted]), errors, low, high)
 
 
 def _ran_vals(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:  # noqa: ARG001 (one signature for all)
@@ -174,10 +176,10 @@ def _ran_vals(result: LinearMixedResult, *, conf_int: bool, level: float, method
     diagonals = [np.sqrt(np.diagonal(c, axis1=1, axis2=2)).ravel() for c in covariances]
     b, se = (np.concatenate([np.empty(0), *parts]) for parts in ([m.ravel() for m in result.fit.modes], diagonals))
     z = normal_quantile(level) if conf_int else np.nan
-    return _levels(result.design), _numbers(b, se, b - z * se, b + z * se)
+    return levels_of(result.design), numbers_of(b, se, b - z * se, b + z * se)
 
 
-def _levels(design: "DesignMatrices") -> dict[str, list[str]]:
+def levels_of(design: "DesignMatrices") -> dict[str, list[str]]:
     """Name the random effects: term by term, level by level, coefficient by coefficient."""
     labels = unique_labels([term.group for term in design.random_terms])
     keys = [
@@ -197,10 +199,10 @@ def _moments(draws: FloatArray, level: float) -> FloatArray:
     """
     chains, length, m = draws.shape
     low, high = np.quantile(draws.reshape(chains * length, m), [tail(level), 1 - tail(level)], axis=0)
-    return _numbers(draws.mean(axis=(0, 1)), draws.std(axis=(0, 1), ddof=1), low, high)
+    return numbers_of(draws.mean(axis=(0, 1)), draws.std(axis=(0, 1), ddof=1), low, high)
 
 
-def _numbers(
+def numbers_of(
     estimate: FloatArray,
     std_error: FloatArray,
     low: FloatArray,

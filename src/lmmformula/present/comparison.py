@@ -7,6 +7,7 @@ from lmmformula.present.formula import formula_text
 from lmmformula.present.posterior import data_and_sampler, decimals_for, fixed_cells
 from lmmformula.present.tables import table_lines
 from lmmformula.results.comparison import ComparisonResult
+from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,9 @@ def random_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
 def heading(result: ComparisonResult) -> list[str]:
     """Say what is compared, on which data, and how the draws were made."""
     fit = result.fit
-    method = "Least squares" if fit.is_linear_model else ("REML" if fit.reml else "Maximum likelihood")
+    method = "Laplace's approximation"
+    if isinstance(fit, LinearMixedResult):
+        method = "Least squares" if fit.is_linear_model else ("REML" if fit.reml else "Maximum likelihood")
     return [f"{method} beside the posterior of {formula_text(fit.ir)}", *data_and_sampler(result.posterior)]
 
 
@@ -75,9 +78,12 @@ def random_title(result: ComparisonResult) -> str:
 def closing(result: ComparisonResult) -> list[str]:
     """Sum up the comparison, and whether the draws can be trusted."""
     label, size = result.largest()
-    fit, posterior = result.explained
+    lines = []
+    if isinstance(result.fit, LinearMixedResult):
+        fit, posterior = result.explained
+        lines.append(f"Explained variance: {fit:.6f} estimated, {posterior:.6f} posterior mean")
     return [
-        f"Explained variance: {fit:.6f} estimated, {posterior:.6f} posterior mean",
+        *lines,
         f"Largest difference: {size:.2f} posterior sds ({printable(label)})",
         f"Diagnostics: {result.posterior.diagnostics()}",
     ]

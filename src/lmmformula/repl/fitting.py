@@ -44,7 +44,7 @@ def fit(session: Session, argument: str) -> str:
     return str(_fitted(session, reml=METHODS[method.lower()]))
 
 
-def _fitted(session: Session, *, reml: bool) -> "LinearMixedFit":
+def _fitted(session: Session, *, reml: bool) -> Any:  # noqa: ANN401 (a fit of the model's family)
     found = session.state.need_model().fit(reml=reml)
     session.note(f"fit = model.fit({'' if reml else 'reml=False'})", fit=found)
     return found
@@ -222,7 +222,7 @@ def _comparison(session: Session) -> Any:  # noqa: ANN401 (a Comparison)
 def diff(session: Session, _: str) -> str:
     """Compare the model with the one before it: terms, likelihoods, and what changed in the fixed effects."""
     before, now = _previous(session), fit_of(session)
-    old = before.fit or before.need_model().fit(reml=now.fit.reml)
+    old: Any = before.fit or before.need_model().fit(reml=now.fit.reml)
     method = "" if old.fit.reml else "reml=False"
     session.note(f"before = {model_code(before.formula, before.priors)}.fit({method})\nprint(before.anova(fit))")
     return "\n\n".join(

@@ -1,5 +1,6 @@
 """A fit and a posterior of one model, side by side."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ import numpy as np
 from lmmformula.arrays import AnyArray, FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.results.draws import parameters_of, random_effects_of
+from lmmformula.results.draws import Quantity, parameters_of, random_effects_of
+from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 from lmmformula.results.varcorr import unique_labels
@@ -26,7 +28,7 @@ class ComparisonResult:
     fit, posterior : of the same model on the same data
     """
 
-    fit: LinearMixedResult
+    fit: LinearMixedResult | GeneralizedMixedResult
     posterior: PosteriorResult
 
     def __post_init__(self) -> None:
@@ -67,7 +69,9 @@ class ComparisonResult:
 
     @cached_property
     def explained(self) -> tuple[float, float]:
-        """Explained variance: of the fit, and the posterior's mean."""
+        """Explained variance: of the fit, and the posterior's mean; of a linear model only."""
+        if not isinstance(self.fit, LinearMixedResult):
+            raise FitError(f"the share of explained variance is not defined here for the family {self.fit.family.name}")
         return self.fit.explained_variance(), self.posterior.explained_variance()
 
     def largest(self) -> tuple[str, float]:
@@ -83,7 +87,7 @@ class ComparisonResult:
     @cached_property
     def _parameters(self) -> "pd.DataFrame":
         quantities, draws = parameters_of(self.fit.design, self.posterior.draws)
-        frame = _side_by_side(self._estimates(), draws)
+        frame = _side_by_side(self._estimates(quantities), draws)
         errors = np.full(len(frame), np.nan)
         errors[: self.fit.design.n_fixed] = self.fit.std_errors
         frame.insert(1, "se", errors)
@@ -92,30 +96,40 @@ class ComparisonResult:
         frame.insert(0, "group", [q.group for q in quantities])
         return frame
 
-    def _estimates(self) -> FloatArray:
+    def _estimates(self, quantities: Sequence[Quantity]) -> FloatArray:
         """Estimates in the order of `parameters_of`."""
         values = [*self.fit.fixef]
         for term, design in zip(self.fit.varcorr, self.fit.design.random_terms, strict=True):
             values += list(term.sds)
             if design.covariance.structure != "diag":
                 values += [term.correlation[j, i] for j in range(len(term.names)) for i in range(j)]
-        return np.array([*values, self.fit.sigma])
+        own = {} if isinstance(self.fit, LinearMixedResult) else self.fit.fit.parameters
+        rest = quantities[len(values) :]
+        return np.array([*values, *(self.fit.sigma if q.part == "sigma" else own[q.name] for q in rest)])
 
     def _conditional_sds(self) -> FloatArray:
         """Conditional standard deviations of the random effects, in the order of `random_effects_of`."""
         from lmmformula.fit.lmm import conditional_covariances
 
-        covariances = conditional_covariances(self.fit.design, self.fit.fit)
+        if isinstance(self.fit, LinearMixedResult):
+            covariances = conditional_covariances(self.fit.design, self.fit.fit)
+        else:
+            covariances = self.fit.fit.mode_covariances
         diagonals = [np.sqrt(np.diagonal(c, axis1=1, axis2=2)).ravel() for c in covariances]
         return np.concatenate(diagonals) if diagonals else np.empty(0)
 
 
-def require_same_model(fit: LinearMixedResult, posterior: PosteriorResult) -> None:
+def require_same_model(fit: LinearMixedResult | GeneralizedMixedResult, posterior: PosteriorResult) -> None:
     """Refuse a fit and a posterior of different formulas or different data."""
     if fit.design.response_name != posterior.design.response_name or _shape(fit.design) != _shape(posterior.design):
         raise FitError(
             "the fit and the posterior are of different models",
             hint=f"the fit is of   {_formula(fit)}\nthe posterior of  {_formula(posterior)}",
+        )
+    if fit.ir.family != posterior.ir.family:
+        raise FitError(
+            f"the fit is of the family {fit.ir.family.name}, the posterior of {posterior.ir.family.name}",
+            hint="make both from one model: compare(model.fit(), model.sample())",
         )
     if not _same_data(fit.design, posterior.design):
         raise FitError(
@@ -129,7 +143,7 @@ def _shape(design: DesignMatrices) -> tuple[object, ...]:
     return design.fixed_names, terms
 
 
-def _formula(result: LinearMixedResult | PosteriorResult) -> str:
+def _formula(result: LinearMixedResult | GeneralizedMixedResult | PosteriorResult) -> str:
     return result.ir.formula
 
 

@@ -32,6 +32,7 @@ def _inv_cloglog(eta: FloatArray) -> FloatArray:
 INVERSE_LINKS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "identity": np.asarray,
     "log": np.exp,
+    "sqrt": np.square,
     "logit": _inv_logit,
     "probit": _probability,
     "cloglog": _inv_cloglog,

@@ -13,6 +13,7 @@ from lmmformula.errors import FitError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lmmformula.results.glmm import GeneralizedMixedResult
     from lmmformula.results.lmm import LinearMixedResult
     from lmmformula.results.varcorr import VarCorr
 
@@ -41,7 +42,7 @@ def tidy(fixef: "pd.Series[float]", std_errors: "pd.Series[float]", varcorr: "Va
     return pd.DataFrame(rows, columns=["effect", "group", "term", "estimate", "std_error", "statistic"])
 
 
-def glance(result: "LinearMixedResult") -> "pd.DataFrame":
+def glance(result: "LinearMixedResult | GeneralizedMixedResult") -> "pd.DataFrame":
     """One row: nobs, sigma, loglik, aic, bic, the criterion that was minimised, df_residual, and two verdicts."""
     import pandas as pd
 
@@ -58,7 +59,9 @@ def glance(result: "LinearMixedResult") -> "pd.DataFrame":
 
 
 def augment(
-    result: "LinearMixedResult", more: Mapping[str, FloatArray] | None = None, library: Library | None = None
+    result: "LinearMixedResult | GeneralizedMixedResult",
+    more: Mapping[str, FloatArray] | None = None,
+    library: Library | None = None,
 ) -> Any:  # noqa: ANN401 (a data frame of the library)
     """
     One row per observation used, or, for `na_action="exclude"`, per row of the data; in their order.
@@ -105,7 +108,7 @@ def to_native(frame: "pd.DataFrame", library: Library) -> Any:  # noqa: ANN401 (
 
 def require_library(library: str) -> None:
     """Refuse a library that is not known, or not installed."""
-    if library not in get_args(Library):
+    if str(library) not in get_args(Library):
         raise FitError(f"there are no data frames of {library!r}", hint=f"there are: {', '.join(get_args(Library))}")
     try:
         import_module(library)

@@ -1,0 +1,268 @@
+"""A fitted generalised linear mixed model under the accessor names of the field."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from lmmformula.arrays import FloatArray
+from lmmformula.data.table import Table
+from lmmformula.design.build import NaAction
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.response import check_support
+from lmmformula.design.schema import Schema
+from lmmformula.errors import FitError
+from lmmformula.fit.blocks import square_root
+from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.ir.family import Family
+from lmmformula.ir.model import ModelIR
+from lmmformula.results.accessors import FitAccessors
+from lmmformula.results.arguments import check_choice, check_count
+from lmmformula.results.effects import conditional_variances, modes_by_group
+from lmmformula.results.families import draw_from, mean_of
+from lmmformula.results.moments import slope_of, unit_deviance, variance_of
+from lmmformula.results.prediction import generator, population_means
+from lmmformula.results.rows import NewLevels, NewRows, OldRows, random_part
+from lmmformula.results.varcorr import VarCorr, varcorr_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ResidualKind = Literal["response", "pearson", "scaled", "deviance", "working"]
+Scale = Literal["response", "link"]
+
+
+@dataclass(frozen=True, eq=False)
+class GeneralizedMixedResult(FitAccessors):
+    """
+    A generalised linear mixed model, fitted by maximum likelihood with Laplace's approximation.
+
+    The response has the family's distribution with a mean that is the inverse link of X beta + offset + Z b,
+    b ~ N(0, Lambda Lambda'). Without a random term it is a generalised linear model.
+
+    ir, schema, design : the model, its variables, its matrices
+    fit : the estimates
+    table : the data that were given, rows with missing values included
+    data_name : what the data are called, for the summary; may be empty
+    na_action : "exclude" gives rows that were left out as NaN in fitted values and residuals
+    """
+
+    ir: ModelIR
+    schema: Schema
+    design: DesignMatrices
+    fit: GlmmFit
+    table: Table
+    data_name: str = ""
+    na_action: NaAction = "omit"
+
+    @property
+    def family(self) -> Family:
+        """The response's distribution, and the link."""
+        return self.fit.family
+
+    @overload
+    def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...
+    @overload
+    def ranef(self, *, condvar: Literal[True]) -> "tuple[dict[str, pd.DataFrame], dict[str, FloatArray]]": ...
+    def ranef(self, *, condvar: bool = False) -> Any:
+        """
+        Conditional modes of the random effects: grouping factor -> levels x coefficients.
+
+        condvar : return also their conditional covariance matrices, grouping factor -> (J, k, k); NaN between
+            coefficients of different terms
+        """
+        modes = modes_by_group(self.design.random_terms, self.fit.modes)
+        if not condvar:
+            return modes
+        return modes, conditional_variances(self.design.random_terms, self.fit.mode_covariances)
+
+    @cached_property
+    def varcorr(self) -> VarCorr:
+        """Standard deviations and correlations of the random effects; a residual's where the family has one."""
+        return replace(varcorr_of(self.design.random_terms, self.fit.relative_covariance, 1.0), sigma=self.sigma)
+
+    @property
+    def sigma(self) -> float:
+        """Residual standard deviation; NaN in a family that has none."""
+        return self.fit.parameters.get("sigma", math.nan)
+
+    @property
+    def family_parameters(self) -> "pd.DataFrame":
+        """Parameters that only the family has, shape, phi, nu, zi, sigma: estimate and std_error."""
+        import pandas as pd
+
+        rows = [(value, self.fit.parameter_errors[name]) for name, value in self.fit.parameters.items()]
+        index = pd.Index(list(self.fit.parameters), name="parameter")
+        return pd.DataFrame(rows, index=index, columns=["estimate", "std_error"])
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters of the likelihood: fixed effects, theta, and those of the family."""
+        return self.design.n_fixed + len(self.fit.theta) + len(self.fit.parameters)
+
+    @property
+    def df_residual(self) -> int:
+        """Number of rows less the number of parameters."""
+        return self.nobs - self.n_parameters
+
+    @property
+    def reml(self) -> bool:
+        """False: the likelihood is not restricted."""
+        return False
+
+    @property
+    def reml_criterion(self) -> float:
+        """Refuse: there is no restricted likelihood."""
+        raise FitError(f"there is no REML criterion for the family {self.family.name}", hint="deviance is -2 loglik")
+
+    @property
+    def loglik(self) -> float:
+        """Log likelihood, Laplace's approximation, with all constants."""
+        return -0.5 * self.fit.criterion
+
+    @property
+    def deviance(self) -> float:
+        """-2 log likelihood, as lme4's summary prints it; `conditional_deviance` is that of R's `deviance()`."""
+        return self.fit.criterion
+
+    @property
+    def conditional_deviance(self) -> float:
+        """Sum of squares of the deviance residuals, given the random effects."""
+        return float(np.square(self._residuals("deviance")).sum())
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, -2 loglik + 2 n_parameters."""
+        return self.deviance + 2 * self.n_parameters
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, -2 loglik + log(n) n_parameters."""
+        return self.deviance + math.log(self.nobs) * self.n_parameters
+
+    @cached_property
+    def fitted(self) -> "pd.Series[float]":
+        """(n,) mean responses given the random effects, of a binomial family shares; by the rows' positions."""
+        return self._by_row(self._means, "fitted")
+
+    def residuals(self, kind: ResidualKind = "response") -> "pd.Series[float]":
+        """
+        (n,) residuals.
+
+        kind : "response" (y - fitted), "pearson" or "scaled" (over its standard deviation; in Gamma over its mean, as
+            R's), "deviance" (signed roots of the rows' deviances), "working" (over the slope of the inverse link)
+        """
+        check_choice("kind", kind, ("response", "pearson", "scaled", "deviance", "working"))
+        return self._by_row(self._residuals(kind), "residual")
+
+    def predict(
+        self,
+        newdata: object = None,
+        *,
+        random: str = "conditional",
+        new_levels: NewLevels = "error",
+        scale: Scale = "response",
+    ) -> "pd.Series[float]":
+        """
+        Predict the response's mean; NaN where a variable is missing.
+
+        newdata : any data frame with the columns of the formula; None for the rows of the fit
+        random : "conditional" adds the random effects of each row's levels, "population" leaves them at zero, a
+            formula of random terms such as "~ (1 | herd)" adds these alone
+        new_levels : what to do with a level that the fit has not seen: "error", or "population" (no effect)
+        scale : "response", or "link" for the linear predictor
+        """
+        import pandas as pd
+
+        check_choice("scale", scale, ("response", "link"))
+        check_choice("new_levels", new_levels, ("error", "population"))
+        if newdata is None:
+            rows: NewRows = OldRows(self, random=random)
+        else:
+            rows = NewRows(self, newdata, random=random, new_levels=new_levels)
+        values = rows.linear_predictor(self.fit.beta, self.fit.modes)
+        if scale == "response":
+            values = mean_of(self.family, values, self._own)
+        if newdata is None:
+            return self._by_row(values, "prediction")
+        return pd.Series(values, index=rows.index, name="prediction")
+
+    def simulate(self, n: int = 1, seed: int | None = None) -> "pd.DataFrame":
+        """
+        (nobs, n) responses drawn from the fitted model, random effects drawn anew each time.
+
+        Those of a binomial family are shares of its trials, as `design.y` is.
+        """
+        import pandas as pd
+
+        check_count("n", n)
+        rng, fixed = generator(seed), population_means(self.design, self.fit.beta)
+        roots = [square_root(S) for S in self.fit.relative_covariance]
+        columns = []
+        for _ in range(n):
+            modes = [
+                rng.standard_normal((term.n_levels, term.n_coefficients)) @ root
+                for term, root in zip(self.design.random_terms, roots, strict=True)
+            ]
+            eta = fixed + random_part(self.design.random_terms, modes)
+            columns.append(draw_from(self.family, eta, self._own, rng, trials=self._trials))
+        names = [f"sim_{i + 1}" for i in range(n)]
+        return pd.DataFrame(np.column_stack(columns), index=self.design.kept_rows, columns=names)
+
+    def refit(self, y: npt.ArrayLike) -> Self:
+        """
+        Fit the same model to another response: one value per row used, or per row of the data that were given.
+
+        y : of a binomial family shares of the trials, as `simulate` gives them
+        """
+        try:
+            response = np.asarray(y, dtype=np.float64).squeeze()
+        except (TypeError, ValueError, OverflowError):
+            raise FitError("the new response must be numbers, one per row") from None
+        if response.shape == (self.design.n_given,):
+            response = response[self.design.kept_rows]
+        if response.shape != (self.nobs,):
+            raise FitError(f"refit needs {self.nobs} values, one per row used, and was given {response.size}")
+        if not np.all(np.isfinite(response)):
+            raise FitError("refit can't use a response with missing or infinite values")
+        check_support(response, self.ir.response, self.family)
+        design = replace(self.design, y=response)
+        return replace(self, design=design, fit=fit_glmm(design, self.family, settings=self.fit.settings))
+
+    @cached_property
+    def _eta(self) -> FloatArray:
+        """(n,) X beta + offset + Z b."""
+        random = random_part(self.design.random_terms, self.fit.modes)
+        return np.asarray(population_means(self.design, self.fit.beta) + random, dtype=np.float64)
+
+    @cached_property
+    def _means(self) -> FloatArray:
+        return mean_of(self.family, self._eta, self._own)
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        """Parameters of the family, by name."""
+        return self.fit.parameters
+
+    @property
+    def _trials(self) -> FloatArray | float:
+        """(n,) numbers of trials, 1 in other families than the binomial."""
+        weights = self.design.weights
+        return 1.0 if weights is None or self.family.name != "binomial" else weights
+
+    def _residuals(self, kind: ResidualKind) -> FloatArray:
+        left = self.design.y - self._means
+        roots = 1.0 if self.design.weights is None else np.sqrt(self.design.weights)
+        match kind:
+            case "response":
+                return left
+            case "pearson" | "scaled":
+                return roots * left / np.sqrt(variance_of(self.family, self._means, self._own))
+            case "working":
+                return left / slope_of(self.family.link, self._eta)
+            case "deviance":
+                lost = unit_deviance(self.family, self.design.y, self._means, self._own)
+                return np.sign(left) * roots * np.sqrt(lost)
