@@ -69,6 +69,7 @@ def test_an_unchanged_text_gives_the_same_draws() -> None:
     posterior = model.sample(code=code_of(model, ("// residual", "// what is left")), **RUN)
     assert np.array_equal(posterior.draws.beta, model.sample(**RUN).draws.beta)
     assert posterior.program.edited
+    assert "stanli, marginal form, edited, 2 chains" in str(posterior)
 
 
 def test_changes_count_and_additions_are_kept(tmp_path: Path) -> None:

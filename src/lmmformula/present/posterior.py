@@ -42,7 +42,7 @@ def data_and_sampler(result: PosteriorResult) -> list[str]:
     run = f"{made}, seed {raw.seed}, {raw.seconds:.1f} s"
     return [
         printable(f"   Data: {name}{result.nobs} rows{groups}"),
-        f"Sampler: {raw.engine}, {result.program.form} form, {run}",
+        f"Sampler: {raw.engine}, {result.program.form} form{', edited' if result.program.edited else ''}, {run}",
     ]
 
 

@@ -80,7 +80,8 @@ def groups_of(
     Lay out draws as data sets of xarray, by group.
 
     posterior : b (coefficient), the family's parameters, cutpoint (categories) among them, and for each random term g
-        sd_g (g_coefficient), cor_g (g_coefficient, g_coefficient_) and u_g (g_level, g_coefficient)
+        sd_g (g_coefficient), u_g (g_level, g_coefficient) and, where these are correlated, cor_g (g_coefficient,
+        g_coefficient_)
     sample_stats : what the sampler says of each draw
     observed_data : the response (row)
     log_likelihood, posterior_predictive : of each row, where the program generated them or they are asked for
@@ -131,10 +132,12 @@ def _posterior(result: "PosteriorResult") -> tuple[Variables, dict[str, Sequence
         rows, columns, levels = f"{label}_coefficient", f"{label}_coefficient_", f"{label}_level"
         variables |= {
             f"sd_{label}": ((*CHAINS, rows), draws.sds[i]),
-            f"cor_{label}": ((*CHAINS, rows, columns), draws.correlations[i]),
             f"u_{label}": ((*CHAINS, levels, rows), draws.modes[i]),
         }
-        coords |= {rows: term.coefficient_names, columns: term.coefficient_names, levels: term.levels}
+        coords |= {rows: term.coefficient_names, levels: term.levels}
+        if term.n_coefficients > 1 and term.covariance.structure != "diag":
+            variables[f"cor_{label}"] = ((*CHAINS, rows, columns), draws.correlations[i])
+            coords[columns] = term.coefficient_names
     return variables, coords
 
 
