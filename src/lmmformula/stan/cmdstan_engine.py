@@ -16,7 +16,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import EngineError, FitWarning
 from lmmformula.stan.cmdstan_cache import EXECUTABLE, LINES, SOURCE, compiled
-from lmmformula.stan.cmdstan_files import Growing, complete_rows, read_chains, variables_of
+from lmmformula.stan.cmdstan_files import Growing, read_chains, variables_of
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run, line_of, place_in, same_place
 from lmmformula.stan.generate import StanProgram
@@ -133,17 +133,17 @@ class _Session:
     def pathfinder(self, options: dict[str, Any]) -> Draws:
         """Draw from Pathfinder's approximation; its paths begin at random, since they need to be of some length."""
         options |= _radius(options)
-        self._call("pathfinder", draws=self.run.draws, **options)
-        if found := re.search(r"Pareto k value \([\d.naif]+\) is greater than [\d.]+", "".join(self.watch.console)):
-            warnings.warn(f"the approximation is poor: {found[0]}", FitWarning, stacklevel=2)
-        return self._single()
+        found = self._call("pathfinder", draws=self.run.draws, **options)
+        if poor := re.search(r"Pareto k value \([\d.naif]+\) is greater than [\d.]+", "".join(self.watch.console)):
+            warnings.warn(f"the approximation is poor: {poor[0]}", FitWarning, stacklevel=2)
+        return self._single(found.stan_variables(), found.method_variables())
 
     def laplace(self, options: dict[str, Any]) -> Draws:
         """Find the mode, and draw from the normal distribution around it."""
         jacobian = options.pop("jacobian", True)
         mode = self._call("optimize", jacobian=jacobian, **_initial(self.run), **options)
-        self._call("laplace_sample", mode=mode, jacobian=jacobian, draws=self.run.draws, **options)
-        return self._single()
+        found = self._call("laplace_sample", mode=mode, jacobian=jacobian, draws=self.run.draws, **options)
+        return self._single(found.stan_variables(), found.method_variables())
 
     def mode(self, options: dict[str, Any]) -> Draws:
         """Find the mode."""
@@ -151,8 +151,10 @@ class _Session:
             options["iter"] = options.pop("iterations")
         options |= _radius(options) | _initial(self.run)
         settings: dict[str, Any] = {"algorithm": "lbfgs", "jacobian": True}
-        self._call("optimize", **settings | options)
-        return self._single()
+        found = self._call("optimize", **settings | options)
+        # Column by column: its own way to variables makes numbers of vectors of one element.
+        header = ",".join(re.sub(r"[\[,]", ".", name).replace("]", "") for name in found.column_names)
+        return self._split(variables_of(header, np.atleast_2d(found.optimized_params_np), 1))
 
     def _call(self, method: str, look: Callable[[], object] = bool, **options: Any) -> Any:  # noqa: ANN401
         """Call a method of cmdstanpy's model."""
@@ -173,17 +175,15 @@ class _Session:
         warn_of_interrupt(chains, found.n_draws, (self.run.chains, -(-self.run.draws // thin)))
         return found
 
-    def _single(self) -> Draws:
-        """Read the one file of a method that has no chains."""
-        header, rows = complete_rows(Path(self.watch.csv_files[0]))
-        if not rows:
-            raise EngineError("CmdStan has written no draws")
-        return self._split(variables_of(header, [rows]))
-
     def _split(self, variables: dict[str, FloatArray]) -> Draws:
         """Tell the columns of the algorithm, which end in `__`, from those of the program."""
         own = {name: values for name, values in variables.items() if name.endswith("__")}
         return self._draws({name: values for name, values in variables.items() if name not in own}, own)
+
+    def _single(self, arrays: dict[str, FloatArray], own: dict[str, FloatArray]) -> Draws:
+        """Take the draws (draws, ...) of a method that has no chains for one."""
+        one, its_own = ({n: np.asarray(a)[np.newaxis] for n, a in each.items()} for each in (arrays, own))
+        return self._draws(one, its_own)
 
     def _draws(self, arrays: dict[str, FloatArray], statistics: dict[str, FloatArray]) -> Draws:
         names = {name: name.removesuffix("__") for name in statistics}

@@ -30,27 +30,25 @@ def read_chains(files: Sequence[Path]) -> tuple[dict[str, FloatArray], list[int]
     chains, draws = kept([len(rows) for _, rows in contents])
     if not chains:
         return {}, []
-    header = contents[chains[0]][0]
-    return variables_of(header, [contents[chain][1][:draws] for chain in chains]), chains
-
-
-def variables_of(header: str, chains: Sequence[Sequence[str]]) -> dict[str, FloatArray]:
-    """
-    Gather the columns of each variable.
-
-    header : names of columns, `u.1.2` for an element
-    chains : rows of each
-    """
-    import stanio
-
-    rows = [row for chain in chains for row in chain]
+    rows = [row for chain in chains for row in contents[chain][1][:draws]]
     try:
         table = np.loadtxt(rows, delimiter=",", ndmin=2)
     except ValueError as error:
         raise EngineError(f"CmdStan has written draws that can't be read: {error}") from error
-    shape = (len(chains), len(chains[0]))
+    return variables_of(contents[chains[0]][0], table, len(chains)), chains
+
+
+def variables_of(header: str, table: FloatArray, chains: int) -> dict[str, FloatArray]:
+    """
+    Gather the columns of each variable: (chains, draws, ...).
+
+    header : names of columns, `u.1.2` for an element
+    table : (chains * draws, columns), chain by chain
+    """
+    import stanio
+
     found = {name: np.asarray(v.extract_reshape(table)) for name, v in stanio.parse_header(header).items()}
-    return {name: values.reshape(*shape, *values.shape[1:]) for name, values in found.items()}
+    return {name: values.reshape(chains, -1, *values.shape[1:]) for name, values in found.items()}
 
 
 @dataclass(slots=True)

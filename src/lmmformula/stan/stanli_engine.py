@@ -195,7 +195,7 @@ class _Listener(TextIOBase):
     What other threads print goes on to where it should.
     """
 
-    def __init__(self, hear: Callable[[str], bool], stream: TextIO) -> None:
+    def __init__(self, hear: Callable[[str], bool], stream: TextIO | None) -> None:
         self.hear = hear
         self.stream = stream
         self.own = {get_ident()}  # the thread that called stanli, and those that stanli calls back from
@@ -203,9 +203,13 @@ class _Listener(TextIOBase):
     def write(self, text: str) -> int:
         if self.hear(text):
             self.own.add(get_ident())
-        if get_ident() in self.own:
+        if get_ident() in self.own or self.stream is None:
             return len(text)
         return self.stream.write(text)
+
+    def flush(self) -> None:
+        if self.stream is not None:
+            self.stream.flush()
 
 
 LISTENING = Lock()
