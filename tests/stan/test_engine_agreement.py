@@ -38,7 +38,7 @@ LARGEST_Z = 5.0
 SETTINGS: dict[str, Any] = {"chains": 2, "warmup": 400, "draws": 400, "progress": False}
 
 CASES = [
-    pytest.param(which, name, marks=[pytest.mark.cmdstan] if which == "real" else [])
+    pytest.param(which, name, marks=pytest.mark.cmdstan if which == "real" else pytest.mark.slow)
     for name in COMPILED
     for which in ("standin", "real")
     if which == "real" or name in ALSO_ON_THE_STANDIN

@@ -22,7 +22,7 @@ def model(formula: str = "Reaction ~ Days + (Days | Subject)", **options: Any) -
     return lf.Model(formula, dataset("sleepstudy"), **options)
 
 
-@pytest.mark.parametrize("name", ["regression", "intercept", "slope", "crossed", "nested_dense", "weights_one"])
+@pytest.mark.parametrize("name", ["regression", "slope", "crossed", "weights_one"])
 def test_nothing_is_left_to_gain_at_a_mode(engine: str, name: str) -> None:
     """At the mode the gradient is zero, to what the curvature around it makes of a tenth of a standard deviation."""
     program = program_of(name)
