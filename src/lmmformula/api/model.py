@@ -207,7 +207,7 @@ class Model:
         """
         Draw from the posterior by Stan.
 
-        engine : "stanli" (comes with the package), "cmdstan" (through cmdstanpy), or "auto" for the first there is
+        engine : "stanli" (comes with the package), which is "auto" as well; or "cmdstan" (through cmdstanpy)
         chains, warmup, draws : number of chains, and iterations of each that are thrown away and kept
         seed : the same seed gives the same draws
         warm_start : start the chains around the fit, with its metric; it costs milliseconds
