@@ -181,3 +181,55 @@ def test_the_genuine_stanc_finds_no_fault(number: int, tmp_path: Path) -> None:
     assert unexplained(warnings_of(stanc, path, tmp_path), code) == []
     if not ROWS[number].hostile or max(map(len, code.splitlines())) <= WIDTH:  # long names may make long lines
         assert formatted(stanc, path) == code
+
+
+INJECTED = (
+    "sigma ~ normal(0, 1); target += 1e9;",
+    "sigma ~ normal(0, 1)\ntarget += 1e9",
+    "sigma ~ normal(0, 1) T[0, ]",
+    "sigma ~ normal(0, 1)) + (1",
+    "sigma ~ normal(0, 1) // the rest",
+    "sigma ~ normal(0, prior_b_scale)",
+    "sigma ~ normal(0, x)",
+    "sigma ~ normal(0, reject())",
+    "sigma ~ normal(0, normal_rng(0, 1))",
+    "sigma ~ normal(0, __import__('os').getpid())",
+    "sigma ~ normal(0, '1')",
+    'sigma ~ normal(0, "1); target += (1")',
+    "sigma ~ normal(0, {{ 7 * 7 }})",
+    "sigma ~ normal(0, 1e999)",
+    "sigma ~ normal(0, NaN)",
+    "sigma ~ normal_lpdf(0, 1)",
+    "sigma ~ system(0, 1)",
+    "sigma ~ {{ 7 * 7 }}(0, 1)",
+    "sigma ~ `normal(0, 1); target += 1e9; //`(0, 1)",
+    "target ~ normal(0, 1)",
+    "lp__ ~ normal(0, 1)",
+    "sigma, b ~ normal(0, 1)",
+    "sigma = 3",
+    "sd[a; } model {] ~ normal(0, 1)",
+    "sd[`a */ } model {`] ~ normal(0, 1)",
+    'sd["a\\n} model {"] ~ normal(0, 1)',
+    "b[__import__('os')] ~ normal(0, 1)",
+    "cor ~ lkj(2); target += 1",
+)
+"""What a statement might smuggle into a program."""
+
+
+@pytest.mark.parametrize("statement", INJECTED)
+def test_injections_are_refused(statement: str) -> None:
+    """Nothing but numbers, and names that the model has, comes from a prior into a program: all else is an error."""
+    with pytest.raises(lf.FormulaError):
+        lf.Model(f"y ~ x + (x | a)\n{statement}", frame()).stan()
+    with pytest.raises(lf.FormulaError):
+        lf.Model("y ~ x + (x | a)", frame(), priors=statement).stan()
+
+
+@pytest.mark.parametrize("distribution", ["normal(0, 1); target += 1e9; //", "reject", "normal_lpdf", "{{ 7 * 7 }}"])
+def test_injections_by_dictionary_are_refused(distribution: str) -> None:
+    """A model read from a dictionary, which no grammar has seen, can't smuggle a distribution in either."""
+    encoded = lf.parse("y ~ x + (x | a)\nsigma ~ normal(0, 1)").to_dict()
+    (prior,) = encoded["priors"]
+    prior["distribution"] = distribution
+    with pytest.raises(lf.LmmFormulaError):
+        lf.Model(lf.ModelIR.from_dict(encoded), frame()).stan()
