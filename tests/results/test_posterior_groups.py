@@ -55,7 +55,11 @@ def test_a_tree_has_named_coordinates() -> None:
     level = posterior.design.random_terms[0].levels.index("309")
     np.testing.assert_array_equal(found, posterior.draws.modes[0][:, :, level, 1])
     assert float(group["b"].sel(coefficient="Days").mean()) == pytest.approx(posterior.fixef["Days"])
-    assert tree["sample_stats"]["diverging"].shape == (4, 500)
+    stats = tree["sample_stats"]
+    names = {"acceptance_rate", "diverging", "energy", "lp", "n_steps", "step_size", "tree_depth"}
+    assert set(stats.data_vars) == names
+    assert stats["diverging"].shape == (4, 500)
+    assert stats["diverging"].dtype == bool  # ArviZ picks draws by it
     np.testing.assert_array_equal(tree["observed_data"]["Reaction"], dataset("sleepstudy").Reaction)
     assert tree["posterior"].attrs["inference_library"] == "stanli"
 

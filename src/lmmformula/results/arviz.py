@@ -19,8 +19,14 @@ Variables = dict[str, tuple[Sequence[str], AnyArray]]
 """Variable -> names of its dimensions, values."""
 
 CHAINS = ("chain", "draw")
-RENAMED = {"divergent": "diverging", "treedepth": "tree_depth", "n_leapfrog": "n_steps", "stepsize": "step_size"}
-"""The sampler's own numbers, as ArviZ calls them."""
+STATISTICS: dict[str, tuple[str, type]] = {
+    "accept_stat": ("acceptance_rate", float),
+    "divergent": ("diverging", bool),
+    "treedepth": ("tree_depth", int),
+    "n_leapfrog": ("n_steps", int),
+    "stepsize": ("step_size", float),
+}
+"""The sampler's own numbers, as ArviZ calls them, and their types there."""
 
 
 def to_xarray(
@@ -142,7 +148,11 @@ def _posterior(result: "PosteriorResult") -> tuple[Variables, dict[str, Sequence
 
 
 def _sample_stats(result: "PosteriorResult") -> Variables:
-    return {RENAMED.get(name, name): (CHAINS, values) for name, values in result.raw.statistics.items()}
+    found: Variables = {}
+    for name, values in result.raw.statistics.items():
+        renamed, kind = STATISTICS.get(name, (name, float))
+        found[renamed] = (CHAINS, values.astype(kind))
+    return found
 
 
 def _replicated(result: "PosteriorResult") -> AnyArray:
