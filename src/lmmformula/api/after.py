@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lmmformula.errors import FitError
+from lmmformula.results.arguments import check_choice, check_flag
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from lmmformula.inference.tidy import Effects
 
 Labels = str | Sequence[str] | None
+METHODS = ("wald", "profile", "boot")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -171,14 +174,16 @@ class AnalysedFit(LinearMixedResult):
         from lmmformula.inference.tidy import tidy
         from lmmformula.results.frames import to_native
 
+        check_flag("conf_int", conf_int)
+        check_choice("method", method, METHODS)
         found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
-        return to_native(found, frame or self.table.library)
+        return to_native(found, self.table.library if frame is None else frame)
 
     def glance(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
         """One row: nobs, sigma, loglik, aic, bic, the criterion, df_residual, is_singular, converged."""
         from lmmformula.results.frames import to_native
 
-        return to_native(super().glance(), frame or self.table.library)
+        return to_native(super().glance(), self.table.library if frame is None else frame)
 
     def augment(self, *, influence: bool = False, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (as above)
         """
@@ -188,6 +193,7 @@ class AnalysedFit(LinearMixedResult):
         """
         from lmmformula.inference.tidy import augment
 
+        check_flag("influence", influence)
         return augment(self, influence=influence, library=frame)
 
     def plot(self, kind: str = "fit", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes, or an array of them)
@@ -212,8 +218,17 @@ def power(source: "Model | AnalysedFit", effect: str | Mapping[str, float], **op
     >>> lf.power(model, {"Days": 10}, n_groups=[6, 12], n=20, seed=1).frame.n_rows.tolist()
     [60, 120]
     """
-    fit = source if isinstance(source, AnalysedFit) else source.fit()
+    fit = source if isinstance(source, AnalysedFit) else _fitted(source)
     return fit.power(effect, **options)
+
+
+def _fitted(source: object) -> AnalysedFit:
+    from lmmformula.api.model import Model
+
+    fit = source.fit() if isinstance(source, Model) else None
+    if not isinstance(fit, AnalysedFit):
+        raise FitError(f"power needs a fit or a model, and was given a {type(source).__name__}")
+    return fit
 
 
 def criteria(*fits: LinearMixedResult, **named: LinearMixedResult) -> "Criteria":

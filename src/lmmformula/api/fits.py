@@ -7,10 +7,11 @@ from pathlib import Path
 from lmmformula.api.after import AnalysedFit
 from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests
-from lmmformula.inference.tests import Ddf
+from lmmformula.inference.tests import NAMES, Ddf
 from lmmformula.present import linear, summary
 from lmmformula.present.report import fit_report
 from lmmformula.present.text import Summary
+from lmmformula.results.arguments import check_choice
 from lmmformula.results.saved import absent_rows, from_json, read_text, to_json
 from lmmformula.results.sheets import Report, Reported
 
@@ -37,6 +38,7 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
 
         The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
         """
+        check_choice("ddf", ddf, tuple(NAMES))
         ddf = ddf if self.has_data else "none"
         text = linear.linear_summary(self) if self.is_linear_model else summary.summary(self, ddf=ddf)
         return Summary(text, partial(fit_report, self, ddf))

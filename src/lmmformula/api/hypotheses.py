@@ -159,7 +159,8 @@ def anova(
     """
     one: Any = fit
     if isinstance(one, GeneralizedMixedFit):
-        return one.anova(*others)
+        rest: Any = others
+        return one.anova(*rest)
     if not isinstance(fit, HypothesisTests):
         raise FitError(f"anova needs fits, and was given a {fit.__class__.__name__}", hint="make one by model.fit()")
     return fit.anova(*others, type=type, ddf=ddf, refit=refit)

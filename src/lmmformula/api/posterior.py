@@ -95,7 +95,7 @@ class Posterior(Reported, MarginalEffects, PosteriorResult):
         from lmmformula.results.frames import to_native
 
         found = tidy_draws(self, effects, conf_int=conf_int, level=level)
-        return to_native(found, frame or self.table.library)
+        return to_native(found, self.table.library if frame is None else frame)
 
     def plot(self, kind: str = "densities", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
         """

@@ -138,6 +138,8 @@ def bootstrap(
     check_count("n", n, least=2)
     rng, running = generator(seed), Running(progress, workers)
     if statistic is not None:
+        if not callable(statistic):
+            raise FitError(f"a statistic is a function of a fit, not {statistic!r:.60}")
         return _of_statistic(result, statistic, n, rng, running)
     wanted = chosen(result, parameters)
     refitter = Refitter(result.design, result.fit, result.fit.reml)

@@ -11,7 +11,7 @@ from lmmformula.errors import FitError
 from lmmformula.inference.multiplicity import Adjustment, adjusted, half_widths, tukey
 from lmmformula.inference.response_scale import ResponseScale
 from lmmformula.inference.tests import NAMES, Ddf, Method, method_of, t_tests
-from lmmformula.results.arguments import check_level
+from lmmformula.results.arguments import check_choice, check_level
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 
@@ -171,6 +171,7 @@ def estimator_of(model: LinearMixedResult | PosteriorResult, ddf: Ddf | None, le
     ddf : None for Kenward-Roger where it is defined (REML) and quick, else Satterthwaite
     """
     check_level(level)
+    check_choice("ddf", ddf, (None, *NAMES))
     if isinstance(model, PosteriorResult):
         if ddf is not None:
             raise FitError("a posterior has draws, and no degrees of freedom", hint="leave `ddf` out")

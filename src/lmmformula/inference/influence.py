@@ -21,6 +21,7 @@ from lmmformula.errors import FitError
 from lmmformula.fit.blocks import solve
 from lmmformula.fit.lmm import evaluate_at
 from lmmformula.inference.intervals import rounded
+from lmmformula.results.arguments import check_group
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.sheets import Framed, Report, sheet_of
 from lmmformula.results.uncertainty import JointCovariance
@@ -130,10 +131,8 @@ def influence(result: LinearMixedResult, group: str | None = None) -> Influence:
     if group is None:
         labels, members = tuple(design.kept_rows.tolist()), [np.array([i]) for i in range(design.nobs)]
     else:
-        term = next((t for t in design.random_terms if t.group == group), None)
-        if term is None:
-            known = ", ".join(result.ngroups) or "none"
-            raise FitError(f"{group!r} is not a grouping factor of the model", hint=f"they are: {known}")
+        check_group(group, list(result.ngroups))
+        term = next(t for t in design.random_terms if t.group == group)
         order = np.argsort(term.codes, kind="stable")
         members = np.split(order, np.cumsum(np.bincount(term.codes, minlength=term.n_levels))[:-1])
         labels = term.levels

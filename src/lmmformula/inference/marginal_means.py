@@ -269,10 +269,10 @@ def _listed(spec: Spec, known: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _adjustment(estimator: Estimator, adjust: Adjustment | None) -> Adjustment:
     if isinstance(estimator, Bayesian):
-        if adjust not in (None, "none"):
+        if not (adjust is None or str(adjust) == "none"):
             raise FitError("a posterior has no p values to adjust", hint="leave `adjust` out")
         return "none"
-    chosen = adjust or "tukey"
+    chosen = "tukey" if adjust is None else adjust
     refuse_unknown(chosen, ("tukey", "holm", "bonferroni", "none"))
     return chosen
 

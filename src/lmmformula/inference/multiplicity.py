@@ -78,7 +78,7 @@ def half_widths(method: Adjustment, level: float, df: FloatArray, means: int) ->
     return out
 
 
-def refuse_unknown(value: str, choices: Sequence[str]) -> None:
+def refuse_unknown(value: object, choices: Sequence[str]) -> None:
     """Refuse the name of a method that there is not."""
-    if value not in choices:
-        raise FitError(f"adjust={value!r} is not known here", hint=f"the choices are: {', '.join(choices)}")
+    if not isinstance(value, str) or value not in choices:
+        raise FitError(f"adjust={value!r:.60} is not known here", hint=f"the choices are: {', '.join(choices)}")

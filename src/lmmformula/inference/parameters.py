@@ -91,12 +91,18 @@ def chosen(result: LinearMixedResult, wanted: str | Sequence[str] | None) -> lis
     if wanted is None:
         return known
     found: list[Parameter] = []
+    if not isinstance(wanted, (str, list, tuple, set)) or not all(isinstance(name, str) for name in wanted):
+        raise FitError(f"parameters are chosen by a label or a list of labels, not by {wanted!r:.60}")
+    if not wanted:
+        raise FitError("no parameter is named", hint="None stands for all")
     for name in [wanted] if isinstance(wanted, str) else list(wanted):
         parts = GROUPS.get(name, ())
         matches = [p for p in known if p.label == name] or [p for p in known if p.part in parts]
         if not matches:
             labels = ", ".join(p.label for p in known)
-            raise FitError(f"the model has no parameter {name!r}", hint=f'they are: {labels}; or "fixed", "ran_pars"')
+            raise FitError(
+                f"the model has no parameter {name!r:.60}", hint=f'they are: {labels}; or "fixed", "ran_pars"'
+            )
         found += [p for p in matches if p not in found]
     return found
 

@@ -7,13 +7,13 @@ MacLeod (2016), Methods Ecol. Evol. 7, 493-498.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, printable
 from lmmformula.fit.lmm import Fit, evaluate_at
 from lmmformula.fit.theta import theta_of
 from lmmformula.fit.variance import variance_parameters
@@ -23,7 +23,7 @@ from lmmformula.inference.refits import Refitter
 from lmmformula.inference.replicated import replicated
 from lmmformula.inference.running import Progress, Running, each
 from lmmformula.inference.satterthwaite import Satterthwaite
-from lmmformula.results.arguments import check_choice, check_count, check_level
+from lmmformula.results.arguments import check_choice, check_count, check_level, check_mapping
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.prediction import generator, population_means, simulated
 from lmmformula.results.sheets import Framed, Report, sheet_of
@@ -141,7 +141,9 @@ def power(  # noqa: PLR0913 (each is a question that a plan must answer)
     """
     name, value = _effect(result, effect)
     _check(n, alpha, test)
-    truth = _assumed(result, {**(assume or {}), name: value})
+    assume = {} if assume is None else assume
+    check_mapping("assume", assume, '{"sigma": 20}')
+    truth = _assumed(result, {**assume, name: value})
     group, designs = _designs(result, n_groups)
     trials = tuple(_Trial.of(design, truth, name, alpha, test) for design in designs)
     jobs = _jobs(trials, truth, n, generator(seed))
@@ -173,12 +175,22 @@ def exact_interval(k: int, n: int, level: float) -> tuple[float, float]:
 
 def _effect(result: LinearMixedResult, effect: str | Mapping[str, float]) -> tuple[str, float]:
     """Return the fixed effect that is meant, and its assumed size."""
-    items = [(effect, None)] if isinstance(effect, str) else list(effect.items())
+    given: object = effect
+    sizes = dict(given) if isinstance(given, Mapping) else {given: None} if isinstance(given, str) else {}
     names = result.design.fixed_names
-    if len(items) != 1 or items[0][0] not in names:
-        raise FitError(f"{effect!r} is not one fixed effect of the model", hint=f"they are: {', '.join(names)}")
-    name, value = items[0]
-    return name, float(result.fixef[name]) if value is None else float(value)
+    if len(sizes) != 1 or not set(sizes) <= set(names):
+        known = ", ".join(map(printable, names))
+        raise FitError(f"{effect!r:.60} is not one fixed effect of the model", hint=f"they are: {known}")
+    ((name, value),) = sizes.items()
+    return name, float(result.fixef[name]) if value is None else _number(value, name)
+
+
+def _number(value: object, name: str) -> float:
+    """Return an assumed size; FitError for what is no finite number."""
+    known = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not known or not np.isfinite(float(value)):  # type: ignore[arg-type]  # a number
+        raise FitError(f"the assumed size of {printable(name)} must be a number, and {value!r:.60} was given")
+    return float(value)  # type: ignore[arg-type]
 
 
 def _check(n: object, alpha: object, test: object) -> None:
@@ -200,8 +212,8 @@ def _assumed(result: LinearMixedResult, assume: Mapping[str, float]) -> _Truth:
     known = {p.label: p for p in parameters_of(result)}
     for label in assume:
         if label not in known:
-            raise FitError(f"the model has no parameter {label!r}", hint=f"they are: {', '.join(known)}")
-    value = {label: float(assume.get(label, p.of(result))) for label, p in known.items()}
+            raise FitError(f"the model has no parameter {label!r:.60}", hint=f"they are: {', '.join(known)}")
+    value = {label: _number(assume.get(label, p.of(result)), label) for label, p in known.items()}
     beta, sigma = result.fit.beta.copy(), value["sigma"]
     relative = [S.copy() for S in result.fit.relative_covariance]
     sds = [np.sqrt(np.diag(S)) * result.sigma for S in relative]
@@ -247,11 +259,16 @@ def _designs(result: LinearMixedResult, n_groups: Sizes) -> tuple[str, list[Desi
     if isinstance(sizes, Mapping):
         if len(sizes) != 1 or not set(sizes) <= set(result.ngroups):
             known = ", ".join(result.ngroups)
-            raise FitError(f"n_groups={sizes!r} is not about one grouping factor", hint=f"they are: {known}")
+            raise FitError(f"n_groups={sizes!r:.60} is not about one grouping factor", hint=f"they are: {known}")
         ((group, sizes),) = sizes.items()
     if sizes is None:
         return group, [design]
-    return group, [replicated(design, group, int(size)) for size in ([sizes] if isinstance(sizes, int) else sizes)]
+    listed: list[Any] = [sizes] if np.ndim(sizes) == 0 else list(sizes)  # type: ignore[arg-type]  # checked below
+    if not listed:
+        raise FitError("n_groups names no number of levels")
+    for size in listed:
+        check_count("n_groups", size, least=2)
+    return group, [replicated(design, group, int(size)) for size in listed]
 
 
 def _levels(design: DesignMatrices, group: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from lmmformula.design.matrices import RandomTermDesign
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, is_text
 from lmmformula.fit.variance import log_deviations, variance_parameters
 from lmmformula.results.lmm import LinearMixedResult
 
@@ -27,7 +27,7 @@ def variance_covariance(result: LinearMixedResult, scale: Scale = "theta") -> "p
         raise FitError("a linear model has no variance parameters besides sigma")
     found = variance_parameters(result.design, result.fit)
     terms = result.design.random_terms
-    match scale:
+    match scale if is_text(scale) else repr(scale):
         case "theta":
             matrix, names = found.vcov, [name for term in terms for name in _names(term)]
         case "log_sd":

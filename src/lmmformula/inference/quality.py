@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+MAKE_ONE = "make one by model.fit()"
+
+
 @dataclass(frozen=True, slots=True)
 class RSquared:
     """
@@ -127,6 +130,9 @@ def criteria(fits: Sequence[LinearMixedResult] | Mapping[str, LinearMixedResult]
     named = dict(fits) if isinstance(fits, Mapping) else {f"model {i}": fit for i, fit in enumerate(fits, start=1)}
     if not named:
         raise FitError("there is no fit to tabulate")
+    for fit in named.values():
+        if not isinstance(fit, LinearMixedResult):
+            raise FitError(f"only fits can be compared, and one is a {type(fit).__name__}", hint=MAKE_ONE)
     _require_comparable(list(named.values()))
     found = list(named.values())
     return Criteria(

@@ -20,6 +20,7 @@ from lmmformula.data.table import Table, read_table
 from lmmformula.design.fixed import fixed_matrix, offset_values
 from lmmformula.errors import FitError, printable
 from lmmformula.ir.terms import Apply, Expression, Variable, children, variables
+from lmmformula.results.arguments import check_mapping
 from lmmformula.results.rows import Estimates
 
 MOST_POINTS = 100_000
@@ -114,12 +115,14 @@ def reference_grid(model: FixedModel, at: Mapping[str, Any] | None = None) -> Gr
 
     at : variable -> value or values at which it shall stand
     """
-    values = grid_values(model, at or {})
+    at = {} if at is None else at
+    check_mapping("at", at, '{"x": [0, 1]}')
+    values = grid_values(model, at)
     if (size := prod(map(len, values.values()))) > MOST_POINTS:
         raise FitError(f"the reference grid would have {size:,} points", hint="fix some of the variables by `at`")
     points = list(product(*reversed(values.values())))
     columns = {name: np.array([point[-1 - i] for point in points]) for i, name in enumerate(values)}
-    return Grid(columns, *rows_at(model, columns, len(points)), _rows_of_points(model, columns, len(points), at or {}))
+    return Grid(columns, *rows_at(model, columns, len(points)), _rows_of_points(model, columns, len(points), at))
 
 
 def _rows_of_points(model: FixedModel, columns: Mapping[str, AnyArray], n: int, at: Mapping[str, Any]) -> FloatArray:

@@ -20,6 +20,7 @@ from typing import Generic, TypeVar
 
 from lmmformula.errors import FitError
 from lmmformula.inference.helper import Helper, is_possible, written
+from lmmformula.results.arguments import check_count
 
 Progress = bool | Callable[[int, int], object]
 """Whether a bar is drawn on a terminal; or what is called with the numbers of refits done, and of all."""
@@ -32,6 +33,9 @@ PATIENCE = 1.0
 
 MOST_WORKERS = 8
 """Processes that are started without being asked for: each holds the model."""
+
+MOST_ASKED = 1000
+"""Processes that may be asked for."""
 
 POLL = 0.2
 """Seconds between looks at the keyboard while helpers work."""
@@ -54,9 +58,8 @@ class Running:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.workers, int) and not isinstance(self.workers, bool)
-        if self.workers is not None and not (whole and self.workers >= 1):
-            raise FitError(f"workers={self.workers!r:.60} is no number of processes", hint="None lets them be chosen")
+        if self.workers is not None:
+            check_count("workers", self.workers, most=MOST_ASKED)
         if not (isinstance(self.progress, bool) or callable(self.progress)):
             raise FitError(f"progress={self.progress!r:.60} is not known", hint="give True, False or a function")
 

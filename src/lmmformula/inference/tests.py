@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, assert_never
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from lmmformula.inference.f_statistic import (
     wald_squares,
 )
 from lmmformula.inference.table import ResultTable
-from lmmformula.results.arguments import check_level
+from lmmformula.results.arguments import check_choice, check_level
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ def method_of(result: LinearMixedResult, ddf: Ddf) -> Method:
 
     A linear model has exact tests, which both approximations agree with: n - p, and s^2 = RSS / (n - p) even after ML.
     """
+    check_choice("ddf", ddf, tuple(NAMES))
     fit, design = result.fit, result.design
-    if ddf in NAMES and not design.n_fixed:
+    if not design.n_fixed:
         return Constant(fit.vcov, np.nan)  # there is nothing to test
     match ddf:
         case "asymptotic":
@@ -101,7 +102,7 @@ def method_of(result: LinearMixedResult, ddf: Ddf) -> Method:
                     hint='fit again with reml=True, or use ddf="satterthwaite"',
                 )
             return KenwardRoger(moments(design, fit))
-    raise FitError(f"ddf={ddf!r} is not known", hint=f"the choices are: {', '.join(NAMES)}")
+    assert_never(ddf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Checks of what users pass to the methods of fits and posteriors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, printable
 
 
 def check_level(level: object, name: str = "level", usual: float = 0.95) -> None:
@@ -19,11 +19,26 @@ def check_level(level: object, name: str = "level", usual: float = 0.95) -> None
         raise FitError(f"{name}={level!r:.60} is no probability", hint=hint)
 
 
-def check_count(name: str, value: object, *, least: int = 1) -> None:
-    """Refuse what is no whole number, or too small a one."""
+def check_count(name: str, value: object, *, least: int = 1, most: int = 10**7) -> None:
+    """Refuse what is no whole number, too small a one, or one that could not be done in years."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or int(value) < least:  # type: ignore[call-overload]  # a number
         raise FitError(f"{name} must be a whole number of at least {least}, and {value!r:.60} was given")
+    if int(value) > most:  # type: ignore[call-overload]
+        raise FitError(f"{name} must be at most {most:,}, and {value!r:.60} was given")
+
+
+def check_mapping(name: str, value: object, example: str) -> None:
+    """Refuse what is no mapping."""
+    if not isinstance(value, Mapping):
+        raise FitError(f"{name} must be a mapping such as {example}, and {value!r:.60} was given")
+
+
+def check_group(value: object, groups: Sequence[str]) -> None:
+    """Refuse what is no grouping factor of a model."""
+    if not isinstance(value, str) or value not in groups:
+        known = ", ".join(map(printable, groups)) or "there is none"
+        raise FitError(f"{value!r:.60} is not a grouping factor of the model", hint=f"they are: {known}")
 
 
 def check_flag(name: str, value: object) -> None:

@@ -18,6 +18,7 @@ from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
 from lmmformula.ir.model import ModelIR
 from lmmformula.results import frames
 from lmmformula.results.accessors import FitAccessors
+from lmmformula.results.arguments import check_count, check_flag, check_group
 from lmmformula.results.effects import conditional_variances, modes_by_group
 from lmmformula.results.prediction import Interval, Request, generator, population_means, predictions, simulated
 from lmmformula.results.rows import NewLevels, random_part
@@ -63,6 +64,7 @@ class LinearMixedResult(FitAccessors):
         condvar : return also their conditional covariance matrices, grouping factor -> (J, k, k); NaN between
             coefficients of different terms, for which there is none
         """
+        check_flag("condvar", condvar)
         modes = modes_by_group(self.design.random_terms, self.fit.modes)
         if not condvar:
             return modes
@@ -204,6 +206,7 @@ class LinearMixedResult(FitAccessors):
         """(nobs, n) responses drawn from the fitted model, random effects drawn anew each time."""
         import pandas as pd
 
+        check_count("n", n)
         draws = simulated(self.design, self.fit, self._population, n, generator(seed))
         return pd.DataFrame(draws, index=self.design.kept_rows, columns=[f"sim_{i + 1}" for i in range(n)])
 
@@ -234,10 +237,8 @@ class LinearMixedResult(FitAccessors):
 
         group : the grouping factor whose share is asked for; None for all of them together
         """
-        if group is not None and group not in self.ngroups:
-            raise FitError(
-                f"{group!r} is not a grouping factor of this model", hint=f"they are: {', '.join(self.ngroups)}"
-            )
+        if group is not None:
+            check_group(group, list(self.ngroups))
         shares = {term.group: 0.0 for term in self.design.random_terms}
         for t, (term, variation) in enumerate(zip(self.design.random_terms, self.varcorr, strict=True)):
             shares[term.group] += float(np.sum(self.design.mean_square(t) * variation.covariance))

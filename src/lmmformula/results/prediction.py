@@ -9,7 +9,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit
-from lmmformula.results.arguments import check_choice, check_count, check_flag, check_level
+from lmmformula.results.arguments import check_choice, check_flag, check_level
 from lmmformula.results.effects import by_row
 from lmmformula.results.rows import NewLevels, NewRows, OldRows, coefficients_used, random_covariates, random_part
 from lmmformula.results.uncertainty import JointCovariance, quadratic
@@ -130,7 +130,6 @@ def simulated(design: DesignMatrices, fit: Fit, population: FloatArray, n: int, 
 
     population : (nobs,) X beta + offset
     """
-    check_count("n", n)
     scale = fit.sigma if design.weights is None else fit.sigma / np.sqrt(design.weights)
     roots = [_root(relative) for relative in fit.relative_covariance]
     columns = []
