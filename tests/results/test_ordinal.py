@@ -248,3 +248,14 @@ def test_the_prior_gives_every_category() -> None:
     model = lf.Model("rating ~ x + (1 | g)", ratings(), family="ordinal")
     prior = model.sample_prior(seed=1, chains=2, draws=200, progress=False)
     assert set(np.unique(prior.posterior_predictive(seed=1, draws=50))) == {1.0, 2.0, 3.0, 4.0}
+
+
+def test_the_mode_has_cutpoints() -> None:
+    """The posterior mode is printed with its cutpoints, near the posterior means of a model without groups."""
+    model = lf.Model("rating ~ x", ratings(), family="cumulative")
+    mode = model.optimize(seed=1)
+    assert "Cutpoints:\npoor|fair  fair|good  good|best" in str(mode)
+    cutpoints = mode.point.draws.family["cutpoint"][0, 0]
+    shares = [(model.design.y <= k).mean() for k in (1, 2, 3)]
+    above = np.exp(cutpoints[:, None] - float(mode.fixef["x"]) * ratings().x.to_numpy())
+    np.testing.assert_allclose((above / (1 + above)).mean(axis=1), shares, atol=0.02)
