@@ -72,7 +72,7 @@ def test_a_crossed_factor_keeps_its_levels() -> None:
         ({"effect": "Dayz"}, "not one fixed effect"),
         ({"effect": {"Days": 1, "(Intercept)": 2}}, "not one fixed effect"),
         ({"effect": "Days", "n_groups": {"Item": 5}}, "not about one grouping factor"),
-        ({"effect": "Days", "n_groups": 1}, "at least 2 levels"),
+        ({"effect": "Days", "n_groups": 1}, "at least 2"),
         ({"effect": "Days", "alpha": 5}, "no probability"),
         ({"effect": "Days", "n": 0}, "at least 1"),
         ({"effect": "Days", "test": "F"}, "not known"),

@@ -14,6 +14,7 @@ from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
+from lmmformula.results.arguments import check_flag
 from lmmformula.results.draws import (
     ParameterDraws,
     Quantity,
@@ -282,6 +283,7 @@ class PosteriorResult(DesignAccessors):
         return replicates(self, newdata, request, rng=generator(seed), draws=draws, trials=trials)
 
     def _quantities(self, *, random: bool) -> tuple[list[Quantity], FloatArray]:
+        check_flag("random", random)
         quantities, values = parameters_of(self.design, self.draws)
         if not random:
             return quantities, values

@@ -10,6 +10,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN, Family
+from lmmformula.results.arguments import check_choice
 from lmmformula.results.effects import by_row
 from lmmformula.results.families import category_probability, draw_from, mean_of
 from lmmformula.results.prediction import Request
@@ -95,8 +96,7 @@ def posterior_predictions(
     else:
         rows = NewRows(posterior, newdata, random=request.random, new_levels=request.new_levels)
         index = rows.index
-    if scale not in ("response", "link"):
-        raise FitError(f"scale={scale!r:.60} is not known", hint="the choices are: response, link")
+    check_choice("scale", scale, ("response", "link"))
     draws, family = posterior.draws, posterior.ir.family
     if scale == "response" and family.ordinal:
         return _by_category(posterior, rows, newdata, request, index)
