@@ -92,13 +92,15 @@ class GeneralizedMixedFit(Reported, GeneralizedMixedResult):
         from lmmformula.inference.generalized import tidy
         from lmmformula.results.frames import to_native
 
-        return to_native(tidy(self, effects, conf_int=conf_int, level=level), frame or self.table.library)
+        return to_native(
+            tidy(self, effects, conf_int=conf_int, level=level), self.table.library if frame is None else frame
+        )
 
     def glance(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
         """One row: nobs, sigma, loglik, aic, bic, deviance, df_residual, is_singular, converged."""
         from lmmformula.results.frames import glance, to_native
 
-        return to_native(glance(self), frame or self.table.library)
+        return to_native(glance(self), self.table.library if frame is None else frame)
 
     def augment(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
         """

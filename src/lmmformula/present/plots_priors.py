@@ -101,12 +101,12 @@ def least_of(target: str) -> float:
 
 def neat(distribution: str) -> str:
     """
-    Write the numbers of a distribution with five digits where they have more.
+    Write the numbers of a distribution with six digits where they have more.
 
     >>> neat("student_t(3, 0, 148.34821469999997)"), neat("normal(0, 2.5)")
-    ('student_t(3, 0, 148.35)', 'normal(0, 2.5)')
+    ('student_t(3, 0, 148.348)', 'normal(0, 2.5)')
     """
-    return re.sub(r"-?\d+\.\d{4,}(e[+-]\d+)?", lambda found: f"{float(found[0]):.5g}", distribution)
+    return re.sub(r"-?\d+\.\d{4,}(e[+-]\d+)?", lambda found: f"{float(found[0]):.6g}", distribution)
 
 
 def _points(frozen: Any, target: str) -> FloatArray:  # noqa: ANN401 (a distribution of scipy.stats)

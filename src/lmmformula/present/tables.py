@@ -81,7 +81,8 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: i
     ['name   mean', 'x       0.5', 'sigma  11.0']
     """
     columns = [[printable(cell) for cell in column] for column in zip(header, *rows, strict=True)]
-    columns[:left] = fitted(columns[:left], LABELS)
+    if left < len(columns):
+        columns[:left] = fitted(columns[:left], LABELS)
     table = list(zip(*columns, strict=True))
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
     return [
