@@ -114,7 +114,7 @@ class _Session:
                         for file in self.watch.csv_files:
                             growing.setdefault(file, Growing(Path(file))).look()
                         self.tally.divergent = sum(file.divergent for file in growing.values())
-                    report(self.tally)
+                    self.tally.tell(report)
 
             try:
                 fit = self._call("sample", look, show_progress=False, **settings, **options)
@@ -122,7 +122,7 @@ class _Session:
                 return self._what_there_is(interrupt)
             if report is not None:
                 self.tally.reached = dict.fromkeys(range(1, run.chains + 1), run.each)
-                report(self.tally)
+                self.tally.tell(report)
         statistics = {
             name: np.asarray(array).reshape(-1, run.chains).T for name, array in fit.method_variables().items()
         }
@@ -162,6 +162,8 @@ class _Session:
         try:
             return self.watch.during(lambda: call(**self.given, **options), look)
         except FAILURES as error:
+            if error is self.tally.failure:
+                raise
             compiled_text = Path(self.model.stan_file).read_text(encoding="utf-8")
             raise _run_error(self.program.code, compiled_text, error, "".join(self.watch.console)) from error
 

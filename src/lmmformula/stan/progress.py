@@ -22,12 +22,14 @@ class Tally:
     chains, each : number of chains, and of iterations of each
     reached : chain -> iteration that it is at
     divergent : draws that diverged, None where the engine does not tell
+    failure : what the function that the tally was told to has raised, which is no failure of the engine
     """
 
     chains: int
     each: int
     reached: dict[int, int] = field(default_factory=dict)
     divergent: int | None = None
+    failure: Exception | None = None
 
     def hear(self, line: str, chain: int = 1) -> bool:
         """
@@ -45,6 +47,14 @@ class Tally:
         number = int(found[1] or chain)
         self.reached[number] = max(int(found[2]), self.reached.get(number, 0))
         return True
+
+    def tell(self, report: Callable[["Tally"], object]) -> None:
+        """Tell how far the chains are."""
+        try:
+            report(self)
+        except Exception as error:
+            self.failure = error
+            raise
 
     @property
     def done(self) -> int:

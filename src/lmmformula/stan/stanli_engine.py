@@ -88,12 +88,14 @@ class StanliEngine:
                     chains=run.chains, seed=run.seed, warmup=run.warmup, samples=run.draws, refresh=refresh, **options
                 )
             except FAILURES as error:
+                if error is tally.failure:
+                    raise
                 raise EngineError(f"stanli could not sample: {error}") from error
             except KeyboardInterrupt as interrupt:
                 return _what_there_is(stanli, interrupt, tally, run)
             if report is not None:
                 tally.reached = dict.fromkeys(range(1, run.chains + 1), run.each)
-                report(tally)
+                tally.tell(report)
         return fit
 
     def _mode(self, stanli: ModuleType, model: Any, run: Run, options: dict[str, Any]) -> Draws:  # noqa: ANN401
@@ -223,7 +225,7 @@ def _listening(tally: Tally, report: Report | None) -> Iterator[int]:
     def hear(line: str) -> bool:
         heard = tally.hear(line)
         if heard and report is not None:
-            report(tally)
+            tally.tell(report)
         return heard
 
     if not LISTENING.acquire(blocking=False):
