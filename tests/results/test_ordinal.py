@@ -259,3 +259,20 @@ def test_the_mode_has_cutpoints() -> None:
     shares = [(model.design.y <= k).mean() for k in (1, 2, 3)]
     above = np.exp(cutpoints[:, None] - float(mode.fixef["x"]) * ratings().x.to_numpy())
     np.testing.assert_allclose((above / (1 + above)).mean(axis=1), shares, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["a\nb */ }", "// \u2028 {", "温度"], [f"category number {k} of many" for k in range(40)], ["|", "||", "|||"]],
+    ids=["hostile", "many", "bars"],
+)
+def test_any_names_of_categories_make_a_program(names: list[str]) -> None:
+    """Names that would end a comment, forty of them, or bars: Stan accepts the program, and its lines are short."""
+    import stanli
+
+    codes = np.arange(200) % len(names)
+    data = pd.DataFrame({"x": np.sin(codes), "y": pd.Categorical.from_codes(codes, names, ordered=True)})
+    program = lf.Model("y ~ x", data, family="cumulative").stan(log_lik=True, y_rep=True)
+    assert stanli.stan_to_mir(program.code)
+    assert max(map(len, program.code.splitlines())) <= 80
+    assert len({row.target for row in program.priors}) == len(names)
