@@ -317,7 +317,7 @@ FAULTS = [
     (["fit", FORMULA, "--data", "missing.csv"], "can't read the data 'missing.csv'"),
     (["fit", FORMULA, "--data", "missing.parquet"], "can't read the data 'missing.parquet'"),
     (["fit", "Reaction ~ Day", "--data", "sleepstudy"], "did you mean 'Days'"),
-    (["fit", FORMULA, "--data", "sleepstudy", "--family", "Gamma"], "not available yet"),
+    (["fit", FORMULA, "--data", "sleepstudy", "--family", "Gamma"], "no fit by Laplace's method"),
     (["fit", FORMULA, "--data", "sleepstudy", "-o", "missing/folder/f.csv"], "missing/folder"),
     (["stan", FORMULA, "--data", "sleepstudy", "-o", "missing/folder/f.stan"], "No such file or directory"),
     (["datasets", "cofee"], "did you mean 'coffee'"),

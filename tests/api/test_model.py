@@ -80,14 +80,13 @@ def test_lmer_and_glmer_are_shorthands() -> None:
     assert lf.glmer(FORMULA, data, family="gaussian").deviance == pytest.approx(1751.9393, abs=1e-3)
 
 
-def test_fits_of_other_families_are_said_to_be_missing() -> None:
-    """Stan samples them; fitting says what works."""
+def test_other_families() -> None:
+    """They are fitted and sampled from one model; what there is not is said."""
     data = dataset("sleepstudy").assign(slow=lambda d: (d["Reaction"] > 300).astype(float))
     model = lf.Model("slow ~ Days + (1 | Subject)", data, family="binomial")
     assert model.ir.family == Family("binomial", "logit")
     assert "bernoulli_logit_glm" in model.stan().code
-    with pytest.raises(lf.FitError, match=r"(?s)not available yet.*binomial.*gaussian"):
-        model.fit()
+    assert isinstance(model.fit(), lf.GeneralizedMixedFit)
     with pytest.raises(lf.FitError, match="does not allow"):
         model.stan(form="marginal")
     with pytest.raises(lf.FitError, match="link log"):

@@ -1,6 +1,7 @@
 """Laplace fits of generalised linear mixed models, against R."""
 
 import warnings
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -143,6 +144,32 @@ def test_lognormal_is_a_linear_mixed_model_of_the_logarithm() -> None:
     np.testing.assert_allclose(fit.theta, linear.theta * linear.sigma, rtol=1e-6)
     np.testing.assert_allclose(np.diag(fit.vcov), np.diag(linear.vcov), rtol=1e-6)
     assert fit.parameters["sigma"] == pytest.approx(linear.sigma, rel=1e-6)
+
+
+def test_zero_inflated_poisson_is_the_limit_of_the_negative_binomial() -> None:
+    """At a large shape, zero-inflated negative binomial counts have the likelihood of zero-inflated Poisson ones."""
+    formula, data = "SiblingNegotiation ~ FoodTreatment + offset(logBroodSize) + (1 | Nest)", dataset("Owls")
+    poisson = fit_glmm(lf.Model(formula, data).design, Family("zero_inflated_poisson", "log"))
+    target = _target(formula, "Owls", Family("zero_inflated_negbinomial", "log"))
+    target = replace(target, offset=data["logBroodSize"].to_numpy())
+    logit = np.log(poisson.parameters["zi"] / (1 - poisson.parameters["zi"]))
+    columns = inner_columns(lf.Model(formula, data).design)
+    beta = np.linalg.solve(columns.fixed, poisson.beta)
+    value = laplace(target, np.array([poisson.theta[0], *beta, np.log(1e7), logit]), target.nothing()).value
+    assert value == pytest.approx(poisson.criterion, abs=0.01)
+
+
+def test_student_s_t_with_many_degrees_of_freedom_is_normal() -> None:
+    """Then Laplace's approximation is the likelihood of a linear mixed model."""
+    design = lf.Model("Reaction ~ Days + (Days | Subject)", dataset("sleepstudy")).design
+    linear = fit_lmm(design, reml=False)
+    target = _target("Reaction ~ Days + (Days | Subject)", "sleepstudy", Family("student", "identity"))
+    columns, scale = inner_columns(design), target.kernel.scale
+    inner = np.linalg.inv(columns.random[0])
+    S = inner @ linear.relative_covariance[0] @ inner.T * (linear.sigma / scale) ** 2
+    t = target.parameters.nearest([[S]])
+    x = np.array([*t, *np.linalg.solve(columns.fixed, linear.beta) / scale, np.log(linear.sigma / scale), np.log(1e7)])
+    assert laplace(target, x, target.nothing()).value == pytest.approx(linear.criterion, abs=0.01)
 
 
 STRUCTURES = [

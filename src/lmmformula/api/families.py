@@ -2,7 +2,7 @@
 
 import re
 
-from lmmformula.errors import FitError, FormulaError
+from lmmformula.errors import FormulaError
 from lmmformula.ir.family import Family
 
 DEFAULT_LINKS = {
@@ -40,12 +40,3 @@ def read_family(family: str | Family) -> Family:
     if name not in DEFAULT_LINKS:
         raise FormulaError(f"there is no family '{family!s:.60}'", hint=f"the families are: {', '.join(DEFAULT_LINKS)}")
     return Family(name, link or DEFAULT_LINKS[name])
-
-
-def require_gaussian(family: Family, what: str) -> None:
-    """Refuse what is not available yet for other families than the Gaussian one."""
-    if (family.name, family.link) != ("gaussian", "identity"):
-        raise FitError(
-            f"{what} is not available yet for the family {family.name} with link {family.link}",
-            hint='what works today: family="gaussian" with the identity link; others are sampled by Stan, .sample()',
-        )
