@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fits
@@ -49,7 +50,7 @@ def test_every_picture_of_a_posterior_is_drawn(kind: str, figsize: tuple[float, 
     drawn(fits.posterior_of("lmm-003r").plot(kind, figsize=figsize))
 
 
-@pytest.mark.parametrize("figsize", [*SIZES, (4.0, 7.0)])
+@pytest.mark.parametrize("figsize", [None, (4.0, 3.0), (4.0, 7.0)])
 @pytest.mark.parametrize("kind", ["all", "fixed", "variance", "random"])
 def test_every_picture_of_a_comparison_is_drawn(kind: str, figsize: tuple[float, float]) -> None:
     """Side by side where there is room, else one above the other: at each of the sizes."""
@@ -204,9 +205,8 @@ def test_names_are_text_and_fit_their_panels() -> None:
     data[HOSTILE["group"]] = "the university hospital of " + data[HOSTILE["group"]].astype(str)
     y, x, g = (f"`{name}`".replace("\\", "\\\\") for name in HOSTILE.values())
     fit = lf.Model(f"{y} ~ {x} + ({x} | {g})", data).fit()
-    for kind in ("fit", "ranef", "residuals", "predictions"):
-        for figsize in SIZES:
-            drawn(fit.plot(kind, figsize=figsize))
+    for kind in ("fit", "ranef", "predictions"):
+        drawn(fit.plot(kind, figsize=(4.0, 3.0)))
     title = fit.plot("fit")[0].get_title()
     assert "…" in title
     assert len(title) < 22
@@ -262,3 +262,36 @@ def test_what_is_no_size_is_refused(sleep: lf.LinearMixedFit, figsize: object) -
     """Before matplotlib has anything to say."""
     with pytest.raises(lf.FitError, match="is no size"):
         sleep.plot("residuals", figsize=figsize)
+
+
+@pytest.mark.parametrize("kind", ["fit", "ranef", "residuals"])
+def test_fits_of_other_families_are_drawn(kind: str) -> None:
+    """With fitted means, modes and their conditional variances, and Pearson's residuals."""
+    data = lf.datasets.load("cbpp").assign(number=lambda d: d["period"].astype(str).astype(float))
+    fit = lf.glmer("cbind(incidence, size - incidence) ~ number + (1 | herd)", data, family="binomial")
+    axes = fit.plot(kind)
+    drawn(axes)
+    if kind == "fit":
+        rows = (data["herd"].astype(str) == axes[0].get_title()).to_numpy()
+        np.testing.assert_allclose(axes[0].lines[2].get_ydata(), fit.fitted[rows])
+    if kind == "residuals":
+        assert axes[0].get_ylabel() == "pearson residual"
+    with pytest.raises(lf.FitError, match="there are: fit, ranef, residuals"):
+        fit.plot("profile")
+
+
+def test_predictions_of_other_families_have_the_bands_that_there_are() -> None:
+    """The mean of a count has one; an ordinal response has no mean."""
+    rng = np.random.default_rng(1)
+    x, g = rng.normal(size=60), np.repeat(list("abcdef"), 10)
+    sampling = {"chains": 2, "warmup": 200, "draws": 100, "seed": 1, "progress": False}
+    count = lf.Model("n ~ x + (1 | g)", {"n": rng.poisson(3, 60), "x": x, "g": g}, family="poisson").sample(**sampling)
+    assert count.plot("predictions").get_legend_handles_labels()[1] == ["data", "mean, 95 %"]
+    levels = ["low", "mid", "high"]
+    y = pd.Categorical(rng.choice(levels, 60), categories=levels, ordered=True)
+    ordinal = lf.Model("y ~ x + (1 | g)", pd.DataFrame({"y": y, "x": x, "g": g}), family="cumulative").sample(
+        **sampling
+    )
+    drawn(ordinal.plot("densities"))
+    with pytest.raises(lf.FitError, match="probability for each category"):
+        ordinal.plot("predictions")

@@ -112,6 +112,16 @@ class GeneralizedMixedFit(Reported, GeneralizedMixedResult):
 
         return augment(self, library=frame)
 
+    def plot(self, kind: str = "fit", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes, or an array of them)
+        """
+        Draw the fit; needs matplotlib (`pip install 'lmmformula[plot]'`).
+
+        kind : "fit" (data by group with fitted means), "ranef" (random effects with intervals) or "residuals"
+        """
+        from lmmformula.present.plots import fit_plot
+
+        return fit_plot(self, kind, **options)
+
     @property
     def trace(self) -> Text:
         """What the optimiser did: each evaluation of the criterion, and why it stopped."""

@@ -11,6 +11,7 @@ from lmmformula.present import plots_comparison, plots_fit, plots_posterior
 from lmmformula.present.canvas import finish
 from lmmformula.present.plots_priors import prior_densities
 from lmmformula.results.comparison import ComparisonResult
+from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 from lmmformula.stan.priors import PriorRow
@@ -31,6 +32,9 @@ OF_FIT: Mapping[str, Picture] = {
 }
 """Pictures of a fit."""
 
+OF_GENERALIZED: Mapping[str, Picture] = {name: OF_FIT[name] for name in ("fit", "ranef", "residuals")}
+"""Pictures of a fit of another family than the gaussian one."""
+
 OF_POSTERIOR: Mapping[str, Picture] = {
     "densities": plots_posterior.densities,
     "traces": plots_posterior.traces,
@@ -49,9 +53,9 @@ OF_COMPARISON: Mapping[str, Picture] = {
 """Pictures of a fit beside a posterior."""
 
 
-def fit_plot(result: LinearMixedResult, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
+def fit_plot(result: plots_fit.FitResult, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
     """Draw one of the pictures of a fit."""
-    return _drawn(OF_FIT, kind, result, options)
+    return _drawn(OF_GENERALIZED if isinstance(result, GeneralizedMixedResult) else OF_FIT, kind, result, options)
 
 
 def posterior_plot(posterior: PosteriorResult, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)

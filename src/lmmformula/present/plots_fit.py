@@ -1,6 +1,7 @@
 """Pictures of a fit: data with fitted lines, random effects, residuals, profiles, predictions."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ from lmmformula.present.canvas import (
     subplots,
     title_of,
 )
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import GeneralizedMixedResult
+from lmmformula.results.lmm import LinearMixedResult, ResidualKind
 from lmmformula.results.varcorr import unique_labels
 
 MOST_GROUPS, MOST_COLUMNS = 30, 6
@@ -40,10 +42,11 @@ MOST_NAMES = 60
 
 Size = tuple[float, float] | None
 Axes = Any  # matplotlib's, which is not always installed
+FitResult = LinearMixedResult | GeneralizedMixedResult
 
 
 def fitted_lines(
-    result: LinearMixedResult,
+    result: FitResult,
     x: str | None = None,
     *,
     group: str | None = None,
@@ -68,7 +71,7 @@ def fitted_lines(
     unknown = [level for level in wanted if level not in term.levels]
     if unknown or not wanted:
         raise FitError(f"'{term.group}' has no level {', '.join(map(repr, unknown)) or 'at all'}")
-    fitted = result.design.y - _rows(result, result.residuals())
+    fitted = _rows(result, result.fitted)
     population = _rows(result, result.predict(random="population"))
     axes = panels(len(wanted), most_columns=columns, figsize=figsize, panel=FACET, sharex=True, sharey=True)
     for ax, level in zip(axes, wanted, strict=True):
@@ -89,15 +92,17 @@ def fitted_lines(
     return axes
 
 
-def random_effects(
-    result: LinearMixedResult, *, group: str | None = None, level: float = 0.95, figsize: Size = None
-) -> Axes:
+def random_effects(result: FitResult, *, group: str | None = None, level: float = 0.95, figsize: Size = None) -> Axes:
     """Draw the random effects of a grouping factor, sorted, with their conditional intervals: a caterpillar."""
     z = normal_quantile(level)
     _term(result, group)
     labels = unique_labels([term.group for term in result.design.random_terms])
     wanted = group or result.design.random_terms[0].group
-    covariances = conditional_covariances(result.design, result.fit)
+    covariances: Sequence[FloatArray]
+    if isinstance(result, GeneralizedMixedResult):
+        covariances = result.fit.mode_covariances
+    else:
+        covariances = conditional_covariances(result.design, result.fit)
     found = [
         ((label, name), term.levels, modes[:, c], np.sqrt(covariance[:, c, c]))
         for label, term, modes, covariance in zip(
@@ -123,21 +128,26 @@ def random_effects(
     return axes
 
 
-def residuals(result: LinearMixedResult, *, figsize: Size = None) -> Axes:
-    """Draw scaled residuals over fitted values, and their quantiles over those of a normal distribution."""
+def residuals(result: FitResult, *, figsize: Size = None) -> Axes:
+    """
+    Draw scaled residuals over fitted values, and their quantiles over those of a normal distribution.
+
+    Of other families than the gaussian one Pearson's residuals, which need not be normal.
+    """
     from scipy.special import ndtri
 
-    values = _rows(result, result.residuals("scaled"))
-    fitted = result.design.y - _rows(result, result.residuals())
+    kind: ResidualKind = "pearson" if isinstance(result, GeneralizedMixedResult) else "scaled"
+    values = _rows(result, result.residuals(kind))
+    fitted = _rows(result, result.fitted)
     axes = subplots(1, 2, figsize=figsize, panel=(4.2, 3.6)).ravel()
     axes[0].axhline(0.0, color=FAINT, linewidth=0.8)
     axes[0].plot(fitted, values, ".", color=DATA)
-    axes[0].set(xlabel="fitted", ylabel="scaled residual")
+    axes[0].set(xlabel="fitted", ylabel=f"{kind} residual")
     n = len(values)
     normal = ndtri((np.arange(1, n + 1) - 0.5) / n)
     axes[1].axline((0.0, 0.0), slope=1.0, color=FAINT, linewidth=0.8)
     axes[1].plot(normal, np.sort(values), ".", color=DATA)
-    axes[1].set(xlabel="normal quantile", ylabel="scaled residual")
+    axes[1].set(xlabel="normal quantile", ylabel=f"{kind} residual")
     return axes
 
 
@@ -179,12 +189,16 @@ def predictions(
     points = np.linspace(values.min(), values.max(), 60)
     rows = _typical(result, len(points)) | {key: [value] * len(points) for key, value in (at or {}).items()}
     rows[name] = points
-    mean, response = (
-        result.predict(rows, random="population", interval=kind, level=level) for kind in ("confidence", "prediction")
-    )
+    mean = result.predict(rows, random="population", interval="confidence", level=level)
+    if "prediction" not in mean or mean.columns.nlevels > 1:
+        raise FitError("an ordinal response has a probability for each category, and no mean to draw")
+    bands = [(mean, 0.35, "mean")]
+    with suppress(FitError):  # some families draw new responses of known levels only
+        response = result.predict(rows, random="population", interval="prediction", level=level)
+        bands.insert(0, (response, 0.15, "new response"))
     axes = subplots(figsize=figsize, panel=(5.2, 3.8))[0, 0] if ax is None else ax
     axes.plot(values, result.design.y, ".", color=DATA, markersize=3, label="data")
-    for found, alpha, label in ((response, 0.15, "new response"), (mean, 0.35, "mean")):
+    for found, alpha, label in bands:
         band = f"{label}, {100 * level:g} %"
         axes.fill_between(points, found.conf_low, found.conf_high, color=LINE, alpha=alpha, linewidth=0, label=band)
     axes.plot(points, mean.prediction, color=LINE)
@@ -243,7 +257,7 @@ def _held(result: Any, rows: dict[str, Any], name: str) -> str:  # noqa: ANN401 
     return shown(", ".join(texts), 4.0)
 
 
-def _term(result: LinearMixedResult, group: str | None) -> Any:  # noqa: ANN401 (RandomTermDesign)
+def _term(result: FitResult, group: str | None) -> Any:  # noqa: ANN401 (RandomTermDesign)
     """Return the first term of a grouping factor."""
     terms = [term for term in result.design.random_terms if group in (None, term.group)]
     if not terms:
@@ -254,7 +268,7 @@ def _term(result: LinearMixedResult, group: str | None) -> Any:  # noqa: ANN401 
     return terms[0]
 
 
-def _rows(result: LinearMixedResult, values: Any) -> FloatArray:  # noqa: ANN401 (a series by rows)
+def _rows(result: FitResult, values: Any) -> FloatArray:  # noqa: ANN401 (a series by rows)
     """Return the numbers of the rows used, without the NaN that stand for rows left out."""
     numbers = np.asarray(values, dtype=np.float64)
     return numbers if len(numbers) == result.nobs else numbers[result.design.kept_rows]
