@@ -2,7 +2,7 @@
 Profile intervals and parametric bootstrap, timed beside lme4's `confint` and `bootMer` where R has lme4.
 
 CPU time with one thread, each engine in a process of its own, best of several for what is quick; run it with
-`python benchmarks/inference.py`.
+`python benchmarks/inference.py [NAME ...]`. Large bootstraps are extrapolated from a few refits, and the table says so.
 """
 
 import argparse
@@ -15,6 +15,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+from workloads import crossed_slopes
+
 import lmmformula as lf
 
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -25,22 +28,32 @@ class Case:
     """
     A model, and how many refits its bootstrap has.
 
-    r_refits : how many of them R makes, whose time is scaled up
+    data : a data set of the package, or a workload
+    ours, theirs : how many of the refits are made; the time is scaled up
+    profiled : whether lme4's profile is run
     """
 
     data: str
     formula: str
     refits: int = 1000
-    r_refits: int = 200
+    ours: int = 1000
+    theirs: int = 200
+    profiled: bool = True
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The data."""
+        return crossed_slopes() if self.data == "W9" else lf.datasets.load(self.data)
 
 
 CASES = [
     Case("sleepstudy", "Reaction ~ Days + (Days | Subject)"),
     Case("Machines", "score ~ Machine + (Machine | Worker)"),
     Case("Dyestuff", "Yield ~ 1 + (1 | Batch)"),
-    Case("Penicillin", "diameter ~ 1 + (1 | plate) + (1 | sample)", refits=200, r_refits=100),
+    Case("Penicillin", "diameter ~ 1 + (1 | plate) + (1 | sample)", theirs=100),
+    Case("W9", "y ~ x + (x | a) + (x | b)", ours=4, theirs=1, profiled=False),
 ]
-"""One factor with two, three and one coefficients; crossed factors, which are refitted one by one."""
+"""One factor with two, three and one coefficients; crossed factors, which are refitted one by one, small and large."""
 
 R_SCRIPT = """
 suppressMessages(library(lme4))
@@ -50,27 +63,33 @@ for (name in strsplit(arguments[4], ",")[[1]]) data[[name]] <- factor(data[[name
 fit <- lmer(as.formula(arguments[2]), data)
 cpu <- function(expression) { t <- system.time(expression); unname(t[1] + t[2]) }
 n <- as.integer(arguments[3])
-profile <- cpu(bounds <- suppressWarnings(suppressMessages(confint(fit, quiet = TRUE))))
+profile <- NA
+if (arguments[5] == "TRUE") profile <- cpu(bounds <- suppressWarnings(suppressMessages(confint(fit, quiet = TRUE))))
 all <- function(fit) c(fixef(fit), as.data.frame(VarCorr(fit))$sdcor)
 boot <- cpu(suppressWarnings(suppressMessages(bootMer(fit, all, nsim = n, seed = 1))))
-cat(sprintf('{"profile": %.6f, "boot": %.6f}\\n', profile, boot))
+cat(sprintf('{"profile": %s, "boot": %.6f}\\n', if (is.na(profile)) "null" else sprintf("%.6f", profile), boot))
 """
 
 
 def ours(case: Case) -> dict[str, float]:
-    """Measure in this process: profiles best of five, the bootstrap best of three."""
-    fit = lf.lmer(case.formula, lf.datasets.load(case.data))
-    fit.confint(method="profile")
+    """Measure in this process: profiles best of five, the bootstrap best of three; large ones once."""
+    fit = lf.lmer(case.formula, case.frame)
+    small = case.ours == case.refits
+    if small:
+        fit.confint(method="profile")
 
     def cpu(repeats: int, method: str) -> float:
         times = []
         for _ in range(repeats):
             start = time.process_time()
-            fit.confint(method=method, n=case.refits, seed=1)
+            fit.confint(method=method, n=case.ours, seed=1, workers=1)
             times.append(time.process_time() - start)
         return min(times)
 
-    return {"profile": cpu(5, "profile"), "boot": cpu(3, "boot")}
+    return {
+        "profile": cpu(5 if small else 1, "profile"),
+        "boot": cpu(3 if small else 1, "boot") * case.refits / case.ours,
+    }
 
 
 def in_process(case: Case) -> dict[str, float]:
@@ -80,26 +99,28 @@ def in_process(case: Case) -> dict[str, float]:
     return json.loads(done.stdout)
 
 
-def lme4(case: Case) -> dict[str, float] | None:
-    """Measure lme4; None where there is none."""
-    data = lf.datasets.load(case.data)
+def lme4(case: Case) -> dict[str, float | None]:
+    """Measure lme4; nothing where there is none."""
+    data = case.frame
     factors = ",".join(name for name in data if data[name].dtype == "category")
     with tempfile.TemporaryDirectory() as folder:
         script, table = Path(folder) / "measure.R", Path(folder) / "data.csv"
         script.write_text(R_SCRIPT, encoding="utf-8")
         data.to_csv(table, index=False)
-        call = ["Rscript", str(script), str(table), case.formula, str(case.r_refits), factors]
+        options = [case.formula, str(case.theirs), factors, str(case.profiled).upper()]
+        call = ["Rscript", str(script), str(table), *options]
         try:
             done = subprocess.run(call, check=True, capture_output=True, text=True, env=os.environ | THREADS)
         except (OSError, subprocess.CalledProcessError):
-            return None
+            return {"profile": None, "boot": None}
     found = json.loads(done.stdout.splitlines()[-1])
-    return found | {"boot": found["boot"] * case.refits / case.r_refits}
+    return found | {"boot": found["boot"] * case.refits / case.theirs}
 
 
 def main() -> None:
     """Print one row per model and method."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="of the data; all by default")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -107,9 +128,13 @@ def main() -> None:
         return
     print("| data | what | lmmformula, s | lme4, s | ratio |\n|---|---|---|---|---|")
     for case in CASES:
+        if options.names and case.data not in options.names:
+            continue
         mine, theirs = in_process(case), lme4(case)
-        for what, label in (("profile", "profile intervals, all parameters"), ("boot", f"{case.refits} refits")):
-            peer = "not there | " if theirs is None else f"{theirs[what]:.3g} | {theirs[what] / mine[what]:.0f} x"
+        made = f"{case.refits} refits (made: {case.ours}; lme4 {case.theirs})"
+        for what, label in (("profile", "profile intervals, all parameters"), ("boot", made)):
+            other = theirs[what]
+            peer = "not run | " if other is None else f"{other:.3g} | {other / mine[what]:.0f} x"
             print(f"| {case.data} | {label} | {mine[what]:.3g} | {peer} |", flush=True)
 
 

@@ -25,7 +25,7 @@ from lmmformula.results.arguments import check_count
 Progress = bool | Callable[[int, int], object]
 """Whether a bar is drawn on a terminal; or what is called with the numbers of refits done, and of all."""
 
-PAYS = 4.0
+PAYS = 10.0
 """Seconds of work ahead from which helpers are started: to start one takes about a second."""
 
 PATIENCE = 1.0
