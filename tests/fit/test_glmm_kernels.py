@@ -1,5 +1,6 @@
 """Log densities of families, and their derivatives."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -32,6 +33,8 @@ KERNELS: dict[str, Kernel] = {
     "lognormal": Normal(np.log(POSITIVE), -np.log(POSITIVE)),
     "student": Student(POSITIVE),
     "student, scaled": Student(POSITIVE / 4, 4.0),
+    "lognormal, weighted": Normal(np.log(POSITIVE), -np.log(POSITIVE), 1.0, np.sqrt(UNIT)),
+    "student, weighted": Student(POSITIVE, 1.0, np.sqrt(UNIT)),
 }
 kernels = pytest.mark.parametrize("name", KERNELS)
 
@@ -98,6 +101,8 @@ def densities() -> list[tuple[str, FloatArray, FloatArray]]:
         ("lognormal", np.log([2.0]), stats.norm.logpdf(np.log(POSITIVE), ETA, 2.0) - np.log(POSITIVE)),
         ("student", np.log([2.0, 5.0]), stats.t.logpdf(POSITIVE, 5.0, ETA, 2.0)),
         ("student, scaled", np.log([0.5, 5.0]), stats.t.logpdf(POSITIVE, 5.0, 4 * ETA, 2.0)),
+        ("lognormal, weighted", np.log([2.0]), stats.lognorm.logpdf(POSITIVE, 2 / np.sqrt(UNIT), scale=np.exp(ETA))),
+        ("student, weighted", np.log([2.0, 5.0]), stats.t.logpdf(POSITIVE, 5.0, ETA, 2 / np.sqrt(UNIT))),
     ]
 
 
@@ -126,3 +131,22 @@ def test_probabilities_next_to_the_bounds(link: str) -> None:
     for values in (rows.loglik, rows.score, rows.observed, rows.weight, rows.slope):
         assert np.isfinite(values).all()
         assert np.abs(values).max() < 1e-6
+
+
+@pytest.mark.parametrize("shape", [0.7, 99.0, 101.0, 1e4, 1e6])
+def test_negative_binomial_with_a_large_shape(shape: float) -> None:
+    """Its log density keeps its digits: log Gamma(y + r) / (Gamma(r) r^y) is a sum of log(1 + k / r), k < y."""
+    rows = NegativeBinomial(COUNTS).at(ETA, np.log([shape]))
+    rise = np.array([sum(math.log1p(k / shape) for k in range(int(y))) for y in COUNTS])
+    factorials = np.array([math.lgamma(y + 1) for y in COUNTS])
+    expected = rise - factorials + COUNTS * ETA - (COUNTS + shape) * np.log1p(np.exp(ETA) / shape)
+    np.testing.assert_allclose(rows.loglik, expected, rtol=1e-12)
+
+
+def test_student_with_many_degrees_of_freedom() -> None:
+    """Below and above the point from which a series is used, values and slopes go on as they did."""
+    kernel = KERNELS["student"]
+    nus = np.log([[1.0, 499.0], [1.0, 501.0]])
+    near, far = (kernel.at(ETA, psi) for psi in nus)
+    step = nus[1, 1] - nus[0, 1]
+    np.testing.assert_allclose(far.loglik - near.loglik, step * (near.own[1].loglik + far.own[1].loglik) / 2, atol=1e-8)

@@ -15,6 +15,10 @@ from lmmformula.ir.family import Family
 Weights = FloatArray | float
 
 
+def _lognormal(x: FloatArray, w: Weights) -> Normal:
+    return Normal(x / (s := spread(x)), -x, s, np.sqrt(w))
+
+
 def spread(y: FloatArray) -> float:
     """Return the power of two next to the standard deviation of a response."""
     return scale_of(y - y.mean())
@@ -31,13 +35,13 @@ KERNELS: dict[Family, Callable[[FloatArray, Weights], Kernel]] = {
     Family("zero_inflated_negbinomial", "log"): lambda y, w: NegativeBinomial(y, w, zeros=True),
     Family("Gamma", "log"): lambda y, _: Gamma(y),
     Family("beta", "logit"): lambda y, _: Beta(y),
-    Family("lognormal", "identity"): lambda y, _: Normal(np.log(y) / (s := spread(np.log(y))), -np.log(y), s),
-    Family("student", "identity"): lambda y, _: Student(y / (s := spread(y)), s),
+    Family("lognormal", "identity"): lambda y, w: _lognormal(np.log(y), w),
+    Family("student", "identity"): lambda y, w: Student(y / (s := spread(y)), s, np.sqrt(w)),
 }
 """Family -> kernel of a response with prior weights (trials, of a binomial family)."""
 
-WEIGHTED = {"binomial", "poisson", "negbinomial"}
-"""Families in which weights have a meaning: trials, or factors of the log density, as in lme4."""
+WEIGHTED = {"binomial", "poisson", "negbinomial", "lognormal", "student"}
+"""Families in which weights have a meaning: trials, factors of the log density as in lme4, or precision weights."""
 
 
 def can_fit(family: Family) -> bool:

@@ -7,6 +7,9 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.fit.kernels import Kernel, Own, Rows, inv_logit, log_factorial
 
+STIRLING = 100.0
+"""Shape from which Stirling's series with three terms is exact."""
+
 
 @dataclass(slots=True)
 class Counts(Kernel):
@@ -103,14 +106,13 @@ class NegativeBinomial(Kernel):
 
     def at(self, eta: FloatArray, psi: FloatArray) -> Rows:
         """Evaluate it."""
-        from scipy.special import digamma, gammaln
-
         y, w, mu, r = self.y, self.weights, np.exp(eta), float(np.exp(psi[0]))
         total = r + mu
         share = mu / total  # of the mean in the sum of shape and mean
-        loglik = gammaln(y + r) - gammaln(r) - self.constant - r * np.log1p(mu / r) + y * (eta - np.log(total))
+        rise, rise_slope = _rising(y, r)
+        loglik = rise - self.constant + y * eta - (r + y) * np.log1p(mu / r)
         observed = w * (y + r) * share * (r / total)
-        by_shape = digamma(y + r) - digamma(r) - np.log1p(mu / r) + (mu - y) / total
+        by_shape = rise_slope + y / r - np.log1p(mu / r) + (mu - y) / total
         own = Own(w * r * by_shape, w * r * (y - mu) * share / total, w * r * share * share)
         if not self.zeros:
             weight = w * mu * (r / total)
@@ -119,6 +121,22 @@ class NegativeBinomial(Kernel):
         slope = observed * (r - mu) / total
         rows = Rows(w * loglik, w * r * (y - mu) / total, observed, observed, slope, (own,))
         return _with_zeros(rows, y == 0, float(psi[1]))
+
+
+def _rising(y: FloatArray, r: float) -> tuple[FloatArray, FloatArray]:
+    """
+    Return log[Gamma(y + r) / (Gamma(r) r^y)] and its derivative in r, by Stirling's series where r is large.
+
+    The difference of two logarithms of gamma functions would lose as many digits as r has.
+    """
+    from scipy.special import digamma, gammaln
+
+    if r < STIRLING:
+        return gammaln(y + r) - gammaln(r) - y * np.log(r), digamma(y + r) - digamma(r) - y / r
+    end, log_ratio = y + r, np.log1p(y / r)
+    value = (end - 0.5) * log_ratio - y + (1 / end - 1 / r) / 12 - (end**-3 - r**-3) / 360
+    slope = log_ratio - y / r - (1 / end - 1 / r) / 2 - (end**-2 - r**-2) / 12 + (end**-4 - r**-4) / 120
+    return value, slope
 
 
 def _logit_of_zeros(y: FloatArray) -> float:

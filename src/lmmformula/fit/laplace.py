@@ -29,6 +29,10 @@ DIFFERENCE_STEP = 1e-4
 """Step of the differences of the gradient; all parameters are of the size of the linear predictor."""
 
 
+FARTHEST = 14.0
+"""Logarithm or logit of a family's parameter beyond which it is as good as infinite, or zero: the criterion is flat."""
+
+
 def laplace(target: Target, x: FloatArray, start: Effects) -> "Laplace":
     """
     Approximate the likelihood; LinAlgError where it can't be.
@@ -38,7 +42,7 @@ def laplace(target: Target, x: FloatArray, start: Effects) -> "Laplace":
     """
     t, beta, psi = target.split(x)
     roots = target.parameters.roots(t)
-    mode = mode_of(target, roots, beta, psi, start)
+    mode = mode_of(target, roots, beta, np.clip(psi, -FARTHEST, FARTHEST), start)
     return Laplace(target, x, mode, Curvature.of(target.pattern, roots, mode.rows.weight))
 
 
@@ -72,10 +76,11 @@ class Laplace:
         moved = v - rows.observed * c
         score, rho = (self._by_factor(pattern.transposed(x)) for x in (rows.score, moved))
         G = [K - s @ s.T + (own @ s.T + s @ own.T) / 2 for K, s, own in zip(M.level_sums(), score, rho, strict=True)]
-        by_psi = [float(np.sum(-2 * o.loglik + h * o.weight + c * o.score)) for o in rows.own]
+        by_psi = np.array([float(np.sum(-2 * o.loglik + h * o.weight + c * o.score)) for o in rows.own])
+        by_psi[np.abs(target.split(self.x)[2]) > FARTHEST] = 0.0
         directions = target.parameters.directions(target.split(self.x)[0])
         by_t = target.parameters.gradient(directions, G)
-        return np.concatenate([by_t, target.X.T @ (moved - 2 * rows.score), np.array(by_psi)])
+        return np.concatenate([by_t, target.X.T @ (moved - 2 * rows.score), by_psi])
 
     def _by_factor(self, effects: Effects) -> list[FloatArray]:
         """Cut effects into (k, J) arrays."""

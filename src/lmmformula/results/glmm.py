@@ -185,7 +185,7 @@ class GeneralizedMixedResult(FitAccessors):
             rows = NewRows(self, newdata, random=random, new_levels=new_levels)
         values = rows.linear_predictor(self.fit.beta, self.fit.modes)
         if scale == "response":
-            values = mean_of(self.family, values, self._own)
+            values = mean_of(self.family, values, self._own_of_rows if newdata is None else self._own)
         if newdata is None:
             return self._by_row(values, "prediction")
         return pd.Series(values, index=rows.index, name="prediction")
@@ -208,7 +208,7 @@ class GeneralizedMixedResult(FitAccessors):
                 for term, root in zip(self.design.random_terms, roots, strict=True)
             ]
             eta = fixed + random_part(self.design.random_terms, modes)
-            columns.append(draw_from(self.family, eta, self._own, rng, trials=self._trials))
+            columns.append(draw_from(self.family, eta, self._own_of_rows, rng, trials=self._trials))
         names = [f"sim_{i + 1}" for i in range(n)]
         return pd.DataFrame(np.column_stack(columns), index=self.design.kept_rows, columns=names)
 
@@ -240,12 +240,19 @@ class GeneralizedMixedResult(FitAccessors):
 
     @cached_property
     def _means(self) -> FloatArray:
-        return mean_of(self.family, self._eta, self._own)
+        return mean_of(self.family, self._eta, self._own_of_rows)
 
     @property
     def _own(self) -> dict[str, Any]:
         """Parameters of the family, by name."""
         return self.fit.parameters
+
+    @property
+    def _own_of_rows(self) -> dict[str, Any]:
+        """The same for the rows of the fit: precision weights divide sigma."""
+        if self.design.weights is None or "sigma" not in self._own:
+            return self._own
+        return self._own | {"sigma": self.sigma / np.sqrt(self.design.weights)}
 
     @property
     def _trials(self) -> FloatArray | float:
@@ -255,12 +262,13 @@ class GeneralizedMixedResult(FitAccessors):
 
     def _residuals(self, kind: ResidualKind) -> FloatArray:
         left = self.design.y - self._means
-        roots = 1.0 if self.design.weights is None else np.sqrt(self.design.weights)
+        weights = None if "sigma" in self._own else self.design.weights
+        roots = 1.0 if weights is None else np.sqrt(weights)
         match kind:
             case "response":
                 return left
             case "pearson" | "scaled":
-                return roots * left / np.sqrt(variance_of(self.family, self._means, self._own))
+                return roots * left / np.sqrt(variance_of(self.family, self._means, self._own_of_rows))
             case "working":
                 return left / slope_of(self.family.link, self._eta)
             case "deviance":

@@ -8,8 +8,8 @@ from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.ir.family import Family
 
-Own = Mapping[str, float]
-"""Parameter of a family -> its value."""
+Own = Mapping[str, float | FloatArray]
+"""Parameter of a family -> its value, or that of each row."""
 
 
 def variance_of(family: Family, mean: FloatArray, own: Own) -> FloatArray:
@@ -31,8 +31,8 @@ def variance_of(family: Family, mean: FloatArray, own: Own) -> FloatArray:
         case "lognormal":
             return np.asarray(mean**2 * np.expm1(own["sigma"] ** 2), dtype=np.float64)
         case "student":
-            nu = own["nu"]
-            return np.full_like(mean, own["sigma"] ** 2 * nu / (nu - 2) if nu > 2 else np.inf)
+            nu = float(own["nu"])
+            return np.full_like(mean, nu / (nu - 2) if nu > 2 else np.inf) * np.square(own["sigma"])
         case _:
             zi = own.get("zi", 0.0)
             excess = 1 / own["shape"] if "shape" in own else 0.0
