@@ -295,6 +295,33 @@ def test_compare_prints_both(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Largest difference: " in output
 
 
+GENERALIZED = ["cbind(incidence, size - incidence) ~ period + (1 | herd)", "--data", "cbpp", "--family", "binomial"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], " herd   (Intercept) 0.4125   0.6423"),
+        (["--table", "tidy"], "period2 -0.992333"),
+        (["--table", "glance"], "184.052564"),
+        (["--table", "ranef"], "0.590020"),
+    ],
+)
+def test_other_families_are_fitted(options: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By Laplace's method, and printed as glmer's are."""
+    assert cli.main(["fit", *GENERALIZED, *options]) == 0
+    assert expected in capsys.readouterr().out
+
+
+def test_other_families_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    """The Laplace fit stands beside the posterior."""
+    run = ["--draws", "200", "--warmup", "200", "--seed", "1"]
+    assert cli.main(["compare", *GENERALIZED, *run]) == 0
+    output = capsys.readouterr().out
+    assert output.startswith("Laplace's approximation beside the posterior of cbind(incidence, size - incidence)")
+    assert "-0.992" in output
+
+
 def test_the_demonstration(capsys: pytest.CaptureFixture[str]) -> None:
     """The coffee example both ways, with the numbers that R has, a verdict, and the time that sampling took."""
     assert cli.main(["demo"]) == 0
@@ -318,6 +345,9 @@ FAULTS = [
     (["fit", FORMULA, "--data", "missing.parquet"], "can't read the data 'missing.parquet'"),
     (["fit", "Reaction ~ Day", "--data", "sleepstudy"], "did you mean 'Days'"),
     (["fit", FORMULA, "--data", "sleepstudy", "--family", "Gamma"], "no fit by Laplace's method"),
+    (["fit", *GENERALIZED, "--save", "fit.json"], "fits of the family binomial are not saved"),
+    (["fit", *GENERALIZED, "--table", "anova"], "tests of single terms by F are of gaussian models"),
+    (["power", *GENERALIZED, "--effect", "period2"], "power is simulated for gaussian models"),
     (["fit", FORMULA, "--data", "sleepstudy", "-o", "missing/folder/f.csv"], "missing/folder"),
     (["stan", FORMULA, "--data", "sleepstudy", "-o", "missing/folder/f.stan"], "No such file or directory"),
     (["datasets", "cofee"], "did you mean 'coffee'"),

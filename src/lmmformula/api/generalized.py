@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lmmformula.design.matrices import DesignMatrices
@@ -126,6 +127,20 @@ class GeneralizedMixedFit(Reported, GeneralizedMixedResult):
     def trace(self) -> Text:
         """What the optimiser did: each evaluation of the criterion, and why it stopped."""
         return Text(str(self.fit.log))
+
+    def save(self, path: str | Path) -> NoReturn:  # noqa: ARG002 (a linear mixed model's)
+        """Refuse: there is no file format for these fits."""
+        raise FitError(
+            f"fits of the family {self.family.name} are not saved to files",
+            hint="keep the model's text and data: fitting again takes milliseconds; tidy() is a table to keep",
+        )
+
+    def power(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 (a linear mixed model's)
+        """Refuse: power is simulated for gaussian models."""
+        raise FitError(
+            f"power is simulated for gaussian models, not for the family {self.family.name}",
+            hint="fit.refit(fit.simulate(...)) in a loop does it for others",
+        )
 
     def icc(self, group: str | None = None) -> NoReturn:  # noqa: ARG002 (a linear mixed model's)
         """Refuse: on which scale a level's share of the variance is meant depends on the family."""

@@ -64,7 +64,8 @@ class Curvature:
     @cached_property
     def log_det(self) -> float:
         """log|M|."""
-        return 2 * blocks.log_det_factor(self.L) + 2 * float(np.log(np.diag(self.S)).sum())
+        own = 2 * blocks.log_det_factor(self.L)
+        return own + 2 * float(np.log(np.diag(self.S)).sum()) if self.pattern.q2 else own
 
     def solve(self, right: Effects) -> Effects:
         """Return M^-1 right, for one column or many."""
@@ -85,6 +86,8 @@ class Curvature:
     def root_transposed(self, z: Effects) -> Effects:
         """Return Lambda'z, for z with or without an axis of columns."""
         first = np.tensordot(self.roots[0].T, z.first, axes=1)
+        if not self.pattern.q2:
+            return Effects(first, z.rest)
         rest = self._scaled_back(z.rest if z.rest.ndim == 2 else z.rest[:, None])
         return Effects(first, rest.reshape(z.rest.shape))
 
@@ -184,7 +187,8 @@ class Curvature:
 
 def spread(pattern: Pattern, roots: Roots, u: Effects) -> Effects:
     """Return Lambda u."""
-    return Effects(roots[0] @ u.first, _scaled(pattern, roots, u.rest[:, None])[:, 0])
+    first = roots[0] @ u.first
+    return Effects(first, _scaled(pattern, roots, u.rest[:, None])[:, 0] if pattern.q2 else u.rest)
 
 
 def _matrices(pattern: Pattern, links: FloatArray) -> list[Any]:

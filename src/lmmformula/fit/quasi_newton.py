@@ -67,9 +67,9 @@ def descend(target: Target, x: FloatArray, u: Effects, settings: OptimizerSettin
     x, u : parameters to start at, and random effects near their modes there
     """
     point = laplace(target, x, u)
-    steps: list[Step] = []
+    hessian, steps = point.rough_hessian(), list[Step]()
     for _ in range(MOST_ROUNDS):
-        memory = _Memory(point.x, point.gradient, point.hessian, point.mode.u)
+        memory = _Memory(point.x, point.gradient, hessian, point.mode.u)
 
         def evaluate(x: FloatArray, memory: _Memory = memory) -> _Evaluated:
             return _Evaluated(laplace(target, x, memory.u), memory)
@@ -78,7 +78,8 @@ def descend(target: Target, x: FloatArray, u: Effects, settings: OptimizerSettin
         steps += found.log.steps
         moved = not np.array_equal(found.parameters, point.x)
         point = found.point.point
-        promise = trust_step(point.gradient, point.hessian, settings.first_radius)[1]
+        hessian = point.hessian
+        promise = trust_step(point.gradient, hessian, settings.first_radius)[1]
         if promise <= max(settings.stop_decrease, settings.stop_decrease_relative * abs(point.value)) or not moved:
             break
     steps[-1] = replace(steps[-1], predicted=promise)

@@ -153,6 +153,8 @@ class Pattern:
         """Sum over rows, with weights w."""
         first, J, q2, r = self.first, self.first.n_levels, self.q2, len(self.columns)
         own = np.array([np.bincount(first.codes, w * z, J) for z in self.squares]).reshape(-1, J)
+        if not q2:
+            return Products(own, np.empty((first.k, 0)), np.empty((0, 0)))
         links = np.empty((first.k, len(self.indices)))
         weighted = w * self.values
         for a, z in enumerate(first.columns):
@@ -170,6 +172,8 @@ class Pattern:
         own = np.array([np.bincount(first.codes, v * z, first.n_levels) for z in first.columns]).reshape(
             -1, first.n_levels
         )
+        if not self.places:
+            return Effects(own, np.empty(0))
         return Effects(own, np.bincount(self.columns.ravel(), (v * self.values).ravel(), self.q2).astype(np.float64))
 
     def applied(self, b: "Effects") -> FloatArray:
