@@ -193,6 +193,19 @@ def test_models_that_do_not_compare(fit: lf.GeneralizedMixedFit) -> None:
         lf.compare(negbinomial, posterior)
 
 
+def test_quadrature(model: lf.Model, fit: lf.GeneralizedMixedFit) -> None:
+    """It is named in the heading, refits are by quadrature too, and it does not compare with Laplace's method."""
+    better = lf.glmer(CBPP, dataset("cbpp"), family="binomial", nagq=5)
+    assert isinstance(better, lf.GeneralizedMixedFit)
+    assert "(Adaptive Gauss-Hermite Quadrature, nAGQ = 5)" in str(better)
+    assert better.refit(better.design.y).deviance == pytest.approx(better.deviance, abs=1e-8)
+    with pytest.raises(lf.FitError, match="different ways"):
+        fit.anova(better)
+    assert "quadrature with 5 nodes" in str(better.anova(model.update(". ~ . - period").fit(nagq=5)))
+    with pytest.raises(lf.FitError, match="needs no quadrature"):
+        lf.glmer("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff"), family="gaussian", nagq=5)
+
+
 def test_lmer_fits_gaussian_models() -> None:
     """And says who fits the others; glmer of a gaussian family is lmer by maximum likelihood."""
     with pytest.raises(lf.FitError, match="lmer fits gaussian models"):

@@ -135,12 +135,19 @@ class Model:
         return Text(explain(self.ir, self.schema, self.design))
 
     def fit(
-        self, *, reml: bool = True, start: npt.ArrayLike | None = None, settings: OptimizerSettings | None = None
+        self,
+        *,
+        reml: bool = True,
+        nagq: int = 1,
+        start: npt.ArrayLike | None = None,
+        settings: OptimizerSettings | None = None,
     ) -> LinearMixedFit | GeneralizedMixedFit:
         """
         Fit by REML or by maximum likelihood; families other than the Gaussian by that, with Laplace's approximation.
 
         reml : REML; False for maximum likelihood; not read in other families
+        nagq : of other families with a single random coefficient, nodes of adaptive Gauss-Hermite quadrature; 1 is
+            Laplace's approximation
         start : theta to start from; found from the data where None
         settings : of the optimiser
         """
@@ -151,9 +158,11 @@ class Model:
         theta = None if start is None else _numbers(start, "start")
         rest = (self.table, self.data_name, self.na_action)
         if self.ir.family != GAUSSIAN:
-            laplace = fit_glmm(self.design, self.ir.family, start=theta, settings=settings)
+            laplace = fit_glmm(self.design, self.ir.family, start=theta, nagq=nagq, settings=settings)
             _warn(laplace)
             return GeneralizedMixedFit(self.ir, self.schema, self.design, laplace, *rest)
+        if nagq != 1:
+            raise FitError("a gaussian likelihood needs no quadrature: it is exact", hint="leave out nagq")
         fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)
         _warn(fit)
         return LinearMixedFit(self.ir, self.schema, self.design, fit, *rest)
@@ -325,17 +334,18 @@ def glmer(
     data: object,
     *,
     family: str | Family,
+    nagq: int = 1,
     **options: Any,  # noqa: ANN401
 ) -> LinearMixedFit | GeneralizedMixedFit:
     """
-    Fit a generalised linear mixed model, for people who come from R: `Model(formula, data, family=...).fit()`.
+    Fit a generalised linear mixed model, for people who come from R: `Model(formula, data, family=...).fit(nagq=...)`.
 
     >>> import lmmformula as lf
     >>> formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
     >>> lf.glmer(formula, lf.datasets.load("cbpp"), family="binomial").fixef.round(3).tolist()
     [-1.399, -0.992, -1.129, -1.58]
     """
-    return Model(formula, data, family=family, **options).fit(reml=False)
+    return Model(formula, data, family=family, **options).fit(reml=False, nagq=nagq)
 
 
 def _warn(fit: Fit | GlmmFit) -> None:

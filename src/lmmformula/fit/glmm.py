@@ -1,7 +1,7 @@
 """Fit a generalised linear mixed model by Laplace's method: `DesignMatrices` and family -> frozen `GlmmFit`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from lmmformula.fit.covariances import Parameters, covariance_map
 from lmmformula.fit.families import kernel_of
 from lmmformula.fit.laplace import Laplace, laplace
 from lmmformula.fit.modes import Target, joint_mode
+from lmmformula.fit.quadrature import Approximation, approximation
 from lmmformula.fit.quasi_newton import descend
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
 from lmmformula.fit.structure import DENSE_COPIES, memory
@@ -61,6 +62,7 @@ class GlmmFit:
     log_det_L, penalty : log|L| and u'u
     verdict : "ok", "boundary" (singular, and rightly so) or "failed"
     message : what the verdict is about, and what to try; empty for "ok"
+    nagq : nodes of the quadrature, 1 for Laplace's approximation
     log : what the optimiser did
     settings : its tolerances
     """
@@ -82,6 +84,7 @@ class GlmmFit:
     penalty: float
     verdict: Literal["ok", "boundary", "failed"]
     message: str
+    nagq: int = 1
     log: OptimizerLog = field(default=OptimizerLog(), repr=False)
     settings: OptimizerSettings = field(default=OptimizerSettings(), repr=False)
 
@@ -96,12 +99,14 @@ def fit_glmm(
     family: Family,
     *,
     start: FloatArray | None = None,
+    nagq: int = 1,
     settings: OptimizerSettings | None = None,
 ) -> GlmmFit:
     """
     Fit by maximum likelihood, Laplace's approximation.
 
     start : theta to start from, lme4's order
+    nagq : nodes of adaptive Gauss-Hermite quadrature; 1 is Laplace's approximation
 
     Raises
     ------
@@ -110,11 +115,13 @@ def fit_glmm(
     """
     settings = settings or OptimizerSettings()
     problem = _Problem.of(design, family)
+    approximate = approximation(problem.target, nagq)
     try:
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
             first = problem.start() if start is None else problem.started(start)
-            found, log = descend(problem.target, *first, settings)
-            return _report(problem, _snapped(problem, found, settings), log, settings)
+            found, log = descend(problem.target, *first, approximate, settings)
+            fit = _report(problem, _snapped(problem, found, approximate, settings), log, settings)
+            return replace(fit, nagq=nagq)
     except np.linalg.LinAlgError as error:
         raise FitError(
             f"the likelihood can't be computed for these data ({error})",
@@ -209,13 +216,13 @@ class _Problem:
         return [out[t] for t in range(len(self.terms))]
 
 
-def _snapped(problem: _Problem, found: Laplace, settings: OptimizerSettings) -> Laplace:
+def _snapped(problem: _Problem, found: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
     """Put standard deviations that are zero but for rounding to zero exactly, if the criterion agrees."""
     t, beta, psi = problem.target.split(found.x)
     moved = problem.target.parameters.snapped(t, settings.zero_deviation)
     if np.array_equal(moved, t):
         return found
-    there = laplace(problem.target, np.concatenate([moved, beta, psi]), found.mode.u)
+    there = approximate(problem.target, np.concatenate([moved, beta, psi]), found.mode.u)
     enough = settings.stop_decrease + settings.rounding * abs(found.value)
     return there if there.value <= found.value + enough else found
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.fit.laplace import Laplace, laplace
+from lmmformula.fit.laplace import Laplace
 from lmmformula.fit.modes import Target
 from lmmformula.fit.newton import minimise, trust_step
+from lmmformula.fit.quadrature import Approximation
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings, Step
 from lmmformula.fit.weighted import Effects
 
@@ -60,19 +61,22 @@ class _Evaluated:
         return self.memory.update(self.point)
 
 
-def descend(target: Target, x: FloatArray, u: Effects, settings: OptimizerSettings) -> tuple[Laplace, OptimizerLog]:
+def descend(
+    target: Target, x: FloatArray, u: Effects, approximate: Approximation, settings: OptimizerSettings
+) -> tuple[Laplace, OptimizerLog]:
     """
     Minimise -2 log likelihood.
 
     x, u : parameters to start at, and random effects near their modes there
+    approximate : how the likelihood is approximated
     """
-    point = laplace(target, x, u)
+    point = approximate(target, x, u)
     hessian, steps = point.rough_hessian(), list[Step]()
     for _ in range(MOST_ROUNDS):
         memory = _Memory(point.x, point.gradient, hessian, point.mode.u)
 
         def evaluate(x: FloatArray, memory: _Memory = memory) -> _Evaluated:
-            return _Evaluated(laplace(target, x, memory.u), memory)
+            return _Evaluated(approximate(target, x, memory.u), memory)
 
         found = minimise(evaluate, point.x, settings)
         steps += found.log.steps

@@ -182,7 +182,9 @@ def compare_fits(results: Sequence[GeneralizedMixedResult]) -> ResultTable:
     found = [Likelihood(results[i].loglik, results[i].n_parameters) for i in order]
     frame = compared(found, results[0].nobs, [f"model {i + 1}" for i in order])
     notes = [f"model {i + 1}: {result.ir.formula}" for i, result in enumerate(results)]
-    return ResultTable("Likelihood ratio tests, Laplace's approximation", frame, tuple(notes))
+    nagq = results[0].fit.nagq
+    how = "Laplace's approximation" if nagq == 1 else f"quadrature with {nagq} nodes"
+    return ResultTable(f"Likelihood ratio tests, {how}", frame, tuple(notes))
 
 
 def _refuse_unlike(results: Sequence[GeneralizedMixedResult]) -> None:
@@ -201,6 +203,8 @@ def _refuse_unlike(results: Sequence[GeneralizedMixedResult]) -> None:
                 f"models 1 and {number} have different responses or weights, so their likelihoods don't compare",
                 hint="are values missing in a variable of only one of them? leave those rows out of the data",
             )
+        if result.fit.nagq != first.fit.nagq:
+            raise FitError(f"the likelihoods of models 1 and {number} are approximated in different ways (nagq)")
 
 
 def _same(left: Any, right: Any) -> bool:  # noqa: ANN401 (arrays or None)

@@ -62,8 +62,9 @@ def random_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
 def heading(result: ComparisonResult) -> list[str]:
     """Say what is compared, on which data, and how the draws were made."""
     fit = result.fit
-    method = "Laplace's approximation"
-    if isinstance(fit, LinearMixedResult):
+    if not isinstance(fit, LinearMixedResult):
+        method = "Laplace's approximation" if fit.fit.nagq == 1 else "Quadrature"
+    else:
         method = "Least squares" if fit.is_linear_model else ("REML" if fit.reml else "Maximum likelihood")
     return [f"{method} beside the posterior of {formula_text(fit.ir)}", *data_and_sampler(result.posterior)]
 

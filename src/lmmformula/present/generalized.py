@@ -88,7 +88,9 @@ def coefficient_columns(result: GeneralizedMixedResult) -> tuple[list[str], list
 def _kind(result: GeneralizedMixedResult) -> str:
     if not result.ngroups:
         return "Generalized linear model fit by maximum likelihood"
-    return "Generalized linear mixed model fit by maximum likelihood (Laplace Approximation)"
+    nagq = result.fit.nagq
+    how = "Laplace Approximation" if nagq == 1 else f"Adaptive Gauss-Hermite Quadrature, nAGQ = {nagq}"
+    return f"Generalized linear mixed model fit by maximum likelihood ({how})"
 
 
 def _heading(result: GeneralizedMixedResult) -> list[str]:

@@ -38,7 +38,7 @@ Scale = Literal["response", "link"]
 @dataclass(frozen=True, eq=False)
 class GeneralizedMixedResult(FitAccessors):
     """
-    A generalised linear mixed model, fitted by maximum likelihood with Laplace's approximation.
+    A generalised linear mixed model, fitted by maximum likelihood with Laplace's approximation or by quadrature.
 
     The response has the family's distribution with a mean that is the inverse link of X beta + offset + Z b,
     b ~ N(0, Lambda Lambda'). Without a random term it is a generalised linear model.
@@ -120,7 +120,7 @@ class GeneralizedMixedResult(FitAccessors):
 
     @property
     def loglik(self) -> float:
-        """Log likelihood, Laplace's approximation, with all constants."""
+        """Log likelihood, by Laplace's approximation or quadrature, with all constants."""
         return -0.5 * self.fit.criterion
 
     @property
@@ -230,7 +230,8 @@ class GeneralizedMixedResult(FitAccessors):
             raise FitError("refit can't use a response with missing or infinite values")
         check_support(response, self.ir.response, self.family)
         design = replace(self.design, y=response)
-        return replace(self, design=design, fit=fit_glmm(design, self.family, settings=self.fit.settings))
+        fit = fit_glmm(design, self.family, nagq=self.fit.nagq, settings=self.fit.settings)
+        return replace(self, design=design, fit=fit)
 
     @cached_property
     def _eta(self) -> FloatArray:
