@@ -147,6 +147,16 @@ def test_likelihood_ratios(model: lf.Model, fit: lf.GeneralizedMixedFit) -> None
     assert str(lf.anova(fit, smaller)) == str(table)
 
 
+def test_information_criteria() -> None:
+    """Families of counts compare: likelihoods keep their constants."""
+    data = dataset("sim_glmm")
+    poisson, negbinomial = (lf.Model("ynb ~ x + (1 | grp)", data, family=f).fit() for f in ("poisson", "negbinomial"))
+    table = lf.criteria(poisson=poisson, negbinomial=negbinomial).frame
+    assert table["n_parameters"].tolist() == [3, 4]
+    assert table.loc["negbinomial", "aic"] == pytest.approx(negbinomial.aic)
+    assert table["delta_aic"].tolist()[1] == 0.0
+
+
 def test_what_does_not_compare(fit: lf.GeneralizedMixedFit) -> None:
     """Other responses, and fits of other kinds."""
     other = lf.glmer("ypois ~ x + (1 | grp)", dataset("sim_glmm"), family="poisson")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import FitError
 from lmmformula.results.arguments import check_choice, check_flag
+from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -231,7 +232,9 @@ def _fitted(source: object) -> AnalysedFit:
     return fit
 
 
-def criteria(*fits: LinearMixedResult, **named: LinearMixedResult) -> "Criteria":
+def criteria(
+    *fits: LinearMixedResult | GeneralizedMixedResult, **named: LinearMixedResult | GeneralizedMixedResult
+) -> "Criteria":
     """
     Tabulate AIC, BIC and Akaike weights of fits to the same response; keywords name them.
 

@@ -8,12 +8,15 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
+from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
+AnyFit = LinearMixedResult | GeneralizedMixedResult
 
 MAKE_ONE = "make one by model.fit()"
 
@@ -116,7 +119,7 @@ class Criteria(Framed):
         return Report("", (sheet_of(self.frame, "{:.3f}".format),), self._formulas)
 
 
-def criteria(fits: Sequence[LinearMixedResult] | Mapping[str, LinearMixedResult]) -> Criteria:
+def criteria(fits: Sequence[AnyFit] | Mapping[str, AnyFit]) -> Criteria:
     """
     Put information criteria of several fits to the same response side by side.
 
@@ -131,7 +134,7 @@ def criteria(fits: Sequence[LinearMixedResult] | Mapping[str, LinearMixedResult]
     if not named:
         raise FitError("there is no fit to tabulate")
     for fit in named.values():
-        if not isinstance(fit, LinearMixedResult):
+        if not isinstance(fit, LinearMixedResult | GeneralizedMixedResult):
             raise FitError(f"only fits can be compared, and one is a {type(fit).__name__}", hint=MAKE_ONE)
     _require_comparable(list(named.values()))
     found = list(named.values())
@@ -145,7 +148,7 @@ def criteria(fits: Sequence[LinearMixedResult] | Mapping[str, LinearMixedResult]
     )
 
 
-def _require_comparable(fits: Sequence[LinearMixedResult]) -> None:
+def _require_comparable(fits: Sequence[AnyFit]) -> None:
     first = fits[0]
     for other in fits[1:]:
         if not np.array_equal(first.design.sample.y, other.design.sample.y):
@@ -162,6 +165,6 @@ def _require_comparable(fits: Sequence[LinearMixedResult]) -> None:
             )
 
 
-def _same_columns(a: LinearMixedResult, b: LinearMixedResult) -> bool:
+def _same_columns(a: AnyFit, b: AnyFit) -> bool:
     X, other = a.design.sample.X, b.design.sample.X
     return X.shape == other.shape and bool(np.array_equal(X, other))
