@@ -70,6 +70,24 @@ def test_grouping_factors_of_any_name_have_priors(name: str) -> None:
     assert [row.target for row in table if not row.default] == [f"sd[{name}, (Intercept)]", f"sd[{name}, x]"]
 
 
+COLUMN_INTERCEPT = {
+    "b[Intercept] ~ normal(0, 3)": "b[Intercept]",
+    "sd[a, Intercept] ~ exponential(3)": "sd[a, (Intercept)]",
+    "sd[a, `Intercept`] ~ exponential(3)": "sd[a, Intercept]",
+    "Intercept ~ normal(0, 3)": "Intercept",
+}
+
+
+@pytest.mark.parametrize("statement", COLUMN_INTERCEPT)
+def test_a_column_may_be_called_intercept(statement: str) -> None:
+    """Only among a group's effects does the word mean the intercept, unless it is quoted; and it prints as it reads."""
+    frame = FRAMES["small"]().rename(columns={"x": "Intercept"})
+    text = f"y ~ Intercept + (Intercept | a)\n{statement}"
+    for spec in (text, str(model(text))):
+        table = stan_program(model(spec), design(spec, frame)[1]).priors
+        assert [row.target for row in table if not row.default] == [COLUMN_INTERCEPT[statement]]
+
+
 @pytest.mark.parametrize("about", RESOLVED)
 def test_statements_reach_their_parameters(about: str) -> None:
     """The most specific statement wins, of equally specific ones the last; all else keeps its default."""

@@ -7,7 +7,7 @@ from lmmformula.errors import NOWHERE, FormulaError, Span
 from lmmformula.ir.labels import number
 from lmmformula.ir.names import quote
 
-_PLAIN_SELECTOR = re.compile(r"\(Intercept\)|[A-Za-z][A-Za-z0-9_.]*(?::[A-Za-z][A-Za-z0-9_.]*)*")
+_PLAIN_SELECTOR = re.compile(r"\(Intercept\)|(?!Intercept$)[A-Za-z][A-Za-z0-9_.]*(?::[A-Za-z][A-Za-z0-9_.]*)*")
 
 
 DISTRIBUTIONS: dict[str, tuple[str, ...]] = {

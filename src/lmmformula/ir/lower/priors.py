@@ -1,12 +1,12 @@
 """Prior statements: targets, and distributions whose arguments are worked out here."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import islice
 
 from lmmformula.errors import FormulaError, Span
-from lmmformula.formula.ast import Call, Expr, PriorStatement, String
+from lmmformula.formula.ast import Call, Expr, Name, Parenthesis, PriorStatement, String
 from lmmformula.ir.labels import label
 from lmmformula.ir.lower.expressions import expression, terms_expression
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior, PriorTarget, check
@@ -20,7 +20,7 @@ def lower_prior(statement: PriorStatement) -> Prior:
     """Read one statement."""
     if statement.parameter not in TARGETS:
         raise _unknown("nothing called", statement.parameter, TARGETS, statement.target_span)
-    target = PriorTarget(statement.parameter, tuple(map(_selector, statement.selectors)))
+    target = PriorTarget(statement.parameter, tuple(_selectors(statement)))
     match statement.distribution:
         case Call(function=name, arguments=arguments, package="") as call if name in DISTRIBUTIONS:
             named = next((argument for argument in arguments if argument.name), None)
@@ -42,14 +42,31 @@ def _unknown(message: str, name: str, known: Iterable[str], span: Span) -> Formu
     return FormulaError(f"there is {message} `{name}`", span=span, hint=hint)
 
 
-def _selector(expr: Expr) -> str:
-    """Name a coefficient or a group as it is printed; the intercept's brackets are part of its name."""
+def _selectors(statement: PriorStatement) -> Iterator[str]:
+    """
+    Name coefficient or group as they are printed; the intercept's brackets are part of its name.
+
+    Only among random effects is there an intercept to name, `sd[group, Intercept]`; elsewhere, and in quotes or
+    backticks, `Intercept` is a column.
+    """
+    for position, selector in enumerate(statement.selectors):
+        match selector:
+            case String(value=value):
+                yield value
+            case _ if statement.parameter == "sd" and position == 1 and _is_intercept(selector):
+                yield "(Intercept)"
+            case _:
+                yield label(terms_expression(selector))
+
+
+def _is_intercept(expr: Expr) -> bool:
     match expr:
-        case String(value=value):
-            return value
+        case Name(name="Intercept", quoted=False):
+            return True
+        case Parenthesis(inner=inner):
+            return _is_intercept(inner)
         case _:
-            text = label(terms_expression(expr))
-            return "(Intercept)" if text == "Intercept" else text
+            return False
 
 
 def _number(expr: Expr) -> float:
