@@ -14,7 +14,7 @@ from corpus import dataset, record, records
 from lmmformula.arrays import FloatArray
 from lmmformula.fit.covariances import Parameters, covariance_map
 from lmmformula.fit.families import KERNELS, kernel_of
-from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.glmm import GlmmFit, covariance_from, fit_glmm
 from lmmformula.fit.laplace import laplace
 from lmmformula.fit.lmm import fit_lmm
 from lmmformula.fit.modes import Target
@@ -319,6 +319,17 @@ def test_parameters_that_are_as_good_as_infinite(family: str) -> None:
     assert fit.verdict == "ok", fit.message
     assert list(fit.parameters.values())[-1] > 100
     assert (np.diag(fit.vcov) > 0).all()
+
+
+def test_a_flat_parameter_leaves_the_others_their_errors() -> None:
+    """Counts without any excess of variance: rounding errors beside a zero once made standard errors of 1e-71."""
+    known = np.array([[320.0, -29.0], [-29.0, 1132.0]])
+    hessian = np.zeros((3, 3))
+    hessian[:2, :2] = known
+    hessian[2, :2] = hessian[:2, 2] = -2.2e-11, 1.8e-10
+    found = covariance_from(hessian)
+    np.testing.assert_allclose(found[:2, :2], 2 * np.linalg.inv(known), rtol=1e-6)
+    assert found[2, 2] > 1e10
 
 
 def test_rescaling_a_column_changes_nothing() -> None:

@@ -273,9 +273,17 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
 
 
 def covariance_from(hessian: FloatArray) -> FloatArray:
-    """Return twice the inverse of the criterion's second derivatives, leaving out directions without curvature."""
-    scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
-    values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
+    """
+    Return twice the inverse of the criterion's second derivatives, leaving out directions without curvature.
+
+    A parameter in which the criterion is flat, such as a shape that is as good as infinite, has rounding errors beside
+    a diagonal of zero: its curvature counts as what rounding leaves of the largest one.
+    """
+    diagonal = np.abs(np.diag(hessian))
+    least = np.finfo(np.float64).eps * diagonal.max(initial=0.0)
+    scale = np.sqrt(np.maximum(diagonal, max(least, 1e-300)))
+    raised = hessian + np.diag(np.maximum(least - diagonal, 0.0))
+    values, vectors = np.linalg.eigh(raised / np.outer(scale, scale))
     keep = values > SMALLEST_CURVATURE * values[-1:].max(initial=0.0)
     out: FloatArray = 2 * (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / np.outer(scale, scale)
     return out
