@@ -50,15 +50,18 @@ def format_number(value: float, digits: int = DEFAULT_DIGITS) -> str:
 
 def format_p_values(values: Sequence[float], digits: int) -> list[str]:
     """
-    Format p values, like R's `format.pval`: those below 0.001 apart from the others, none below a double's precision.
+    Format p values, like R's `format.pval`: those below 0.0001 apart from the others, none below a double's precision.
 
     >>> format_p_values([0.0123, 1e-30], 3), format_p_values([3.21e-7, 1e-30], 3)
     (['0.0123', '<2e-16'], ['3.21e-07', '< 2e-16'])
+    >>> format_p_values([0.000247, 7.61e-12], 3)
+    ['0.000247', '7.61e-12']
     """
     cells = [""] * len(values)
+    apart = 1e-4 if digits > 1 else 1e-3
     tiny = [value < sys.float_info.epsilon for value in values]
     for small in (False, True):
-        chosen = [i for i, value in enumerate(values) if not tiny[i] and (value < 1e-3) == small]
+        chosen = [i for i, value in enumerate(values) if not tiny[i] and (value < apart) == small]
         for i, cell in zip(chosen, format_numbers([values[i] for i in chosen], digits), strict=True):
             cells[i] = cell
     width = max(map(len, cells), default=0)
