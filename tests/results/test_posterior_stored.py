@@ -95,8 +95,7 @@ def test_every_family_is_saved(name: str, tmp_path: Path) -> None:
         lambda posterior: posterior.predict(),
         lambda posterior: posterior.log_likelihood(),
         lambda posterior: posterior.posterior_predictive(1),
-        lambda posterior: posterior.emmeans("Days"),
-        lambda posterior: posterior.plot("predictions"),
+        lambda posterior: posterior.emmeans("Days", weights="cells"),
         lambda posterior: posterior.to_xarray(log_likelihood=True),
         lambda posterior: posterior.save("nowhere.nc", data=True),
         lambda posterior: posterior.program.data,
@@ -109,6 +108,23 @@ def test_what_needs_the_rows_says_so(ask: Any, tmp_path: Path) -> None:
     with pytest.raises(lf.LmmFormulaError, match=r"loaded from a file|are not here"):
         ask(again)
     assert not hasattr(again.program, "no_such_thing")
+
+
+def test_marginal_means_need_no_rows(tmp_path: Path) -> None:
+    """Levels and means of columns are in the file; not in those of older versions, which are read for the rest."""
+    posterior = posterior_of("lmm-041r")
+    again = reloaded(posterior, tmp_path)
+    assert str(again.emmeans("Machine").pairs()) == str(posterior.emmeans("Machine").pairs())
+    sleep = posterior_of("lmm-003r")
+    assert str(reloaded(sleep, tmp_path).slopes("Days")) == str(sleep.slopes("Days"))
+    header, arrays = read_netcdf(tmp_path / "posterior.nc")
+    del header["kept"]
+    dims = {name: [f"{name}{i}" for i in range(values.ndim)] for name, values in arrays.items()}
+    write_netcdf(tmp_path / "old.nc", header, {name: Named(dims[name], values) for name, values in arrays.items()})
+    old = lf.load(tmp_path / "old.nc")
+    assert str(old) == str(sleep)
+    with pytest.raises(lf.LmmFormulaError, match="loaded from a file"):
+        old.slopes("Days")
 
 
 def test_groups_without_rows(tmp_path: Path) -> None:

@@ -33,19 +33,26 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
         """
         Summarise like lmerTest's `summary`; like lm's, where there is no random term.
 
-        ddf : "satterthwaite", "kenward-roger" or "asymptotic"; "none" for lme4's summary, which `print(fit)` shows,
-            and which is all that a fit without its data can give
+        ddf : "satterthwaite", "kenward-roger" or "asymptotic"; "none" for lme4's summary, which `print(fit)` shows
 
         The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
         """
         check_choice("ddf", ddf, tuple(NAMES))
-        ddf = ddf if self.has_data else "none"
+        if ddf == "satterthwaite" and not self.knows_variances:
+            ddf = "none"  # in the file of an older version
         text = linear.linear_summary(self) if self.is_linear_model else summary.summary(self, ddf=ddf)
         return Summary(text, partial(fit_report, self, ddf))
 
     def save(self, path: str | Path) -> None:
-        """Write the fit, without its data, to a JSON file that `load` reads."""
-        Path(path).write_text(to_json(self.ir, self.schema, self.design, self.fit, self.data_name), encoding="utf-8")
+        """
+        Write the fit, without its data, to a JSON file that `load` reads.
+
+        Of the data it holds levels, the mean and range of each numeric variable, and quartiles of the residuals.
+        """
+        from lmmformula.inference.keeping import keep
+
+        text = to_json(self.ir, self.schema, self.design, self.fit, self.data_name, keep(self))
+        Path(path).write_text(text, encoding="utf-8")
 
     def __str__(self) -> str:
         return self.summary(ddf="none")

@@ -15,6 +15,7 @@ from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import NumericVariable
 from lmmformula.inference.columns import coding_rows, full_columns, treatment_columns
+from lmmformula.results.kept import kept_of
 from lmmformula.results.lmm import LinearMixedResult
 
 AnovaType = Literal["I", "II", "III"]
@@ -26,6 +27,8 @@ NOTHING = 1e-8
 def hypotheses(result: LinearMixedResult, kind: AnovaType) -> dict[str, FloatArray]:
     """Return per fixed term the (r, p) rows L of its hypothesis L beta = 0; no rows where it has no columns left."""
     design = result.design
+    if (kept := kept_of(design).hypotheses) is not None:
+        return kept[kind]
     names = design.fixed_terms
     columns = {name: np.flatnonzero(np.equal(design.fixed_assign, i + 1)) for i, name in enumerate(names)}
     if kind == "I" or len(names) <= 1:

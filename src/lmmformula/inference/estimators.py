@@ -183,7 +183,8 @@ def estimator_of(model: LinearMixedResult | PosteriorResult, ddf: Ddf | None, le
 def _default(result: LinearMixedResult) -> Ddf:
     several = len(result.ngroups) > 1
     quick = result.design.n_random <= QUICK if several else result.design.n_fixed * len(result.fit.theta) <= QUICK
-    return "kenward-roger" if result.fit.reml and quick else "satterthwaite"
+    defined = result.fit.reml and result.design.has_criterion  # whose sums over rows a file does not hold
+    return "kenward-roger" if defined and quick else "satterthwaite"
 
 
 def all_pairs(groups: Sequence[Sequence[int]]) -> tuple[IntArray, IntArray]:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray
-from lmmformula.data.columns import NumericColumn
 from lmmformula.errors import FitError, printable
 from lmmformula.inference.estimators import Bayesian, Comparison, Estimator, all_pairs, estimator_of
 from lmmformula.inference.multiplicity import Adjustment, refuse_unknown
@@ -16,16 +15,17 @@ from lmmformula.inference.reference_grid import (
     Grid,
     Weights,
     estimable,
-    fixed_variables,
     reference_grid,
+    refuse_uncounted,
     refuse_unknown_variable,
     rows_at,
-    used_as_levels,
 )
 from lmmformula.inference.response_scale import ResponseScale, response_scale
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests import Ddf
 from lmmformula.results.arguments import check_choice, check_level
+from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
+from lmmformula.results.kept import NumericSummary
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 
@@ -147,6 +147,7 @@ def emmeans(
     """
     names, within = _variables(model, spec, by)
     check_choice("weights", weights, WEIGHTS)
+    refuse_uncounted(model, weights)
     check_choice("type", type, ("link", "response"))
     scale = response_scale(model.ir) if type == "response" else None
     grid = reference_grid(model, at)
@@ -181,11 +182,12 @@ def slopes(
     """
     names, within = _variables(model, spec, by)
     check_choice("weights", weights, WEIGHTS)
+    refuse_uncounted(model, weights)
     refuse_unknown_variable(str(variable), fixed_variables(model))
-    if not isinstance(column := model.table[variable], NumericColumn) or variable in used_as_levels(model):
+    column = column_summary(model, variable)
+    if not isinstance(column, NumericSummary) or variable in used_as_levels(model):
         raise FitError(f"'{printable(variable)}' is not numeric, so there is no slope in it")
-    numbers = column.values[model.design.kept_rows]  # noqa: PD011 (not of pandas)
-    step = STEP * float(np.ptp(numbers))
+    step = STEP * (column.high - column.low)
     grid = reference_grid(model, at)
     at_points = {name: values.astype(float) if name == variable else values for name, values in grid.columns.items()}
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.errors import FitError, is_text
-from lmmformula.fit.variance import log_deviations, variance_parameters
+from lmmformula.fit.variance import log_deviations
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def variance_covariance(result: LinearMixedResult, scale: Scale = "theta") -> "p
 
     if result.is_linear_model:
         raise FitError("a linear model has no variance parameters besides sigma")
-    found = variance_parameters(result.design, result.fit)
+    found = result.variance_parameters
     terms = result.design.random_terms
     match scale if is_text(scale) else repr(scale):
         case "theta":

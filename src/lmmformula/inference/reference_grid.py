@@ -5,12 +5,12 @@ Factors stand at each of their levels, numeric variables at their mean (at both 
 `at` says otherwise. Lenth (2016), J. Stat. Soft. 69(1); Searle, Speed & Milliken (1980), Amer. Statist. 34, 216-221.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import product
 from math import prod
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,29 +19,15 @@ from lmmformula.data.columns import FactorColumn, NumericColumn
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.fixed import fixed_matrix, offset_values
 from lmmformula.errors import FitError, printable
-from lmmformula.ir.terms import Apply, Expression, Variable, children, variables
 from lmmformula.results.arguments import check_mapping
-from lmmformula.results.rows import Estimates
+from lmmformula.results.grid_values import FixedModel, aliases, column_summary, fixed_variables
+from lmmformula.results.kept import FactorSummary, NumericSummary
 
 MOST_POINTS = 100_000
 """Number of combinations that a grid may have."""
 
-FEW_VALUES = 2
-"""A numeric variable with so many values or fewer stands at each of them."""
-
-FACTOR_CALLS = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
-"""Functions that make a numeric variable one of levels."""
-
 NOT_ESTIMABLE = 1e-8
 """Distance from the rows of X, relative to a row's size, beyond which a row can't be estimated."""
-
-
-class FixedModel(Estimates, Protocol):
-    """A fit or a posterior, with the data it was made of."""
-
-    @property
-    def table(self) -> Table: ...  # noqa: D102
-
 
 Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
 """
@@ -58,7 +44,7 @@ class Grid:
     columns : variable -> its (N,) values, labels or numbers; the first variable varies fastest
     L : (N, P) rows of X with all of its columns, those dropped included
     offset : (N,) known part of the mean
-    rows : (N,) number of the data's rows with the levels of each point
+    rows : (N,) number of the data's rows with the levels of each point; NaN where the rows are gone
     """
 
     columns: dict[str, AnyArray]
@@ -122,7 +108,9 @@ def reference_grid(model: FixedModel, at: Mapping[str, Any] | None = None) -> Gr
         raise FitError(f"the reference grid would have {size:,} points", hint="fix some of the variables by `at`")
     points = list(product(*reversed(values.values())))
     columns = {name: np.array([point[-1 - i] for point in points]) for i, name in enumerate(values)}
-    return Grid(columns, *rows_at(model, columns, len(points)), _rows_of_points(model, columns, len(points), at))
+    counted = model.design.has_rows
+    rows = _rows_of_points(model, columns, len(points), at) if counted else np.full(len(points), np.nan)
+    return Grid(columns, *rows_at(model, columns, len(points)), rows)
 
 
 def _rows_of_points(model: FixedModel, columns: Mapping[str, AnyArray], n: int, at: Mapping[str, Any]) -> FloatArray:
@@ -163,10 +151,7 @@ def estimable(model: FixedModel, L: FloatArray) -> FloatArray:
     dropped, kept = list(model.schema.aliased), list(model.schema.kept)
     if not dropped:
         return L
-    rows = model.design.kept_rows
-    used = model.table if len(rows) == model.table.n_rows else model.table.take(rows)
-    columns = fixed_matrix(model.ir, replace(model.schema, aliased=()), used)[:, dropped]
-    a = np.linalg.lstsq(model.design.X, columns, rcond=None)[0]
+    a = aliases(model)
     size = 1.0 + np.abs(L[:, dropped]) + np.abs(L[:, kept]) @ np.abs(a)
     off = np.abs(L[:, dropped] - L[:, kept] @ a) > NOT_ESTIMABLE * size
     return np.where(off.any(axis=1)[:, None], np.nan, L[:, kept])
@@ -177,36 +162,14 @@ def grid_values(model: FixedModel, at: Mapping[str, Any]) -> dict[str, list[Any]
     names = fixed_variables(model)
     for name in at:
         refuse_unknown_variable(str(name), names)
-    as_levels = used_as_levels(model)
     values: dict[str, list[Any]] = {}
-    kept = model.design.kept_rows
     for name in names:
-        match model.table[name]:
-            case FactorColumn(codes=codes, levels=levels):
-                known = [levels[i] for i in np.unique(codes[kept]) if i >= 0]
-                values[name] = _given_levels(name, at[name], known) if name in at else known
-            case NumericColumn(values=numbers):
-                used = numbers[kept]
-                if name in at:
-                    values[name] = _given_numbers(name, at[name])
-                elif name in as_levels or len(np.unique(used)) <= FEW_VALUES:
-                    values[name] = np.unique(used).tolist()
-                else:
-                    values[name] = [float(used.mean())]
+        match column_summary(model, name):
+            case FactorSummary(levels=levels):
+                values[name] = _given_levels(name, at[name], levels) if name in at else list(levels)
+            case NumericSummary(mean=mean, values=few):
+                values[name] = _given_numbers(name, at[name]) if name in at else list(few) or [mean]
     return values
-
-
-def fixed_variables(model: FixedModel) -> list[str]:
-    """List the columns of the data that the fixed part reads, offsets included."""
-    names = [variable.name for e in _expressions(model) for variable in variables(e)]
-    if model.schema.offset is not None:
-        names.append(model.schema.offset)
-    return list(dict.fromkeys(names))
-
-
-def used_as_levels(model: FixedModel) -> set[str]:
-    """Return the variables that a call such as factor(k) turns into levels."""
-    return {variable.name for e in _expressions(model) for variable in _inside_factor(e)}
 
 
 def refuse_unknown_variable(name: str, known: Sequence[str]) -> None:
@@ -219,19 +182,12 @@ def refuse_unknown_variable(name: str, known: Sequence[str]) -> None:
         )
 
 
-def _expressions(model: FixedModel) -> Iterator[Expression]:
-    yield from (factor for term in model.ir.fixed.terms for factor in term.factors)
-    yield from model.ir.offsets
-
-
-def _inside_factor(expression: Expression) -> Iterator[Variable]:
-    """List the variables that a call such as factor(k) turns into levels."""
-    match expression:
-        case Apply(function=function) if function in FACTOR_CALLS:
-            yield from variables(expression)
-        case _:
-            for child in children(expression):
-                yield from _inside_factor(child)
+def refuse_uncounted(model: FixedModel, weights: Weights) -> None:
+    """Refuse weights that count rows where there are none to be counted."""
+    if weights != "equal" and not model.design.has_rows:
+        raise FitError(
+            f'weights="{weights}" needs the rows of the data, and they are not here', hint='weights="equal" does not'
+        )
 
 
 def _given_levels(name: str, given: Any, known: Sequence[str]) -> list[str]:  # noqa: ANN401 (what a user gave)

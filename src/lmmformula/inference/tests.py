@@ -88,10 +88,9 @@ def method_of(result: LinearMixedResult, ddf: Ddf) -> Method:
             left = design.nobs - design.n_fixed
             return Constant(fit.vcov * (1.0 if fit.reml else design.nobs / left), left)
         case "satterthwaite":
-            from lmmformula.fit.variance import variance_parameters
             from lmmformula.inference.satterthwaite import Satterthwaite
 
-            return Satterthwaite(fit.vcov, variance_parameters(design, fit))
+            return Satterthwaite(fit.vcov, result.variance_parameters)
         case "kenward-roger":
             from lmmformula.fit.moments import moments
             from lmmformula.inference.kenward_roger import KenwardRoger
@@ -100,6 +99,11 @@ def method_of(result: LinearMixedResult, ddf: Ddf) -> Method:
                 raise FitError(
                     "Kenward-Roger's method is one for REML fits, and this one is ML",
                     hint='fit again with reml=True, or use ddf="satterthwaite"',
+                )
+            if not design.has_criterion:
+                raise FitError(
+                    "Kenward-Roger's method needs the rows of the data, and the fit was loaded from a file",
+                    hint='use ddf="satterthwaite"',
                 )
             return KenwardRoger(moments(design, fit))
     assert_never(ddf)

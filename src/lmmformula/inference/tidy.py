@@ -49,7 +49,7 @@ def tidy(
         "ran_vals" (conditional modes, with their level in a column of its own)
     conf_int : whether to give bounds
     method : "wald" (with `ddf`, for fixed effects), "profile" or "boot"; conditional modes have normal intervals
-    ddf : denominator degrees of freedom, "none" for no tests; a fit loaded from a file has none
+    ddf : denominator degrees of freedom, "none" for no tests
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
@@ -143,7 +143,7 @@ def stacked(parts: dict[Effects, Part], *, conf_int: bool) -> "pd.DataFrame":
 
 def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:
     names = result.design.fixed_names
-    ddf = ddf if result.design.has_criterion or result.is_linear_model else "none"
+    ddf = ddf if result.knows_variances or result.is_linear_model else "none"
     tests = t_tests(method_of(result, ddf), np.eye(len(names)), result.fit.beta)
     low = high = np.full(len(names), np.nan)
     if conf_int and method == "wald" and ddf != "none":
@@ -158,9 +158,9 @@ def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: M
 def _ran_pars(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:  # noqa: ARG001 (one signature for all)
     wanted = [p for p in parameters_of(result) if p.part != "fixed"]
     errors = low = high = np.full(len(wanted), np.nan)
-    if result.design.has_criterion:
+    if result.knows_variances or result.is_linear_model:
         errors = standard_errors(result, wanted)
-    if conf_int and (result.design.has_criterion or method != "wald"):
+    if conf_int and (result.knows_variances or result.is_linear_model or method != "wald"):
         found = confint(result, "ran_pars", method=method, level=level)
         low, high = found.low, found.high
     labels = {

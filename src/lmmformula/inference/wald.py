@@ -11,7 +11,6 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.fit.covariances import natural_map
-from lmmformula.fit.variance import variance_parameters
 from lmmformula.inference.intervals import Intervals
 from lmmformula.inference.parameters import Parameter, chosen, estimates, normal_quantile, tail
 from lmmformula.results.lmm import LinearMixedResult
@@ -71,7 +70,7 @@ def standard_errors(result: LinearMixedResult, parameters: Sequence[Parameter]) 
         for i, _ in random:
             out[i] = result.sigma / np.sqrt(2 * degrees)
     elif random:
-        found = variance_parameters(result.design, result.fit)
+        found = result.variance_parameters
         slopes = np.array([_slope(result, p, found.values) for _, p in random])
         variances = np.einsum("ia,ab,ib->i", slopes, found.vcov, slopes)
         out[[i for i, _ in random]] = np.sqrt(np.where(variances > 0.0, variances, np.nan))

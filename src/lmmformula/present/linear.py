@@ -14,6 +14,7 @@ from lmmformula.present.numbers import (
 )
 from lmmformula.present.summary import missing_lines, quantile_lines
 from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
+from lmmformula.results.kept import kept_of
 from lmmformula.results.lmm import LinearMixedResult
 
 
@@ -21,7 +22,7 @@ def linear_summary(result: LinearMixedResult, *, width: int = WIDTH) -> str:
     """Print like R's `summary.lm`: residuals, coefficients with t tests, residual standard error, R^2, F."""
     sections = [
         _heading(result),
-        ["Residuals:", *quantile_lines(result.residuals("pearson").dropna())] if result.has_data else [],
+        [] if result.residual_quantiles is None else ["Residuals:", *quantile_lines(result.residual_quantiles)],
         _coefficients(result, width),
         goodness(result),
     ]
@@ -70,7 +71,7 @@ def goodness(result: LinearMixedResult) -> list[str]:
     lines = [f"Residual standard error: {format_number(result.sigma, SUMMARY_DIGITS)} on {df} degrees of freedom"]
     lines += missing_lines(result)
     model_df = result.design.n_fixed - result.has_intercept
-    if model_df < 1 or not result.has_data:
+    if model_df < 1 or not (result.has_data or kept_of(result.design).r_squared is not None):
         return lines
     r2 = result.r_squared
     adjusted = 1 - (1 - r2) * (result.nobs - result.has_intercept) / df

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.data.columns import FactorColumn, NumericColumn
+from lmmformula.data.columns import NumericColumn
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances
 from lmmformula.inference.parameters import normal_quantile
@@ -28,6 +28,8 @@ from lmmformula.present.canvas import (
     title_of,
 )
 from lmmformula.results.glmm import GeneralizedMixedResult
+from lmmformula.results.grid_values import column_summary, predictors
+from lmmformula.results.kept import FactorSummary, NumericSummary
 from lmmformula.results.lmm import LinearMixedResult, ResidualKind
 from lmmformula.results.varcorr import unique_labels
 
@@ -181,12 +183,13 @@ def predictions(
     """
     Draw the population's mean over a variable, with bands for the mean and for a new response of a new level.
 
+    Where the rows are gone, for the fit was loaded from a file, there are no data in it.
+
     x : variable on the horizontal axis; by default the first numeric one
     at : values of the other variables; by default means, and the most frequent levels
     """
     name = x or first_numeric(result)
-    values = _numbers(result, name)
-    points = np.linspace(values.min(), values.max(), 60)
+    points = np.linspace(*_range(result, name), 60)
     rows = _typical(result, len(points)) | {key: [value] * len(points) for key, value in (at or {}).items()}
     rows[name] = points
     mean = result.predict(rows, random="population", interval="confidence", level=level)
@@ -197,7 +200,8 @@ def predictions(
         response = result.predict(rows, random="population", interval="prediction", level=level)
         bands.insert(0, (response, 0.15, "new response"))
     axes = subplots(figsize=figsize, panel=(5.2, 3.8))[0, 0] if ax is None else ax
-    axes.plot(values, result.design.y, ".", color=DATA, markersize=3, label="data")
+    if result.has_data:
+        axes.plot(_numbers(result, name), result.design.y, ".", color=DATA, markersize=3, label="data")
     for found, alpha, label in bands:
         band = f"{label}, {100 * level:g} %"
         axes.fill_between(points, found.conf_low, found.conf_high, color=LINE, alpha=alpha, linewidth=0, label=band)
@@ -212,17 +216,24 @@ def predictions(
 
 def first_numeric(result: Any) -> str:  # noqa: ANN401 (a fit or a posterior)
     """Return the first numeric variable of the model that is not its response."""
-    passed = {v.name for term in result.ir.random for v in term.group} | _response_variables(result)
-    for variable in result.ir.variables():
-        name: str = variable.name
-        if name not in passed and isinstance(result.table[name], NumericColumn):
+    for name in _drawable(result):
+        if isinstance(column_summary(result, name), NumericSummary):
             return name
     raise FitError("the model has no numeric variable to draw over", hint="name one that is in the data: x=...")
 
 
-def _response_variables(result: Any) -> set[str]:  # noqa: ANN401 (a fit or a posterior)
-    """Name the columns that the response is made of."""
-    return {v.name for expression in result.ir.response.expressions for v in variables(expression)}
+def _drawable(result: Any) -> list[str]:  # noqa: ANN401 (a fit or a posterior)
+    """List the columns of the terms that are not part of the response."""
+    passed = {v.name for expression in result.ir.response.expressions for v in variables(expression)}
+    return [name for name in predictors(result) if name not in passed]
+
+
+def _range(result: Any, name: str) -> tuple[float, float]:  # noqa: ANN401 (a fit or a posterior)
+    """Return the smallest and the largest value of a numeric variable."""
+    if name in _drawable(result) and isinstance(summary := column_summary(result, name), NumericSummary):
+        return summary.low, summary.high
+    values = _numbers(result, name)
+    return float(values.min()), float(values.max())
 
 
 def _numbers(result: Any, name: str) -> FloatArray:  # noqa: ANN401 (a fit or a posterior)
@@ -235,15 +246,12 @@ def _numbers(result: Any, name: str) -> FloatArray:  # noqa: ANN401 (a fit or a 
 def _typical(result: Any, n: int) -> dict[str, Any]:  # noqa: ANN401 (a fit or a posterior)
     """Return n equal rows: means of numbers, the most frequent levels of factors; grouping factors are not needed."""
     rows: dict[str, Any] = {}
-    passed = _response_variables(result)
-    for variable in result.ir.variables():
-        if variable.name in passed:
-            continue
-        match result.table[variable.name]:
-            case NumericColumn(values=values):
-                rows[variable.name] = [float(np.nanmean(values))] * n
-            case FactorColumn(codes=codes, levels=levels):
-                rows[variable.name] = [levels[int(np.bincount(codes[codes >= 0]).argmax())]] * n
+    for name in _drawable(result):
+        match column_summary(result, name):
+            case NumericSummary(mean=mean):
+                rows[name] = [mean] * n
+            case FactorSummary(usual=usual):
+                rows[name] = [usual] * n
     return rows
 
 

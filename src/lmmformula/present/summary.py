@@ -127,13 +127,12 @@ def _criterion(result: LinearMixedResult, *, decimals: int, width: int) -> list[
 
 
 def _scaled_residuals(result: LinearMixedResult) -> list[str]:
-    if not result.has_data:
-        return []
-    return ["Scaled residuals: ", *quantile_lines(result.residuals("scaled").dropna())]
+    quantiles = result.residual_quantiles
+    return [] if quantiles is None else ["Scaled residuals: ", *quantile_lines(quantiles)]
 
 
 def quantile_lines(values: npt.ArrayLike) -> list[str]:
-    """Lay out minimum, quartiles and maximum under R's names."""
+    """Lay out minimum, quartiles and maximum of values, or of these five themselves, under R's names."""
     quantiles = zap_small(
         [float(q) for q in np.quantile(np.asarray(values), [0, 0.25, 0.5, 0.75, 1])], SUMMARY_DIGITS + 1
     )

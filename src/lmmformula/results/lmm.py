@@ -15,11 +15,13 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, is_text
 from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
+from lmmformula.fit.variance import VarianceParameters, variance_parameters
 from lmmformula.ir.model import ModelIR
 from lmmformula.results import frames
 from lmmformula.results.accessors import FitAccessors
 from lmmformula.results.arguments import check_count, check_flag, check_group
 from lmmformula.results.effects import conditional_variances, modes_by_group
+from lmmformula.results.kept import kept_of
 from lmmformula.results.prediction import Interval, Request, generator, population_means, predictions, simulated
 from lmmformula.results.rows import NewLevels, random_part
 from lmmformula.results.varcorr import VarCorr, varcorr_of
@@ -75,6 +77,25 @@ class LinearMixedResult(FitAccessors):
     def varcorr(self) -> VarCorr:
         """Standard deviations and correlations of the random effects, and the residual standard deviation."""
         return varcorr_of(self.design.random_terms, self.fit.relative_covariance, self.fit.sigma)
+
+    @cached_property
+    def variance_parameters(self) -> VarianceParameters:
+        """How well the variance parameters are known, and how the covariance of the fixed effects moves with them."""
+        kept = kept_of(self.design).variance
+        return variance_parameters(self.design, self.fit) if kept is None else kept
+
+    @property
+    def knows_variances(self) -> bool:
+        """Whether there are `variance_parameters`; not so in a fit from a file that an older version wrote."""
+        return self.design.has_criterion or kept_of(self.design).variance is not None
+
+    @cached_property
+    def residual_quantiles(self) -> FloatArray | None:
+        """(5,) minimum, quartiles and maximum of the residuals in a summary; None where there are no rows."""
+        if not self.has_data:
+            return kept_of(self.design).residuals
+        values = self.residuals("pearson" if self.is_linear_model else "scaled")
+        return np.quantile(values.dropna(), [0, 0.25, 0.5, 0.75, 1])
 
     @property
     def sigma(self) -> float:
@@ -248,6 +269,8 @@ class LinearMixedResult(FitAccessors):
     @property
     def r_squared(self) -> float:
         """Multiple R^2 of a linear model, around the mean where it has an intercept."""
+        if (kept := kept_of(self.design).r_squared) is not None:
+            return kept
         roots = self._root_weights
         y = self.design.y if self.design.offset is None else self.design.y - self.design.offset
         centre = np.average(y, weights=roots**2) if self.has_intercept else 0.0

@@ -1,8 +1,8 @@
 """
 Fits as JSON: the model, its schema and its estimates, but no data and nothing that could run.
 
-What a loaded fit can say without the data it says: coefficients, variance components, random effects, criteria,
-predictions for new rows. What needs the rows of the fit raises a FitError that says so.
+What a loaded fit can say without the data it says: coefficients, their tests, variance components, random effects,
+criteria, marginal means, predictions for new rows. What needs the rows of the fit raises a FitError that says so.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from lmmformula.errors import DataError, FitError
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.model import ModelIR
+from lmmformula.results.kept import NOTHING, Kept
 
 FORMAT = "lmmformula fit"
 VERSION = 1
@@ -33,9 +34,16 @@ NAMES = ("fixed_names", "fixed_assign", "fixed_terms", "dropped_names", "respons
 
 
 class SavedDesign(DesignMatrices):
-    """The names and sizes of a design whose matrices were not saved."""
+    """
+    The names and sizes of a design whose matrices were not saved.
 
-    def __init__(self, saved: Mapping[str, Any]) -> None:
+    kept : what was worked out from them
+    """
+
+    kept: Kept
+
+    def __init__(self, saved: Mapping[str, Any], kept: Kept = NOTHING) -> None:
+        object.__setattr__(self, "kept", kept)
         for name in NAMES:
             value = saved[name]
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
@@ -132,8 +140,12 @@ def _absent() -> NoReturn:
     )
 
 
-def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_name: str) -> str:
-    """Write a fit; every number reads back as it was."""
+def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_name: str, kept: Kept = NOTHING) -> str:
+    """
+    Write a fit; every number reads back as it was.
+
+    kept : what was worked out from the rows, which are not written
+    """
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -145,6 +157,7 @@ def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_
         "fit": {name: getattr(fit, name) for name in SCALARS}
         | {name: getattr(fit, name).tolist() for name in NUMBERS}
         | {name: [array.tolist() for array in getattr(fit, name)] for name in PER_TERM},
+        "kept": kept.to_dict(),
     }
     content["checksum"] = _checksum(content)
     return json.dumps(content, ensure_ascii=False, indent=1, default=_plain)
@@ -191,7 +204,7 @@ def from_json(text: str, where: str) -> tuple[ModelIR, Schema, SavedDesign, Fit,
 
 def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, SavedDesign, Fit, str]:
     ir = replace(ModelIR.from_dict(content["model"]), source=content["source"])
-    design = SavedDesign(content["design"])
+    design = SavedDesign(content["design"], Kept.from_dict(content.get("kept", {})))
     saved = content["fit"]
     sizes = [term.n_coefficients for term in design.random_terms]
     fields: dict[str, Any] = {name: saved[name] for name in SCALARS}

@@ -1,8 +1,8 @@
 """
 Posteriors in a netCDF file: the model, its schema, the program, the draws and what the sampler says; no pickle.
 
-Without the data, a loaded posterior can say all but what needs the rows: summary, effects, diagnostics, predictions of
-new rows. With them it is what was saved.
+Without the data, a loaded posterior can say all but what needs the rows: summary, effects, diagnostics, marginal means,
+predictions of new rows. With them it is what was saved.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,8 @@ from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
 from lmmformula.ir.model import ModelIR
+from lmmformula.results.grid_values import grid_values
+from lmmformula.results.kept import Kept
 from lmmformula.results.netcdf import Named, read_netcdf, write_netcdf
 from lmmformula.results.saved import SavedDesign, absent_rows, design_content
 from lmmformula.stan.draws import Draws
@@ -106,6 +108,7 @@ def save_posterior(result: "PosteriorResult", path: str | PathLike[str], *, data
         },
         "run": {own.name: getattr(raw, own.name) for own in fields(raw) if own.name not in ("arrays", "statistics")},
         "rows": data,
+        "kept": Kept(grid=grid_values(result)).to_dict(),
     }
     arrays = {name: Named(_dims(name, values), values) for name, values in raw.arrays.items()}
     arrays |= {STATISTIC + name: Named(_dims(name, values), values) for name, values in raw.statistics.items()}
@@ -145,7 +148,7 @@ def load_posterior(path: str | PathLike[str]) -> Stored:
 def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Stored:
     statistics = {k.removeprefix(STATISTIC): v for k, v in arrays.items() if k.startswith(STATISTIC)}
     draws = {k: v for k, v in arrays.items() if "." not in k}
-    design: DesignMatrices = SavedDesign(header["design"])
+    design: DesignMatrices = SavedDesign(header["design"], Kept.from_dict(header.get("kept", {})))
     ir = replace(ModelIR.from_dict(header["model"]), source=header["source"])
     table = absent_rows(ir)
     if header["rows"]:

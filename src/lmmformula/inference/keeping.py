@@ -1,0 +1,48 @@
+"""What a fit works out from its rows before it is saved without them."""
+
+from collections.abc import Callable
+from typing import TypeVar, get_args
+
+import numpy as np
+
+from lmmformula.errors import LmmFormulaError
+from lmmformula.inference.anova_contrasts import AnovaType, hypotheses
+from lmmformula.results.grid_values import grid_values
+from lmmformula.results.kept import Hypotheses, Kept, kept_of
+from lmmformula.results.lmm import LinearMixedResult
+
+T = TypeVar("T")
+
+MOST_COEFFICIENTS = 200
+"""Of more fixed effects no derivatives and hypotheses are kept: their number grows with the square."""
+
+
+def keep(result: LinearMixedResult) -> Kept:
+    """
+    Work out what tests, marginal means and a summary need of the rows.
+
+    What this fit could not say itself is left out, as are tests where there are too many fixed effects; of a fit that
+    was loaded, what it came with is kept.
+    """
+    if not result.design.has_criterion:
+        return kept_of(result.design)
+    linear = result.is_linear_model
+    tested = 0 < result.design.n_fixed <= MOST_COEFFICIENTS
+    return Kept(
+        grid=grid_values(result),
+        variance=_unless_refused(lambda: result.variance_parameters) if tested and not linear else None,
+        hypotheses=_unless_refused(lambda: _all_types(result)) if tested else None,
+        residuals=result.residual_quantiles,
+        r_squared=result.r_squared if linear and result.has_data else None,
+    )
+
+
+def _all_types(result: LinearMixedResult) -> Hypotheses:
+    return {kind: hypotheses(result, kind) for kind in get_args(AnovaType)}
+
+
+def _unless_refused(make: Callable[[], T]) -> T | None:
+    try:
+        return make()
+    except (LmmFormulaError, np.linalg.LinAlgError):
+        return None

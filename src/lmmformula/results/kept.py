@@ -1,0 +1,141 @@
+"""What is worked out from the rows of the data and kept in a file where the rows are not: a few numbers by variable."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.fit.variance import VarianceParameters
+
+VERSION = 1
+"""Of what is kept; a file with another says nothing of it, and is read for the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumericSummary:
+    """
+    A numeric variable in the rows used.
+
+    values : at which it stands in a reference grid, if it has few or is used as levels; else none, and it is its mean
+    """
+
+    mean: float
+    low: float
+    high: float
+    values: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FactorSummary:
+    """
+    A factor in the rows used.
+
+    levels : those that occur
+    usual : the one that most rows have
+    """
+
+    levels: tuple[str, ...]
+    usual: str
+
+
+ColumnSummary = NumericSummary | FactorSummary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GridValues:
+    """
+    All that marginal means, slopes and pictures of predictions need of the data.
+
+    columns : by variable of the fixed and random terms
+    aliases : (p, dropped) coefficients that make the dropped columns of X of those that were kept
+    """
+
+    columns: dict[str, ColumnSummary]
+    aliases: FloatArray
+
+
+Hypotheses = dict[str, dict[str, FloatArray]]
+"""Type of an analysis of variance -> fixed term -> (r, p) L of its hypothesis L beta = 0."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """
+    What was worked out from rows that are gone; None where nothing is known.
+
+    grid : the variables
+    variance : how well the variance parameters are known, and how the covariance of beta moves with them
+    hypotheses : those of the fixed terms
+    residuals : (5,) minimum, quartiles and maximum of the scaled residuals
+    r_squared : of a linear model
+    """
+
+    grid: GridValues | None = None
+    variance: VarianceParameters | None = None
+    hypotheses: Hypotheses | None = None
+    residuals: FloatArray | None = None
+    r_squared: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it in JSON's types."""
+        return {"version": VERSION} | {name: _plain(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Kept":
+        """Return what `to_dict` (or JSON made of it) describes; nothing if that is of another version, or empty."""
+        if data.get("version") != VERSION:
+            return NOTHING
+        grid, variance, hypotheses = data["grid"], data["variance"], data["hypotheses"]
+        residuals = data["residuals"]
+        return cls(
+            grid=None if grid is None else _grid(grid),
+            variance=None if variance is None else _variance(variance),
+            hypotheses=None if hypotheses is None else {kind: _arrays(terms) for kind, terms in hypotheses.items()},
+            residuals=None if residuals is None else _array(residuals),
+            r_squared=data["r_squared"],
+        )
+
+
+NOTHING = Kept()
+
+
+def kept_of(design: DesignMatrices) -> Kept:
+    """Return what was kept of rows that are gone: something only where a design was loaded from a file."""
+    kept: Kept = getattr(design, "kept", NOTHING)
+    return kept
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 (part of a record)
+    """Return arrays as their shape and numbers, so that those without any keep their shape."""
+    match value:
+        case np.ndarray():
+            return {"shape": value.shape, "numbers": value.ravel().tolist()}
+        case dict():
+            return {name: _plain(part) for name, part in value.items()}
+        case _:
+            return value
+
+
+def _array(data: Mapping[str, Any]) -> FloatArray:
+    return np.array(data["numbers"], dtype=np.float64).reshape(data["shape"])
+
+
+def _arrays(data: Mapping[str, Any]) -> dict[str, FloatArray]:
+    return {name: _array(part) for name, part in data.items()}
+
+
+def _grid(data: Mapping[str, Any]) -> GridValues:
+    return GridValues({name: _column(part) for name, part in data["columns"].items()}, _array(data["aliases"]))
+
+
+def _column(data: Mapping[str, Any]) -> ColumnSummary:
+    if "levels" in data:
+        return FactorSummary(tuple(data["levels"]), data["usual"])
+    return NumericSummary(data["mean"], data["low"], data["high"], tuple(data["values"]))
+
+
+def _variance(data: Mapping[str, Any]) -> VarianceParameters:
+    return VarianceParameters(**{own.name: _array(data[own.name]) for own in fields(VarianceParameters)})
