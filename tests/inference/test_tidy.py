@@ -138,6 +138,19 @@ def test_augment_keeps_the_columns_of_the_data(source: str, na_action: Any) -> N
     assert type(fit.augment(influence=True, frame="pandas")) is pd.DataFrame
 
 
+@pytest.mark.parametrize("source", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_numbers_stay_numbers_in_another_library(source: str, library: Any) -> None:
+    """A pandas frame of polars' columns once held objects."""
+    data = sleepstudy().assign(good=lambda d: d["Days"] > 3, count=range(180))
+    fit = lf.Model("Reaction ~ Days + (Days | Subject)", LIBRARIES[source][0](data)).fit()
+    found = fit.augment(frame=library)
+    to_arrow = {"pandas": pa.Table.from_pandas, "polars": pl.DataFrame.to_arrow, "pyarrow": lambda table: table}
+    table = to_arrow[library](found)
+    types = [str(table.schema.field(name).type) for name in ("Reaction", "Days", "good", "count")]
+    assert types == ["double", "double", "bool", "int64"]
+
+
 def test_a_computed_column_wins_over_one_of_the_data() -> None:
     """Data with a column `fitted`, and two of one name: the one gives way, of the others there is none."""
     data = dataset("Dyestuff").assign(fitted="mine", extra=1)
@@ -163,6 +176,38 @@ def test_a_posterior_is_tidied_alike() -> None:
     assert levels.columns == fit.tidy("ran_vals").columns.tolist()
     assert levels["level"].to_list() == fit.tidy("ran_vals")["level"].tolist()
     assert list(posterior.tidy("fixed", conf_int=False)) == COLUMNS[:-2]
+
+
+@pytest.mark.parametrize("na_action", ["omit", "exclude"])
+def test_rows_and_verdict_of_a_posterior(na_action: Any) -> None:
+    """`augment` and `glance` as of a fit, from the draws, in the library of the data."""
+    data = LIBRARIES["polars"][0](sleepstudy())
+    model = lf.Model("Reaction ~ Days + (Days | Subject)", data, na_action=na_action)
+    posterior = model.sample(chains=2, draws=100, warmup=100, seed=1, progress=False)
+    found = posterior.augment()
+    assert type(found) is pl.DataFrame
+    own = ["Reaction", "Days", "Subject", "night"]
+    assert found.columns == [*own, "fitted", "std_error", "population", "residual"]
+    as_pandas = posterior.augment(frame="pandas")
+    np.testing.assert_allclose(as_pandas["fitted"], posterior.fitted)
+    np.testing.assert_allclose(as_pandas["std_error"], posterior.predict(se_fit=True)["std_error"])
+    np.testing.assert_allclose(as_pandas["population"], posterior.predict(random="population"))
+    np.testing.assert_allclose(as_pandas["residual"], as_pandas["Reaction"] - posterior.fitted)
+    assert len(found) == (180 if na_action == "exclude" else 179)
+    row = posterior.glance()
+    assert type(row) is pl.DataFrame
+    assert row.columns == ["nobs", "sigma", "chains", "draws", "rhat", "ess_bulk", "ess_tail", "divergent", "converged"]
+    assert row.row(0)[:4] == (179, posterior.sigma, 2, 100)
+    assert row["converged"].item() == posterior.diagnostics().ok
+
+
+def test_rows_of_an_ordinal_posterior() -> None:
+    """What is fitted is the number of a category."""
+    data = {"y": ["a", "b", "c"] * 8, "x": list(range(24)), "g": list("wxyz") * 6}
+    model = lf.Model("ordered(y) ~ x + (1 | g)", data, family="cumulative")
+    found = model.sample(chains=1, draws=50, warmup=50, seed=1, progress=False).augment()
+    assert found["fitted"].between(1, 3).all()
+    np.testing.assert_allclose(found["residual"], [1, 2, 3] * 8 - found["fitted"])
 
 
 def test_unknown_libraries_are_refused() -> None:

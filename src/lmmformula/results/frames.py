@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lmmformula.results.glmm import GeneralizedMixedResult
     from lmmformula.results.lmm import LinearMixedResult
+    from lmmformula.results.posterior import PosteriorResult
     from lmmformula.results.varcorr import VarCorr
 
 
@@ -80,12 +81,31 @@ def augment(
         "scaled": result.residuals("scaled"),
     }
     numbers = {name: np.asarray(values, dtype=np.float64) for name, values in computed.items()}
+    for name, values in (more or {}).items():
+        numbers[name] = padded_rows(result, values)
+    return beside_data(result, numbers, library)
+
+
+def padded_rows(
+    result: "LinearMixedResult | GeneralizedMixedResult | PosteriorResult", values: FloatArray
+) -> FloatArray:
+    """Return numbers of the rows used, with NaN for those that were left out where these are excluded."""
+    if result.na_action != "exclude":
+        return values
+    out = np.full(result.design.n_given, np.nan)
+    out[result.design.kept_rows] = values
+    return out
+
+
+def beside_data(
+    result: "LinearMixedResult | GeneralizedMixedResult | PosteriorResult",
+    numbers: Mapping[str, FloatArray],
+    library: Library | None,
+) -> Any:  # noqa: ANN401 (a data frame of the library)
+    """Put columns of numbers, as long as `augment` says, beside those of the data."""
     wanted = result.table.library if library is None else library
     require_library(wanted)
     rows = np.arange(result.design.n_given) if result.na_action == "exclude" else result.design.kept_rows
-    for name, values in (more or {}).items():
-        numbers[name] = np.full(len(rows), np.nan)
-        numbers[name][result.design.kept_rows if result.na_action == "exclude" else slice(None)] = values
     own = _own_columns(result.table, rows, wanted)
     return _assembled(own | {name: _column(name, values, wanted) for name, values in numbers.items()}, wanted, rows)
 
@@ -164,8 +184,17 @@ def _own_columns(table: Table, rows: IntArray, library: str) -> dict[str, Any]:
             own[name] = _column(name, column[rows], library)
             continue
         chosen = column if len(rows) == len(column) else column[rows.tolist()]
-        if chosen.implementation.name.lower() != library:
-            own[name] = _column(name, np.array(chosen.to_list(), dtype=object), library)
-        else:
+        if chosen.implementation.name.lower() == library:
             own[name] = chosen.to_native().set_axis(rows) if library == "pandas" else chosen.to_native()
+        else:
+            own[name] = _translated(name, chosen.to_list(), rows, library)
     return own
+
+
+def _translated(name: str, values: list[Any], rows: IntArray, library: str) -> Any:  # noqa: ANN401 (a column of the library)
+    """Make a column of the values of another library's, of the type that they have in common."""
+    if library != "pandas":
+        return _column(name, np.array(values, dtype=object), library)
+    import pandas as pd
+
+    return pd.Series(values, index=rows)

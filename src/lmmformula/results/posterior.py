@@ -122,7 +122,7 @@ class PosteriorResult(DesignAccessors):
     def fitted(self) -> "pd.Series[float]":
         """(n,) posterior means of each row's mean response (a category's number), by the positions of the rows used."""
         if self.ir.family.link != "identity" or self.ir.family.name == "lognormal":
-            return self._by_row(response_means(self), "fitted")
+            return self._by_row(response_means(self)[0], "fitted")
         return self._by_row(self._population + random_part(self.design.random_terms, self._mean_modes), "fitted")
 
     def explained_variance(self) -> float:

@@ -73,10 +73,11 @@ def pieces(rows: int, n_draws: int) -> Iterator[slice]:
         yield slice(first, first + step)
 
 
-def response_means(posterior: "PosteriorResult") -> FloatArray:
-    """Return (n,) posterior means of the mean response of the rows of the data."""
-    rows = OldRows(posterior, random="conditional")
-    return _response(posterior, rows, None, PosteriorRequest())["prediction"]
+def response_means(posterior: "PosteriorResult", *, random: str = "conditional") -> tuple[FloatArray, FloatArray]:
+    """Return (n,) posterior means and standard deviations of the mean response of the rows of the data."""
+    rows = OldRows(posterior, random=random)
+    found = _response(posterior, rows, None, PosteriorRequest(random, se_fit=True))
+    return found["prediction"], found["std_error"]
 
 
 def posterior_predictions(
