@@ -18,6 +18,7 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "residuals": lambda: fit.plot("residuals"),
     "profile": lambda: fit.plot("profile"),
     "predictions": lambda: fit.plot("predictions"),
+    "power": lambda: fit.power({"Days": 4}, n_groups=[9, 18, 27, 36], n=200, seed=1).plot(),
     "priors": lambda: model.plot("priors"),
     "densities": lambda: posterior.plot("densities"),
     "traces": lambda: posterior.plot("traces"),

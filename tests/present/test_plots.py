@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -295,3 +297,54 @@ def test_predictions_of_other_families_have_the_bands_that_there_are() -> None:
     drawn(ordinal.plot("densities"))
     with pytest.raises(lf.FitError, match="probability for each category"):
         ordinal.plot("predictions")
+
+
+@pytest.fixture(scope="module")
+def curve(sleep: lf.LinearMixedFit) -> Any:
+    """Power for two numbers of subjects, the larger first."""
+    return sleep.power({"Days": 4}, n_groups=[18, 9], n=20, seed=1)
+
+
+@pytest.mark.parametrize("figsize", SIZES)
+def test_a_power_curve_is_drawn(curve: Any, figsize: tuple[float, float]) -> None:
+    """At each of the sizes; points and bounds are those of its table, in the order of the sizes."""
+    axes = curve.plot(figsize=figsize)
+    drawn(axes)
+    line = axes.containers[0].lines[0]
+    np.testing.assert_array_equal(line.get_xdata(), [9, 18])
+    np.testing.assert_array_equal(line.get_ydata(), curve.power[::-1])
+    ends = np.array([segment[:, 1] for segment in axes.containers[0].lines[2][0].get_segments()])
+    np.testing.assert_allclose(ends, curve.frame[["conf_low", "conf_high"]].to_numpy()[::-1])
+    assert (axes.get_xlabel(), axes.get_title()) == ("levels of Subject", "Days = 4")
+
+
+def test_the_power_that_is_wanted_is_a_line(curve: Any) -> None:
+    """Beside that of the test's level; on axes of one's own; and no power but between 0 and 1."""
+    axes = plt.subplots()[1]
+    assert curve.plot(target=0.9, ax=axes) is axes
+    heights = [line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1]
+    assert 0.9 in heights
+    assert 0.05 in heights
+    assert len(curve.plot(target=None).lines) == len(axes.lines) - 1
+    for target in (0, 80, "0.8", float("nan")):
+        with pytest.raises(lf.FitError, match="is no power"):
+            curve.plot(target=target)
+
+
+def test_power_of_a_linear_model_is_drawn_over_its_rows() -> None:
+    """There are no levels; one design is one point."""
+    fit = lf.Model("Reaction ~ Days", dataset("sleepstudy")).fit()
+    axes = fit.power({"Days": 4}, n=20, seed=1).plot()
+    assert axes.get_xlabel() == "rows"
+    assert axes.get_xticks().tolist() == [180]
+
+
+def test_predictions_are_drawn_without_the_rows(sleep: lf.LinearMixedFit, tmp_path: Path) -> None:
+    """A fit from a file has the same mean and bands, over the same range, and no data."""
+    sleep.save(tmp_path / "fit.json")
+    again = lf.load(tmp_path / "fit.json")
+    mine, theirs = again.plot("predictions"), sleep.plot("predictions")
+    np.testing.assert_array_equal(mine.lines[0].get_xydata(), theirs.lines[1].get_xydata())
+    assert (len(mine.lines), len(theirs.lines)) == (1, 2)
+    for band, other in zip(mine.collections, theirs.collections, strict=True):
+        np.testing.assert_array_equal(band.get_paths()[0].vertices, other.get_paths()[0].vertices)

@@ -11,13 +11,14 @@ from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
     from lmmformula.api.model import Model
+    from lmmformula.api.power import PowerCurve
     from lmmformula.arrays import FloatArray
     from lmmformula.data.table import Library
     from lmmformula.inference.bootstrap import Bootstrap, Statistic
     from lmmformula.inference.confint import Method
     from lmmformula.inference.influence import Influence
     from lmmformula.inference.intervals import Intervals
-    from lmmformula.inference.power import PowerCurve, Sizes, Test
+    from lmmformula.inference.power import Sizes, Test
     from lmmformula.inference.profile import Profile
     from lmmformula.inference.quality import Criteria, RSquared
     from lmmformula.inference.running import Progress
@@ -107,7 +108,7 @@ class AnalysedFit(LinearMixedResult):
         workers: int | None = None,
     ) -> "PowerCurve":
         """
-        Simulate how often a test would find a fixed effect of a given size.
+        Simulate how often a test would find a fixed effect of a given size; `.plot()` of the result draws that.
 
         effect : its name, or {name: size}
         n_groups : numbers of levels of the grouping factor to try, or {factor: numbers}
@@ -115,9 +116,10 @@ class AnalysedFit(LinearMixedResult):
         n, alpha, test : simulations per size; level; "t", "z" or "lrt"
         progress, workers : as in `bootstrap`
         """
+        from lmmformula.api.power import PowerCurve
         from lmmformula.inference.power import power
 
-        return power(
+        found = power(
             self,
             effect,
             n_groups=n_groups,
@@ -129,6 +131,7 @@ class AnalysedFit(LinearMixedResult):
             progress=progress,
             workers=workers,
         )
+        return PowerCurve.of(found)
 
     def r2(self) -> "RSquared":
         """Return marginal and conditional R^2 (Nakagawa & Schielzeth)."""

@@ -6,8 +6,9 @@ from typing import Any
 
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, is_text
+from lmmformula.inference.power import PowerCurve
 from lmmformula.inference.profile import profile
-from lmmformula.present import plots_comparison, plots_fit, plots_posterior
+from lmmformula.present import plots_comparison, plots_fit, plots_posterior, plots_power
 from lmmformula.present.canvas import finish
 from lmmformula.present.plots_priors import prior_densities
 from lmmformula.results.comparison import ComparisonResult
@@ -66,6 +67,11 @@ def posterior_plot(posterior: PosteriorResult, kind: str, **options: Any) -> Any
 def comparison_plot(result: ComparisonResult, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
     """Draw one of the pictures of a fit beside a posterior."""
     return _drawn(OF_COMPARISON, kind, result, options)
+
+
+def power_plot(curve: PowerCurve, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
+    """Draw a power curve."""
+    return _drawn({"power": plots_power.power_curve}, "power", curve, options)
 
 
 def model_plot(priors: Sequence[PriorRow], design: DesignMatrices, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
