@@ -123,6 +123,45 @@ def test_tables_are_exact(capsys: pytest.CaptureFixture[str]) -> None:
     assert records[-1]["p_value"] is None
 
 
+HERDS = ["cbind(incidence, size - incidence) ~ period + (1 | herd)", "--data", "cbpp", "--family", "binomial"]
+SHARES = ["prop ~ period + (1 | herd)", "--data", "cbpp_obs", "--family", "binomial", "--weights", "size"]
+LIKING = ["Informed.liking ~ Product + (1 | Consumer)", "--data", "ham", "--family", "cumulative"]
+TICKS = ["TICKS ~ YEAR + (1 | BROOD)", "--data", "grouseticks", "--family", "negbinomial"]
+
+FAMILIES = [
+    (["fit", *HERDS], "logLik deviance"),
+    (["fit", *SHARES], "period4      -1.5803     0.4274  -3.697"),
+    (["fit", *HERDS, "--nagq", "9"], "Family: binomial  ( logit )"),
+    (["fit", *HERDS, "--ml", "--table", "tidy"], "sd__(Intercept)"),
+    (["fit", *HERDS, "--table", "glance", "--json"], '"loglik": -92.026'),
+    (["fit", *HERDS, "--table", "augment", "--csv"], "row,herd,incidence,size,period,fitted"),
+    (["fit", *HERDS, "--table", "ranef", "--csv"], "herd,1,(Intercept),0.59"),
+    (["fit", *TICKS, "--csv"], ",shape,"),
+    (["explain", *LIKING], "logit(P(Informed.liking ≤ k)) = cutpoint[k] - ("),
+    (["explain", *SHARES], "Family     binomial, link logit"),
+    (["stan", *LIKING], "ordered_logistic"),
+    (["stan", *SHARES], "binomial_logit"),
+    (["sample", *LIKING, *QUICK], "Standard deviations and correlations; cutpoints"),
+    (["sample", *TICKS, *QUICK, "--csv"], "shape,"),
+    (["compare", *SHARES, *QUICK], "beside the posterior of prop ~ period + (1 | herd)"),
+    (["compare", *TICKS, *QUICK, "--markdown"], "| family shape |"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "expected"), FAMILIES)
+def test_families(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command does what the family can; trials are a column of weights where the response is a share."""
+    assert cli.main(arguments) == 0
+    assert expected in capsys.readouterr().out
+
+
+def test_a_posterior_of_a_family_is_saved(tmp_path: Path) -> None:
+    """With the family."""
+    path = tmp_path / "liking.nc"
+    assert cli.main(["sample", *LIKING, *QUICK, "--save", str(path)]) == 0
+    assert lf.load(path).ir.family.name == "cumulative"
+
+
 def test_a_table_instead_of_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
     """`--table` alone prints text."""
     assert cli.main(["fit", FORMULA, "--data", "sleepstudy", "--table", "glance"]) == 0
@@ -193,6 +232,8 @@ COMPLETED = [
     (["lmmformula", "repl", "sleepstudy_"], ["sleepstudy_na", "sleepstudy_x"]),
     (["lmmformula", "completion", "z"], ["zsh"]),
     (["lmmformula", "stan", "--form", "m"], ["marginal"]),
+    (["lmmformula", "fit", "--family", "bi"], ["binomial"]),
+    (["lmmformula", "sample", "--family", "cu"], ["cumulative"]),
 ]
 
 
@@ -350,6 +391,14 @@ FAULTS = [
     (["power", *GENERALIZED, "--effect", "period2"], "power is simulated for gaussian models"),
     (["fit", FORMULA, "--data", "sleepstudy", "-o", "missing/folder/f.csv"], "missing/folder"),
     (["stan", FORMULA, "--data", "sleepstudy", "-o", "missing/folder/f.stan"], "No such file or directory"),
+    (["fit", *LIKING], "no fit by Laplace's method"),
+    (["compare", *LIKING], "no fit by Laplace's method"),
+    (["fit", *HERDS, "--table", "anova"], "tests of single terms by F are of gaussian models"),
+    (["fit", *HERDS, "--save", "fit.json"], "fits of the family binomial are not saved"),
+    (["fit", FORMULA, "--data", "sleepstudy", "--nagq", "9"], "a gaussian likelihood needs no quadrature"),
+    (["fit", FORMULA, "--data", "sleepstudy", "--family", "weibull"], "there is no family 'weibull'"),
+    (["explain", FORMULA, "--data", "sleepstudy", "--family", "poisson"], "must be whole numbers from 0"),
+    (["power", *HERDS, "--effect", "period2"], "power is simulated for gaussian models, not for the family binomial"),
     (["datasets", "cofee"], "did you mean 'coffee'"),
     (["fit", FORMULA, "--data", "sleepstudy", "-o", "fit.docx"], "can't tell the format of 'fit.docx'"),
     (["power", FORMULA, "--data", "sleepstudy", "--effect", "Days=big"], "the size of an effect is a number"),

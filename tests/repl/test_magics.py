@@ -74,7 +74,38 @@ def test_a_cell_with_priors_is_sampled(shell: Any, monkeypatch: pytest.MonkeyPat
     assert isinstance(shell.run_cell_magic("lmm", "sleep compare", FORMULA), lf.Comparison)
 
 
+def test_families(shell: Any) -> None:
+    """A line keeps the family for those to come; a cell stands alone."""
+    shell.user_ns["ticks"] = lf.datasets.load("grouseticks")
+    fit = shell.run_line_magic("lmm", "--family poisson TICKS ~ YEAR + (1 | BROOD)")
+    assert isinstance(fit, lf.GeneralizedMixedFit)
+    assert shell.run_line_magic("lmm", "--family negbinomial . ~ .").aic < fit.aic
+    assert "poisson(log)\nnow: " in shell.run_line_magic("lmm", ":diff")
+    assert shell.run_line_magic("lmm", "TICKS ~ 1 + (1 | BROOD)").family.name == "negbinomial"
+    assert isinstance(shell.run_cell_magic("lmm", "sleep", FORMULA), lf.LinearMixedFit)
+
+
+def test_weights(shell: Any) -> None:
+    """Of a cell, or of a line; they are forgotten with the data that have them."""
+    shell.user_ns["herds"] = lf.datasets.load("cbpp_obs")
+    fit = shell.run_cell_magic("lmm", "herds fit --family binomial --weights size", "prop ~ period + (1 | herd)")
+    assert round(fit.loglik, 3) == -92.026
+    assert "weights='size'" in shell.run_line_magic("lmm", ":script")
+    assert shell.run_line_magic("lmm", f"--family gaussian {FORMULA}").design.weights is None
+
+
+def test_a_cell_without_a_fit_is_sampled(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a family does not have is not tried."""
+    shell.user_ns["ham"] = lf.datasets.load("ham")
+    monkeypatch.setattr(lf.Model, "sample", lambda _: "sampled")
+    formula = "Informed.liking ~ Product + (1 | Consumer)"
+    assert shell.run_cell_magic("lmm", "ham --family=cumulative(probit)", formula) == "sampled"
+
+
 FAULTS = [
+    ("--family weibull y ~ x", None, "there is no family 'weibull'"),
+    ("sleep --family poisson", FORMULA, "must be whole numbers from 0"),
+    ("sleep --weights size", FORMULA, "no column named 'size'"),
     ("Reaction ~ Dayz", None, "no data frame has the columns `Dayz`, `Reaction`"),
     ("y ~ ", None, "nothing stands behind `~`"),
     (":nonsense", None, "there is no command `:nonsense`"),

@@ -31,6 +31,10 @@ def last(*lines: str) -> str:
 
 
 SAYS = [
+    ([":family"], "gaussian(identity): mean = linear predictor; it has sigma of its own"),
+    ([":family poisson"], "the family is poisson(log)"),
+    ([":weights Days"], "the weights are `Days`"),
+    ([":weights"], "there are no weights"),
     ([":data"], "Reaction (numeric), Days (numeric), Subject (factor, 18 levels)"),
     ([":columns"], "Subject   factor, 18 levels        0  308, 309, 310, ...  can group"),
     ([":head 2"], "1   258.70    1     308"),
@@ -65,6 +69,8 @@ SAYS = [
     ([FORMULA, "sd ~ exponential(0.01)", ":prior clear"], "all priors are the defaults again"),
     ([FORMULA, ". ~ . - (Days | Subject) + (1 | Subject)"], "1 random effect ((Intercept)). 4 parameters in all."),
     ([FORMULA, "~ . - Days"], "1 fixed effect ((Intercept))"),
+    ([FORMULA, ":optimize seed=1"], "Posterior mode of Reaction ~ Days + (Days | Subject)"),
+    ([FORMULA, ":emmeans Days"], "Marginal means"),
     ([FORMULA, ":simplify"], "to leave out first: Days in (Days | Subject); the data support it least"),
     ([FORMULA, ":history"], f"1. {FORMULA}"),
     ([":help"], ":simplify [drop]"),
@@ -88,6 +94,25 @@ FAILS = [
     ([FORMULA, "b[Dayz] ~ normal(0, 5)"], "the model has no `b[Dayz]`\nit has b[(Intercept)], b[Days]"),
     ([FORMULA, "sd ~ exponentail(1)"], "did you mean `exponential`?"),
     ([FORMULA, "b[Days ~ normal(0, 5)"], "`[` is opened and never closed"),
+    ([":family weibull"], "there is no family 'weibull'"),
+    ([":family inverse.gaussian"], "the family inverse.gaussian is neither fitted nor sampled"),
+    ([":family binomial(log)"], "its links are: logit, probit, cloglog"),
+    ([FORMULA, ":weights Subject"], "weights: a factor stands where numbers are needed"),
+    ([FORMULA, ":weights Days"], "weights must be positive and finite"),
+    ([FORMULA, ":weights Dayz"], "weights: no column named 'Dayz'"),
+    ([FORMULA, "shape ~ exponential(1)"],
+     "the model has no `shape` in the family gaussian(identity)\nit has sigma"),
+    ([FORMULA, "cutpoint ~ normal(0, 1)"], "the model has no `cutpoint`"),
+    ([FORMULA, ":fit nagq=9"], "a gaussian likelihood needs no quadrature"),
+    ([FORMULA, ":loo"], "the model was not sampled yet"),
+    ([FORMULA, ":confint hdi"], "the model was not sampled yet"),
+    ([FORMULA, ":sample chains"], "can't read `chains`"),
+    ([FORMULA, ":sample draws=9 engin=stanli"], "there are: draws, chains, warmup, thin"),
+    ([FORMULA, ":optimize chains=2"], "can't read `chains=2`"),
+    ([FORMULA, ":emmeans"], "means of which factors?"),
+    ([FORMULA, ":emmeans Dayz"], "Dayz"),
+    ([":load"], "which file?"),
+    ([":load nothing.json"], "can't read nothing.json"),
     ([FORMULA, ":compare"], "the model was not sampled yet"),
     ([FORMULA, ":diff"], "there is no other model of these data to compare with"),
     ([FORMULA, ":anova IV"], "there is no analysis of variance of type `IV`"),
@@ -156,7 +181,7 @@ def test_priors_belong_to_the_model_until_changed() -> None:
     session = session_of(FORMULA, "b[Days] ~ normal(0, 5)", "sd ~ exponential(1)", "sd ~ exponential(2)")
     assert list(map(str, session.state.priors)) == ["b[Days] ~ normal(0, 5)", "sd ~ exponential(2)"]
     reply = session.run("Reaction ~ 1 + (1 | Subject)")
-    assert "prior given up, since the model has no such coefficient: b[Days] ~ normal(0, 5)" in reply.text
+    assert "prior given up, since the model has no such parameter: b[Days] ~ normal(0, 5)" in reply.text
     assert list(map(str, session.state.priors)) == ["sd ~ exponential(2)"]
     assert "exponential" in session.run(":stan").text
 

@@ -14,8 +14,8 @@ from lmmformula.repl.sources import read_source
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lmmformula.api.fits import LinearMixedFit
     from lmmformula.api.model import Model
+    from lmmformula.repl.fitting import Fit
 
 
 def demo(options: Namespace) -> None:
@@ -32,7 +32,7 @@ def explain(options: Namespace) -> None:
 
 def fit(options: Namespace) -> None:
     """Fit, and print the summary or a table."""
-    found: Any = _model(options).fit(reml=options.reml)
+    found: Any = _model(options).fit(reml=options.reml, nagq=options.nagq)
     table = _table(found, options.table or "tidy")
     show(options, str(found) if options.table is None else table.to_string(index=False), table)
     if options.save is not None:
@@ -62,7 +62,9 @@ def compare(options: Namespace) -> None:
     from lmmformula.api.comparison import compare as side_by_side
 
     model = _model(options)
-    found = side_by_side(model.fit(reml=options.reml), model.sample(**_sampling(options), **_engine(options)))
+    found = side_by_side(
+        model.fit(reml=options.reml, nagq=options.nagq), model.sample(**_sampling(options), **_engine(options))
+    )
     show(options, str(found), _compared(found.fixed, found.variance))
 
 
@@ -146,7 +148,7 @@ def _engine(options: Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
-def _table(found: "LinearMixedFit", name: str) -> "pd.DataFrame":
+def _table(found: "Fit", name: str) -> "pd.DataFrame":
     table: pd.DataFrame
     match name:
         case "glance":
@@ -162,7 +164,7 @@ def _table(found: "LinearMixedFit", name: str) -> "pd.DataFrame":
     return table
 
 
-def _effects(found: "LinearMixedFit") -> "pd.DataFrame":
+def _effects(found: "Fit") -> "pd.DataFrame":
     """One row per group, level and coefficient."""
     import pandas as pd
 

@@ -17,6 +17,8 @@ examples:
 
 EXIT_CODES = "exit codes: 0 done, 1 an error that the message explains, 2 bad usage, 130 interrupted"
 
+HERDS = '"cbind(incidence, size - incidence) ~ period + (1 | herd)" --data cbpp --family binomial'
+
 SLEEP = '"Reaction ~ Days + (Days | Subject)" --data sleepstudy'
 
 FORMATS = ("json", "csv", "markdown")
@@ -48,7 +50,7 @@ COMMANDS: dict[str, Entry] = {
     "explain": Entry("say what the formula means for the data", (f"explain {SLEEP}",), ("model",)),
     "fit": Entry(
         "fit by REML or maximum likelihood",
-        (f"fit {SLEEP}", f"fit {SLEEP} --ml --json", f"fit {SLEEP} --table ranef --csv > ranef.csv"),
+        (f"fit {SLEEP}", f"fit {SLEEP} --ml --json", f"fit {SLEEP} --table ranef --csv > ranef.csv", f"fit {HERDS}"),
         ("model", "method", "fit", "format"),
     ),
     "stan": Entry("write the Stan program", (f"stan {SLEEP}", f"stan {SLEEP} -o sleep.stan"), ("model", "stan")),
@@ -58,6 +60,7 @@ COMMANDS: dict[str, Entry] = {
             f"sample {SLEEP} --seed 1",
             f'sample {SLEEP} --prior "sd ~ exponential(0.01)" --json',
             f"sample {SLEEP} --engine cmdstan --algorithm pathfinder",
+            'sample "Informed.liking ~ Product + (1 | Consumer)" --data ham --family cumulative',
         ),
         ("model", "sampling", "engine", "posterior", "format"),
     ),
@@ -121,8 +124,10 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data", required=True, help="a .csv, .tsv, .parquet or .feather file, - for CSV on stdin, or a name"
     )
-    command.add_argument("--family", default="gaussian", help="of the response (default: gaussian)")
-    command.add_argument("--weights", metavar="COLUMN", help="precision weights")
+    command.add_argument(
+        "--family", default="gaussian", metavar="NAME(LINK)", help='such as "binomial(probit)" (default: gaussian)'
+    )
+    command.add_argument("--weights", metavar="COLUMN", help="precision weights; of shares of successes, the trials")
     command.add_argument("--offset", metavar="COLUMN", help="known part of the linear predictor")
     command.add_argument("--prior", action="append", metavar="STATEMENT", help='such as "sd ~ exponential(1)"; repeat')
 
@@ -131,6 +136,13 @@ def _add_method(command: argparse.ArgumentParser) -> None:
     method = command.add_mutually_exclusive_group()
     method.add_argument("--reml", action="store_true", default=True, help="restricted maximum likelihood (default)")
     method.add_argument("--ml", action="store_false", dest="reml", help="maximum likelihood")
+    command.add_argument(
+        "--nagq",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="nodes of quadrature, of a family with one random coefficient",
+    )
 
 
 def _add_fit(command: argparse.ArgumentParser) -> None:

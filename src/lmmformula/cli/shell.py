@@ -74,6 +74,10 @@ def _option(action: argparse.Action) -> Option:
         return Option(names, about, "choice", tuple(map(str, action.choices)))
     if action.dest == "data":
         return Option(names, about, "data")
+    if action.dest == "family":
+        from lmmformula.repl.families import FAMILIES
+
+        return Option(names, about, "choice", tuple(FAMILIES))
     return Option(names, about, "file" if action.dest in ("output", "save") else "text")
 
 

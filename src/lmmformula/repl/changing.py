@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lmmformula.api.parsing import specification
+from lmmformula.design.fixed import named_numbers
 from lmmformula.errors import FormulaError, LmmFormulaError, printable
 from lmmformula.formula.ast import Call, Name, PriorStatement
 from lmmformula.formula.parse import parse_priors, parse_text
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.lower import lower_priors, update
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior
-from lmmformula.present.formula import formula_text
 from lmmformula.repl.describe import data_lines, paragraph
+from lmmformula.repl.families import chosen_family, family_code, family_lines, family_text, model_text, own_parameters
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import Data, State, data_from
 
@@ -30,15 +34,50 @@ def set_data(session: Session, data: Data) -> str:
     """Go on with other data; a model that doesn't fit them is given up."""
     state = session.state
     kept = state.ir is not None and all(variable.name in data.table for variable in state.ir.variables())
-    state = session.advance(f"data = {data.code}", data=data, model=None, fit=None, posterior=None)
-    said = data_lines(data)
+    weights = state.weights if state.weights in data.table else ""
+    session.advance(f"data = {data.code}", data=data, weights=weights, model=None, fit=None, posterior=None)
+    if not kept:
+        _give_up(session)
+        return data_lines(data)
+    return f"{data_lines(data)}\n{_set_again(session, 'these data')}"
+
+
+def _set_again(session: Session, what: str) -> str:
+    """Make the model anew after something that it rests on has changed; it is given up where it doesn't fit that."""
     try:
-        if kept:
-            return f"{said}\n{_set_model(session, state.formula, state.priors, on_top=True)}"
+        return set_model(session, on_top=True)
     except LmmFormulaError as error:
-        said += f"\nthe model does not fit these data: {error.message}"
-    session.note(formula="", ir=None)
-    return said
+        _give_up(session)
+        return f"the model does not fit {what}: {error.message}"
+
+
+def _give_up(session: Session) -> None:
+    session.note(formula="", ir=None, model=None, fit=None, posterior=None)
+
+
+def use_family(session: Session, argument: str) -> str:
+    """`:family [NAME(LINK)]`: of this model and those to come; without an argument, tell which there are."""
+    if not argument:
+        return "\n".join(family_lines(session.state.family))
+    family = chosen_family(argument)
+    session.advance(family=family, model=None, fit=None, posterior=None)
+    said = f"the family is {family_text(family)}"
+    return said if session.state.ir is None else f"{said}\n{_set_again(session, 'it')}"
+
+
+def use_weights(session: Session, argument: str) -> str:
+    """`:weights [COLUMN|none]`: of this model and those to come; without an argument, tell which are used."""
+    state = session.state
+    if not argument:
+        return f"the weights are `{printable(state.weights)}`" if state.weights else "there are no weights"
+    name = "" if argument == "none" else argument.strip("`")
+    if name:
+        named_numbers(state.need_data().table, name, "weights")
+    said = f"the weights are `{printable(name)}`" if name else "there are no weights"
+    if state.ir is None:
+        session.advance(weights=name)
+        return said
+    return f"{said}\n{set_model(session, weights=name)}"
 
 
 def statement(session: Session, text: str) -> str:
@@ -81,10 +120,11 @@ def set_formula(session: Session, text: str) -> str:
     match typed.formula.lhs:
         case None | Name(name=".", quoted=False) if state.ir is not None:
             ir = update(state.ir, text)
-            return _set_model(session, ir.formula, ir.priors)
+            return set_model(session, formula=ir.formula, priors=ir.priors)
     statements = lower_priors(typed.priors)
     end = min((prior.span.start for prior in typed.priors), default=len(text))
-    return _set_model(session, text[:end].strip().rstrip(";").rstrip(), (*state.priors, *statements))
+    formula = text[:end].strip().rstrip(";").rstrip()
+    return set_model(session, formula=formula, priors=(*state.priors, *statements))
 
 
 def add_priors(session: Session, text: str) -> str:
@@ -94,7 +134,7 @@ def add_priors(session: Session, text: str) -> str:
     if state.ir is None:
         session.advance(priors=_latest((*state.priors, *new)))
         return "\n".join(f"prior of the model to come: {prior}" for prior in new)
-    _set_model(session, state.formula, (*state.priors, *new), must_apply=new)
+    set_model(session, priors=(*state.priors, *new), must_apply=new)
     session.note(fit=state.fit)
     return "\n".join(f"prior: {prior}" for prior in new)
 
@@ -107,7 +147,7 @@ def change_priors(session: Session, argument: str) -> str:
     if state.ir is None:
         session.advance(priors=())
     else:
-        _set_model(session, state.formula, ())
+        set_model(session, priors=())
         session.note(fit=state.fit)
     return "all priors are the defaults again"
 
@@ -144,89 +184,90 @@ def undo(session: Session, _: str) -> str:
     session.past.pop()
     state = session.state
     if state.ir is None:
-        return data_lines(state.data) if state.data else "there is no model"
-    return "\n".join([formula_text(state.ir), *map(str, state.priors)])
+        said = data_lines(state.data) if state.data else "there is no model"
+        return said if state.family == GAUSSIAN else f"{said}\nthe family is {family_text(state.family)}"
+    return "\n".join([model_text(state.ir), *map(str, state.priors)])
 
 
-def _set_model(
+def set_model(
     session: Session,
-    formula: str,
-    priors: Iterable[Prior],
     *,
     must_apply: tuple[Prior, ...] = (),
     on_top: bool = False,
+    **changes: Any,  # noqa: ANN401 (fields of a State)
 ) -> str:
     """
-    Go on to a formula with priors; priors of coefficients that it doesn't have are given up, and that is said.
+    Go on to another formula, priors, family or weights; priors of what the model lacks are given up, and that is said.
 
     on_top : whether this belongs to the change before, so that one `:undo` takes both back
     """
-    from lmmformula.api.model import Model
-    from lmmformula.api.parsing import parse
-
     change = session.note if on_top else session.advance
-    data, wanted = session.state.data, _latest(priors)
-    if data is None:
-        ir = parse(_joined(formula, wanted))
-        change(formula=formula, ir=ir, priors=wanted, fit=None, posterior=None)
+    wanted = replace(session.state, fit=None, posterior=None, **changes)
+    wanted = replace(wanted, priors=_latest(wanted.priors))
+    if wanted.data is None:
+        ir = specification(wanted.text, wanted.family, None)
+        change(formula=wanted.formula, family=wanted.family, ir=ir, priors=wanted.priors, fit=None, posterior=None)
         return f"{ir.formula}\nno data yet: `:data FILE` reads some"
-    model = Model(_joined(formula, wanted), data.table)
-    kept = tuple(prior for prior in wanted if applies(prior, model))
+    model = _model_of(wanted, wanted.data)
+    kept = replace(wanted, priors=tuple(prior for prior in wanted.priors if applies(prior, model)))
     for prior in must_apply:
-        if prior not in kept:
+        if prior not in kept.priors:
             raise _unknown(prior, model)
-    if kept != wanted:
-        model = Model(_joined(formula, kept), data.table)
-    model.data_name = data.name
-    change(
-        f"model = {model_code(formula, kept)}",
-        formula=formula,
-        ir=model.ir,
-        priors=kept,
-        model=model,
-        fit=None,
-        posterior=None,
-    )
-    given_up = [f"prior given up, since the model has no such coefficient: {p}" for p in wanted if p not in kept]
+    if kept.priors != wanted.priors:
+        model = _model_of(kept, wanted.data)
+    model.data_name = wanted.data.name
+    names = ("formula", "family", "weights", "priors", "fit", "posterior")
+    change(f"model = {model_code(kept)}", ir=model.ir, model=model, **{name: getattr(kept, name) for name in names})
+    given_up = [
+        f"prior given up, since the model has no such parameter: {p}" for p in wanted.priors if p not in kept.priors
+    ]
     return "\n".join([paragraph(model), *given_up])
 
 
+def _model_of(state: State, data: Data) -> "Model":
+    from lmmformula.api.model import Model
+
+    return Model(state.text, data.table, family=state.family, weights=state.weights or None)
+
+
 def applies(prior: Prior, model: "Model") -> bool:
-    """Tell whether the coefficients that a prior names are in the model."""
+    """Tell whether the model has the parameters that a prior names."""
+    terms, family = model.design.random_terms, model.ir.family
     match prior.target.parameter, prior.target.selectors:
         case "b", (name,):
             return name in model.design.fixed_names
-        case "sd" | "cor", (group,):
-            return any(term.group == group for term in model.design.random_terms)
-        case "sd", (group, name):
-            terms = model.design.random_terms
-            return any(term.group == group and name in term.coefficient_names for term in terms)
-        case _:
-            return True
+        case (("sd" | "cor"), (group, *names)):
+            return any(term.group == group and set(names) <= set(term.coefficient_names) for term in terms)
+        case "sd", ():
+            return bool(terms)
+        case "cutpoint", _:
+            return family.ordinal
+        case name, _:
+            return name in ("Intercept", "b", "cor", *own_parameters(family))
 
 
 def _unknown(prior: Prior, model: "Model") -> FormulaError:
-    terms = model.design.random_terms
+    terms, family = model.design.random_terms, model.ir.family
     known = {
         "b": [f"b[{name}]" for name in model.design.fixed_names],
         "sd": [f"sd[{term.group}, {name}]" for term in terms for name in term.coefficient_names],
         "cor": [f"cor[{term.group}]" for term in terms],
-    }[prior.target.parameter]
-    message = f"the model has no `{prior.target}`"
-    return FormulaError(message, hint=f"it has {', '.join(map(printable, known[:8]))}" if known else "")
+    }
+    own = [*own_parameters(family), *(["cutpoint"] if family.ordinal else [])]
+    names = known.get(prior.target.parameter, own)
+    where = "" if prior.target.parameter in known else f" in the family {family_text(family)}"
+    hint = f"it has {', '.join(map(printable, names[:8]))}" if names else ""
+    return FormulaError(f"the model has no `{prior.target}`{where}", hint=hint)
 
 
 def _latest(priors: Iterable[Prior]) -> tuple[Prior, ...]:
     return tuple({prior.target: prior for prior in priors}.values())
 
 
-def model_code(formula: str, priors: Iterable[Prior]) -> str:
+def model_code(state: State) -> str:
     """Write the Python that makes a model."""
-    return f"lf.Model({_written(_joined(formula, priors))}, data)"
-
-
-def _joined(formula: str, priors: Iterable[Prior]) -> str:
-    return "\n".join([formula, *map(str, priors)])
+    weights = f", weights={state.weights!r}" if state.weights else ""
+    return f"lf.Model({_written(state.text)}, data{family_code(state.family)}{weights})"
 
 
 def _written(text: str) -> str:

@@ -3,20 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Literal
 
 from lmmformula.errors import FormulaError, printable
 from lmmformula.formula.parse import parse_text
 from lmmformula.present.explain import equations
-from lmmformula.present.formula import formula_text
-from lmmformula.repl import changing, describe, fitting
+from lmmformula.repl import changing, describe, files, fitting, pictures, sampling
+from lmmformula.repl.diff import diff
+from lmmformula.repl.families import model_text
 from lmmformula.repl.session import Quit, Session
 from lmmformula.repl.simplify import simplify
 
 Takes = Literal[
     "nothing", "data", "file", "formula", "prior", "group", "command", "values", "picture", "type", "method", "drop",
-    "latex",
+    "latex", "family", "weights", "sampling", "saved", "names",
 ]  # fmt: skip
 """What completes the argument of a command."""
 
@@ -115,44 +115,17 @@ def history(session: Session, _: str) -> str:
     lines: dict[str, str] = {}
     for state in session.past:
         if state.ir is not None:
+            weights = f", weights {printable(state.weights)}" if state.weights else ""
             priors = "".join(f"; {prior}" for prior in state.priors)
             known = f"   AIC {state.fit.aic:.1f}" if state.fit is not None else ""
-            key = formula_text(state.ir) + priors
+            key = model_text(state.ir) + weights + priors
             lines[key] = known or lines.get(key, "")
     return "\n".join(f"{i}. {text}{known}" for i, (text, known) in enumerate(lines.items(), start=1)) or "no models yet"
 
 
 def script(session: Session, _: str) -> str:
     """Write the Python that does what was done."""
-    lines = list(session.state.code)
-    for name in ("pandas as pd", "numpy as np"):
-        if any(f"{name[-2:]}." in line for line in lines):
-            lines.insert(0, f"import {name}")
-    return "\n".join(lines)
-
-
-def save(session: Session, argument: str) -> str:
-    """Write a file: the script, the estimates, the fit, the posterior or the program, by the ending of its name."""
-    match Path(argument).suffix:
-        case ".py":
-            Path(argument).write_text(script(session, "") + "\n", encoding="utf-8")
-        case ".csv":
-            fitting.fit_of(session).tidy(frame="pandas").to_csv(argument, index=False)
-            session.note(f"fit.tidy().to_csv({argument!r}, index=False)")
-        case ".json":
-            fitting.fit_of(session).save(argument)
-            session.note(f"fit.save({argument!r})")
-        case ".nc":
-            fitting.posterior_of(session).save(argument)
-            session.note(f"posterior.save({argument!r})")
-        case ".stan":
-            return fitting.stan(session, argument)
-        case _:
-            raise FormulaError(
-                "what is saved depends on the file's name",
-                hint=".py the script, .csv the estimates, .json the fit, .nc the posterior, .stan the program",
-            )
-    return f"written: {argument}"
+    return files.script_text(session)
 
 
 def show_help(_: Session, argument: str) -> str:
@@ -199,25 +172,35 @@ COMMANDS: dict[str, Command] = {
     "eq": Command(eq, "[latex]", "the model in mathematics", "latex"),
     "ast": Command(ast, "", "the syntax tree of what was typed"),
     "ir": Command(ir, "", "the model that the formula means, as a tree"),
-    "fit": Command(fitting.fit, "[reml|ml] [FORMULA]", "fit the model", "formula"),
+    "family": Command(
+        changing.use_family, "[NAME(LINK)]", "the response's distribution; without an argument, list all", "family"
+    ),
+    "weights": Command(
+        changing.use_weights, "[COLUMN|none]", "weights of the rows; of binomial shares trials", "weights"
+    ),
+    "fit": Command(fitting.fit, "[reml|ml|nagq=9] [FORMULA]", "fit the model", "formula"),
     "summary": Command(fitting.summary, "", "the fit with tests of its coefficients"),
     "anova": Command(fitting.anova, "[I|II|III]", "tests of the fixed terms", "type"),
-    "confint": Command(fitting.confint, "[wald|profile|boot]", "intervals of all parameters", "method"),
+    "confint": Command(fitting.confint, "[METHOD]", "intervals: wald, profile, boot; quantile, hdi of draws", "method"),
     "ranef": Command(fitting.random_effects, "[GROUP]", "conditional modes of the random effects", "group"),
+    "emmeans": Command(fitting.marginal_means, "f [* g] [| by]", "marginal means and their differences", "names"),
     "predict": Command(fitting.predict, "[x=1 g=a|FILE]", "predictions for values, a file, or the data", "values"),
-    "plot": Command(fitting.plot, "[KIND] [FILE]", "draw to a file: " + ", ".join(fitting.PICTURES), "picture"),
-    "stan": Command(fitting.stan, "[FILE]", "the Stan program; to a file, with its data beside it", "file"),
+    "plot": Command(pictures.plot, "[KIND] [FILE]", "draw to a file: " + ", ".join(pictures.PICTURES), "picture"),
+    "stan": Command(sampling.stan, "[FILE]", "the Stan program; to a file, with data and a script", "file"),
     "prior": Command(changing.change_priors, "[STATEMENT|clear]", "set a prior, or clear all", "prior"),
     "priors": Command(changing.show_priors, "", "the prior of each parameter, defaults included"),
-    "sample": Command(fitting.sample, "[N] [seed=1 ...]", "sample the posterior: N draws of each chain"),
-    "compare": Command(fitting.compare, "", "fit and posterior side by side"),
-    "diff": Command(fitting.diff, "", "this model against the one before"),
+    "sample": Command(sampling.sample, "[N] [seed=1 ...]", "sample the posterior: N draws of each chain", "sampling"),
+    "optimize": Command(sampling.optimize, "[seed=1 ...]", "the mode of the posterior: quick, without its spread"),
+    "compare": Command(sampling.compare, "", "fit and posterior side by side"),
+    "loo": Command(sampling.loo, "", "leave-one-out cross-validation of the posterior, and of the model before"),
+    "diff": Command(diff, "", "this model against the one before"),
     "simplify": Command(simplify, "[drop]", "the random effects least supported; drop them", "drop"),
     "undo": Command(changing.undo, "", "back to the model before the last change"),
     "history": Command(history, "", "the models of this session"),
     "save": Command(
-        save, "FILE", "write .py (script), .csv (estimates), .json (fit), .nc (posterior) or .stan (program)", "file"
+        files.save, "FILE", f"write {', '.join(f'{end} ({what})' for end, what in files.KINDS.items())}", "file"
     ),
+    "load": Command(files.load, "FILE", "read a fit (.json) or a posterior (.nc), and its model", "saved"),
     "script": Command(script, "", "the Python that does the same"),
     "help": Command(show_help, "[COMMAND]", "this list, or one command", "command"),
     "quit": Command(leave, "", "end the session"),

@@ -1,7 +1,8 @@
 """What may come next: columns, functions, grouping factors, distributions, commands."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,11 @@ from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS
 from lmmformula.ir.terms import variables
 from lmmformula.repl.commands import COMMANDS
 from lmmformula.repl.facts import column_text
-from lmmformula.repl.fitting import PICTURES
+from lmmformula.repl.families import completions as family_names
+from lmmformula.repl.families import own_parameters
 from lmmformula.repl.live import formula_start
+from lmmformula.repl.pictures import PICTURES
+from lmmformula.repl.sampling import SAMPLING
 from lmmformula.repl.sources import READERS
 from lmmformula.repl.state import State
 from lmmformula.repl.tokens import CLOSING, OPENING, OPERATORS, Piece, pieces
@@ -26,7 +30,13 @@ WORDS = {
         ("II", "after all that don't contain it"),
         ("III", "averaged over the factors it interacts with"),
     ),
-    "method": (("wald", "by standard errors"), ("profile", "by the likelihood"), ("boot", "by refits")),
+    "method": (
+        ("wald", "by standard errors"),
+        ("profile", "by the likelihood"),
+        ("boot", "by refits"),
+        ("quantile", "of the posterior"),
+        ("hdi", "shortest, of the posterior"),
+    ),
     "drop": (("drop", "leave the least supported part out"),),
     "latex": (("latex", "for a paper"),),
 }
@@ -78,31 +88,23 @@ def _of_command(line: str, state: State) -> Iterator[Candidate]:
         return
     start = line.rfind(" ") + 1
     word = line[start:]
-    for text, about in _arguments(COMMANDS[name].takes if name in COMMANDS else "nothing", word, state):
+    takes = COMMANDS[name].takes if name in COMMANDS else "nothing"
+    for text, about in ARGUMENTS[takes](word, state) if takes in ARGUMENTS else WORDS.get(takes, ()):
         if text.lower().startswith(word.lower()):
             yield Candidate(text, start, about)
 
 
-def _arguments(takes: str, word: str, state: State) -> Iterator[tuple[str, str]]:
-    match takes:
-        case "data":
-            from lmmformula import datasets
+def _datasets() -> Iterator[tuple[str, str]]:
+    from lmmformula import datasets
 
-            yield from ((name, f"{datasets.catalogue()[name]['n_rows']} rows") for name in datasets.names())
-            yield from _paths(word, set(READERS))
-        case "file":
-            yield from _paths(word, set())
-        case "picture":
-            yield from ((kind, f"of the {source}") for kind, source in PICTURES.items())
-            yield from _paths(word, set())
-        case "group":
-            yield from ((term.group, f"{term.n_levels} levels") for term in _random_terms(state))
-        case "command":
-            yield from ((name, command.about) for name, command in COMMANDS.items())
-        case "values":
-            yield from _predictors(state)
-        case _:
-            yield from WORDS.get(takes, ())
+    yield from ((name, f"{datasets.catalogue()[name]['n_rows']} rows") for name in datasets.names())
+
+
+def _numeric_columns(state: State) -> Iterator[tuple[str, str]]:
+    if state.data is not None:
+        table = state.data.table
+        yield from ((name, "numeric") for name in table.names if column_text(table, name) == "numeric")
+    yield "none", "no weights"
 
 
 def _predictors(state: State) -> Iterator[tuple[str, str]]:
@@ -112,7 +114,7 @@ def _predictors(state: State) -> Iterator[tuple[str, str]]:
     response = [v.name for expression in state.ir.response.expressions for v in variables(expression)]
     for variable in state.ir.variables():
         if variable.name not in response:
-            yield f"{variable.name}=", column_text(state.data.table, variable.name)
+            yield variable.name, column_text(state.data.table, variable.name)
 
 
 def _paths(word: str, suffixes: set[str]) -> Iterator[tuple[str, str]]:
@@ -206,7 +208,9 @@ def _functions() -> Iterator[tuple[str, str]]:
 def _targets(state: State) -> Iterator[tuple[str, str]]:
     if _random_terms(state):
         yield from (("sd", "prior of standard deviations"), ("cor", "prior of correlations"))
-    yield from (("b", "prior of coefficients"), ("Intercept", "prior of the intercept"), ("sigma", "prior"))
+    middle = ("cutpoint", "prior of the cutpoints") if state.family.ordinal else ("Intercept", "prior of the intercept")
+    yield from (("b", "prior of coefficients"), middle)
+    yield from ((name, "prior") for name in own_parameters(state.family))
 
 
 def _selectors(target: list[Piece], before: list[Piece], state: State) -> Iterator[tuple[str, str]]:
@@ -224,3 +228,19 @@ def _selectors(target: list[Piece], before: list[Piece], state: State) -> Iterat
 
 def _random_terms(state: State) -> tuple["RandomTermDesign", ...]:
     return state.model.design.random_terms if state.model is not None else ()
+
+
+ARGUMENTS: dict[str, Callable[[str, State], Iterable[tuple[str, str]]]] = {
+    "data": lambda word, _: chain(_datasets(), _paths(word, set(READERS))),
+    "file": lambda word, _: _paths(word, set()),
+    "saved": lambda word, _: _paths(word, {".json", ".nc"}),
+    "picture": lambda word, _: chain(((kind, f"of the {of}") for kind, of in PICTURES.items()), _paths(word, set())),
+    "family": lambda _word, _state: family_names(),
+    "weights": lambda _, state: _numeric_columns(state),
+    "sampling": lambda _word, _state: ((f"{name}=", "option") for name in SAMPLING),
+    "group": lambda _, state: ((term.group, f"{term.n_levels} levels") for term in _random_terms(state)),
+    "command": lambda _word, _state: ((name, command.about) for name, command in COMMANDS.items()),
+    "names": lambda _, state: _predictors(state),
+    "values": lambda _, state: ((f"{name}=", about) for name, about in _predictors(state)),
+}
+"""What a command takes -> what lists the ways to go on with a word, where they are not a few words."""

@@ -12,9 +12,11 @@ from lmmformula.data.columns import FactorColumn
 from lmmformula.data.table import Table
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import printable
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import WIDTH, matrix_lines, table_lines
 from lmmformula.repl.facts import can_group, column_text
+from lmmformula.repl.families import family_text, own_parameters, response_text
 from lmmformula.repl.state import Data
 
 if TYPE_CHECKING:
@@ -84,15 +86,27 @@ def _numbers(values: FloatArray) -> list[str]:
 def paragraph(model: "Model") -> str:
     """Explain a model in a paragraph: what varies with what, and how many parameters that makes."""
     design = model.design
-    parts = [_fixed(design), *map(_random, design.random_terms)]
+    cutpoints = max(len(design.categories) - 1, 0)
+    parts = [_fixed(design), *([f"{cutpoints} cutpoints"] if cutpoints else []), *map(_random, design.random_terms)]
     dropped = design.n_given - design.nobs
-    rows = f"{design.nobs} rows" + (f" ({dropped} incomplete ones left out)" if dropped else "")
-    count = design.n_fixed + len(design.theta_names) + 1
+    rows = f"{design.nobs} rows" + (f" ({dropped} incomplete ones left out)" if dropped else "") + _family(model)
+    count = design.n_fixed + cutpoints + len(design.theta_names) + len(own_parameters(model.ir.family))
     text = f"{printable(design.response_name)} on {rows}: {'; '.join(parts)}. {count} parameters in all."
     return fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
+def _family(model: "Model") -> str:
+    """Say what the response is in its family; nothing of the Gaussian."""
+    family, design = model.ir.family, model.design
+    if family == GAUSSIAN:
+        return ""
+    trials = design.weights if family.name == "binomial" else None
+    return f", {family_text(family)}, {response_text(family, design.y, trials, design.categories)}"
+
+
 def _fixed(design: DesignMatrices) -> str:
+    if not design.n_fixed:
+        return "no fixed effects"
     plural = "" if design.n_fixed == 1 else "s"
     return f"{design.n_fixed} fixed effect{plural} ({_names(design.fixed_names)})"
 

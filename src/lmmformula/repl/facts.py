@@ -4,30 +4,33 @@ What a formula would mean for the data, told while it is being typed.
 Sizes come from the levels and codes of columns, each read once; no matrix of all rows is made and nothing is fitted.
 """
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from lmmformula.arrays import BoolArray, IntArray
+from lmmformula.arrays import BoolArray, FloatArray, IntArray
 from lmmformula.data.columns import FactorColumn
 from lmmformula.data.table import Table
 from lmmformula.design.coding import matrix, term_schemas
 from lmmformula.design.contrasts import default_contrast
-from lmmformula.design.fixed import distinct
+from lmmformula.design.fixed import distinct, named_numbers
 from lmmformula.design.frame import Frame
 from lmmformula.design.limits import LIMITS
 from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.design.random import Grouping, check_levels, check_number_of_effects, group_column, grouping
 from lmmformula.design.rank import independent_columns
-from lmmformula.design.response import response_values
+from lmmformula.design.response import categories_of, check_support, response_name, response_values
 from lmmformula.design.schema import FactorVariable, NumericVariable, TermSchema, VariableSchema
 from lmmformula.design.values import Factor, Numbers, missing, restrict
-from lmmformula.errors import LmmFormulaError, printable
+from lmmformula.errors import FitWarning, LmmFormulaError, printable
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR, RandomTerm
 from lmmformula.ir.terms import Expression, label
 from lmmformula.ir.text import random_text
+from lmmformula.repl.families import equation, response_text
 
 ROWS_LOOKED_AT = 2_000
 """Rows from which dependent columns are told; the first rows of each level come on top."""
@@ -65,15 +68,18 @@ class Preview:
     n, p : rows that are complete, and columns of X
     terms : the random terms, in the order of the formula
     warnings : what its writer may not have meant
+    response : what it is in the family, and what the linear predictor is of; "" in the Gaussian
     """
 
     n: int
     p: int
     terms: tuple[TermSizes, ...]
     warnings: tuple[str, ...] = ()
+    response: str = ""
 
     def __str__(self) -> str:
-        return "   ".join([f"{self.n:,} x {self.p}", *map(str, self.terms)])
+        sizes = "   ".join([f"{self.n:,} x {self.p}", *map(str, self.terms)])
+        return f"{sizes}\n{self.response}" if self.response else sizes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +94,10 @@ class _Rows:
     rows: IntArray | None
     n: int
     key: tuple[str, ...]
+
+    def of(self, column: FloatArray) -> FloatArray:
+        """Take these rows of a column."""
+        return column if self.rows is None else column[self.rows]
 
 
 class Facts:
@@ -117,9 +127,11 @@ class Facts:
         self._groups: dict[tuple[str, tuple[str, ...]], Grouping] = {}
         self._constant: dict[tuple[Expression, str, tuple[str, ...]], bool] = {}
 
-    def preview(self, ir: ModelIR) -> Preview:
+    def preview(self, ir: ModelIR, weights: str = "") -> Preview:
         """
         Tell the sizes of a model, and what is doubtful about it.
+
+        weights : the column that holds them
 
         Raises
         ------
@@ -130,31 +142,56 @@ class Facts:
             self._forget()
         try:
             with np.errstate(all="ignore"):
-                return self._preview(ir.bind(self.table.names))
+                return self._preview(ir.bind(self.table.names), weights)
         except LmmFormulaError as error:
             raise error.located(ir.source) from None
 
-    def _preview(self, ir: ModelIR) -> Preview:
-        rows = self._complete(ir)
+    def _preview(self, ir: ModelIR, weights: str) -> Preview:
+        y, trials = response_values(self._frame, ir.response, ir.family)
+        read = {response_name(ir.response): y}
+        if weights:
+            read[f"weights {weights}"] = prior = named_numbers(self.table, weights, "weights")
+            trials = prior if trials is None else trials
+        rows = self._complete(ir, read)
         everything = distinct([*ir.fixed.terms, *(term for random in ir.random for term in random.terms)])
         variables = {label(e): self._variable(e, rows) for e in everything}
         fixed = term_schemas(
             ir.fixed.terms, variables, intercept=ir.fixed.intercept, random=False, limit=LIMITS.columns
         )
-        sizes, warnings = [], list(self._dependent(ir, fixed, variables, rows))
+        response, doubts = self._response(ir, rows.of(y), None if trials is None else rows.of(trials))
+        sizes, found = [], [*doubts, *self._dependent(ir, fixed, variables, rows)]
         for term in ir.random:
             schemas = term_schemas(
                 term.terms, variables, intercept=term.intercept, random=True, limit=LIMITS.coefficients
             )
             sizes.append(self._sizes(ir, term, schemas, rows))
-            warnings += self._unvarying(term, rows)
-        return Preview(rows.n, sum(len(term.columns) for term in fixed), tuple(sizes), tuple(warnings))
+            found += self._unvarying(term, rows)
+        p = sum(len(term.columns) for term in fixed) - int(ir.family.ordinal)  # cutpoints are its intercept
+        return Preview(rows.n, p, tuple(sizes), tuple(found), response)
 
-    def _complete(self, ir: ModelIR) -> _Rows:
-        """Find the rows in which nothing that the model reads is missing."""
-        response_values(self._frame, ir.response, ir.family)  # refuses what can't be a response
+    def _response(self, ir: ModelIR, y: FloatArray, trials: FloatArray | None) -> tuple[str, list[str]]:
+        """Refuse a response that the family can't have, and say what it is, and what is doubtful about it."""
+        check_support(y, ir.response, ir.family)
+        if ir.family == GAUSSIAN:
+            return "", []
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", FitWarning)
+            categories = categories_of(self._frame, ir.response, y) if ir.family.ordinal else ()
+        parts = [("Xβ", ir.fixed.terms or not ir.family.ordinal), ("Zb", ir.random), ("offset", ir.offsets)]
+        predictor = " + ".join(part for part, is_there in parts if is_there) or "0"
+        told = response_text(ir.family, y, trials, categories)
+        text = f"{response_name(ir.response)}: {told}   {equation(ir.family, predictor)}"
+        return text, [str(warning.message) for warning in caught]
+
+    def _complete(self, ir: ModelIR, numbers: Mapping[str, FloatArray]) -> _Rows:
+        """
+        Find the rows in which nothing that the model reads is missing.
+
+        numbers : what it reads beside its terms
+        """
+        masks = {name: missing(Numbers(values)) for name, values in numbers.items()}
         terms = [*ir.fixed.terms, *(term for random in ir.random for term in random.terms)]
-        masks = {label(e): self._mask(e) for e in (*ir.response.expressions, *distinct(terms), *ir.offsets)}
+        masks |= {label(e): self._mask(e) for e in (*distinct(terms), *ir.offsets)}
         for variable in (v for term in ir.random for v in term.group):
             codes = group_column(self.table, variable, ir.source).codes
             masks[f"factor {variable.name}"] = missing(Factor(codes, ()))

@@ -1,74 +1,103 @@
-"""Commands that fit, sample and compare. Each is one call of the package; nothing is computed here."""
+"""Commands that fit, and tell of a fit. Each is one call of the package; nothing is computed here."""
 
 import shlex
-import sys
 from typing import TYPE_CHECKING, Any
 
+from lmmformula.api.fits import LinearMixedFit
+from lmmformula.api.generalized import GeneralizedMixedFit
+from lmmformula.design.schema import FactorVariable
 from lmmformula.errors import FitError, FormulaError, printable
-from lmmformula.present.formula import formula_text
-from lmmformula.present.numbers import format_numbers, zap_small
+from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import matrix_lines, table_lines
-from lmmformula.repl.changing import model_code, set_formula
+from lmmformula.repl.changing import set_formula
+from lmmformula.repl.families import family_text, is_fitted, need_fitted
 from lmmformula.repl.session import Session
 from lmmformula.repl.sources import loading_code, read_source
-from lmmformula.repl.state import State
+from lmmformula.repl.state import Data
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lmmformula.api.fits import LinearMixedFit
     from lmmformula.api.posterior import Posterior
 
-METHODS = {"reml": True, "ml": False}
-PICTURES = {
-    **dict.fromkeys(("fit", "ranef", "residuals", "profile", "predictions"), "fit"),
-    **dict.fromkeys(("densities", "traces"), "posterior"),
-    "compare": "compare",
-}
-"""Kind of a picture -> what it is of."""
+Fit = LinearMixedFit | GeneralizedMixedFit
+
+OF_DRAWS = ("quantile", "hdi")
+"""Methods of intervals that a posterior has."""
 
 MOST_LEVELS = 10
 """Levels whose random effects are printed."""
 
-NO_CHANGE = 1e-9
-"""Relative changes below this are rounding."""
-
 
 def fit(session: Session, argument: str) -> str:
-    """`:fit [reml|ml] [FORMULA]`."""
+    """`:fit [reml|ml|nagq=9] [FORMULA]`."""
     method, _, formula = argument.partition(" ")
-    if method.lower() not in METHODS:
-        method, formula = "reml", argument
+    options = fit_options(method)
+    if options is None:
+        options, formula = {}, argument
     if formula.strip():
         set_formula(session, formula.strip())
-    return str(_fitted(session, reml=METHODS[method.lower()]))
+    return str(fit_again(session, **options))
 
 
-def _fitted(session: Session, *, reml: bool) -> Any:  # noqa: ANN401 (a fit of the model's family)
-    found = session.state.need_model().fit(reml=reml)
-    session.note(f"fit = model.fit({'' if reml else 'reml=False'})", fit=found)
+def fit_options(word: str) -> dict[str, Any] | None:
+    """
+    Read how to fit; None if a word does not tell.
+
+    >>> fit_options("ML"), fit_options("nagq=9"), fit_options("y")
+    ({'reml': False}, {'nagq': 9}, None)
+    """
+    name, _, nodes = word.lower().partition("=")
+    if name == "nagq" and nodes.isdecimal():
+        return {"nagq": int(nodes)}
+    return {"reml": {}, "ml": {"reml": False}}.get(word.lower())
+
+
+def fit_again(session: Session, **options: Any) -> Fit:  # noqa: ANN401 (those of `Model.fit`)
+    """Fit the model."""
+    model = session.state.need_model()
+    need_fitted(model.ir.family)
+    found = model.fit(**options)
+    session.note(f"fit = model.fit({', '.join(f'{name}={value!r}' for name, value in options.items())})", fit=found)
     return found
 
 
-def fit_of(session: Session) -> "LinearMixedFit":
-    """Return the fit of the model; by REML where it was not fitted yet."""
-    session.state.need_model()
-    return session.state.fit or _fitted(session, reml=True)
+def fit_of(session: Session) -> Fit:
+    """Return the fit of the model; made now, by REML in the Gaussian family, where there was none yet."""
+    return session.state.fit or fit_again(session)
+
+
+def linear_fit_of(session: Session, what: str) -> LinearMixedFit:
+    """Return the fit of a Gaussian model; of others refuse what they don't have."""
+    found = fit_of(session)
+    if not isinstance(found, LinearMixedFit):
+        message = f"{what} is of gaussian models, not of the family {family_text(found.family)}"
+        raise FitError(message, hint="`:summary` has z tests, `:diff` compares with the model before")
+    return found
+
+
+def result_of(session: Session) -> "tuple[str, Fit | Posterior]":
+    """Return the fit, and what it is called in Python; the posterior where there can't be a fit."""
+    state = session.state
+    has_no_fit = state.ir is not None and (state.model is None or not is_fitted(state.family))
+    if state.fit is None and has_no_fit:
+        return "posterior", posterior_of(session)
+    return "fit", fit_of(session)
 
 
 def posterior_of(session: Session) -> "Posterior":
     """Return the posterior of the model; sampling takes too long to do it unasked."""
-    session.state.need_model()
     if session.state.posterior is None:
+        session.state.need_model()
         raise FitError("the model was not sampled yet", hint="`:sample` does")
     return session.state.posterior
 
 
 def summary(session: Session, _: str) -> str:
-    """Print the fit."""
-    found = fit_of(session)
-    session.note("print(fit.summary())")
-    return str(found.summary())
+    """Print the fit with tests, or the posterior."""
+    name, found = result_of(session)
+    session.note("print(posterior)" if name == "posterior" else "print(fit.summary())")
+    return str(found if name == "posterior" else found.summary())
 
 
 def anova(session: Session, argument: str) -> str:
@@ -76,23 +105,25 @@ def anova(session: Session, argument: str) -> str:
     kind: Any = argument.upper() or "III"
     if kind not in ("I", "II", "III"):
         raise FormulaError(f"there is no analysis of variance of type `{printable(argument)}`", hint="I, II or III")
-    table = fit_of(session).anova(type=kind)
+    table = linear_fit_of(session, "an analysis of variance").anova(type=kind)
     session.note(f"print(fit.anova(type={kind!r}))")
     return str(table)
 
 
 def confint(session: Session, argument: str) -> str:
-    """`:confint [wald|profile|boot]`."""
-    method: Any = argument or "wald"
-    intervals = fit_of(session).confint(method=method)
-    session.note(f"print(fit.confint(method={method!r}))")
+    """`:confint [wald|profile|boot|quantile|hdi]`; the last two are of the posterior."""
+    name, found = ("posterior", posterior_of(session)) if argument in OF_DRAWS else result_of(session)
+    method: Any = argument or ("quantile" if name == "posterior" else "wald")
+    intervals = found.confint(method=method)
+    session.note(f"print({name}.confint(method={method!r}))")
     return str(intervals)
 
 
 def random_effects(session: Session, argument: str) -> str:
     """`:ranef [GROUP]`."""
-    found = fit_of(session).ranef()
-    session.note("print(fit.ranef())")
+    name, result = result_of(session)
+    found = result.ranef()
+    session.note(f"print({name}.ranef())")
     if argument and argument not in found:
         known = ", ".join(map(printable, found)) or "there are none"
         raise FitError(f"`{printable(argument)}` is not a grouping factor of the model", hint=f"they are: {known}")
@@ -108,26 +139,57 @@ def _effects(group: str, frame: "pd.DataFrame") -> list[str]:
     return [f"{printable(group)}, {len(frame)} levels", *lines, *([f"and {left} more"] if left else [])]
 
 
+def marginal_means(session: Session, argument: str) -> str:
+    """`:emmeans f * g | by`: of a Gaussian fit, or of a posterior."""
+    name, found = result_of(session)
+    if isinstance(found, GeneralizedMixedFit):
+        if session.state.posterior is None:
+            raise FitError("marginal means are of gaussian fits, and of posteriors", hint="`:sample` makes one")
+        name, found = "posterior", session.state.posterior
+    if not argument:
+        raise FormulaError("means of which factors?", hint="as in :emmeans f, or :emmeans f * g, or :emmeans f | g")
+    spec = argument if argument.startswith("~") else f"~ {argument}"
+    means = found.emmeans(spec)
+    session.note(f"means = {name}.emmeans({spec!r})\nprint(means, means.pairs(), sep='\\n\\n')")
+    return f"{means}\n\n{means.pairs()}" if len(means.frame) > 1 else str(means)
+
+
 def predict(session: Session, argument: str) -> str:
     """`:predict [x=1 g=a | FILE]`: for values, a file, or the rows of the fit."""
-    found = fit_of(session)
+    name, found = result_of(session)
     if "=" in argument:
-        given = _values(argument, session.state)
+        given = _values(argument, session.state.data, _with_levels(found))
         grouped = {variable.name for term in found.ir.random for variable in term.group} <= given.keys()
         random: Any = "conditional" if grouped else "population"
-        session.note(f"print(fit.predict({given!r}, random={random!r}, new_levels='population'))")
-        value = found.predict(given, random=random, new_levels="population").iloc[0]
+        session.note(f"print({name}.predict({given!r}, random={random!r}, new_levels='population'))")
+        values = found.predict(given, random=random, new_levels="population").iloc[0]
         kind = "with the random effects of its levels" if grouped else "random effects at zero"
-        return f"{value:.6g} ({kind})"
+        return f"{_prediction(values)} ({kind})"
     if argument:
-        session.note(f"print(fit.predict({loading_code(argument)}, new_levels='population'))")
+        session.note(f"print({name}.predict({loading_code(argument)}, new_levels='population'))")
         return _first_rows(found.predict(read_source(argument), new_levels="population"))
-    session.note("print(fit.predict())")
+    session.note(f"print({name}.predict())")
     return _first_rows(found.predict())
 
 
-def _values(argument: str, state: State) -> dict[str, list[Any]]:
-    """Read `x=1 g=a`: text for columns of levels, numbers for others."""
+def _prediction(value: Any) -> str:  # noqa: ANN401 (a number, or the probabilities of categories)
+    if not hasattr(value, "items"):
+        return f"{value:.6g}"
+    return ", ".join(f"{printable(str(name))}: {share:.4f}" for name, share in value.items())
+
+
+def _with_levels(found: "Fit | Posterior") -> set[str]:
+    """Name what has levels in a model, for a result without its data."""
+    factors = {name for name, variable in found.schema.variables.items() if isinstance(variable, FactorVariable)}
+    return factors | {variable.name for term in found.ir.random for variable in term.group}
+
+
+def _values(argument: str, data: Data | None, levels: set[str]) -> dict[str, list[Any]]:
+    """
+    Read `x=1 g=a`: text for columns of levels, numbers for others.
+
+    levels : the columns that have some, where there are no data to tell
+    """
     from lmmformula.data.columns import FactorColumn
 
     given: dict[str, list[Any]] = {}
@@ -136,7 +198,7 @@ def _values(argument: str, state: State) -> dict[str, list[Any]]:
         if not equals or not text:
             raise FormulaError(f"`{printable(word)}` is no value", hint="as in :predict Days=3 Subject=308")
         try:
-            is_factor = isinstance(state.need_data().table[name], FactorColumn)
+            is_factor = isinstance(data.table[name], FactorColumn) if data else name in levels
             given[name] = [text if is_factor else float(text)]
         except ValueError:
             raise FormulaError(f"`{printable(name)}` is numeric, and `{printable(text)}` no number") from None
@@ -151,124 +213,10 @@ def _words(argument: str) -> list[str]:
         raise FormulaError("a quote is opened and never closed", hint="as in :predict Days=3 Subject='a b'") from None
 
 
-def _first_rows(predictions: "pd.Series[float]") -> str:
-    shown = predictions.head(MOST_LEVELS)
-    rows = [[str(i), value] for i, value in zip(shown.index, format_numbers(list(shown), 6), strict=True)]
-    left = len(predictions) - len(shown)
-    return "\n".join([*table_lines(["row", "prediction"], rows), *([f"and {left} more"] if left else [])])
-
-
-def plot(session: Session, argument: str) -> str:
-    """`:plot [KIND] [FILE]`: of the fit, of the posterior, or of both."""
-    import numpy as np
-
-    word, _, path = argument.partition(" ")
-    kind, path = (word, path.strip()) if word in PICTURES else ("fit", argument)
-    path = path or f"{kind}.png"
-    source = {"posterior": posterior_of, "compare": _comparison}.get(PICTURES[kind], fit_of)(session)
-    if kind == "compare":
-        source.plot().savefig(path)
-        session.note(f"lf.compare(fit, posterior).plot().savefig({path!r})")
-    else:
-        np.ravel(source.plot(kind))[0].figure.savefig(path)
-        session.note(f"np.ravel({PICTURES[kind]}.plot({kind!r}))[0].figure.savefig({path!r})")
-    return f"written: {path}"
-
-
-def stan(session: Session, argument: str) -> str:
-    """`:stan [FILE]`."""
-    program = session.state.need_model().stan()
-    if not argument:
-        session.note("print(model.stan())")
-        return program.code.rstrip()
-    program.write(argument)
-    session.note(f"model.stan().write({argument!r})")
-    return f"written: {argument}, and beside it data, a script and how to run them"
-
-
-def sample(session: Session, argument: str) -> str:
-    """`:sample [N] [seed=1 chains=4 warmup=1000 engine=stanli]`."""
-    options: dict[str, Any] = {}
-    for word in argument.split():
-        name, equals, text = word.rpartition("=")
-        name = name if equals else "draws"
-        if name == "engine":
-            options[name] = text
-        elif name in ("draws", "seed", "chains", "warmup") and text.isdecimal() and (name == "seed" or int(text)):
-            options[name] = int(text)
-        else:
-            raise FormulaError(f"can't read `{printable(word)}`", hint="as in :sample 1000 seed=1 chains=4 warmup=500")
-    model = session.state.need_model()
-    posterior = model.sample(**options, progress=sys.stderr.isatty())
-    written = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    session.note(f"posterior = model.sample({written})", posterior=posterior)
-    return str(posterior)
-
-
-def compare(session: Session, _: str) -> str:
-    """Put fit and posterior side by side."""
-    found = _comparison(session)
-    session.note("print(lf.compare(fit, posterior))")
-    return str(found)
-
-
-def _comparison(session: Session) -> Any:  # noqa: ANN401 (a Comparison)
-    from lmmformula.api.comparison import compare as side_by_side
-
-    posterior = posterior_of(session)
-    return side_by_side(fit_of(session), posterior)
-
-
-def diff(session: Session, _: str) -> str:
-    """Compare the model with the one before it: terms, likelihoods, and what changed in the fixed effects."""
-    before, now = _previous(session), fit_of(session)
-    old: Any = before.fit or before.need_model().fit(reml=now.fit.reml)
-    method = "" if old.fit.reml else "reml=False"
-    session.note(f"before = {model_code(before.formula, before.priors)}.fit({method})\nprint(before.anova(fit))")
-    return "\n\n".join(
-        [
-            "\n".join(_changed_terms(old, now)),
-            str(old.anova(now)),
-            "\n".join(_changed_effects(old, now)),
-        ]
-    )
-
-
-def _previous(session: Session) -> State:
-    """Find the last state with another formula on the same data."""
-    now = session.state
-    now.need_model()
-    for state in reversed(session.past):
-        same = state.data is not None and state.data.source is now.need_data().source
-        if same and state.model is not None and state.need_ir().formula != now.need_ir().formula:
-            return state
-    raise FitError("there is no other model of these data to compare with", hint="type another formula first")
-
-
-def _changed_terms(old: "LinearMixedFit", new: "LinearMixedFit") -> list[str]:
-    before, after = _terms(old), _terms(new)
-    lines = [f"before: {formula_text(old.ir)}", f"now:    {formula_text(new.ir)}"]
-    lines += [f"  - {text}" for text in before if text not in after]
-    return lines + [f"  + {text}" for text in after if text not in before]
-
-
-def _terms(found: "LinearMixedFit") -> list[str]:
-    from lmmformula.ir.text import random_text
-
-    fixed = ["1"] if found.ir.fixed.intercept else ["0"]
-    return [*fixed, *(term.label for term in found.ir.fixed.terms), *map(random_text, found.ir.random)]
-
-
-def _changed_effects(old: "LinearMixedFit", new: "LinearMixedFit") -> list[str]:
-    """Lay out the fixed effects of both fits, and by how many standard errors those of both differ."""
-    names = list(dict.fromkeys([*old.fixef.index, *new.fixef.index]))
-    before, after = ([found.fixef.get(name, float("nan")) for name in names] for found in (old, new))
-    errors = [new.std_errors.get(name, float("nan")) for name in names]
-    moved = zap_small(
-        [0.0 if abs(b - a) < NO_CHANGE * abs(a) else b - a for a, b in zip(before, after, strict=True)], 5
-    )
-    cells = [format_numbers(values, 5) for values in (before, after, moved)]
-    in_errors = [f"{m / e:.2f}" if e else "" for m, e in zip(moved, errors, strict=True)]
-    rows = [[name, *row] for name, *row in zip(names, *cells, in_errors, strict=True)]
-    blank = [["" if cell.strip() in ("NaN", "nan") else cell for cell in row] for row in rows]
-    return table_lines(["fixed effect", "before", "now", "change", "in std. errors"], blank)
+def _first_rows(predictions: Any) -> str:  # noqa: ANN401 (a series, or a data frame of categories)
+    table: pd.DataFrame = predictions.to_frame("prediction") if predictions.ndim == 1 else predictions
+    shown = table.head(MOST_LEVELS)
+    columns = [format_numbers(list(shown[name]), 6) for name in shown.columns]
+    rows = [[str(i), *cells] for i, *cells in zip(shown.index, *columns, strict=True)]
+    left = len(table) - len(shown)
+    return "\n".join([*table_lines(["row", *map(str, shown.columns)], rows), *([f"and {left} more"] if left else [])])

@@ -1,17 +1,19 @@
 """What can be told of a line while it is being typed: its pieces, its error, and what it would mean."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lmmformula.api.parsing import parse
+from lmmformula.api.parsing import specification
 from lmmformula.errors import FormulaError, LmmFormulaError, Span, printable
 from lmmformula.formula.ast import Name
 from lmmformula.formula.parse import parse_priors, parse_text
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
 from lmmformula.ir.lower import lower_priors, update
 from lmmformula.repl.changing import is_prior
 from lmmformula.repl.commands import COMMANDS, Command, command_of
 from lmmformula.repl.facts import Preview
-from lmmformula.repl.fitting import METHODS
+from lmmformula.repl.families import chosen_family, family_text
+from lmmformula.repl.fitting import fit_options
 from lmmformula.repl.state import State
 from lmmformula.repl.tokens import Piece, pieces, wants_more
 
@@ -53,7 +55,7 @@ def look(line: str, state: State) -> Look:
     """
     offset = formula_start(line)
     if offset is None:
-        return Look(note=_usage(line))
+        return _look_at_family(line, state) or Look(note=_usage(line))
     text = line[offset:]
     if not text.strip():
         return Look(offset, note=_usage(line) if line.startswith(":") else "")
@@ -63,6 +65,21 @@ def look(line: str, state: State) -> Look:
     except LmmFormulaError as error:
         return Look(offset, found, error.located(text), _may_vanish(text, error, state))
     return Look(offset, found, preview=preview, note=note)
+
+
+def _look_at_family(line: str, state: State) -> Look | None:
+    """Look at the model in the family that a line asks for; None where it asks for none."""
+    name, _, typed = line.lstrip()[1:].partition(" ")
+    command = _known(name)
+    if command is None or command.takes != "family" or state.ir is None or state.data is None:
+        return None
+    try:
+        ir = replace(state.ir, family=chosen_family(typed.strip()))
+        return Look(preview=state.data.facts.preview(ir, state.weights), note=_usage(line))
+    except FormulaError:
+        return None
+    except LmmFormulaError as error:
+        return Look(error=error.located(state.ir.source))
 
 
 def formula_start(line: str) -> int | None:
@@ -79,7 +96,7 @@ def formula_start(line: str) -> int | None:
     if command is None or not space or command.takes not in ("formula", "prior") or rest.strip() == "clear":
         return None
     word, blank, after = rest.partition(" ")
-    if command.takes == "formula" and word.lower() in METHODS:
+    if command.takes == "formula" and fit_options(word) is not None:
         return len(line) - len(after) if blank else len(line)
     return len(line) - len(rest)
 
@@ -110,10 +127,10 @@ def _meaning(text: str, state: State) -> tuple[Preview | None, str]:
             ir = update(state.ir, text)
             note = ir.formula
         case _:
-            ir, note = parse(text), ""
+            ir, note = specification(text, state.family, None), ""
     if state.data is None:
         return None, note or "no data yet: :data FILE reads some"
-    return state.data.facts.preview(ir), note
+    return state.data.facts.preview(ir, state.weights), note
 
 
 def _may_vanish(text: str, error: LmmFormulaError, state: State) -> bool:
@@ -136,7 +153,8 @@ def toolbar(seen: Look, state: State) -> list[tuple[str, str]]:
         return [("class:toolbar.error", f" {line}\n") for line in str(seen.error).split("\n")]
     if seen.preview is not None:
         note = f"\n {printable(seen.note)}" if seen.note else ""
-        shown = [("class:toolbar.sizes", f" {printable(str(seen.preview))}"), ("class:toolbar.dim", note)]
+        told = "\n".join(f" {printable(line)}" for line in str(seen.preview).split("\n"))
+        shown = [("class:toolbar.sizes", told), ("class:toolbar.dim", note)]
         return [*shown, *(("class:toolbar.warning", f"\n {warning}") for warning in seen.preview.warnings)]
     return [("class:toolbar.dim", f" {printable(seen.note or _at_rest(state))}")]
 
@@ -144,7 +162,9 @@ def toolbar(seen: Look, state: State) -> list[tuple[str, str]]:
 def _at_rest(state: State) -> str:
     """Say where the session stands, while the line is empty."""
     data = f"{state.data.name}: {state.data.table.n_rows:,} rows" if state.data else "no data: :data FILE"
+    family = [family_text(state.family)] if state.family != GAUSSIAN else []
+    weights = [f"weights {state.weights}"] if state.weights else []
     if state.ir is None:
-        return f"{data}   type a formula, or :help"
+        return "   ".join([data, *family, *weights, "type a formula, or :help"])
     done = [what for what, is_done in (("fitted", state.fit), ("sampled", state.posterior)) if is_done]
-    return "   ".join([data, state.ir.formula, *done])
+    return "   ".join([data, state.ir.formula, *family, *weights, *done])

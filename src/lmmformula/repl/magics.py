@@ -2,18 +2,21 @@
 IPython and Jupyter: `%load_ext lmmformula`, then `%lmm FORMULA`, `%lmm :COMMAND`, or `%%lmm DATA` above a cell.
 
 A line fits a formula to the data frame that has its columns. A cell holds a formula and, if you like, priors; it is
-fitted without priors and sampled with them.
+fitted without priors and sampled with them. Both take `--family binomial(probit)` and `--weights COLUMN`.
 """
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.parsing import parse
 from lmmformula.errors import DataError, FormulaError, LmmFormulaError, printable
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.text import Text
 from lmmformula.repl import changing
-from lmmformula.repl.fitting import fit_of
+from lmmformula.repl.families import chosen_family, is_fitted
+from lmmformula.repl.fitting import fit_again, fit_of
 from lmmformula.repl.session import Quit, Reply, Session
 from lmmformula.repl.state import Data, data_of
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 FRAMES = frozenset(("pandas", "polars", "pyarrow", "modin", "cudf"))
 """Libraries whose data frames are found by themselves."""
+
+OPTION = re.compile(r"(?:^|\s)--(family|weights)(?:=|\s+)(\S+)")
+"""An option of a line."""
 
 ACTIONS = ("fit", "ml", "sample", "compare", "stan")
 
@@ -39,6 +45,8 @@ class Magic:
     %lmm . ~ . + x          change the model, and fit it
     %lmm :COMMAND           a command of the session, such as :anova, :diff, :script; :help lists them
     %%lmm DATA [ACTION]     the cell holds a formula and priors; ACTION is fit, ml, sample, compare or stan
+
+    --family NAME(LINK) and --weights COLUMN may stand in either line; a line keeps them for those to come.
     """
 
     def __init__(self, shell: "InteractiveShell") -> None:
@@ -51,7 +59,7 @@ class Magic:
         from IPython.core.error import UsageError
 
         try:
-            return self._line(line.strip()) if cell is None else self._cell(line.split(), cell)
+            return self._line(line.strip()) if cell is None else self._cell(line, cell)
         except LmmFormulaError as error:
             raise UsageError(str(error)) from None
 
@@ -63,12 +71,13 @@ class Magic:
             if reply.failed:
                 raise FormulaError(reply.text.removeprefix("error: "))
             return Text(reply)
+        line, choices = _choices(line)
         if changing.is_prior(line, self.session.state):
             return Text(changing.add_priors(self.session, line))
         now = self.session.state
         is_update = now.ir is not None and now.data is not None and line.partition("~")[0].strip() in ("", ".")
         data = now.need_data() if is_update else self._frame_for(parse(line))
-        self._set(data_of(data.source, data.name, data.code), line)
+        self._set(data_of(data.source, data.name, data.code), line, **choices)
         return fit_of(self.session)
 
     def _reply(self, line: str) -> Reply:
@@ -77,15 +86,20 @@ class Magic:
         except Quit:
             return Reply("")
 
-    def _cell(self, words: list[str], cell: str) -> Any:  # noqa: ANN401 (as above)
+    def _cell(self, line: str, cell: str) -> Any:  # noqa: ANN401 (as above)
+        rest, choices = _choices(line)
+        words = rest.split()
         if not words or len(words) > 2 or (len(words) == 2 and words[1] not in ACTIONS):
-            raise FormulaError("a cell needs the name of its data", hint=f"%%lmm DATA [{'|'.join(ACTIONS)}]")
+            hint = f"%%lmm DATA [{'|'.join(ACTIONS)}] [--family NAME] [--weights COLUMN]"
+            raise FormulaError("a cell needs the name of its data", hint=hint)
         if words[0] not in self.shell.user_ns:
             raise DataError(
                 f"there is no variable `{printable(words[0])}`", hint="%%lmm is followed by the name of a data frame"
             )
-        self._set(data_of(self.shell.user_ns[words[0]], words[0], words[0]), cell, priors=())
-        default = "sample" if self.session.state.priors else "fit"
+        alone: dict[str, Any] = {"priors": (), "family": GAUSSIAN, "weights": ""}
+        self._set(data_of(self.shell.user_ns[words[0]], words[0], words[0]), cell, **alone | choices)
+        state = self.session.state
+        default = "sample" if state.priors or not is_fitted(state.family) else "fit"
         return self._done(words[1] if len(words) == 2 else default)
 
     def _done(self, action: str) -> Any:  # noqa: ANN401 (as above)
@@ -95,7 +109,7 @@ class Magic:
         if action == "stan":
             return Text(model.stan())
         if action == "ml":
-            return self.session.note("fit = model.fit(reml=False)", fit=model.fit(reml=False)).fit
+            return fit_again(self.session, reml=False)
         if action == "fit":
             return fit_of(self.session)
         posterior = model.sample()
@@ -104,12 +118,13 @@ class Magic:
 
     def _set(self, data: Data, text: str, **changes: Any) -> None:  # noqa: ANN401 (fields of a State)
         """
-        Go on to a formula on data, in one step.
+        Go on to a formula on data, in one step; weights that these data don't have are forgotten.
 
         The data are read again each time, since a notebook may have changed them in place.
         """
-        before = len(self.session.past)
-        self.session.advance(f"data = {data.code}", data=data, model=None, fit=None, posterior=None, **changes)
+        before, weights = len(self.session.past), self.session.state.weights
+        kept = {"data": data, "weights": weights if weights in data.table else ""} | changes
+        self.session.advance(f"data = {data.code}", model=None, fit=None, posterior=None, **kept)
         try:
             changing.set_formula(self.session, text)
         except LmmFormulaError:
@@ -138,6 +153,20 @@ class Magic:
         for name, value in list(self.shell.user_ns.items()):
             if not name.startswith("_") and _is_frame(value):
                 yield data_of(value, name, name)
+
+
+def _choices(line: str) -> tuple[str, dict[str, Any]]:
+    """
+    Take `--family NAME` and `--weights COLUMN` out of a line; the others are fields of a State.
+
+    >>> _choices("sleep fit --family binomial(probit)")
+    ('sleep fit', {'family': Family(name='binomial', link='probit')})
+    """
+    found = dict(OPTION.findall(line))
+    choices: dict[str, Any] = {"weights": found["weights"]} if "weights" in found else {}
+    if "family" in found:
+        choices["family"] = chosen_family(found["family"])
+    return OPTION.sub(" ", line).strip(), choices
 
 
 def _is_frame(value: object) -> bool:

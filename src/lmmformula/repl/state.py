@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from lmmformula.data.table import Table, read_table
 from lmmformula.errors import FormulaError
+from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.priors import Prior
 from lmmformula.repl.facts import Facts
@@ -12,6 +13,7 @@ from lmmformula.repl.sources import loading_code, read_source
 
 if TYPE_CHECKING:
     from lmmformula.api.fits import LinearMixedFit
+    from lmmformula.api.generalized import GeneralizedMixedFit
     from lmmformula.api.model import Model
     from lmmformula.api.posterior import Posterior
 
@@ -51,7 +53,9 @@ class State:
     All that a session knows.
 
     formula : as typed, without priors; "" before there is one
-    ir : the formula with all priors
+    family : of the response, of this model and those to come
+    weights : the column that holds them; "" for none
+    ir : the formula with all priors and the family
     priors : the prior statements in force, canonical
     model : the formula on the data, None before there are both
     fit, posterior : of this model, None before it was fitted or sampled
@@ -60,12 +64,19 @@ class State:
 
     data: Data | None = None
     formula: str = ""
+    family: Family = GAUSSIAN
+    weights: str = ""
     ir: ModelIR | None = None
     priors: tuple[Prior, ...] = ()
     model: "Model | None" = None
-    fit: "LinearMixedFit | None" = None
+    fit: "LinearMixedFit | GeneralizedMixedFit | None" = None
     posterior: "Posterior | None" = None
     code: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def text(self) -> str:
+        """Formula and priors as one text."""
+        return "\n".join([self.formula, *map(str, self.priors)])
 
     def need_data(self) -> Data:
         """Return the data, or say how to get some."""

@@ -1,0 +1,49 @@
+"""`:plot`: pictures, drawn to files."""
+
+from typing import Any
+
+from lmmformula.repl.families import is_fitted
+from lmmformula.repl.fitting import posterior_of, result_of
+from lmmformula.repl.sampling import comparison
+from lmmformula.repl.session import Session
+
+PICTURES = {
+    **dict.fromkeys(("fit", "ranef", "residuals", "profile", "predictions"), "fit"),
+    **dict.fromkeys(("densities", "traces"), "posterior"),
+    "compare": "compare",
+    "priors": "model",
+}
+"""Kind of a picture -> what it is of."""
+
+
+def plot(session: Session, argument: str) -> str:
+    """`:plot [KIND] [FILE]`: of the fit, of the posterior, of both, or of the priors."""
+    import numpy as np
+
+    word, _, path = argument.partition(" ")
+    if word in PICTURES:
+        kind, path = word, path.strip()
+    else:
+        kind, path = "fit" if is_fitted(session.state.family) else "densities", argument
+    path = path or f"{kind}.png"
+    name, source = _pictured(session, kind)
+    if kind == "compare":
+        source.plot().savefig(path)
+        session.note(f"lf.compare(fit, posterior).plot().savefig({path!r})")
+    else:
+        np.ravel(source.plot(kind))[0].figure.savefig(path)
+        session.note(f"np.ravel({name}.plot({kind!r}))[0].figure.savefig({path!r})")
+    return f"written: {path}"
+
+
+def _pictured(session: Session, kind: str) -> tuple[str, Any]:
+    """Find what a picture is of, and what that is called in Python."""
+    match PICTURES[kind]:
+        case "compare":
+            return "comparison", comparison(session)
+        case "posterior":
+            return "posterior", posterior_of(session)
+        case "model":
+            return "model", session.state.need_model()
+        case _:
+            return result_of(session)
