@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lmmformula.errors import printable
-from lmmformula.present.formula import formula_text
+from lmmformula.present.formula import formula_lines
 from lmmformula.present.posterior import data_and_sampler, decimals_for, fixed_cells
 from lmmformula.present.tables import table_lines
 from lmmformula.results.comparison import ComparisonResult
@@ -18,7 +18,7 @@ MOST_LEVELS = 5
 
 def comparison_text(result: ComparisonResult) -> str:
     """Print fixed effects, standard deviations and correlations, random effects, and the largest difference."""
-    sections = [heading(result)]
+    sections = [[*formula_lines(title(result), result.fit.ir), *data_and_sampler(result.posterior)]]
     if len(result.fixed):
         sections.append(["Fixed effects", *table_lines(*fixed_table(result))])
     sections.append(["Standard deviations and correlations", *table_lines(*variance_table(result), left=2)])
@@ -59,14 +59,14 @@ def random_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
     return header, _rows(groups, [levels, names, *columns], first)
 
 
-def heading(result: ComparisonResult) -> list[str]:
-    """Say what is compared, on which data, and how the draws were made."""
+def title(result: ComparisonResult) -> str:
+    """Say what is compared; the formula follows."""
     fit = result.fit
     if not isinstance(fit, LinearMixedResult):
         method = "Laplace's approximation" if fit.fit.nagq == 1 else "Quadrature"
     else:
         method = "Least squares" if fit.is_linear_model else ("REML" if fit.reml else "Maximum likelihood")
-    return [f"{method} beside the posterior of {formula_text(fit.ir)}", *data_and_sampler(result.posterior)]
+    return f"{method} beside the posterior of "
 
 
 def random_title(result: ComparisonResult) -> str:

@@ -9,7 +9,7 @@ from lmmformula.design.schema import Schema
 from lmmformula.errors import printable
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
-from lmmformula.present.formula import formula_text
+from lmmformula.present.formula import formula_lines, formula_text
 from lmmformula.results.markup import markdown_text
 
 MOST_SUMMANDS = 8
@@ -20,7 +20,11 @@ MOST_LEVELS = 6
 def explain(ir: ModelIR, schema: Schema, design: DesignMatrices) -> str:
     """Print variables with their types, fixed and random terms, dimensions, and the model as equations."""
     sections = [
-        [f"Model      {formula_text(ir)}", f"Family     {ir.family.name}, link {ir.family.link}", *_rows(design)],
+        [
+            *formula_lines("Model      ", ir, indent=11 * " "),
+            f"Family     {ir.family.name}, link {ir.family.link}",
+            *_rows(design),
+        ],
         ["Variables", *_variables(schema)],
         [f"Fixed effects: {design.n_fixed} coefficients", *_fixed(design)],
         [f"Random effects: {design.n_random} in all", *_random(design)] if design.random_terms else [],

@@ -4,7 +4,7 @@ import math
 
 from lmmformula.errors import printable
 from lmmformula.inference.generalized import z_tests
-from lmmformula.present.formula import formula_text
+from lmmformula.present.formula import formula_lines, formula_text
 from lmmformula.present.numbers import (
     SUMMARY_DIGITS,
     format_coefficients,
@@ -97,7 +97,7 @@ def _heading(result: GeneralizedMixedResult) -> list[str]:
     family = result.family
     label = " ['glmerMod']" if result.ngroups else ""
     lines = [f"{_kind(result)}{label}", f" Family: {family.name}  ( {family.link} )"]
-    lines.append(f"Formula: {formula_text(result.ir)}")
+    lines += formula_lines("Formula: ", result.ir)
     return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
 
 

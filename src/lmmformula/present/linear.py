@@ -3,7 +3,7 @@
 import math
 
 from lmmformula.errors import printable
-from lmmformula.present.formula import formula_text
+from lmmformula.present.formula import formula_lines
 from lmmformula.present.numbers import (
     SUMMARY_DIGITS,
     format_coefficients,
@@ -37,7 +37,7 @@ def linear_brief(result: LinearMixedResult, *, width: int = WIDTH) -> str:
 
 
 def _heading(result: LinearMixedResult) -> list[str]:
-    lines = ["Linear model fit by least squares", f"Formula: {formula_text(result.ir)}"]
+    lines = ["Linear model fit by least squares", *formula_lines("Formula: ", result.ir)]
     return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
 
 

@@ -1,7 +1,7 @@
 """A posterior mode as text."""
 
 from lmmformula.errors import printable
-from lmmformula.present.formula import formula_text
+from lmmformula.present.formula import formula_lines
 from lmmformula.present.numbers import SUMMARY_DIGITS, format_number, format_numbers
 from lmmformula.present.tables import vector_lines
 from lmmformula.results.draws import parameters_of
@@ -11,6 +11,7 @@ from lmmformula.results.mode import ModeResult
 def mode_text(result: ModeResult) -> str:
     """Print heading, variance components, and fixed effects."""
     point = result.point
+    heading = "\n".join(formula_lines("Posterior mode of ", point.ir))
     groups = "".join(f"; {name}, {count} levels" for name, count in result.ngroups.items())
     name = f"{point.data_name}: " if point.data_name else ""
     cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)
@@ -19,7 +20,7 @@ def mode_text(result: ModeResult) -> str:
     others = {q.label: float(values[0, 0, i]) for i, q in enumerate(quantities) if q.part == "family"}
     own = vector_lines(list(others), format_numbers(list(others.values()), SUMMARY_DIGITS), gap=2) if others else []
     sections = [
-        f"Posterior mode of {formula_text(point.ir)}\n"
+        f"{heading}\n"
         + printable(f"   Data: {name}{result.nobs} rows{groups}")
         + f"\nEngine: {point.raw.engine}, {point.program.form} form, log density {density}",
         f"Standard deviations and correlations:\n{result.varcorr}" if len(result.varcorr.frame) else "",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lmmformula.errors import printable
-from lmmformula.present.formula import formula_text
+from lmmformula.present.formula import formula_lines
 from lmmformula.present.tables import table_lines
 from lmmformula.results.posterior import SUMMARY_COLUMNS, PosteriorResult
 
@@ -20,11 +20,9 @@ def posterior_text(result: PosteriorResult) -> str:
     names = [str(name) for name in frame.index]
     others = "; cutpoints" if result.design.categories else "; family" if result.draws.family else ""
     heading = f"Standard deviations and correlations{others}"
+    kind = "Prior" if result.program.prior_only else "Posterior"
     sections = [
-        [
-            f"{'Prior' if result.program.prior_only else 'Posterior'} of {formula_text(result.ir)}",
-            *data_and_sampler(result),
-        ],
+        [*formula_lines(f"{kind} of ", result.ir), *data_and_sampler(result)],
         ["Fixed effects:", *_table(names[:p], frame.iloc[:p])] if p else [],
         [f"{heading}:", *_table(names[p:], frame.iloc[p:])] if len(names) > p else [],
         [f"Diagnostics: {result.diagnostics()}"],

@@ -4,7 +4,7 @@ import math
 
 from lmmformula.inference.tests import Ddf
 from lmmformula.present import linear, summary
-from lmmformula.present.comparison import closing, fixed_table, heading, random_table, random_title, variance_table
+from lmmformula.present.comparison import closing, fixed_table, random_table, random_title, title, variance_table
 from lmmformula.present.formula import formula_text
 from lmmformula.present.numbers import SUMMARY_DIGITS, format_number, format_numbers
 from lmmformula.present.posterior import data_and_sampler, parameter_rows
@@ -58,8 +58,8 @@ def comparison_report(result: ComparisonResult) -> Report:
     sheets.append(Sheet(*variance_table(result), "Standard deviations and correlations", left=2))
     if len(result.random):
         sheets.append(Sheet(*random_table(result), random_title(result), left=3))
-    title, *lines = (line.strip() for line in heading(result))
-    return Report(title, tuple(sheets), (*lines, *closing(result)))
+    notes = (*(line.strip() for line in data_and_sampler(result.posterior)), *closing(result))
+    return Report(f"{title(result)}{formula_text(result.fit.ir)}", tuple(sheets), notes)
 
 
 def varcorr_sheet(varcorr: VarCorr, caption: str = "") -> Sheet:

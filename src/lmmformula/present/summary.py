@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from lmmformula.errors import printable
 from lmmformula.inference.tests import Ddf, coefficient_tests
-from lmmformula.present.formula import formula_text
+from lmmformula.present.formula import formula_lines
 from lmmformula.present.numbers import (
     SUMMARY_DIGITS,
     abbreviate,
@@ -113,7 +113,7 @@ def _correlation_columns(varcorr: VarCorr, decimals: int) -> list[list[str]]:
 def _heading(result: LinearMixedResult, tests: str = "") -> list[str]:
     method = "REML" if result.reml else "maximum likelihood "
     kind = f". {tests} ['lmerModLmerTest']" if tests else " ['lmerMod']"
-    lines = [f"Linear mixed model fit by {method}{kind}", f"Formula: {formula_text(result.ir)}"]
+    lines = [f"Linear mixed model fit by {method}{kind}", *formula_lines("Formula: ", result.ir)]
     return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
 
 
