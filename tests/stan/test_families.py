@@ -155,6 +155,20 @@ def test_densities_hold_far_from_zero(family: Family, response: str) -> None:
         assert gradient == pytest.approx(slope, rel=1e-4)  # Stan's own derivative of log Phi is good to 3e-5
 
 
+@pytest.mark.parametrize("shape", [1e9, 1e16, 1e100, 1e300])
+def test_counts_of_an_infinite_shape_are_poisson(shape: float) -> None:
+    """Stan's density of a regression is rounding error there, up to 1e271: a chain would never come back."""
+    made = design("count ~ x", frame("counts"), Family("negbinomial", "log"))[1]
+
+    def density(name: str, own: dict[str, np.ndarray]) -> float:
+        program = lower_program(replace(model("count ~ x"), family=Family(name, "log")), made, flat=True)[0]
+        ready = compiled(program, made)
+        point = {"Intercept_c": np.asarray(0.3), "b": np.asarray([0.2])}
+        return float(ready.log_prob_grad(free(ready, point | own))[0]) - (np.log(shape) if own else 0.0)
+
+    assert density("negbinomial", {"shape": np.asarray(shape)}) == pytest.approx(density("poisson", {}), abs=0.01)
+
+
 @alone
 @pytest.mark.parametrize("place", [-100.0, -30.0, 30.0, 100.0])
 def test_draws_hold_far_from_zero(family: Family, response: str, place: float) -> None:

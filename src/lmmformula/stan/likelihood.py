@@ -150,7 +150,7 @@ LIKELIHOODS: dict[Family, Likelihood] = {
         COUNT,
         "neg_binomial_2_log(eta, shape)",
         "neg_binomial_2(exp(eta), shape)",
-        "neg_binomial_2_log_glm(shape)",
+        "neg_binomial_2_log_glm(fmin(shape, 1e9))",
         ("shape",),
         integer=True,
         drawn="count_rng(eta, shape)",

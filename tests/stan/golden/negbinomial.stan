@@ -55,7 +55,9 @@ model {
   {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
-    y ~ neg_binomial_2_log_glm(X_c, eta, b, shape);
+    // fmin: a larger shape makes it Poisson, but for rounding errors, which
+    // would grow without bounds
+    y ~ neg_binomial_2_log_glm(X_c, eta, b, fmin(shape, 1e9));
   }
 }
 generated quantities {
