@@ -182,6 +182,22 @@ def test_draws_have_the_mean_that_is_said(family: Family) -> None:
     assert draws.mean() == pytest.approx(mean_of(family, eta, values).mean(), abs=5 * draws.std() / 200)
 
 
+@pytest.mark.parametrize("own", [1e-310, 1e-8, 1.0, 1e308])
+@pytest.mark.parametrize("family", LIKELIHOODS, ids=str)
+def test_draws_are_numbers_however_far_a_prior_goes(family: Family, own: float) -> None:
+    """No linear predictor and no parameter of the family is too large or too small to draw from."""
+    names = {"sigma": min(own, 100.0), "nu": max(own, 1.0), "shape": own, "phi": own, "zi": 0.3}
+    values = {name: np.asarray(value) for name, value in names.items()}
+    if "zero" not in family.name:
+        del values["zi"]
+    if family.name in {"zero_inflated_poisson", "poisson"}:
+        del values["shape"]
+    values["cutpoint"] = np.array([-own, 0.0, own])
+    eta = np.array([-1e300, -800.0, -40.0, 0.0, 40.0, 800.0, 1e300])
+    for some in (draw_from(family, eta, values, np.random.default_rng(1)), mean_of(family, eta, values)):
+        assert not np.isnan(some).any()
+
+
 def test_the_prior_is_sampled_without_the_data() -> None:
     """Draws of `sample_prior` have the priors' quantiles, and give a prior predictive distribution."""
     model = lf.Model(

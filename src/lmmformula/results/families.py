@@ -48,9 +48,10 @@ def mean_of(family: Family, eta: FloatArray, own: Own) -> FloatArray:
     """
     if family.ordinal:
         return np.asarray(1 + _exceeded(family, eta, own["cutpoint"]).sum(axis=-1), dtype=np.float64)
-    mean = INVERSE_LINKS[family.link](eta)
-    if family.name == "lognormal":
-        return np.asarray(np.exp(eta + own["sigma"] ** 2 / 2), dtype=np.float64)
+    with np.errstate(over="ignore"):  # a mean beyond the largest float, which a prior may ask for, is infinite
+        mean = INVERSE_LINKS[family.link](eta)
+        if family.name == "lognormal":
+            return np.asarray(np.exp(eta + own["sigma"] ** 2 / 2), dtype=np.float64)
     return np.asarray(mean * (1 - own["zi"]) if "zi" in own else mean, dtype=np.float64)
 
 
@@ -102,30 +103,44 @@ def draw_from(
     """
     if family.ordinal:
         return _categories(family, eta, own["cutpoint"], rng)
-    with np.errstate(over="ignore"):  # a mean beyond the largest float is infinite, and bounded below
-        mean = INVERSE_LINKS[family.link](eta)
+    with np.errstate(over="ignore"):  # what is beyond the largest float is infinite, or bounded
+        return np.asarray(_drawn(family, eta, own, rng, trials), dtype=np.float64)
+
+
+def _drawn(  # noqa: PLR0911 (one for each family)
+    family: Family, eta: FloatArray, own: Own, rng: np.random.Generator, trials: FloatArray | float
+) -> object:
+    """Draw a response that is no category."""
+    mean = INVERSE_LINKS[family.link](eta)
     size = mean.shape
-    drawn: object
     match family.name:
         case "gaussian":
-            drawn = eta + own["sigma"] * rng.standard_normal(size)
+            return eta + own["sigma"] * rng.standard_normal(size)
         case "student":
-            drawn = eta + own["sigma"] * rng.standard_t(np.broadcast_to(own["nu"], size))
+            return eta + own["sigma"] * rng.standard_t(np.broadcast_to(own["nu"], size))
         case "lognormal":
-            drawn = np.exp(eta + own["sigma"] * rng.standard_normal(size))
+            return np.exp(eta + own["sigma"] * rng.standard_normal(size))
         case "binomial":
-            drawn = rng.binomial(np.broadcast_to(np.rint(trials).astype(np.int64), size), mean) / trials
+            return rng.binomial(np.broadcast_to(np.rint(trials).astype(np.int64), size), mean) / trials
         case "Gamma":
-            drawn = rng.gamma(np.broadcast_to(own["shape"], size), mean / own["shape"])
+            return _gamma(mean, own["shape"], rng)
         case "beta":
-            drawn = rng.beta(mean * own["phi"], (1 - mean) * own["phi"])
+            shares = mean, _inv_logit(-eta)  # 1 - mean would be 0 far from zero
+            return rng.beta(*(np.maximum(share * own["phi"], SMALLEST) for share in shares))
         case _:
             if "shape" in own:
-                mean = rng.gamma(np.broadcast_to(own["shape"], size), mean / own["shape"])
+                mean = _gamma(mean, own["shape"], rng)
             counts = rng.poisson(np.minimum(mean, LARGEST_MEAN)).astype(np.float64)
-            drawn = counts * (rng.random(size) >= own["zi"]) if "zi" in own else counts
-    return np.asarray(drawn, dtype=np.float64)
+            return counts * (rng.random(size) >= own["zi"]) if "zi" in own else counts
+
+
+def _gamma(mean: FloatArray, shape: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Draw from Gamma distributions; a scale beyond the largest float is that float."""
+    scale = np.minimum(mean / shape, np.finfo(np.float64).max)
+    return rng.gamma(np.broadcast_to(shape, mean.shape), scale)
 
 
 LARGEST_MEAN = 1e18
 """Of a count that numpy can draw; a prior may ask for more."""
+SMALLEST = 1e-300
+"""Parameter of a beta distribution from which numpy can draw."""
