@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import fits
+import lmmformula as lf
 from lmmformula.inference.table import ResultTable, format_column
 
 COLUMNS = {
@@ -44,3 +46,15 @@ def test_html_is_escaped() -> None:
     assert "&lt;b&gt;" in html
     assert "<i>" not in html
     assert "&lt;u&gt;" in html
+
+
+def test_what_a_table_does_not_have_is_said() -> None:
+    """Columns of a table, parameters of intervals and terms of variance components are asked for by name."""
+    fit = fits.fit_of("lmm-003r")
+    with pytest.raises(lf.FitError, match="no column 'p'") as refused:
+        fit.anova()["p"]
+    assert "p_value" in refused.value.hint
+    with pytest.raises(lf.FitError, match="no interval for 'days'"):
+        fit.confint("fixed")["days"]
+    with pytest.raises(lf.FitError, match="no grouping factor 'subject'"):
+        fit.varcorr["subject"]

@@ -141,6 +141,10 @@ def test_rows_left_out_leave_no_holes() -> None:
         ("fit", {"group": "Item"}, "not a grouping factor"),
         ("ranef", {"group": "Item"}, "not a grouping factor"),
         ("profile", {"parameters": "slope"}, "no parameter"),
+        ("fit", {"colour": "red"}, "the picture 'fit' has no option 'colour'"),
+        ("profile", {"points": 3}, "it has: parameters, level, figsize"),
+        ("predictions", {"at": {"Diet": 3}}, "'Diet' is no variable of the model"),
+        ("predictions", {"at": 3}, "at must be a mapping"),
     ],
 )
 def test_what_can_not_be_drawn_is_said(

@@ -331,3 +331,12 @@ def test_a_model_without_fixed_effects_is_tidied(tmp_path: Path) -> None:
     fit = lf.Model("Reaction ~ 0 + (1 | Subject)", dataset("sleepstudy")).fit()
     for each in (fit, reloaded(fit, tmp_path)):
         assert each.tidy()["effect"].tolist() == ["ran_pars", "ran_pars"]
+
+
+def test_a_fit_that_can_not_be_written_is_said(tmp_path: Path) -> None:
+    """A folder that is not there, and what is no name of a file."""
+    fit = fits.fit_of("lmm-003r")
+    with pytest.raises(lf.FitError, match=r"can't write .*: No such file or directory"):
+        fit.save(tmp_path / "nowhere" / "fit.json")
+    with pytest.raises(lf.FitError, match="named by text or a path, not by 3"):
+        fit.save(3)  # type: ignore[arg-type]

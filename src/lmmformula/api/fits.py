@@ -12,7 +12,7 @@ from lmmformula.present import linear, summary
 from lmmformula.present.report import fit_report
 from lmmformula.present.text import Summary
 from lmmformula.results.arguments import check_choice
-from lmmformula.results.saved import absent_rows, from_json, read_text, to_json
+from lmmformula.results.saved import absent_rows, from_json, read_text, to_json, write_text
 from lmmformula.results.sheets import Report, Reported
 
 
@@ -52,7 +52,7 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
         from lmmformula.inference.keeping import keep
 
         text = to_json(self.ir, self.schema, self.design, self.fit, self.data_name, keep(self))
-        Path(path).write_text(text, encoding="utf-8")
+        write_text(path, text)
 
     def __str__(self) -> str:
         return self.summary(ddf="none")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lmmformula.arrays import FloatArray
+from lmmformula.errors import FitError
 from lmmformula.results.markup import shortened
 from lmmformula.results.sheets import Framed, Report, sheet_of
 
@@ -36,7 +37,7 @@ class Intervals(Framed):
     def __getitem__(self, label: str) -> tuple[float, float]:
         """Return lower and upper bound of one parameter."""
         if label not in self.labels:
-            raise KeyError(label)
+            raise FitError(f"there is no interval for {label!r:.60}", hint=f"they are: {', '.join(self.labels)}")
         place = self.labels.index(label)
         return float(self.low[place]), float(self.high[place])
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lmmformula.errors import FitError
 from lmmformula.results.sheets import Framed, Report, Sheet
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class ResultTable(Framed):
 
     def __getitem__(self, column: str) -> "pd.Series[Any]":
         """Return a column."""
+        if column not in self.frame.columns:
+            raise FitError(
+                f"the table has no column {column!r:.60}", hint=f"they are: {', '.join(map(str, self.frame.columns))}"
+            )
         return self.frame[column]
 
     def __len__(self) -> int:

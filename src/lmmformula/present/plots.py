@@ -1,7 +1,7 @@
 """The pictures by name; matplotlib is imported on use."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from inspect import signature
 from typing import Any
 
 from lmmformula.design.matrices import DesignMatrices
@@ -20,8 +20,14 @@ from lmmformula.stan.priors import PriorRow
 Picture = Callable[..., Any]
 
 
-def _profiled(result: LinearMixedResult, parameters: Any = None, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's)
-    return plots_fit.profile_zeta(profile(result, parameters), **options)
+def _profiled(
+    result: LinearMixedResult,
+    parameters: str | Sequence[str] | None = None,
+    *,
+    level: float = 0.95,
+    figsize: plots_fit.Size = None,
+) -> Any:  # noqa: ANN401 (matplotlib's)
+    return plots_fit.profile_zeta(profile(result, parameters), level=level, figsize=figsize)
 
 
 OF_FIT: Mapping[str, Picture] = {
@@ -76,17 +82,30 @@ def power_plot(curve: PowerCurve, **options: Any) -> Any:  # noqa: ANN401 (matpl
 
 def model_plot(priors: Sequence[PriorRow], design: DesignMatrices, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
     """Draw what is known of a model before it has seen a response: its priors."""
-    return _drawn({"priors": partial(prior_densities, design=design)}, kind, priors, options)
+
+    def known(rows: Sequence[PriorRow], *, figsize: plots_fit.Size = None) -> Any:  # noqa: ANN401 (as above)
+        return prior_densities(rows, design, figsize=figsize)
+
+    return _drawn({"priors": known}, kind, priors, options)
 
 
 def _drawn(table: Mapping[str, Picture], kind: str, subject: Any, options: Mapping[str, Any]) -> Any:  # noqa: ANN401 (as above)
     """Draw a picture by its name, with text as small as its figure."""
     if not is_text(kind) or kind not in table:
         raise FitError(f"there is no picture {kind!r:.60}", hint=f"there are: {', '.join(table)}")
+    _check_names(kind, table[kind], options)
     _check(options.get("figsize"))
     axes = table[kind](subject, **options)
     finish(axes)
     return axes
+
+
+def _check_names(kind: str, picture: Picture, options: Mapping[str, Any]) -> None:
+    """Refuse options that a picture does not have."""
+    known = list(signature(picture).parameters)[1:]
+    for name in options:
+        if name not in known:
+            raise FitError(f"the picture {kind!r} has no option {name!r:.60}", hint=f"it has: {', '.join(known)}")
 
 
 def _check(figsize: Any) -> None:  # noqa: ANN401 (whatever a user gives)

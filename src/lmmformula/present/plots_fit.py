@@ -1,6 +1,6 @@
 """Pictures of a fit: data with fitted lines, random effects, residuals, profiles, predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +27,7 @@ from lmmformula.present.canvas import (
     subplots,
     title_of,
 )
+from lmmformula.results.arguments import check_mapping
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.grid_values import column_summary, predictors
 from lmmformula.results.kept import FactorSummary, NumericSummary
@@ -176,7 +177,7 @@ def predictions(
     x: str | None = None,
     *,
     level: float = 0.95,
-    at: dict[str, object] | None = None,
+    at: Mapping[str, object] | None = None,
     ax: Axes = None,
     figsize: Size = None,
 ) -> Axes:
@@ -190,7 +191,7 @@ def predictions(
     """
     name = x or first_numeric(result)
     points = np.linspace(*_range(result, name), 60)
-    rows = _typical(result, len(points)) | {key: [value] * len(points) for key, value in (at or {}).items()}
+    rows = _typical(result, len(points)) | _moved(result, at or {}, len(points))
     rows[name] = points
     mean = result.predict(rows, random="population", interval="confidence", level=level)
     if "prediction" not in mean or mean.columns.nlevels > 1:
@@ -253,6 +254,16 @@ def _typical(result: Any, n: int) -> dict[str, Any]:  # noqa: ANN401 (a fit or a
             case FactorSummary(usual=usual):
                 rows[name] = [usual] * n
     return rows
+
+
+def _moved(result: Any, at: Mapping[str, object], n: int) -> dict[str, Any]:  # noqa: ANN401 (a fit or a posterior)
+    """Return n equal values of the variables that a user moved."""
+    check_mapping("at", at, '{"Diet": "3"}')
+    known = _drawable(result)
+    for name in at:
+        if name not in known:
+            raise FitError(f"{name!r:.60} is no variable of the model", hint=f"they are: {', '.join(known)}")
+    return {name: [value] * n for name, value in at.items()}
 
 
 def _held(result: Any, rows: dict[str, Any], name: str) -> str:  # noqa: ANN401 (a fit or a posterior)

@@ -16,6 +16,7 @@ import numpy as np
 
 from lmmformula.arrays import AnyArray
 from lmmformula.errors import FitError
+from lmmformula.results.arguments import path_of
 
 MAGIC = b"CDF"
 """First bytes of a classic netCDF file."""
@@ -109,13 +110,6 @@ def read_netcdf(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
         raise FitError(f"{path} is damaged: it does not hold what was written to it")
     native = {"f": np.float64, "i": np.intp}
     return header, {name: np.array(values, dtype=native[values.dtype.kind]) for name, values in stored.items()} | empty
-
-
-def path_of(path: object) -> Path:
-    """Return a path, or say that it is none."""
-    if not isinstance(path, str | os.PathLike):
-        raise FitError(f"a file is named by text or a path, not by a {type(path).__name__}")
-    return Path(path)
 
 
 def _kind(values: AnyArray) -> str:

@@ -21,6 +21,7 @@ from lmmformula.errors import DataError, FitError
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.model import ModelIR
+from lmmformula.results.arguments import path_of
 from lmmformula.results.kept import NOTHING, Kept
 
 FORMAT = "lmmformula fit"
@@ -214,6 +215,14 @@ def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, SavedDesign, Fit
         fields[name] = tuple(np.array(v).reshape(-1, k) for v, k in zip(saved[name], sizes, strict=True))
     fit = Fit(**fields)
     return ir, Schema.from_dict(content["schema"]), design, fit, content["data_name"]
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a file, or say why that fails."""
+    try:
+        path_of(path).write_text(text, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise FitError(f"can't write {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def read_text(path: str | Path) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.errors import FitError
 from lmmformula.results.sheets import Framed, Report, Sheet
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class VarCorr(Framed):
         for term in self.terms:
             if term.label == label:
                 return term
-        raise KeyError(label)
+        known = ", ".join(term.label for term in self.terms) or "there is none"
+        raise FitError(f"the model has no grouping factor {label!r:.60}", hint=f"they are: {known}")
 
     def __iter__(self) -> Iterator[TermVariation]:
         return iter(self.terms)
