@@ -270,6 +270,23 @@ def test_what_is_not_in_the_model_is_refused(case: str) -> None:
         emmeans(fit_of("lmm-049r"), **arguments)
 
 
+def test_a_variable_named_twice_counts_once() -> None:
+    """In a list as in a text, and among the rows as among those within which comparisons stay."""
+    fit = fit_of("lmm-049r")
+    once = emmeans(fit, "Type", ddf="asymptotic").frame
+    for spec in (["Type", "Type"], "~ Type + Type"):
+        pd.testing.assert_frame_equal(emmeans(fit, spec, ddf="asymptotic").frame, once)
+    pd.testing.assert_frame_equal(emmeans(fit, "~ 1 | Type", by=["Type", "Type"], ddf="asymptotic").frame, once)
+
+
+@pytest.mark.parametrize(("by", "within"), [((), ""), ("Type", " for each value of Type")])
+def test_nothing_to_compare(by: Any, within: str) -> None:
+    """A table without pairs says why."""
+    found = emmeans(fit_of("lmm-049r"), (), by=by, ddf="asymptotic").pairs()
+    assert len(found) == 0
+    assert found.notes == (f"there is but one row{within}, and no pair to compare",)
+
+
 def test_slopes_need_numbers() -> None:
     """There is no slope in a factor, and `at` needs finite numbers."""
     fit = fit_of("lmm-062r")

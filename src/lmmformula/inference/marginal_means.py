@@ -105,6 +105,9 @@ class MarginalMeans(ResultTable):
         notes = () if chosen == "none" else (f"p values adjusted by {chosen}",)
         if self.scale is not None and ratio is None:
             notes = (*notes, f"differences on the scale of {self.scale.name}")
+        if not len(pairs):
+            within = f" for each value of {', '.join(map(printable, self.by))}" if self.by else ""
+            notes = (f"there is but one row{within}, and no pair to compare",)
         what = "ratios" if ratio else "differences"
         return ResultTable(f"Pairwise {what}, {self.estimator.description}", frame, notes)
 
@@ -243,7 +246,7 @@ def _variables(model: Estimated, spec: Spec, by: Spec) -> tuple[list[str], list[
     """Return the variables of the rows, and those within whose values comparisons stay."""
     known = fixed_variables(model)
     names, within = _listed(spec, known)
-    within += _listed(by, known)[0]
+    within = list(dict.fromkeys([*within, *_listed(by, known)[0]]))
     names = [name for name in names if name not in within]
     for name in (*names, *within):
         refuse_unknown_variable(name, known)
@@ -258,7 +261,7 @@ def _listed(spec: Spec, known: Sequence[str]) -> tuple[list[str], list[str]]:
     (['f', 'g'], ['h'])
     """
     if isinstance(spec, (list, tuple)):
-        return [str(name) for name in spec], []
+        return list(dict.fromkeys(map(str, spec))), []
     if not isinstance(spec, str):
         raise FitError(f"variables are named by a text or a list of texts, not by a {spec.__class__.__name__}")
     if spec in known:
