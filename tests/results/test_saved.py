@@ -12,6 +12,7 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import dataset
+from lmmformula.inference import keeping
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
 from lmmformula.results.kept import NOTHING, Kept, NumericSummary, kept_of
 from lmmformula.results.saved import SavedDesign, to_json
@@ -324,6 +325,28 @@ def test_streamed_data_are_kept_as_far_as_they_are_known(tmp_path: Path) -> None
     for name in ("summary", "print", "tidy", "confint", "contrast"):
         assert str(TABLES[name](again)) == str(TABLES[name](fit)), name
     assert "Satterthwaite" in again.summary()
+
+
+def test_types_of_anova_that_are_known_are_kept(tmp_path: Path) -> None:
+    """Cross-products tell types I and II of several terms, and not type III."""
+    data = dataset("toy")
+    fit = lf.Model("y ~ x * f3 + (1 | g)", [data.head(120), data.tail(120)]).fit()
+    again = reloaded(fit, tmp_path)
+    for kind in ("I", "II"):
+        assert str(again.anova(type=kind)) == str(fit.anova(type=kind))
+    with pytest.raises(lf.FitError, match="loaded from a file"):
+        again.anova(type="III")
+
+
+def test_tests_of_very_many_coefficients_are_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The summary is lme4's then, and marginal means need z intervals."""
+    monkeypatch.setattr(keeping, "MOST_COEFFICIENTS", 2)
+    fit = fits.fit_of("lmm-041r")
+    again = reloaded(fit, tmp_path)
+    assert again.summary() == str(fit)
+    assert str(again.emmeans("Machine", ddf="asymptotic")) == str(fit.emmeans("Machine", ddf="asymptotic"))
+    with pytest.raises(lf.FitError, match="loaded from a file"):
+        again.anova()
 
 
 def test_a_model_without_fixed_effects_is_tidied(tmp_path: Path) -> None:

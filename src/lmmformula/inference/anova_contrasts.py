@@ -27,7 +27,8 @@ NOTHING = 1e-8
 def hypotheses(result: LinearMixedResult, kind: AnovaType) -> dict[str, FloatArray]:
     """Return per fixed term the (r, p) rows L of its hypothesis L beta = 0; no rows where it has no columns left."""
     design = result.design
-    if (kept := kept_of(design).hypotheses) is not None:
+    kept = kept_of(design).hypotheses
+    if kept is not None and kind in kept:
         return kept[kind]
     names = design.fixed_terms
     columns = {name: np.flatnonzero(np.equal(design.fixed_assign, i + 1)) for i, name in enumerate(names)}

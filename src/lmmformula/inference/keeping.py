@@ -1,6 +1,7 @@
 """What a fit works out from its rows before it is saved without them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar, get_args
 
 import numpy as np
@@ -31,14 +32,16 @@ def keep(result: LinearMixedResult) -> Kept:
     return Kept(
         grid=grid_values(result),
         variance=_unless_refused(lambda: result.variance_parameters) if tested and not linear else None,
-        hypotheses=_unless_refused(lambda: _all_types(result)) if tested else None,
+        hypotheses=_all_types(result) if tested else None,
         residuals=result.residual_quantiles,
         r_squared=result.r_squared if linear and result.has_data else None,
     )
 
 
 def _all_types(result: LinearMixedResult) -> Hypotheses:
-    return {kind: hypotheses(result, kind) for kind in get_args(AnovaType)}
+    """Return the hypotheses of each type that can be said; without rows, type III of several terms can't."""
+    found = {kind: _unless_refused(partial(hypotheses, result, kind)) for kind in get_args(AnovaType)}
+    return {kind: terms for kind, terms in found.items() if terms is not None}
 
 
 def _unless_refused(make: Callable[[], T]) -> T | None:

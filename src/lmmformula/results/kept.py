@@ -58,7 +58,7 @@ class GridValues:
 
 
 Hypotheses = dict[str, dict[str, FloatArray]]
-"""Type of an analysis of variance -> fixed term -> (r, p) L of its hypothesis L beta = 0."""
+"""Type of an analysis of variance, where it is known -> fixed term -> (r, p) L of its hypothesis L beta = 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
