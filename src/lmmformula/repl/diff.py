@@ -1,17 +1,20 @@
 """`:diff`: the model beside the one before it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lmmformula.api.fits import LinearMixedFit
 from lmmformula.errors import FitError
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.text import random_text
 from lmmformula.present.numbers import format_numbers, zap_small
 from lmmformula.present.tables import table_lines
 from lmmformula.repl.changing import model_code
 from lmmformula.repl.families import model_text, need_fitted
-from lmmformula.repl.fitting import Fit, fit_of
+from lmmformula.repl.fitting import fit_of
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import State
+
+if TYPE_CHECKING:
+    from lmmformula.repl.fitting import Fit
 
 NO_CHANGE = 1e-9
 """Relative changes below this are rounding."""
@@ -33,11 +36,12 @@ def diff(session: Session, _: str) -> str:
     )
 
 
-def _options(found: Fit) -> dict[str, Any]:
+def _options(found: "Fit") -> dict[str, Any]:
     """Tell how a fit was made, where that was not the default."""
-    if isinstance(found, LinearMixedFit):
-        return {} if found.fit.reml else {"reml": False}
-    return {} if found.fit.nagq == 1 else {"nagq": found.fit.nagq}
+    fit: Any = found.fit
+    if found.ir.family == GAUSSIAN:
+        return {} if fit.reml else {"reml": False}
+    return {} if fit.nagq == 1 else {"nagq": fit.nagq}
 
 
 def previous(session: Session) -> State:
@@ -51,19 +55,19 @@ def previous(session: Session) -> State:
     raise FitError("there is no other model of these data to compare with", hint="type another formula first")
 
 
-def _changed_terms(old: Fit, new: Fit) -> list[str]:
+def _changed_terms(old: "Fit", new: "Fit") -> list[str]:
     before, after = _terms(old), _terms(new)
     lines = [f"before: {model_text(old.ir)}", f"now:    {model_text(new.ir)}"]
     lines += [f"  - {text}" for text in before if text not in after]
     return lines + [f"  + {text}" for text in after if text not in before]
 
 
-def _terms(found: Fit) -> list[str]:
+def _terms(found: "Fit") -> list[str]:
     fixed = ["1"] if found.ir.fixed.intercept else ["0"]
     return [*fixed, *(term.label for term in found.ir.fixed.terms), *map(random_text, found.ir.random)]
 
 
-def _changed_effects(old: Fit, new: Fit) -> list[str]:
+def _changed_effects(old: "Fit", new: "Fit") -> list[str]:
     """Lay out the fixed effects of both fits, and by how many standard errors those of both differ."""
     names = list(dict.fromkeys([*old.fixef.index, *new.fixef.index]))
     before, after = ([found.fixef.get(name, float("nan")) for name in names] for found in (old, new))

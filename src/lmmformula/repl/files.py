@@ -1,15 +1,18 @@
 """`:save` and `:load`: scripts, estimates, fits, posteriors and programs, by the ending of a file's name."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FormulaError, LmmFormulaError
 from lmmformula.repl.changing import set_model
 from lmmformula.repl.families import model_text
-from lmmformula.repl.fitting import Fit, fit_of, posterior_of, result_of
+from lmmformula.repl.fitting import fit_of, posterior_of, result_of
 from lmmformula.repl.sampling import stan
 from lmmformula.repl.session import Session
+
+if TYPE_CHECKING:
+    from lmmformula.api.posterior import Posterior
+    from lmmformula.repl.fitting import Fit
 
 KINDS = {".py": "script", ".csv": "estimates", ".json": "fit", ".nc": "posterior", ".stan": "program"}
 """How a file's name ends -> what is written to it."""
@@ -54,6 +57,7 @@ def load(session: Session, argument: str) -> str:
     On the data in use, if they are those of the file; without data the fit can still be asked.
     """
     from lmmformula.api.loading import load as read
+    from lmmformula.api.posterior import Posterior
 
     if not argument:
         raise FormulaError("which file?", hint="as in :load fit.json, or :load posterior.nc")
@@ -74,7 +78,7 @@ def load(session: Session, argument: str) -> str:
     return said
 
 
-def _is_of_data(session: Session, found: Fit | Posterior) -> bool:
+def _is_of_data(session: Session, found: "Fit | Posterior") -> bool:
     """Make the model on the data in use, and tell whether they can be those of a loaded result."""
     try:
         set_model(session, on_top=True)

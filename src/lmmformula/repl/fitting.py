@@ -3,10 +3,9 @@
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.generalized import GeneralizedMixedFit
 from lmmformula.design.schema import FactorVariable
 from lmmformula.errors import FitError, FormulaError, printable
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import matrix_lines, table_lines
 from lmmformula.repl.changing import set_formula
@@ -18,9 +17,11 @@ from lmmformula.repl.state import Data
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lmmformula.api.fits import LinearMixedFit
+    from lmmformula.api.generalized import GeneralizedMixedFit
     from lmmformula.api.posterior import Posterior
 
-Fit = LinearMixedFit | GeneralizedMixedFit
+    Fit = LinearMixedFit | GeneralizedMixedFit
 
 OF_DRAWS = ("quantile", "hdi")
 """Methods of intervals that a posterior has."""
@@ -53,7 +54,7 @@ def fit_options(word: str) -> dict[str, Any] | None:
     return {"reml": {}, "ml": {"reml": False}}.get(word.lower())
 
 
-def fit_again(session: Session, **options: Any) -> Fit:  # noqa: ANN401 (those of `Model.fit`)
+def fit_again(session: Session, **options: Any) -> "Fit":  # noqa: ANN401 (those of `Model.fit`)
     """Fit the model."""
     model = session.state.need_model()
     need_fitted(model.ir.family)
@@ -62,18 +63,19 @@ def fit_again(session: Session, **options: Any) -> Fit:  # noqa: ANN401 (those o
     return found
 
 
-def fit_of(session: Session) -> Fit:
+def fit_of(session: Session) -> "Fit":
     """Return the fit of the model; made now, by REML in the Gaussian family, where there was none yet."""
     return session.state.fit or fit_again(session)
 
 
-def linear_fit_of(session: Session, what: str) -> LinearMixedFit:
+def linear_fit_of(session: Session, what: str) -> "LinearMixedFit":
     """Return the fit of a Gaussian model; of others refuse what they don't have."""
-    found = fit_of(session)
-    if not isinstance(found, LinearMixedFit):
-        message = f"{what} is of gaussian models, not of the family {family_text(found.family)}"
+    found: Any = fit_of(session)
+    if found.ir.family != GAUSSIAN:
+        message = f"{what} is of gaussian models, not of the family {family_text(found.ir.family)}"
         raise FitError(message, hint="`:summary` has z tests, `:diff` compares with the model before")
-    return found
+    fit: LinearMixedFit = found
+    return fit
 
 
 def result_of(session: Session) -> "tuple[str, Fit | Posterior]":
@@ -141,8 +143,9 @@ def _effects(group: str, frame: "pd.DataFrame") -> list[str]:
 
 def marginal_means(session: Session, argument: str) -> str:
     """`:emmeans f * g | by`: of a Gaussian fit, or of a posterior."""
+    found: Any
     name, found = result_of(session)
-    if isinstance(found, GeneralizedMixedFit):
+    if name == "fit" and found.ir.family != GAUSSIAN:
         if session.state.posterior is None:
             raise FitError("marginal means are of gaussian fits, and of posteriors", hint="`:sample` makes one")
         name, found = "posterior", session.state.posterior
