@@ -7,6 +7,7 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.fit.glmm import fit_glmm
+from lmmformula.inference.generalized import Estimated
 from lmmformula.ir.family import Family
 
 CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
@@ -55,6 +56,13 @@ def fit(model: lf.Model) -> lf.GeneralizedMixedFit:
     found = model.fit()
     assert isinstance(found, lf.GeneralizedMixedFit)
     return found
+
+
+def test_bounds_of_what_is_not_known_at_all() -> None:
+    """Counts without an excess of variance: their shape may be anything, and no warning of numpy says so."""
+    assert Estimated("family", "", "shape", "shape", 1e6, 1e12).bounds(1.96) == (0.0, np.inf)
+    low, high = Estimated("family", "", "zi", "zi", 1e-9, 1e-2).bounds(1.96)
+    assert (low, high) == pytest.approx((0.0, 1.0))
 
 
 def test_the_summary(fit: lf.GeneralizedMixedFit) -> None:

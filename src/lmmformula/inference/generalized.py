@@ -52,7 +52,8 @@ class Estimated:
         if not (np.isfinite(self.error) and self.error > 0.0) or (self.part == "cor" and abs(self.value) > NEARLY_ONE):
             return np.nan, np.nan
         there, slope, back = _scale(self.part, self.name, self.value)
-        return float(back(there - z * slope * self.error)), float(back(there + z * slope * self.error))
+        with np.errstate(over="ignore"):  # a shape that may be anything has bounds of zero and infinity
+            return float(back(there - z * slope * self.error)), float(back(there + z * slope * self.error))
 
 
 def _scale(part: str, name: str, value: float) -> tuple[float, float, Callable[[float], float]]:
