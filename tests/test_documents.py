@@ -6,6 +6,8 @@ README.md and docs/ say what the package does: each is one session, run from top
 
 import doctest
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,14 @@ def promoted(text: str, changed: list[tuple[doctest.Example, str]]) -> str:
     return "\n".join(lines)
 
 
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Close the pictures of a page: matplotlib warns where many are open."""
+    yield
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close("all")
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=[d.name for d in DOCUMENTS])
 def test_document_is_true(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
@@ -86,6 +96,10 @@ def test_document_is_true(
     report: list[str] = []
     runner = Runner()
     failed = runner.run(examples, out=report.append).failed
+    if "matplotlib" in sys.modules:
+        from matplotlib import pyplot
+
+        pyplot.close("all")  # or the figures of all pages add up
     if pytestconfig.getoption("--promote"):
         document.write_text(promoted(text, runner.changed), encoding="utf-8")
         failed -= len(runner.changed)
