@@ -69,6 +69,7 @@ def test_the_list_marks_what_is_in_use() -> None:
 RESPONSES = [
     ("poisson", [0.0, 2, 0, 9], None, "counts from 0 to 9, 50 % are 0"),
     ("zero_inflated_negbinomial", [0.0, 1200], None, "counts from 0 to 1,200, 50 % are 0"),
+    ("poisson", [1.0, 3], None, "counts from 1 to 3"),
     ("binomial", [0.0, 1, 1], None, "2 of 3"),
     ("binomial", [0.25, 0.5], [4.0, 2], "2 of 6"),
     ("binomial", [0.25, 0.5], None, "shares without trials: `:weights COLUMN` gives them"),
@@ -240,6 +241,9 @@ FAILS = [
     ("cbpp", [":family binomial", HERDS, ":confint profile"], "there are no intervals by 'profile'"),
     ("cbpp", [":family binomial", HERDS, ":emmeans period"], "marginal means are of gaussian fits, and of posteriors"),
     ("cbpp", [":family binomial", HERDS, ":save fit.json"], "fits of the family binomial are not saved"),
+    ("cbpp", [":family binomial", HERDS, "cor ~ lkj(2)"], "the model has no `cor`"),
+    ("cbpp", [":family binomial", "incidence/size ~ period", "sd ~ normal(0, 1)"], "the model has no `sd`"),
+    ("cbpp", [":family binomial", HERDS, ":plot predictions"], "the model was not sampled yet"),
     ("cbpp", [":family binomial", HERDS, ":plot profile"], "there is no picture 'profile'"),
 ]  # fmt: skip
 

@@ -47,6 +47,13 @@ def test_lines_are_carried_out(keys: PipeInput) -> None:
     assert session.state.fit is not None
 
 
+def test_a_family_is_looked_at_and_chosen(keys: PipeInput) -> None:
+    """While it is typed the model is shown in it; then it is the model's."""
+    session = typed(keys, f"{FORMULA}\r:family lognormal\r:fit\r\x04")
+    assert session.state.fit is not None
+    assert session.state.fit.ir.family.name == "lognormal"
+
+
 def test_enter_goes_on_with_what_is_not_complete(keys: PipeInput) -> None:
     """And Escape Enter goes on with what is."""
     session = typed(keys, "Reaction ~ Days +\r(Days\r| Subject)\x1b\r; sd ~ exponential(1)\r\x04")

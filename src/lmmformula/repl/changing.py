@@ -240,10 +240,12 @@ def applies(prior: Prior, model: "Model") -> bool:
             return any(term.group == group and set(names) <= set(term.coefficient_names) for term in terms)
         case "sd", ():
             return bool(terms)
+        case "cor", ():
+            return any(term.n_coefficients > 1 and term.covariance.structure != "diag" for term in terms)
         case "cutpoint", _:
             return family.ordinal
         case name, _:
-            return name in ("Intercept", "b", "cor", *own_parameters(family))
+            return name in ("Intercept", "b", *own_parameters(family))
 
 
 def _unknown(prior: Prior, model: "Model") -> FormulaError:

@@ -155,7 +155,8 @@ def response_text(
             tried = np.ones(len(y)) if trials is None else trials
             return f"{y @ tried:,.10g} of {tried.sum():,.10g}"
         case name if name in COUNTS:
-            return f"counts from {y.min():,.10g} to {y.max():,.10g}, {np.mean(y == 0):.0%} are 0".replace("%", " %")
+            zeros = "" if y.min() > 0 else f", {100 * np.mean(y == 0):.0f} % are 0"
+            return f"counts from {y.min():,.10g} to {y.max():,.10g}{zeros}"
         case _:
             return f"{y.min():.6g} to {y.max():.6g}"
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.repl.families import is_fitted
 from lmmformula.repl.fitting import posterior_of, result_of
 from lmmformula.repl.sampling import comparison
@@ -45,5 +46,7 @@ def _pictured(session: Session, kind: str) -> tuple[str, Any]:
             return "posterior", posterior_of(session)
         case "model":
             return "model", session.state.need_model()
+        case "fit" if kind == "predictions" and session.state.family != GAUSSIAN:
+            return "posterior", posterior_of(session)  # only fits of Gaussian models have bands
         case _:
             return result_of(session)
