@@ -115,7 +115,7 @@ def test_a_fit_answers_or_says_what_is_wrong(entry: str, junk: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "message"), [(0, "simulate needs n of at least 1, and was given 0"), ("2", "was given '2'")]
+    ("number", "message"), [(0, "n must be a whole number of at least 1, and 0 was given"), ("2", "and '2' was given")]
 )
 def test_the_number_of_simulations_is_checked(number: Any, message: str) -> None:
     """It is a whole number of at least 1."""

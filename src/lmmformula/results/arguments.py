@@ -16,7 +16,7 @@ def check_level(level: object, name: str = "level", usual: float = 0.95) -> None
     usual : one that is
     """
     known = isinstance(level, (int, float, np.integer, np.floating)) and not isinstance(level, bool)
-    if not known or not 0.0 < float(level) < 1.0:  # type: ignore[arg-type]  # a number
+    if not known or not 0.0 < level < 1.0:  # type: ignore[operator]  # a number
         hint = f"give a number between 0 and 1, such as {usual}"
         raise FitError(f"{name}={level!r:.60} is no probability", hint=hint)
 
