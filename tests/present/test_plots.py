@@ -352,3 +352,6 @@ def test_predictions_are_drawn_without_the_rows(sleep: lf.LinearMixedFit, tmp_pa
     assert (len(mine.lines), len(theirs.lines)) == (1, 2)
     for band, other in zip(mine.collections, theirs.collections, strict=True):
         np.testing.assert_array_equal(band.get_paths()[0].vertices, other.get_paths()[0].vertices)
+    posterior = fits.posterior_of("lmm-003r")
+    posterior.save(tmp_path / "posterior.nc")
+    drawn(lf.load(tmp_path / "posterior.nc").plot("predictions"))

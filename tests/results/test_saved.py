@@ -183,6 +183,16 @@ def test_what_was_changed_since_is_refused(key: str, tmp_path: Path) -> None:
         lf.load(tmp_path / "fit.json")
 
 
+def test_a_file_without_its_checksum_is_refused(tmp_path: Path) -> None:
+    """Only the oldest files, which had nothing that was worked out from the rows, had none."""
+    reloaded(fits.fit_of("lmm-003r"), tmp_path)
+    content = json.loads((tmp_path / "fit.json").read_text())
+    del content["checksum"]
+    (tmp_path / "fit.json").write_text(json.dumps(content))
+    with pytest.raises(lf.FitError, match="is damaged"):
+        lf.load(tmp_path / "fit.json")
+
+
 def test_a_file_may_be_laid_out_anew(tmp_path: Path) -> None:
     """Other blanks and another order of the keys change nothing."""
     fit = fits.fit_of("lmm-003r")

@@ -47,7 +47,8 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
         """
         Write the fit, without its data, to a JSON file that `load` reads.
 
-        Of the data it holds levels, the mean and range of each numeric variable, and quartiles of the residuals.
+        Of the data it holds levels, the mean and range of each numeric variable, and quartiles of the residuals. How
+        well the variances are known is worked out before, for the tests of the loaded fit, as `summary()` does.
         """
         from lmmformula.inference.keeping import keep
 
