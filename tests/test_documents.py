@@ -96,10 +96,6 @@ def test_document_is_true(
     report: list[str] = []
     runner = Runner()
     failed = runner.run(examples, out=report.append).failed
-    if "matplotlib" in sys.modules:
-        from matplotlib import pyplot
-
-        pyplot.close("all")  # or the figures of all pages add up
     if pytestconfig.getoption("--promote"):
         document.write_text(promoted(text, runner.changed), encoding="utf-8")
         failed -= len(runner.changed)
