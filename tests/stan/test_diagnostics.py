@@ -111,6 +111,15 @@ def test_bad_draws_are_named(what: str) -> None:
     assert "\n" not in str(verdict)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (1, 3), (4, 1), (4, 3)])
+def test_so_few_draws_tell_nothing(size: tuple[int, int]) -> None:
+    """Fewer than four draws a chain have no R-hat, and no verdict but that."""
+    values = np.random.default_rng(41).normal(size=(*size, 2))
+    assert np.isnan(summarise(values).rhat).all()
+    verdict = draws_of(values).diagnose()
+    assert re.match(r"not to be trusted yet: R-hat of \S+ is nan", str(verdict))
+
+
 def test_the_worst_quantity_is_named() -> None:
     """The verdict says which element is the worst, as Stan counts or as a model calls it."""
     values = np.random.default_rng(40).normal(size=(4, 1000, 2, 3))
@@ -118,7 +127,7 @@ def test_the_worst_quantity_is_named() -> None:
     draws = draws_of(values)
     verdict = draws.diagnose()
     assert verdict.rhat_of == verdict.ess_bulk_of == "x[2,3]"
-    assert re.search(r"R-hat of x\[2,3\] is 1\.0\d\d \(should be below 1\.01\)", str(verdict))
+    assert re.search(r"R-hat of x\[2,3\] is 1\.0\d\d\d \(should be below 1\.01\)", str(verdict))
     assert draws.diagnose(called=lambda name, index: f"{name}{index}").rhat_of == "x(1, 2)"
 
 

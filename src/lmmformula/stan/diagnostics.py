@@ -14,6 +14,8 @@ MAX_RHAT = 1.01
 MAX_RHAT_OF_ANY = 1.05
 MIN_ESS_PER_CHAIN = 100.0
 MIN_EBFMI = 0.3
+FEWEST = 4
+"""Draws of a chain from which its halves can be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Summary:
     """
     What draws say of each of m quantities; every field is (m,).
 
-    A quantity that never changes has no R-hat and no effective sample size: NaN.
+    A quantity that never changes has no R-hat and no effective sample size, and neither has one of fewer than 4 draws
+    of a chain: NaN.
     """
 
     mean: FloatArray
@@ -41,9 +44,11 @@ def summarise(values: FloatArray) -> Summary:
 
     values : (chains, draws, m)
     """
-    pooled = values.reshape(-1, values.shape[-1])
-    sd = pooled.std(axis=0, ddof=1)
+    pooled = values.reshape(values.shape[0] * values.shape[1], values.shape[2])
+    unknown = np.full(values.shape[-1], np.nan)
+    sd = pooled.std(axis=0, ddof=1) if len(pooled) > 1 else unknown
     q5, q50, q95 = np.quantile(pooled, [0.05, 0.5, 0.95], axis=0)
+    enough = values.shape[1] >= FEWEST
     return Summary(
         mean=pooled.mean(axis=0),
         sd=sd,
@@ -51,9 +56,9 @@ def summarise(values: FloatArray) -> Summary:
         q5=q5,
         q50=q50,
         q95=q95,
-        ess_bulk=ess(_normal_scores(_split(values))),
+        ess_bulk=ess(_normal_scores(_split(values))) if enough else unknown,
         ess_tail=np.fmin(ess(_split(values <= q5)), ess(_split(values <= q95))),
-        rhat=rhat(values),
+        rhat=rhat(values) if enough else unknown,
     )
 
 

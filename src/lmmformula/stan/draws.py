@@ -98,7 +98,8 @@ class Draws(Mapping[str, FloatArray]):
             )
         chosen = {name: np.asarray(self.arrays[name]) for name in names or sorted(self)}
         columns = np.concatenate([a.reshape(self.n_chains, self.n_draws, -1) for a in chosen.values()], axis=-1)
-        varies = np.ptp(columns, axis=(0, 1)) > ROUNDING * np.max(np.abs(columns), axis=(0, 1))
+        alone = self.n_chains * self.n_draws == 1  # of which nobody can say what varies
+        varies = alone | (np.ptp(columns, axis=(0, 1)) > ROUNDING * np.max(np.abs(columns), axis=(0, 1)))
         columns = columns[..., varies]
         summary = summarise(columns)
         places = [(name, index) for name, array in chosen.items() for index in np.ndindex(array.shape[2:])]
@@ -169,7 +170,7 @@ class Diagnostics:
         total = self.n_chains * self.n_draws
         checks = {
             f"{self.divergent} of {total} draws diverged": self.divergent > 0,
-            f"R-hat{_of(self.rhat_of)} is {self.rhat:.3f} (should be below {MAX_RHAT})": not (
+            f"R-hat{_of(self.rhat_of)} is {self.rhat:.4f} (should be below {MAX_RHAT})": not (
                 self.rhat_of_most < MAX_RHAT and self.rhat < MAX_RHAT_OF_ANY
             ),
             f"bulk ESS{_of(self.ess_bulk_of)} is {self.ess_bulk:.0f} {enough}": not self.ess_bulk >= wanted,
