@@ -138,6 +138,13 @@ def test_what_is_no_program(code: Any) -> None:
         model.sample(code=code, data=data, **RUN)
 
 
+def test_data_have_names() -> None:
+    """Further data are refused unless they are a mapping."""
+    model = model_of(SLEEPSTUDY)
+    with pytest.raises(lf.EngineError, match="data is a mapping of names to numbers, not a list"):
+        model.sample(data=[1.0], **RUN)
+
+
 def test_log_likelihoods_of_an_edited_program_are_its_own() -> None:
     """They are not worked out by the model's family, which the text may no longer have."""
     model = model_of(SLEEPSTUDY)

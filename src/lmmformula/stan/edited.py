@@ -71,6 +71,8 @@ def edited(program: StanProgram, code: str | PathLike[str], data: Mapping[str, A
         The text wants data that there are not, or lacks a variable from which the model's quantities are read.
     """
     text = _read(code)
+    if not isinstance(data, Mapping | None):
+        raise EngineError(f"data is a mapping of names to numbers, not a {type(data).__name__}")
     given = program.data | {name: _array(name, values) for name, values in (data or {}).items()}
     if "#include" not in text:
         _require_data(text, declarations(text).get("data", {}), given)
