@@ -231,6 +231,14 @@ def test_data_form_and_geometry_reach_the_program() -> None:
     assert "z_Subject" in declared[1]
 
 
+@pytest.mark.parametrize("name", ["form", "warm_start", "prior_only"])
+def test_a_prior_has_one_program(name: str) -> None:
+    """What `sample_prior` decides itself is refused by its name."""
+    model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
+    with pytest.raises(lf.FitError, match=f"no choice of {name}"):
+        model.sample_prior(**{name: "marginal"})
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -239,6 +247,7 @@ def test_data_form_and_geometry_reach_the_program() -> None:
         ({"geometry": "centered"}, "geometry is a mapping"),
         ({"geometry": {"Day": "centered"}}, "no grouping factor 'Day'"),
         ({"geometry": {"Subject": "round"}}, "no geometry 'round'"),
+        ({"geometry": {"Subject": "centered"}}, "the effects of 'Subject' are integrated out"),
         ({"form": "conditional", "data_form": "crossproducts"}, "only the marginal form"),
     ],
 )

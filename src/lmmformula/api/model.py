@@ -273,8 +273,10 @@ class Model:
         """
         from lmmformula.api.sampling import posterior_of
 
-        run: dict[str, Any] = {"chains": chains, "draws": draws, "seed": seed, **options}
-        return posterior_of(self, form="conditional", warm_start=False, prior_only=True, **run)
+        fixed: dict[str, Any] = {"form": "conditional", "warm_start": False, "prior_only": True}
+        for name in fixed.keys() & options.keys():
+            raise FitError(f"a program of the prior alone has no choice of {name}", hint=f"leave {name}= out")
+        return posterior_of(self, chains=chains, draws=draws, seed=seed, **options, **fixed)
 
     def plot(self, kind: str = "priors", **options: Any) -> Any:  # noqa: ANN401 (an array of matplotlib's Axes)
         """

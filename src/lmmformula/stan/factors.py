@@ -159,6 +159,9 @@ def grouping_factors(
         width = sum(levels[g] for g in rest)
         together = alike and len(rest) <= 2 and width <= DENSE_WIDTH and levels[largest] * width**2 <= DENSE_COST
         treatments |= dict.fromkeys([largest, *(rest if together else [])], "integrated")
+        for group in (g for g in geometry if treatments[g] == "integrated"):
+            message = f"the effects of '{group}' are integrated out, so there is no geometry to choose for them"
+            raise FitError(message, hint="form='conditional' samples them")
     carried = _carried(wholes, treatments)
     return tuple(
         Factor(
