@@ -82,7 +82,7 @@ def test_bad_input_to_the_command_line(
     assert "Traceback" not in captured.err
 
 
-@pytest.mark.parametrize("data", [None, 3, "file.csv", [1, 2], object()], ids=str)
+@pytest.mark.parametrize("data", [None, 3, "file.csv", [1, 2], object()], ids=lambda data: type(data).__name__)
 def test_what_is_no_data_frame(data: object) -> None:
     """Anything that can't be read as columns is refused with what can be."""
     with pytest.raises(lf.DataError):
