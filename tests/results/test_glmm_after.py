@@ -196,7 +196,7 @@ def test_fit_and_posterior_side_by_side(formula: str, name: str, family: str) ->
     assert (found.variance["in_sds"].abs() < 2.0).all()
     assert found.variance["estimate"].notna().all()
     assert np.isfinite(found.random.to_numpy()).all()
-    assert str(found).startswith(f"Laplace's approximation beside the posterior of {formula}")
+    assert " ".join(str(found).split()).startswith(f"Laplace's approximation beside the posterior of {formula}")
     assert "<table>" in found._repr_html_()
 
 

@@ -3,27 +3,36 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from lmmformula.api.marginal import MarginalEffects
+from lmmformula.api.refusals import Refusals
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, is_text
 from lmmformula.fit.families import can_fit
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.ir.family import Family
 from lmmformula.present.text import Summary, Text
+from lmmformula.results.arguments import check_level
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.sheets import Report, Reported
 
 if TYPE_CHECKING:
     from lmmformula.data.table import Library
+    from lmmformula.inference.anova_contrasts import AnovaType
+    from lmmformula.inference.bootstrap import Bootstrap
+    from lmmformula.inference.confint import Method
+    from lmmformula.inference.contrasts import Hypothesis
+    from lmmformula.inference.generalized_bootstrap import Statistic
     from lmmformula.inference.intervals import Intervals
+    from lmmformula.inference.multiplicity import Adjustment
+    from lmmformula.inference.running import Progress
     from lmmformula.inference.table import ResultTable
     from lmmformula.inference.tidy import Effects
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GeneralizedMixedFit(Reported, GeneralizedMixedResult):
+class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Refusals):
     """
     A generalised linear mixed model, fitted by maximum likelihood with Laplace's approximation.
 
@@ -47,33 +56,106 @@ class GeneralizedMixedFit(Reported, GeneralizedMixedResult):
         return Summary(summary(self), partial(report, self))
 
     def confint(
-        self, parameters: str | Sequence[str] | None = None, *, method: str = "wald", level: float = 0.95
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        method: "Method" = "wald",
+        level: float = 0.95,
+        n: int = 1000,
+        seed: int | None = None,
+        progress: "Progress" = True,
+        workers: int | None = None,
     ) -> "Intervals":
         """
-        Return Wald intervals for fixed effects, standard deviations, correlations and the family's parameters.
+        Return intervals for fixed effects, standard deviations, correlations and the family's parameters.
 
         parameters : labels such as "period2", "sd[herd, (Intercept)]", "shape", or "fixed" or "ran_pars"; None for all
-        method : "wald"; the others of a linear mixed model are not there
+        method : "wald" (standard deviations by their logarithm) or "boot" (percentiles of `n` refits, drawn by `seed`)
+        progress, workers : as in `bootstrap`
         """
         from lmmformula.inference.generalized import wald_intervals
 
-        if method != "wald":
-            raise FitError(
-                f"there are no intervals by {method!r:.60} for the family {self.family.name}",
-                hint='method="wald"; for standard deviations far from normal, .sample() has quantiles',
-            )
-        return wald_intervals(self, parameters, level=level)
+        check_level(level)
+        match method if is_text(method) else repr(method):
+            case "wald":
+                return wald_intervals(self, parameters, level=level)
+            case "boot":
+                found = self.bootstrap(n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
+                return found.confint(level)
+        raise FitError(
+            f"there are no intervals by {method!r:.60} for the family {self.family.name}",
+            hint="the methods are: wald, boot",
+        )
 
-    def anova(self, *others: GeneralizedMixedResult) -> "ResultTable":
-        """Compare this fit with others, each with the next smaller one, by likelihood ratios."""
-        from lmmformula.inference.generalized import compare_fits
+    def bootstrap(
+        self,
+        statistic: "Statistic | None" = None,
+        *,
+        n: int = 1000,
+        seed: int | None = None,
+        parameters: str | Sequence[str] | None = None,
+        progress: "Progress" = True,
+        workers: int | None = None,
+    ) -> "Bootstrap":
+        """
+        Refit `n` simulated responses, and keep the parameters or any statistic of each refit.
 
-        if not others:
-            raise FitError(
-                f"tests of single terms by F are of gaussian models, not of the family {self.family.name}",
-                hint="compare with a fit without the term, fit.anova(smaller); summary() has z tests",
-            )
-        return compare_fits([self, *others])
+        statistic : a function of a fit that returns a number or a mapping, `lambda fit: fit.aic`
+        progress : whether to draw a bar on a terminal; or a function of the numbers of refits done and of all
+        workers : number of processes; None for as many as pay, 1 for this one alone: the numbers are the same
+        """
+        from lmmformula.inference.generalized_bootstrap import bootstrap
+
+        return bootstrap(self, statistic, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
+
+    def anova(
+        self,
+        *others: GeneralizedMixedResult,
+        type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
+    ) -> "ResultTable":
+        """
+        Test each fixed term by Wald's chi-squared; or, with other fits, compare them by likelihood ratios.
+
+        type : "I" after the terms before it, "II" after all that don't contain it, "III" averaged over other factors
+        """
+        if others:
+            from lmmformula.inference.generalized import compare_fits
+
+            return compare_fits([self, *others])
+        from lmmformula.inference.generalized_terms import wald_anova
+
+        return wald_anova(self, type)
+
+    def drop1(self) -> "ResultTable":
+        """Leave out each fixed term that no other one contains, fit again, and compare likelihoods."""
+        from lmmformula.inference.generalized_terms import drop_fixed_terms
+
+        return drop_fixed_terms(self)
+
+    def ranova(self) -> "ResultTable":
+        """Leave out each random term, or each of its slopes, fit again, and compare likelihoods."""
+        from lmmformula.inference.generalized_terms import reduce_random_terms
+
+        return reduce_random_terms(self)
+
+    def contrast(
+        self, hypothesis: "Hypothesis", *, adjust: "Adjustment" = "none", level: float = 0.95
+    ) -> "ResultTable":
+        """
+        Estimate linear functions of the fixed effects, each with its z test and interval.
+
+        hypothesis : `"period4 - period3"`, `"x = 1"`, `{"x": 1, "z": -1}`, a list of such, or a matrix
+        adjust : "holm" or "bonferroni" correct the probabilities for several tests
+        """
+        from lmmformula.inference.contrasts import contrast
+
+        return contrast(self, hypothesis, ddf="asymptotic", adjust=adjust, level=level)
+
+    def linear_hypothesis(self, hypothesis: "Hypothesis") -> "ResultTable":
+        """Test several linear functions of the fixed effects together, by Wald's chi-squared."""
+        from lmmformula.inference.generalized_terms import wald_hypothesis
+
+        return wald_hypothesis(self, hypothesis)
 
     def tidy(
         self,
@@ -127,38 +209,6 @@ class GeneralizedMixedFit(Reported, GeneralizedMixedResult):
     def trace(self) -> Text:
         """What the optimiser did: each evaluation of the criterion, and why it stopped."""
         return Text(str(self.fit.log))
-
-    def save(self, path: str | Path) -> NoReturn:  # noqa: ARG002 (a linear mixed model's)
-        """Refuse: there is no file format for these fits."""
-        raise FitError(
-            f"fits of the family {self.family.name} are not saved to files",
-            hint="keep the model's text and data: fitting again takes milliseconds; tidy() is a table to keep",
-        )
-
-    def power(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 (a linear mixed model's)
-        """Refuse: power is simulated for gaussian models."""
-        raise FitError(
-            f"power is simulated for gaussian models, not for the family {self.family.name}",
-            hint="fit.refit(fit.simulate(...)) in a loop does it for others",
-        )
-
-    def icc(self, group: str | None = None) -> NoReturn:  # noqa: ARG002 (a linear mixed model's)
-        """Refuse: on which scale a level's share of the variance is meant depends on the family."""
-        self._undefined("the intraclass correlation")
-
-    def r2(self) -> NoReturn:
-        """Refuse: as `icc`."""
-        self._undefined("R^2")
-
-    def explained_variance(self) -> NoReturn:
-        """Refuse: as `icc`."""
-        self._undefined("the share of explained variance")
-
-    def _undefined(self, what: str) -> NoReturn:
-        raise FitError(
-            f"{what} is not defined here for the family {self.family.name}",
-            hint="varcorr has the variances on the scale of the linear predictor",
-        )
 
     def __str__(self) -> str:
         return self.summary()

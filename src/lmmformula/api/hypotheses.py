@@ -1,10 +1,10 @@
 """Tests and estimates of what a user asks of the fixed effects; each method a call to `inference`."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lmmformula.api.generalized import GeneralizedMixedFit
+from lmmformula.api.marginal import MarginalEffects
 from lmmformula.errors import FitError
 from lmmformula.results.arguments import check_choice, check_flag
 from lmmformula.results.lmm import LinearMixedResult
@@ -12,58 +12,9 @@ from lmmformula.results.lmm import LinearMixedResult
 if TYPE_CHECKING:
     from lmmformula.inference.anova_contrasts import AnovaType
     from lmmformula.inference.contrasts import Hypothesis
-    from lmmformula.inference.marginal_means import MarginalMeans, Scale, Spec
     from lmmformula.inference.multiplicity import Adjustment
-    from lmmformula.inference.reference_grid import Weights
     from lmmformula.inference.table import ResultTable
     from lmmformula.inference.tests import Ddf
-
-
-class MarginalEffects:
-    """Marginal means and slopes, of fits and posteriors alike."""
-
-    def emmeans(
-        self,
-        spec: "Spec",
-        *,
-        by: "Spec" = (),
-        at: Mapping[str, Any] | None = None,
-        ddf: "Ddf | None" = None,
-        level: float = 0.95,
-        weights: "Weights" = "equal",
-        type: "Scale" = "link",  # noqa: A002 (its name everywhere)
-    ) -> "MarginalMeans":
-        """
-        Estimate marginal means: predictions averaged over the other factors, numeric variables at their means.
-
-        spec : variables, `"f"`, `["f", "g"]` or `"~ f * g | h"`; `.pairs()` of the result compares the means
-        by : variables within whose values comparisons stay
-        at : values at which other variables stand
-        ddf : None for Kenward-Roger where it is defined and quick, else Satterthwaite; posteriors have draws instead
-        weights : of what is averaged over: "equal", or by numbers of rows "proportional", "outer", "cells", "flat"
-        type : "response" for means and ratios of `y` where the model is one of `log(y)`, or has a link
-        """
-        from lmmformula.inference.marginal_means import emmeans
-
-        one: Any = self  # a fit or a posterior
-        return emmeans(one, spec, by=by, at=at, ddf=ddf, level=level, weights=weights, type=type)
-
-    def slopes(
-        self,
-        variable: str,
-        spec: "Spec" = (),
-        *,
-        by: "Spec" = (),
-        at: Mapping[str, Any] | None = None,
-        ddf: "Ddf | None" = None,
-        level: float = 0.95,
-        weights: "Weights" = "equal",
-    ) -> "MarginalMeans":
-        """Estimate the slope of the mean in a numeric variable; the other arguments are those of `emmeans`."""
-        from lmmformula.inference.marginal_means import slopes
-
-        one: Any = self  # a fit or a posterior
-        return slopes(one, variable, spec, by=by, at=at, ddf=ddf, level=level, weights=weights)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -149,7 +100,7 @@ def anova(
     """
     Test each fixed term of one fit by F; or compare several fits by likelihood ratios: `fit.anova(*others, ...)`.
 
-    Fits of other families than the Gaussian are compared by likelihood ratios alone.
+    Terms of other families than the Gaussian are tested by Wald's chi-squared.
 
     >>> import lmmformula as lf
     >>> data = lf.datasets.load("sleepstudy")
@@ -160,7 +111,7 @@ def anova(
     one: Any = fit
     if isinstance(one, GeneralizedMixedFit):
         rest: Any = others
-        return one.anova(*rest)
+        return one.anova(*rest, type=type)
     if not isinstance(fit, HypothesisTests):
         raise FitError(f"anova needs fits, and was given a {fit.__class__.__name__}", hint="make one by model.fit()")
     return fit.anova(*others, type=type, ddf=ddf, refit=refit)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.api.hypotheses import MarginalEffects
+from lmmformula.api.marginal import MarginalEffects
 from lmmformula.present.posterior import posterior_text
 from lmmformula.present.report import posterior_report
 from lmmformula.results.posterior import PosteriorResult

@@ -38,11 +38,22 @@ def anova(result: LinearMixedResult, kind: AnovaType = "III", ddf: Ddf = "satter
     nitroF           20021   6673.5       3      45  37.686  <0.0001
     Variety:nitroF     322     53.6       6      45   0.303   0.9322
     """
+    chosen = anova_type(kind)
+    frame = _tested(result, method_of(result, ddf), hypotheses(result, chosen))
+    return ResultTable(f"Type {chosen} analysis of variance, {NAMES[ddf]}", frame)
+
+
+def anova_type(kind: object) -> AnovaType:
+    """
+    Return the type that a user means.
+
+    >>> anova_type(2)
+    'II'
+    """
     chosen = TYPES.get(str(kind))
     if chosen is None:
         raise FitError(f"type={kind!r} is not known", hint='the types are "I", "II" and "III"')
-    frame = _tested(result, method_of(result, ddf), hypotheses(result, chosen))
-    return ResultTable(f"Type {chosen} analysis of variance, {NAMES[ddf]}", frame)
+    return chosen
 
 
 def single_deletions(result: LinearMixedResult, ddf: Ddf = "satterthwaite") -> ResultTable:

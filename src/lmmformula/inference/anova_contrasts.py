@@ -2,8 +2,10 @@
 Hypotheses of types I, II and III for the terms of a model: one matrix L for each, in the columns of X.
 
 As in SAS and in lmerTest: a term is contained in another if that has all of its variables, more factors, and no other
-numeric variables. Kuznetsova, Brockhoff & Christensen (2017), J. Stat. Soft. 82(13), section 4; Goodnight (1978), SAS
-Technical Report R-101.
+numeric variables. Of a generalised model, type II is car's: a chi-squared for a term and those that contain it, less
+that for those alone.
+Kuznetsova, Brockhoff & Christensen (2017), J. Stat. Soft. 82(13), section 4; Goodnight (1978), SAS Technical Report
+R-101.
 """
 
 from collections.abc import Sequence
@@ -12,11 +14,11 @@ from typing import Literal
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import NumericVariable
+from lmmformula.errors import FitError
 from lmmformula.inference.columns import coding_rows, full_columns, treatment_columns
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.kept import kept_of
-from lmmformula.results.lmm import LinearMixedResult
 
 AnovaType = Literal["I", "II", "III"]
 
@@ -24,7 +26,7 @@ NOTHING = 1e-8
 """Entries of a hypothesis, beside entries of 1, that are rounding."""
 
 
-def hypotheses(result: LinearMixedResult, kind: AnovaType) -> dict[str, FloatArray]:
+def hypotheses(result: MixedResult, kind: AnovaType) -> dict[str, FloatArray]:
     """Return per fixed term the (r, p) rows L of its hypothesis L beta = 0; no rows where it has no columns left."""
     design = result.design
     kept = kept_of(design).hypotheses
@@ -33,17 +35,23 @@ def hypotheses(result: LinearMixedResult, kind: AnovaType) -> dict[str, FloatArr
     names = design.fixed_terms
     columns = {name: np.flatnonzero(np.equal(design.fixed_assign, i + 1)) for i, name in enumerate(names)}
     if kind == "I" or len(names) <= 1:
-        L = sequential(_triangle_of(design))
+        L = sequential(_triangle_of(result))
         return {name: L[own] for name, own in columns.items()}
-    containing = contained_in(result)
     if kind == "II":
-        R = _triangle_of(design)
+        containing = contained_in(result, by_numbers=isinstance(result, GeneralizedMixedResult))
+        R = _triangle_of(result)
         return {name: _type_two(R, columns, name, containing[name]) for name in names}
-    return _type_three(result, containing)
+    return _type_three(result, contained_in(result))
 
 
-def _triangle_of(design: DesignMatrices) -> FloatArray:
-    """Return R, (p, p), with R'R = X'X, from the rows or from the cross-products."""
+def _triangle_of(result: MixedResult) -> FloatArray:
+    """Return R, (p, p), with R'R = X'X; of a generalised model the inverse of vcov, which is X'WX for known weights."""
+    if isinstance(result, GeneralizedMixedResult):
+        try:
+            return np.asarray(np.linalg.cholesky(np.linalg.inv(result.fit.vcov)).T)
+        except np.linalg.LinAlgError:
+            raise FitError("the covariance matrix of the fixed effects is singular, so there are no tests") from None
+    design = result.design
     return triangle(design.X) if design.products is None or design.has_weights else design.products.triangle()
 
 
@@ -76,14 +84,18 @@ def sequential(R: FloatArray) -> FloatArray:
     return own / np.diag(own)[:, None]
 
 
-def contained_in(result: LinearMixedResult) -> dict[str, tuple[str, ...]]:
-    """Return per fixed term the terms that contain it."""
+def contained_in(result: MixedResult, *, by_numbers: bool = False) -> dict[str, tuple[str, ...]]:
+    """
+    Return per fixed term the terms that contain it.
+
+    by_numbers : whether `f` is in `f:x` for a numeric `x`, too, as R's marginality (and car's `Anova`) has it
+    """
     variables = result.schema.variables
-    numeric = {label for label, variable in variables.items() if isinstance(variable, NumericVariable)}
+    more_numbers = {label for label, v in variables.items() if isinstance(v, NumericVariable) and not by_numbers}
     terms = [term for term in result.schema.fixed if term.variables]
     members = dict(zip(result.design.fixed_terms, (frozenset(term.variables) for term in terms), strict=True))
     return {
-        name: tuple(other for other, more in members.items() if own < more and not (more - own) & numeric)
+        name: tuple(other for other, more in members.items() if own < more and not (more - own) & more_numbers)
         for name, own in members.items()
     }
 
@@ -101,7 +113,7 @@ def _type_two(R: FloatArray, columns: dict[str, IntArray], name: str, containing
     return L
 
 
-def _type_three(result: LinearMixedResult, containing: dict[str, tuple[str, ...]]) -> dict[str, FloatArray]:
+def _type_three(result: MixedResult, containing: dict[str, tuple[str, ...]]) -> dict[str, FloatArray]:
     """
     Test a term's effects averaged over the levels of the factors that it meets, each level counting the same.
 

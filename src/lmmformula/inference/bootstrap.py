@@ -175,7 +175,7 @@ def _of_statistic(
     result: LinearMixedResult, statistic: Statistic, n: int, rng: np.random.Generator, running: Running
 ) -> Bootstrap:
     """Bootstrap a statistic: it is called in this process, whoever makes the refits."""
-    estimate = _named(statistic(result))
+    estimate = named(statistic(result))
     refitter = Refitter(result.design, result.fit, result.fit.reml)
     jobs = _responses(result, refitter.sizes(n, whole=True), rng)
     rows: dict[int, list[list[float]]] = {}
@@ -184,7 +184,7 @@ def _of_statistic(
         for number, (Y, fits) in found:
             verdicts += [fit.verdict for fit in fits]
             again = [replace(result, design=replace(result.design, y=y), fit=f) for y, f in zip(Y.T, fits, strict=True)]
-            values = [_named(statistic(one)) for one in again]
+            values = [named(statistic(one)) for one in again]
             if any(list(value) != list(estimate) for value in values):
                 raise FitError("the statistic gives other names for a refit than for the fit")
             rows[number] = [list(value.values()) for value in values]
@@ -193,7 +193,7 @@ def _of_statistic(
     return Bootstrap(labels, known, replicates, verdicts.count("boundary"), verdicts.count("failed"))
 
 
-def _named(values: "float | Mapping[str, float] | pd.Series[float]") -> dict[str, float]:
+def named(values: "float | Mapping[str, float] | pd.Series[float]") -> dict[str, float]:
     """Return a statistic's numbers by name; a single one is called "statistic"."""
     try:
         if isinstance(values, Mapping) or hasattr(values, "items"):

@@ -19,7 +19,7 @@ from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, TermSchema, VariableSchema
 from lmmformula.design.values import Factor, Numbers
 from lmmformula.ir.terms import Term
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import MixedResult
 
 TREATMENT = Contrast("treatment")
 
@@ -30,13 +30,13 @@ ROWS_PER_COLUMN = 40
 """So many for each column of X, if that is more."""
 
 
-def used_rows(result: LinearMixedResult) -> Table:
+def used_rows(result: MixedResult) -> Table:
     """Return the data that the fit used, as a table."""
     kept = result.design.kept_rows
     return result.table if len(kept) == result.table.n_rows else result.table.take(kept)
 
 
-def coding_rows(result: LinearMixedResult) -> IntArray | None:
+def coding_rows(result: MixedResult) -> IntArray | None:
     """
     Return positions, among the rows used, of enough of them to tell how columns depend on one another; None for all.
 
@@ -52,14 +52,14 @@ def coding_rows(result: LinearMixedResult) -> IntArray | None:
     return rows if enough else None
 
 
-def variables_on(result: LinearMixedResult, table: Table, terms: Sequence[Term]) -> dict[str, Numbers | Factor]:
+def variables_on(result: MixedResult, table: Table, terms: Sequence[Term]) -> dict[str, Numbers | Factor]:
     """Evaluate the variables of terms on rows, by the transformations that the model has learned."""
     frame = Frame(table, result.ir.source, known=result.schema.columns, states=result.schema.states)
     return known_values(frame, result.schema, terms)
 
 
 def fixed_columns(
-    result: LinearMixedResult,
+    result: MixedResult,
     schemas: Sequence[TermSchema],
     variables: Mapping[str, VariableSchema],
     rows: IntArray | None = None,
@@ -76,7 +76,7 @@ def fixed_columns(
     return matrix(schemas, variables, values, n=table.n_rows, random=False)
 
 
-def treatment_columns(result: LinearMixedResult, rows: IntArray | None = None) -> tuple[FloatArray, IntArray, IntArray]:
+def treatment_columns(result: MixedResult, rows: IntArray | None = None) -> tuple[FloatArray, IntArray, IntArray]:
     """
     Code X by treatment contrasts, without columns that depend on earlier ones.
 
@@ -101,7 +101,7 @@ def treatment_columns(result: LinearMixedResult, rows: IntArray | None = None) -
     return X[:, keep], np.array(assign)[keep], np.array(places)[keep]
 
 
-def full_columns(result: LinearMixedResult, rows: IntArray | None = None) -> FloatArray:
+def full_columns(result: MixedResult, rows: IntArray | None = None) -> FloatArray:
     """
     Code every term by all levels of its factors: more columns than can be estimated, and none preferred.
 
@@ -116,7 +116,7 @@ def full_columns(result: LinearMixedResult, rows: IntArray | None = None) -> Flo
     return fixed_columns(result, schemas, variables, rows)
 
 
-def without_term(result: LinearMixedResult, term: Term) -> DesignMatrices:
+def without_term(result: MixedResult, term: Term) -> DesignMatrices:
     """Return the design of the model without one of its fixed terms, the others coded anew by R's rule."""
     left = [other for other in result.ir.fixed.terms if other != term]
     intercept = result.ir.fixed.intercept

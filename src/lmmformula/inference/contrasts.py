@@ -8,11 +8,12 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError, printable
 from lmmformula.inference.estimators import estimator_of
+from lmmformula.inference.f_statistic import FStatistic
 from lmmformula.inference.linear_text import read_linear
 from lmmformula.inference.multiplicity import Adjustment, adjusted, refuse_unknown
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests import NAMES, Ddf, frame_of, method_of, t_tests
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import MixedResult
 from lmmformula.results.posterior import PosteriorResult
 
 Hypothesis = str | Mapping[str, Any] | Sequence[Any] | FloatArray
@@ -49,7 +50,7 @@ def read_hypothesis(hypothesis: Hypothesis, names: Sequence[str]) -> tuple[Float
 
 
 def contrast(
-    result: LinearMixedResult,
+    result: MixedResult,
     hypothesis: Hypothesis,
     *,
     ddf: Ddf = "satterthwaite",
@@ -95,7 +96,7 @@ def contrast_draws(posterior: PosteriorResult, hypothesis: Hypothesis, *, level:
     return ResultTable(f"Linear functions of the fixed effects, {estimator.description}", frame)
 
 
-def linear_hypothesis(result: LinearMixedResult, hypothesis: Hypothesis, *, ddf: Ddf = "satterthwaite") -> ResultTable:
+def linear_hypothesis(result: MixedResult, hypothesis: Hypothesis, *, ddf: Ddf = "satterthwaite") -> ResultTable:
     """
     Test several linear functions of the fixed effects together, by F.
 
@@ -108,12 +109,17 @@ def linear_hypothesis(result: LinearMixedResult, hypothesis: Hypothesis, *, ddf:
     """
     import pandas as pd
 
-    L, null, labels = read_hypothesis(hypothesis, result.design.fixed_names)
-    _refuse_contradiction(L, null)
-    test = method_of(result, ddf).f_test(L, L @ result.fit.beta - null)
-    label = ", ".join(name if "=" in name else f"{name} = {value:g}" for name, value in zip(labels, null, strict=True))
+    label, test = joint_hypothesis(result, hypothesis, ddf)
     values = {"num_df": [test.num_df], "den_df": [test.den_df], "f": [test.f], "p_value": [test.p_value]}
     return ResultTable(f"Joint linear hypothesis, {NAMES[ddf]}", pd.DataFrame(values, index=pd.Index([label])))
+
+
+def joint_hypothesis(result: MixedResult, hypothesis: Hypothesis, ddf: Ddf) -> tuple[str, FStatistic]:
+    """Read several linear functions of the fixed effects: one label for all, and their test."""
+    L, null, labels = read_hypothesis(hypothesis, result.design.fixed_names)
+    _refuse_contradiction(L, null)
+    label = ", ".join(name if "=" in name else f"{name} = {value:g}" for name, value in zip(labels, null, strict=True))
+    return label, method_of(result, ddf).f_test(L, L @ result.fit.beta - null)
 
 
 def _refuse_contradiction(L: FloatArray, null: FloatArray) -> None:

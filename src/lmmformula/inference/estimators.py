@@ -12,7 +12,7 @@ from lmmformula.inference.multiplicity import Adjustment, adjusted, half_widths,
 from lmmformula.inference.response_scale import ResponseScale
 from lmmformula.inference.tests import NAMES, Ddf, Method, method_of, t_tests
 from lmmformula.results.arguments import check_choice, check_level
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.posterior import PosteriorResult
 
 Columns = dict[str, Any]
@@ -164,11 +164,11 @@ QUICK = 1000
 """Number of random effects, with several grouping factors, up to which Kenward-Roger is the default."""
 
 
-def estimator_of(model: LinearMixedResult | PosteriorResult, ddf: Ddf | None, level: float) -> Estimator:
+def estimator_of(model: MixedResult | PosteriorResult, ddf: Ddf | None, level: float) -> Estimator:
     """
     Return the estimator of a fit or a posterior.
 
-    ddf : None for Kenward-Roger where it is defined (REML) and quick, else Satterthwaite
+    ddf : None for Kenward-Roger where it is defined (REML) and quick, else Satterthwaite; infinity for other families
     """
     check_level(level)
     check_choice("ddf", ddf, (None, *NAMES))
@@ -180,7 +180,9 @@ def estimator_of(model: LinearMixedResult | PosteriorResult, ddf: Ddf | None, le
     return Frequentist(model.fit.beta, method_of(model, chosen), chosen)
 
 
-def _default(result: LinearMixedResult) -> Ddf:
+def _default(result: MixedResult) -> Ddf:
+    if isinstance(result, GeneralizedMixedResult):
+        return "asymptotic"
     several = len(result.ngroups) > 1
     quick = result.design.n_random <= QUICK if several else result.design.n_fixed * len(result.fit.theta) <= QUICK
     defined = result.fit.reml and result.design.has_criterion  # whose sums over rows a file does not hold

@@ -91,13 +91,13 @@ def wald_intervals(
     parameters : labels, or "fixed" or "ran_pars" (with the family's); None for all
     """
     z = normal_quantile(level)
-    wanted = _chosen(estimated(result), parameters)
+    wanted = chosen(estimated(result), parameters)
     low, high = np.array([p.bounds(z) for p in wanted]).reshape(-1, 2).T
     values = np.array([p.value for p in wanted])
     return Intervals(tuple(p.label for p in wanted), values, low, high, level, "Wald")
 
 
-def _chosen(known: list[Estimated], wanted: str | Sequence[str] | None) -> list[Estimated]:
+def chosen(known: list[Estimated], wanted: str | Sequence[str] | None) -> list[Estimated]:
     """Return the parameters that a user named."""
     if wanted is None:
         return known

@@ -86,7 +86,7 @@ def drop_fixed_terms(result: LinearMixedResult) -> ResultTable:
     for term in droppable(result.ir.fixed.terms):
         design = without_term(result, term)
         smaller[term.label] = Likelihood.of(design, fit_lmm(design, reml=False, settings=result.fit.settings))
-    frame = _deletions(whole, smaller).drop(columns="loglik")
+    frame = deletions(whole, smaller).drop(columns="loglik")
     return ResultTable("Single term deletions, likelihood ratio tests of ML fits", frame)
 
 
@@ -109,7 +109,7 @@ def reduce_random_terms(result: LinearMixedResult) -> ResultTable:
         raise FitError("the model has no random terms to test")
     reml = result.fit.reml
     smaller = {r.label: _fitted(result, r, reml=reml) for r in reductions(result)}
-    frame = _deletions(Likelihood.of(result.design, result.fit), smaller)
+    frame = deletions(Likelihood.of(result.design, result.fit), smaller)
     kind = "restricted likelihood ratio tests" if reml else "likelihood ratio tests"
     return ResultTable(f"Random terms, {kind}", frame, BOUNDARY)
 
@@ -190,7 +190,7 @@ def compared(found: Sequence[Likelihood], n: int, names: Sequence[str]) -> "pd.D
     return pd.DataFrame(columns, index=pd.Index(names))
 
 
-def _deletions(whole: Likelihood, smaller: dict[str, Likelihood]) -> "pd.DataFrame":
+def deletions(whole: Likelihood, smaller: dict[str, Likelihood]) -> "pd.DataFrame":
     """Lay out a fit and smaller ones, each compared with the whole."""
     import pandas as pd
 

@@ -24,12 +24,12 @@ from lmmformula.inference.response_scale import ResponseScale, response_scale
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests import Ddf
 from lmmformula.results.arguments import check_choice, check_level
+from lmmformula.results.glmm import MixedResult
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
 from lmmformula.results.kept import NumericSummary
-from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 
-Estimated = LinearMixedResult | PosteriorResult
+Estimated = MixedResult | PosteriorResult
 Spec = str | Sequence[str]
 Scale = Literal["link", "response"]
 
@@ -129,7 +129,8 @@ def emmeans(
     spec : variables, `"f"`, `["f", "g"]` or `"~ f * g | h"`
     by : variables within whose values comparisons stay
     at : values at which other variables stand; numeric ones stand at their means else
-    ddf : None for Kenward-Roger where it is defined (REML fits) and quick, else Satterthwaite
+    ddf : None for Kenward-Roger where it is defined (REML fits) and quick, else Satterthwaite; other families have
+        infinite degrees of freedom
     weights : of the combinations that are averaged over: "equal"; "proportional" to their rows in the data; "outer",
         to the product of each variable's; "cells", to those of each cell; "flat", equal but for cells without rows
     type : "link" for the scale on which the model is linear; "response" for that of `y` in `log(y) ~ ...`, or of the

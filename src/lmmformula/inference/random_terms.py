@@ -10,7 +10,7 @@ from lmmformula.inference.columns import used_rows, variables_on
 from lmmformula.ir.model import RandomTerm
 from lmmformula.ir.terms import Term
 from lmmformula.ir.text import random_text
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import MixedResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Reduction:
     random_terms: tuple[RandomTermDesign, ...]
 
 
-def reductions(result: LinearMixedResult) -> Iterator[Reduction]:
+def reductions(result: MixedResult) -> Iterator[Reduction]:
     """
     Leave out each random term without slopes, and each slope of the others that no other slope contains.
 
@@ -55,7 +55,7 @@ def _droppable(terms: Sequence[Term]) -> list[Term]:
 
 
 def _rebuilt(
-    result: LinearMixedResult, random: RandomTerm, own: RandomTermDesign, left: tuple[Term, ...]
+    result: MixedResult, random: RandomTerm, own: RandomTermDesign, left: tuple[Term, ...]
 ) -> RandomTermDesign:
     """Return a random term's design with the slopes that are left, coded anew."""
     intercept = random.intercept or not left

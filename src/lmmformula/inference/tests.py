@@ -17,6 +17,7 @@ from lmmformula.inference.f_statistic import (
 )
 from lmmformula.inference.table import ResultTable
 from lmmformula.results.arguments import check_choice, check_level
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -69,24 +70,32 @@ class Constant:
         return FStatistic(float(squares.mean()) if len(squares) else np.nan, len(squares), self.df)
 
 
-def method_of(result: LinearMixedResult, ddf: Ddf) -> Method:
+def method_of(result: MixedResult, ddf: Ddf) -> Method:
     """
-    Return the method of a name, at a fit.
+    Return the method of a name, at a fit; of other families than the gaussian the tests are asymptotic.
 
     A linear model has exact tests, which both approximations agree with: n - p, and s^2 = RSS / (n - p) even after ML.
     """
     check_choice("ddf", ddf, tuple(NAMES))
+    vcov = result.fit.vcov
+    if ddf == "none" or not result.design.n_fixed:
+        return Constant(vcov, np.nan)
+    if ddf == "asymptotic":
+        return Constant(vcov, np.inf)
+    if isinstance(result, GeneralizedMixedResult):
+        raise FitError(
+            f"{NAMES[ddf]} are of gaussian models, not of the family {result.family.name}",
+            hint='leave `ddf` out, or say ddf="asymptotic": z tests',
+        )
+    return _approximate(result, ddf)
+
+
+def _approximate(result: LinearMixedResult, ddf: Literal["satterthwaite", "kenward-roger"]) -> Method:
     fit, design = result.fit, result.design
-    if not design.n_fixed:
-        return Constant(fit.vcov, np.nan)  # there is nothing to test
+    if result.is_linear_model:
+        left = design.nobs - design.n_fixed
+        return Constant(fit.vcov * (1.0 if fit.reml else design.nobs / left), left)
     match ddf:
-        case "asymptotic":
-            return Constant(fit.vcov, np.inf)
-        case "none":
-            return Constant(fit.vcov, np.nan)
-        case "satterthwaite" | "kenward-roger" if result.is_linear_model:
-            left = design.nobs - design.n_fixed
-            return Constant(fit.vcov * (1.0 if fit.reml else design.nobs / left), left)
         case "satterthwaite":
             from lmmformula.inference.satterthwaite import Satterthwaite
 

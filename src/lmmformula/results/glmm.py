@@ -23,6 +23,7 @@ from lmmformula.results.accessors import FitAccessors
 from lmmformula.results.arguments import check_choice, check_count
 from lmmformula.results.effects import conditional_variances, modes_by_group
 from lmmformula.results.families import draw_from, mean_of
+from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.moments import slope_of, unit_deviance, variance_of
 from lmmformula.results.prediction import generator, population_means
 from lmmformula.results.rows import NewLevels, NewRows, OldRows, random_part
@@ -107,6 +108,11 @@ class GeneralizedMixedResult(FitAccessors):
     def df_residual(self) -> int:
         """Number of rows less the number of parameters."""
         return self.nobs - self.n_parameters
+
+    @property
+    def is_linear_model(self) -> bool:
+        """False: without a random term this is a generalised linear model, not ordinary least squares."""
+        return False
 
     @property
     def reml(self) -> bool:
@@ -199,18 +205,20 @@ class GeneralizedMixedResult(FitAccessors):
         import pandas as pd
 
         check_count("n", n)
-        rng, fixed = generator(seed), population_means(self.design, self.fit.beta)
-        roots = [square_root(S) for S in self.fit.relative_covariance]
-        columns = []
-        for _ in range(n):
-            modes = [
-                rng.standard_normal((term.n_levels, term.n_coefficients)) @ root
-                for term, root in zip(self.design.random_terms, roots, strict=True)
-            ]
-            eta = fixed + random_part(self.design.random_terms, modes)
-            columns.append(draw_from(self.family, eta, self._own_of_rows, rng, trials=self._trials))
+        rng = generator(seed)
         names = [f"sim_{i + 1}" for i in range(n)]
+        columns = [self.draw(rng) for _ in range(n)]
         return pd.DataFrame(np.column_stack(columns), index=self.design.kept_rows, columns=names)
+
+    def draw(self, rng: np.random.Generator) -> FloatArray:
+        """(nobs,) a response drawn from the fitted model."""
+        fixed = population_means(self.design, self.fit.beta)
+        modes = [
+            rng.standard_normal((term.n_levels, term.n_coefficients)) @ square_root(S)
+            for term, S in zip(self.design.random_terms, self.fit.relative_covariance, strict=True)
+        ]
+        eta = fixed + random_part(self.design.random_terms, modes)
+        return draw_from(self.family, eta, self._own_of_rows, rng, trials=self._trials)
 
     def refit(self, y: npt.ArrayLike) -> Self:
         """
@@ -275,3 +283,7 @@ class GeneralizedMixedResult(FitAccessors):
             case "deviance":
                 lost = unit_deviance(self.family, self.design.y, self._means, self._own)
                 return np.sign(left) * roots * np.sqrt(lost)
+
+
+MixedResult = LinearMixedResult | GeneralizedMixedResult
+"""A fit of any family."""

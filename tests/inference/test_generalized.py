@@ -1,0 +1,279 @@
+"""Tests, marginal means, slopes and deletions of generalised models against R's; the bootstrap; what is refused."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import chi2
+
+import lmmformula as lf
+from corpus import dataset, record
+
+CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+MODELS = {
+    "poisson_crossed": ("TICKS ~ cHEIGHT + YEAR * HIGH + (1 | BROOD)", "poisson"),
+    "poisson_sloped": ("TICKS ~ cHEIGHT * YEAR + (1 | BROOD)", "poisson"),
+    "binomial": (CBPP, "binomial"),
+}
+CLOSE = {"rtol": 1e-4, "atol": 1e-7}
+"""lme4's optimiser stops where the criterion of poisson_crossed is 1e-5 above our least."""
+
+
+@cache
+def fit_of(name: str) -> lf.GeneralizedMixedFit:
+    """Return a fit with the covariance of the fixed effects that R's numbers rest on: that for known theta."""
+    formula, family = MODELS[name]
+    data = dataset("cbpp" if name == "binomial" else "grouseticks")
+    if "HIGH" in formula:
+        data = data.assign(HIGH=np.where(data["cHEIGHT"] > 0, "yes", "no"))
+    fit = lf.glmer(formula, data, family=family)
+    assert isinstance(fit, lf.GeneralizedMixedFit)
+    return replace(fit, fit=replace(fit.fit, vcov=fit.fit.vcov_conditional))
+
+
+def numbers(table: dict[str, Any], name: str) -> np.ndarray:
+    """Return a column of R's table."""
+    return np.array([np.nan if x is None else np.inf if x == "Inf" else x for x in np.atleast_1d(table[name])], float)
+
+
+def known(name: str, table: str) -> dict[str, Any]:
+    """Return a table of a record."""
+    found: dict[str, Any] = record("glmm_inference", name)[table]
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_fits_are_those_of_the_records(name: str) -> None:
+    """Estimates and standard errors."""
+    about, fit = record("glmm_inference", name), fit_of(name)
+    np.testing.assert_allclose(fit.fixef, about["fixef"], **CLOSE)
+    np.testing.assert_allclose(fit.std_errors, about["se"], **CLOSE)
+
+
+@pytest.mark.parametrize("kind", ["I", "II"])
+@pytest.mark.parametrize("name", MODELS)
+def test_sequential_and_marginal_tests(name: str, kind: Any) -> None:
+    """A term and those above it together, less those above it: car's type II; all later ones above it: type I."""
+    table, wald = fit_of(name).anova(type=kind), known(name, f"type_{kind}")
+    assert table.frame.index.tolist() == list(np.atleast_1d(wald["term"]))
+    np.testing.assert_allclose(table["chisq"], numbers(wald, "chisq"), **CLOSE)
+    assert table["df"].tolist() == wald["df"]
+    np.testing.assert_allclose(table["p_value"], chi2.sf(numbers(wald, "chisq"), wald["df"]), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["poisson_crossed", "binomial"])
+def test_averaged_tests_are_those_of_joint_tests(name: str) -> None:
+    """Type III of emmeans' `joint_tests`, whatever the contrasts; `lf.anova` gives them by default."""
+    joint = known(name, "joint_tests")
+    table = lf.anova(fit_of(name))  # type: ignore[arg-type]
+    np.testing.assert_allclose(table["p_value"], numbers(joint, "p.value"), rtol=1e-3)
+    assert table["df"].tolist() == joint["df1"]
+    assert table.title == "Type III analysis of variance, Wald's chi-squared tests"
+
+
+def test_averaged_tests_do_not_depend_on_contrasts() -> None:
+    """Sums to zero give what treatment contrasts give."""
+    data = dataset("grouseticks").assign(HIGH=np.where(dataset("grouseticks")["cHEIGHT"] > 0, "yes", "no"))
+    formula, family = MODELS["poisson_crossed"]
+    fits = [
+        lf.Model(formula, data, family=family, contrasts=contrasts).fit()
+        for contrasts in ({}, {"YEAR": "sum", "HIGH": "sum"})
+    ]
+    np.testing.assert_allclose(fits[0].anova()["chisq"], fits[1].anova()["chisq"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_deletions_are_those_of_drop1(name: str) -> None:
+    """Likelihood ratios of fits without a term."""
+    table, dropped = fit_of(name).drop1(), known(name, "drop1")
+    assert table.frame.index.tolist() == dropped["term"]
+    for ours, theirs in {"aic": "AIC", "lrt": "LRT", "p_value": "p"}.items():
+        np.testing.assert_allclose(table[ours], numbers(dropped, theirs), rtol=1e-4, atol=1e-6)
+
+
+RATES = {"response": "rate", "std_error": "SE", "df": "df", "conf_low": "asymp.LCL", "conf_high": "asymp.UCL"}
+LINK = RATES | {"emmean": "emmean"}
+TABLES: dict[str, tuple[str, Any, dict[str, str]]] = {
+    "means": ("poisson_crossed", lambda fit: fit.emmeans("~ YEAR | HIGH", type="response"), RATES),
+    "pairs": (
+        "poisson_crossed",
+        lambda fit: fit.emmeans("~ YEAR | HIGH", type="response").pairs(level=0.95),
+        RATES | {"ratio": "ratio", "statistic": "z.ratio", "p_value": "p.value"},
+    ),
+    "proportional": ("poisson_crossed", lambda fit: fit.emmeans("YEAR", weights="proportional"), LINK),
+    "slopes": ("poisson_sloped", lambda fit: fit.slopes("cHEIGHT", "YEAR"), RATES | {"slope": "cHEIGHT.trend"}),
+    "pairs of slopes": (
+        "poisson_sloped",
+        lambda fit: fit.slopes("cHEIGHT", "YEAR").pairs(level=0.95),
+        RATES | {"estimate": "estimate", "statistic": "z.ratio", "p_value": "p.value"},
+    ),
+    "at": ("poisson_sloped", lambda fit: fit.emmeans("YEAR", at={"cHEIGHT": 10}), LINK),
+    "binomial means": (
+        "binomial",
+        lambda fit: fit.emmeans("period", type="response"),
+        RATES | {"response": "prob"},
+    ),
+    "holm": (
+        "binomial",
+        lambda fit: fit.emmeans("period").pairs("holm"),
+        RATES | {"estimate": "estimate", "statistic": "z.ratio", "p_value": "p.value"},
+    ),
+    "contrast": (
+        "binomial",
+        lambda fit: fit.contrast({"later": "(period2 + period3 + period4)/3"}),
+        RATES | {"estimate": "estimate", "statistic": "z.ratio", "p_value": "p.value"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_means_slopes_and_contrasts_are_those_of_emmeans(case: str) -> None:
+    """Estimates, standard errors, bounds, z, probabilities; on the link's scale or the response's."""
+    name, asked, columns = TABLES[case]
+    table, theirs = asked(fit_of(name)), known(name, case.removeprefix("binomial ").removesuffix(" of slopes"))
+    compared = {ours: column for ours, column in columns.items() if column in theirs and ours in table.frame}
+    assert len(compared) >= 5
+    for ours, column in compared.items():
+        np.testing.assert_allclose(table[ours], numbers(theirs, column), rtol=2e-4, atol=1e-6, err_msg=ours)
+
+
+def test_joint_hypotheses() -> None:
+    """The chi-squared of all coefficients of the only term is the term's; one alone is the square of its z."""
+    fit = fit_of("binomial")
+    table = fit.linear_hypothesis(["period2", "period3", "period4"])
+    assert table["chisq"].iloc[0] == pytest.approx(fit.anova()["chisq"].iloc[0])
+    assert table["df"].tolist() == [3]
+    one = fit.linear_hypothesis("period2 = -1")
+    assert one["chisq"].iloc[0] == pytest.approx(fit.contrast("period2 = -1")["statistic"].iloc[0] ** 2)
+    with pytest.raises(lf.FitError, match="contradict"):
+        fit.linear_hypothesis(["period2 = 0", "period2 = 1"])
+
+
+def test_random_terms_are_left_out() -> None:
+    """Each refit's likelihood is that of the smaller model, quadrature or not."""
+    data = dataset("grouseticks")
+    fit = lf.Model("TICKS ~ YEAR + (1 | BROOD) + (1 | LOCATION)", data, family="poisson").fit()
+    smaller = lf.Model("TICKS ~ YEAR + (1 | BROOD)", data, family="poisson").fit()
+    table = fit.ranova()
+    assert table.frame.index.tolist() == ["<none>", "(1 | BROOD)", "(1 | LOCATION)"]
+    assert table["loglik"].iloc[2] == pytest.approx(smaller.loglik, abs=1e-6)
+    better = lf.Model(CBPP, dataset("cbpp"), family="binomial").fit(nagq=5).ranova()
+    without = lf.Model("cbind(incidence, size - incidence) ~ period", dataset("cbpp"), family="binomial").fit()
+    assert better["loglik"].iloc[1] == pytest.approx(without.loglik)
+    with pytest.raises(lf.FitError, match="no random terms"):
+        without.ranova()
+
+
+@pytest.mark.parametrize(
+    ("formula", "name", "family"),
+    [
+        ("ynb ~ x + tr + (1 | grp)", "sim_glmm", "negbinomial"),
+        ("yig ~ x + tr + (1 | grp)", "sim_glmm", "Gamma(log)"),
+        ("ybeta ~ x + tr + (1 | grp)", "sim_glmm", "beta"),
+        ("yzip ~ x + tr + (1 | grp)", "sim_glmm", "zero_inflated_poisson"),
+        ("ybin ~ x + tr", "sim_glmm", "binomial"),
+    ],
+)
+def test_every_family_has_them(formula: str, name: str, family: str) -> None:
+    """With one degree of freedom all of them agree: z of the coefficient, of the difference, Wald's chi-squared."""
+    fit = lf.Model(formula, dataset(name), family=family).fit()
+    z = fit.fixef["trT"] / fit.std_errors["trT"]
+    assert fit.emmeans("tr").pairs()["statistic"].iloc[0] == pytest.approx(-z)
+    assert fit.contrast("trT")["statistic"].iloc[0] == pytest.approx(z)
+    for kind in ("I", "II", "III"):
+        assert fit.anova(type=kind)["chisq"].iloc[1] == pytest.approx(z**2)
+    assert fit.slopes("x")["slope"].iloc[0] == pytest.approx(fit.fixef["x"])
+    response = fit.emmeans("tr", at={"x": 0}, type="response")["response"].iloc[0]
+    if "zi" not in fit.fit.parameters:  # the mean of counts that are not inflated
+        there = pd.DataFrame({"x": [0.0], "tr": ["C"], "grp": ["s01"]})
+        assert response == pytest.approx(fit.predict(there, random="population").iloc[0])
+
+
+def test_bootstrap() -> None:
+    """The same seed gives the same replicates, in helpers, too; they are what refits of drawn responses give."""
+    fit = fit_of("binomial")
+    seen: list[tuple[int, int]] = []
+    found = fit.bootstrap(n=6, seed=4, progress=lambda done, total: seen.append((done, total)), workers=1)
+    assert found.labels == tuple(fit.confint().labels)
+    assert seen[-1] == (6, 6)
+    again = fit.refit(fit.simulate(6, seed=4)["sim_6"])
+    np.testing.assert_allclose(found.replicates[5, :4], again.fixef, atol=1e-5)
+    helped = fit.bootstrap(n=6, seed=4, progress=False, workers=2)
+    np.testing.assert_array_equal(found.replicates, helped.replicates)
+    own = fit.bootstrap(lambda f: {"aic": f.aic}, n=2, seed=4)
+    assert own.labels == ("aic",)
+    assert own.replicates[0, 0] == pytest.approx(fit.refit(fit.simulate(1, seed=4)).aic)
+
+
+def test_bootstrap_intervals_are_near_walds() -> None:
+    """Percentiles of 60 refits lie where normal bounds do, to a standard error."""
+    fit = fit_of("binomial")
+    boot = fit.confint("fixed", method="boot", n=60, seed=2, progress=False)
+    wald = fit.confint("fixed")
+    assert boot.method == "parametric bootstrap, percentile, 60 refits"
+    assert (np.abs(boot.low - wald.low) < fit.std_errors).all()
+    assert (np.abs(boot.high - wald.high) < fit.std_errors).all()
+
+
+def test_a_response_that_cannot_be_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts as one that did not converge, and leaves the others as they are."""
+    from lmmformula.inference import generalized_bootstrap
+
+    fits = iter([True, False, True])
+    real = generalized_bootstrap.fit_glmm
+
+    def sometimes(*arguments: Any, **options: Any) -> Any:
+        if next(fits):
+            return real(*arguments, **options)
+        raise lf.FitError("not this one")
+
+    monkeypatch.setattr(generalized_bootstrap, "fit_glmm", sometimes)
+    found = fit_of("binomial").bootstrap(n=3, seed=1, workers=1)
+    assert np.isnan(found.replicates).all(axis=1).tolist() == [False, True, False]
+    assert found.n_failed == 1
+    assert np.isfinite(found.confint().low).all()
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "Satterthwaite": (lambda f: f.emmeans("period", ddf="satterthwaite"), "Satterthwaite's degrees of freedom are of"),
+    "Kenward-Roger": (lambda f: f.slopes("size", ddf="kenward-roger"), "'size' is no variable"),
+    "type": (lambda f: f.anova(type="IV"), "type='IV' is not known"),
+    "hypothesis": (lambda f: f.contrast("perod2"), "did you mean"),
+    "adjust": (lambda f: f.contrast("period2", adjust="tukey"), "tukey"),
+    "level": (lambda f: f.confint(level=2), "no probability"),
+    "statistic": (lambda f: f.bootstrap("aic"), "a function of a fit"),
+    "n": (lambda f: f.bootstrap(n=0), "n must be"),
+    "profile": (lambda f: f.profile(), "likelihoods are profiled for gaussian models, not for the family binomial"),
+    "intervals": (lambda f: f.confint(method="profile"), "no intervals by 'profile'"),
+    "save": (lambda f: f.save("fit.json"), "fits of the family binomial are not saved"),
+    "power": (lambda f: f.power("period2"), "power is simulated for gaussian models"),
+    "icc": (lambda f: f.icc(), "not defined here for the family binomial"),
+    "r2": (lambda f: f.r2(), "R.2 is not defined"),
+    "r_squared": (lambda f: f.r_squared, "multiple R.2 is not defined"),
+    "explained_variance": (lambda f: f.explained_variance(), "explained variance is not defined"),
+    "influence": (lambda f: f.influence("herd"), "influence is computed for gaussian models"),
+    "cooks_distance": (lambda f: f.cooks_distance(), "Cook's distance is computed"),
+    "leverage": (lambda f: f.leverage(), "leverage is computed"),
+    "variance_vcov": (lambda f: f.variance_vcov("log_sd"), "covariance of variance parameters"),
+    "variance_parameters": (lambda f: f.variance_parameters, "covariance of variance parameters"),
+    "residual_quantiles": (lambda f: f.residual_quantiles, "quantiles of residuals"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused(name: str) -> None:
+    """Says so in words, with what there is instead."""
+    call, message = REFUSED[name]
+    with pytest.raises(lf.LmmFormulaError, match=message):
+        call(fit_of("binomial"))
+
+
+def test_no_method_of_a_linear_mixed_model_is_missing() -> None:
+    """Each public name of the one is a name of the other, and has a sentence."""
+    for name in dir(lf.LinearMixedFit):
+        if not name.startswith("_"):
+            assert hasattr(lf.GeneralizedMixedFit, name), name
+            assert getattr(lf.GeneralizedMixedFit, name).__doc__, name
