@@ -61,7 +61,7 @@ def test_what_is_offered_works(name: str) -> None:
 def test_the_list_marks_what_is_in_use() -> None:
     """The first line tells of the family, the others of all."""
     text = session_of("grouseticks", ":family negbinomial").run(":family").text
-    assert text.startswith("negbinomial(log): log(mean) = linear predictor; it has shape of its own")
+    assert text.startswith("negbinomial(log): log(mean) = linear predictor; own parameters shape; methods Laplace, St")
     assert all(f"\n{name} " in text for name in FAMILIES)
     assert "Laplace, Stan" in text
 
@@ -219,6 +219,7 @@ SAYS = [
      f"1. {TICKS}, poisson(log)   AIC 2038.6\n2. {TICKS}, negbinomial(log)"),
     ("grouseticks", [TICKS, ":family poisson", ":undo"], TICKS),
     ("ham", [":family cumulative", LIKING, ":optimize seed=1"], "Posterior mode of Informed.liking"),
+    ("grouseticks", [":family poisson(sqrt)", ":family"], "poisson(sqrt): sqrt(mean) = linear predictor; methods Laplace\n"),
     ("ham", [":family ordinal(probit)"], "the family is cumulative(probit)"),
     ("sleepstudy", [":family Gamma"], "the family is Gamma(log)"),
 ]  # fmt: skip
@@ -383,11 +384,21 @@ def test_a_fit_is_loaded_with_its_model(tmp_path: Path) -> None:
     assert session.run(":predict Days=3 Subject=308").text.startswith("312.662")
     assert "4 parameters" in session.run(". ~ . - (Days | Subject) + (1 | Subject)").text
     other = session_of("coffee")
-    assert other.run(f":load {path}").text.endswith("the data in use are not its data, and are put aside")
+    assert other.run(f":load {path}").text.endswith(
+        "the data in use, or their weights, are not its own, and are put aside"
+    )
     assert other.run(":predict Days=3 Subject=308").text.startswith("312.662")
     assert other.run(":undo").text.startswith("coffee")
     fewer = session_of("sleepstudy_na")  # the same columns, and other rows
     assert fewer.run(f":load {path}").text.endswith("put aside")
+
+
+def test_a_fit_with_weights_is_loaded_beside_them(tmp_path: Path) -> None:
+    """The file does not say which column they are."""
+    path = tmp_path / "fit.json"
+    session_of("sleepstudy_x", ":weights w", "Reaction ~ Days + (1 | Subject)", f":save {path}")
+    assert session_of("sleepstudy_x", ":weights w", f":load {path}").state.model is not None
+    assert "put aside" in session_of("sleepstudy_x").run(f":load {path}").text
 
 
 def test_states_without_a_family_are_gaussian() -> None:

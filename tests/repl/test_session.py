@@ -31,7 +31,7 @@ def last(*lines: str) -> str:
 
 
 SAYS = [
-    ([":family"], "gaussian(identity): mean = linear predictor; it has sigma of its own"),
+    ([":family"], "gaussian(identity): mean = linear predictor; own parameters sigma; methods REML"),
     ([":family poisson"], "the family is poisson(log)"),
     ([":weights Days"], "the weights are `Days`"),
     ([":weights"], "there are no weights"),

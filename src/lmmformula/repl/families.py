@@ -164,9 +164,12 @@ def response_text(
 def family_lines(used: Family) -> Iterator[str]:
     """Lay out all families, below the one in use."""
     own = ", ".join(own_parameters(used))
-    yield f"{family_text(used)}: {equation(used, 'linear predictor')}{f'; it has {own} of its own' if own else ''}"
+    told = [equation(used, "linear predictor"), f"own parameters {own}" if own else "", f"methods {_methods(used)}"]
+    yield f"{family_text(used)}: {'; '.join(filter(None, told))}"
     yield ""
-    rows = [[name, ", ".join(known), _response(name), _methods(name)] for name, known in FAMILIES.items()]
+    rows = [
+        [name, ", ".join(known), _response(name), _methods(Family(name, known[0]))] for name, known in FAMILIES.items()
+    ]
     yield from table_lines(["family", "links", "response", "methods"], rows, left=4)
 
 
@@ -181,10 +184,9 @@ def _response(name: str) -> str:
             return "numbers"
 
 
-def _methods(name: str) -> str:
-    found = Family(name, FAMILIES[name][0])
-    fitted = "REML, ML" if found == GAUSSIAN else "Laplace" if is_fitted(found) else ""
-    return ", ".join(filter(None, [fitted, "Stan" if is_sampled(found) else ""]))
+def _methods(family: Family) -> str:
+    fitted = "REML, ML" if family == GAUSSIAN else "Laplace" if is_fitted(family) else ""
+    return ", ".join(filter(None, [fitted, "Stan" if is_sampled(family) else ""]))
 
 
 def need_fitted(family: Family) -> None:

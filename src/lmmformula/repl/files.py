@@ -54,7 +54,7 @@ def load(session: Session, argument: str) -> str:
     """
     `:load FILE`: its model becomes that of the session.
 
-    On the data in use, if they are those of the file; without data the fit can still be asked.
+    On the data and weights in use, if they can be those of the file; without data it can still be asked.
     """
     from lmmformula.api.loading import load as read
     from lmmformula.api.posterior import Posterior
@@ -63,7 +63,7 @@ def load(session: Session, argument: str) -> str:
         raise FormulaError("which file?", hint="as in :load fit.json, or :load posterior.nc")
     found = read(Path(argument).expanduser())
     ir = found.ir
-    parts: dict[str, Any] = {"formula": ir.formula, "priors": ir.priors, "family": ir.family, "weights": ""}
+    parts: dict[str, Any] = {"formula": ir.formula, "priors": ir.priors, "family": ir.family}
     parts |= {"ir": ir, "model": None, "fit": None, "posterior": None}
     name = "posterior" if isinstance(found, Posterior) else "fit"
     session.advance(f"{name} = lf.load({argument!r})", **parts)
@@ -71,8 +71,8 @@ def load(session: Session, argument: str) -> str:
     if session.state.data is None:
         said += "; its data are not here"
     elif not _is_of_data(session, found):
-        session.note(data=None, **parts)
-        said += "; the data in use are not its data, and are put aside"
+        session.note(data=None, weights="", **parts)
+        said += "; the data in use, or their weights, are not its own, and are put aside"
     result: dict[str, Any] = {name: found}
     session.note(**result)
     return said

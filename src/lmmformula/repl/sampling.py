@@ -55,7 +55,7 @@ def _options(argument: str, known: Mapping[str, Callable[[str], Any]], *, first:
         try:
             options[name] = known[name](text)
         except (KeyError, ValueError):
-            hint = f"as in :sample 1000 seed=1 chains=4 warmup=500; there are: {', '.join(known)}"
+            hint = f"options are written seed=1, and there are: {', '.join(known)}"
             raise FormulaError(f"can't read `{printable(word)}`", hint=hint) from None
     return options
 
