@@ -219,7 +219,7 @@ SAYS = [
      f"1. {TICKS}, poisson(log)   AIC 2038.6\n2. {TICKS}, negbinomial(log)"),
     ("grouseticks", [TICKS, ":family poisson", ":undo"], TICKS),
     ("ham", [":family cumulative", LIKING, ":optimize seed=1"], "Posterior mode of Informed.liking"),
-    ("grouseticks", [":family poisson(sqrt)", ":family"], "poisson(sqrt): sqrt(mean) = linear predictor; methods Laplace\n"),
+    ("grouseticks", [":family poisson(sqrt)", ":family"], "sqrt(mean) = linear predictor; methods Laplace\n"),
     ("ham", [":family ordinal(probit)"], "the family is cumulative(probit)"),
     ("sleepstudy", [":family Gamma"], "the family is Gamma(log)"),
 ]  # fmt: skip
