@@ -13,6 +13,7 @@ import fits
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.inference import keeping
+from lmmformula.results import uncertainty
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
 from lmmformula.results.kept import NOTHING, Kept, NumericSummary, kept_of
 from lmmformula.results.saved import SavedDesign, to_json
@@ -81,7 +82,6 @@ def test_the_population_has_intervals_without_the_data(tmp_path: Path) -> None:
         lambda fit: fit.icc(),
         lambda fit: fit.ranef(condvar=True),
         lambda fit: fit.predict(),
-        lambda fit: fit.predict({"Days": [1.0], "Subject": ["308"]}, se_fit=True),
         lambda fit: fit.design.Zt,
     ],
 )
@@ -120,7 +120,7 @@ def test_the_file_holds_no_data(tmp_path: Path) -> None:
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
         return max([len(value) if isinstance(value, list) else 0, *map(longest, inner)])
 
-    assert longest(json.loads((tmp_path / "fit.json").read_text())) == 18
+    assert longest(json.loads((tmp_path / "fit.json").read_text())) == 18 * 2 * 2  # covariances of 18 levels' effects
 
 
 @pytest.mark.parametrize(
@@ -373,3 +373,29 @@ def test_a_fit_that_can_not_be_written_is_said(tmp_path: Path) -> None:
         fit.save(tmp_path / "nowhere" / "fit.json")
     with pytest.raises(lf.FitError, match="named by text or a path, not by 3"):
         fit.save(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("identifier", [*TESTED, "lmm-062r"])
+def test_intervals_of_predictions_are_those_of_the_fit(identifier: str, tmp_path: Path) -> None:
+    """With the random effects of levels that were seen, and of new ones: what is known of them is in the file."""
+    fit = fits.fit_of(identifier)
+    rows = fits.data_of(lf_record(identifier)).dropna().head(20)
+    again = reloaded(fit, tmp_path)
+    assert kept_of(again.design).modes is not None
+    if identifier == "lmm-107r":
+        rows = rows.drop(columns="off").assign(off=0.5)
+    groups = [name for name in fit.ngroups if name in rows]
+    strangers = rows.assign(**dict.fromkeys(groups, "nobody"))
+    for new, random in ((rows, "conditional"), (strangers, "conditional"), (rows, "population")):
+        options = {"random": random, "interval": "prediction", "new_levels": "population"}
+        np.testing.assert_allclose(again.predict(new, **options), fit.predict(new, **options), rtol=1e-8)
+
+
+def test_errors_of_very_many_random_effects_are_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The file would be large; then intervals with random effects need the rows, and predictions don't."""
+    monkeypatch.setattr(uncertainty, "MOST_KEPT", 100)
+    again = reloaded(fits.fit_of("lmm-003r"), tmp_path)
+    new = {"Days": [1.0], "Subject": ["308"]}
+    assert len(again.predict(new)) == 1
+    with pytest.raises(lf.FitError, match="needs the rows of the data"):
+        again.predict(new, se_fit=True)

@@ -11,6 +11,7 @@ from lmmformula.inference.anova_contrasts import AnovaType, hypotheses
 from lmmformula.results.grid_values import grid_values
 from lmmformula.results.kept import Hypotheses, Kept, kept_of
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.uncertainty import JointCovariance
 
 T = TypeVar("T")
 
@@ -20,7 +21,7 @@ MOST_COEFFICIENTS = 200
 
 def keep(result: LinearMixedResult) -> Kept:
     """
-    Work out what tests, marginal means and a summary need of the rows.
+    Work out what tests, marginal means, intervals of predictions and a summary need of the rows.
 
     What this fit could not say itself is left out, as are tests where there are too many fixed effects; of a fit that
     was loaded, what it came with is kept.
@@ -35,6 +36,7 @@ def keep(result: LinearMixedResult) -> Kept:
         hypotheses=_all_types(result) if tested else None,
         residuals=result.residual_quantiles,
         r_squared=result.r_squared if linear and result.has_data else None,
+        modes=_unless_refused(lambda: JointCovariance.of(result.design, result.fit).to_keep()),
     )
 
 

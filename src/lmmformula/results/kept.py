@@ -62,6 +62,19 @@ Hypotheses = dict[str, dict[str, FloatArray]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ModeErrors:
+    """
+    How well the random effects are known, as `JointCovariance` has it.
+
+    pull : (q, p) W Z'X: how the conditional modes follow beta
+    W : (J, k, k) blocks of W for one grouping factor, (q, q) all of it for several
+    """
+
+    pull: FloatArray
+    W: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """
     What was worked out from rows that are gone; None where nothing is known.
@@ -71,6 +84,7 @@ class Kept:
     hypotheses : those of the fixed terms
     residuals : (5,) minimum, quartiles and maximum of the scaled residuals
     r_squared : of a linear model
+    modes : how well the random effects are known
     """
 
     grid: GridValues | None = None
@@ -78,6 +92,7 @@ class Kept:
     hypotheses: Hypotheses | None = None
     residuals: FloatArray | None = None
     r_squared: float | None = None
+    modes: ModeErrors | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
@@ -89,13 +104,14 @@ class Kept:
         if data.get("version") != VERSION:
             return NOTHING
         grid, variance, hypotheses = data["grid"], data["variance"], data["hypotheses"]
-        residuals = data["residuals"]
+        residuals, modes = data["residuals"], data.get("modes")
         return cls(
             grid=None if grid is None else _grid(grid),
             variance=None if variance is None else _variance(variance),
             hypotheses=None if hypotheses is None else {kind: _arrays(terms) for kind, terms in hypotheses.items()},
             residuals=None if residuals is None else _array(residuals),
             r_squared=data["r_squared"],
+            modes=None if modes is None else ModeErrors(_array(modes["pull"]), _array(modes["W"])),
         )
 
 

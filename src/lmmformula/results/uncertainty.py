@@ -23,12 +23,16 @@ from lmmformula.design.normal import user_products
 from lmmformula.fit.blocks import square_root
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.problem import prepare
+from lmmformula.results.kept import ModeErrors, kept_of
 
 CHUNK = 4_000_000
 """Numbers in a dense piece of right-hand sides."""
 
 MOST_DENSE = 6000
 """Random effects up to which all of W is formed for the sake of many rows."""
+
+MOST_KEPT = 200_000
+"""Numbers that a file holds of how well the random effects are known; of larger models it has none."""
 
 Columns = Sequence[tuple[FloatArray, IntArray]]
 """Per random term the columns of some rows, (m, k), and the rows' levels, (m,), -1 for a level that is new."""
@@ -57,6 +61,9 @@ class JointCovariance:
         from scipy.sparse import block_diag, csc_array, eye_array, kron
         from scipy.sparse.linalg import splu
 
+        known = kept_of(design).modes
+        if known is not None:
+            return KeptCovariance(design, fit, None, None, known.pull, known.W)
         blocks = [
             kron(eye_array(term.n_levels), square_root(S), format="csc")
             for term, S in zip(design.random_terms, fit.relative_covariance, strict=True)
@@ -112,7 +119,7 @@ class JointCovariance:
 
         Z : the sparse rows of the columns
         """
-        if len({term.group for term in self.design.random_terms}) == 1:
+        if self.one_factor:
             codes = columns[0][1]
             z = np.hstack([covariates for covariates, _ in columns])
             W = np.concatenate([self.blocks, np.zeros((1, z.shape[1], z.shape[1]))])  # code -1: nothing
@@ -142,6 +149,19 @@ class JointCovariance:
             out[first : first + step] = np.einsum("qm,qm->m", half, self.factor.solve(half))
         return out
 
+    @property
+    def one_factor(self) -> bool:
+        """Whether all random terms have the same grouping factor, so that W is made of blocks."""
+        return len({term.group for term in self.design.random_terms}) == 1
+
+    def to_keep(self) -> ModeErrors | None:
+        """Return what a file holds; nothing of a linear model, or where it would be too much."""
+        (q, p), terms = self.pull.shape, self.design.random_terms
+        k = sum(term.n_coefficients for term in terms)
+        if not terms or q * (p + (k if self.one_factor else q)) > MOST_KEPT:
+            return None
+        return ModeErrors(self.pull, self.blocks if self.one_factor else self.whole)
+
     @cached_property
     def blocks(self) -> FloatArray:
         """(J, k, k) diagonal blocks of W for one grouping factor, its terms side by side."""
@@ -156,6 +176,31 @@ class JointCovariance:
         """(q, q) W."""
         half = self.Lambdat.toarray()
         return np.asarray(half.T @ self.factor.solve(half))
+
+
+@dataclass(frozen=True, eq=False)
+class KeptCovariance(JointCovariance):
+    """
+    The same, read from a file.
+
+    W : (J, k, k) its blocks, or (q, q)
+    """
+
+    W: FloatArray
+
+    def by_solving(self, Z: Any) -> FloatArray:  # noqa: ANN401 (scipy.sparse.csr_array)
+        """Return (m,) z'W z of sparse rows z'."""
+        return np.asarray(((Z @ self.W) * Z.toarray()).sum(axis=1))
+
+    @property
+    def blocks(self) -> FloatArray:
+        """(J, k, k) diagonal blocks of W for one grouping factor, its terms side by side."""
+        return self.W
+
+    @property
+    def whole(self) -> FloatArray:
+        """(q, q) W."""
+        return self.W
 
 
 def quadratic(X: FloatArray, V: FloatArray) -> FloatArray:
