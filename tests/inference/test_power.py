@@ -103,3 +103,12 @@ def test_the_curve_prints_itself(sleep: lf.LinearMixedFit) -> None:
     )
     assert lines[1].split() == ["Subject", "n_rows", "power", "conf_low", "conf_high"]
     assert lines[2].split()[:3] == ["18", "180", "1.000"]
+
+
+def test_a_singular_fit_has_power_too() -> None:
+    """The correlation with an effect that doesn't vary is not a number, and nobody has assumed one."""
+    rng = np.random.default_rng(3)
+    data = {"y": rng.normal(size=60), "x": rng.normal(size=60), "g": rng.integers(0, 6, 60).astype(str)}
+    fit = lf.Model("y ~ x + (x | g)", data).fit(reml=False)
+    assert fit.is_singular
+    assert power(fit, "x", n=10, seed=1, progress=False).frame["power"].between(0, 1).all()

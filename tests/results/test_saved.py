@@ -359,6 +359,13 @@ def test_tests_of_very_many_coefficients_are_not_kept(monkeypatch: pytest.Monkey
         again.anova()
 
 
+def test_a_summary_without_fixed_effects_names_no_tests(tmp_path: Path) -> None:
+    """There are none; nor are there for the fit that was not saved."""
+    fit = lf.Model("Yield ~ 0 + (1 | Batch)", dataset("Dyestuff")).fit()
+    assert "t-tests" not in fit.summary()
+    assert str(reloaded(fit, tmp_path).summary()) == str(fit.summary())
+
+
 def test_a_model_without_fixed_effects_is_tidied(tmp_path: Path) -> None:
     """After loading, too: there is nothing to test."""
     fit = lf.Model("Reaction ~ 0 + (1 | Subject)", dataset("sleepstudy")).fit()

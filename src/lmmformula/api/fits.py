@@ -38,8 +38,8 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
         The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
         """
         check_choice("ddf", ddf, tuple(NAMES))
-        if ddf == "satterthwaite" and not self.knows_variances:
-            ddf = "none"  # in the file of an older version
+        if not self.design.n_fixed or (ddf == "satterthwaite" and not self.knows_variances):
+            ddf = "none"  # nothing to test, or the file of an older version
         text = linear.linear_summary(self) if self.is_linear_model else summary.summary(self, ddf=ddf)
         return Summary(text, partial(fit_report, self, ddf))
 

@@ -213,7 +213,7 @@ def _assumed(result: LinearMixedResult, assume: Mapping[str, float]) -> _Truth:
     for label in assume:
         if label not in known:
             raise FitError(f"the model has no parameter {label!r:.60}", hint=f"they are: {', '.join(known)}")
-    value = {label: _number(assume.get(label, p.of(result)), label) for label, p in known.items()}
+    value = {label: _number(assume[label], label) if label in assume else p.of(result) for label, p in known.items()}
     beta, sigma = result.fit.beta.copy(), value["sigma"]
     relative = [S.copy() for S in result.fit.relative_covariance]
     sds = [np.sqrt(np.diag(S)) * result.sigma for S in relative]
