@@ -124,11 +124,20 @@ def family_rows() -> Iterator[Row]:
                 yield Row(text, f"{family.name}({family.link})", ({}, BOTH, {"literals": True})[i % 3])
 
 
+def long_rows() -> Iterator[Row]:
+    """Give models with names of usual length, some of whose assignments don't fit into a line."""
+    centred = {"form": "conditional", "geometry": {"a": "centered"}}
+    yield Row("y ~ x + z + (x + z | a)", program=centred)
+    yield Row("y ~ x + z + I(x^2) + (x + z + I(x^2) | a)", program=centred | BOTH)
+    yield Row("count ~ x + z + I(x^2) + (x + z + I(x^2) | a)", "poisson(log)", program=centred)
+    yield Row("y ~ x + (x | a/b)")
+
+
 def hostile_rows() -> Iterator[Row]:
     """Give each hostile name to a predictor with a slope, or to a grouping factor; and a prior to what it names."""
     for name in NUMBERS:
         yield Row(f"y ~ {quoted(name)} + ({quoted(name)} | a)", program=BOTH)
-        prior = f"b[{quoted(name)}] ~ normal(0, 1)" if name != "Intercept" else ""  # which means the constant
+        prior = f"b[{quoted(name)}] ~ normal(0, 1)"
         yield Row(f"count ~ {quoted(name)} + (1 | a)\n{prior}", "poisson(log)")
     for name in FACTORS:
         yield Row(f"y ~ x + (x | {quoted(name)})\nsd[{quoted(name)}] ~ exponential(1)")
@@ -138,7 +147,7 @@ def hostile_rows() -> Iterator[Row]:
     yield Row("y ~ x + (1 | `g.1`) + (1 | `g_1`) + (1 | `g\\n// }`) + (1 | `_`) + (1 | `__`)")
 
 
-ROWS = [*gaussian_rows(), *family_rows(), *(replace(row, hostile=True) for row in hostile_rows())]
+ROWS = [*gaussian_rows(), *family_rows(), *(replace(row, hostile=True) for row in hostile_rows()), *long_rows()]
 each_row = pytest.mark.parametrize("number", range(len(ROWS)), ids=lambda i: f"{i}: {ROWS[i].text!r:.60}")
 
 

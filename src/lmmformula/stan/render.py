@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,10 @@ def render(program: Program, *, literals: bool = False, version: str = "") -> st
     literals : write the numbers of the priors in place, instead of by their names in the data block
     version : of this package, for the header
     """
-    return _template(f"{program.form}.stan.jinja").render(
+    text = _template(f"{program.form}.stan.jinja").render(
         program=program, fixed=program.fixed, literals=literals, version=version
     )
+    return "\n".join(map(filled, text.split("\n")))
 
 
 @cache
@@ -127,6 +129,44 @@ def broken(line: str) -> str:
         return line
     head, _, last = line.rpartition(", ")
     return f"{head},\n{' ' * (line.index('(') + 1)}{last}"
+
+
+def filled(line: str) -> str:
+    """
+    Break an assignment that is too long before its operators, or between the elements of a vector, as stanc does.
+
+    >>> print(filled("  vector[3] around_batch_id = [Intercept_c - X_means[1] * b[1] - X_means[2] * b[2], b[1], 0]';"))
+      vector[3] around_batch_id = [Intercept_c - X_means[1] * b[1]
+                                   - X_means[2] * b[2], b[1], 0]';
+    """
+    found = re.fullmatch(r"( *[^=/]* \+?= \[?)(.*)", line)
+    if len(line) <= WIDTH or found is None:
+        return line
+    first, *others = _pieces(found[2], in_brackets=found[1].endswith("["))
+    lines = [found[1] + first]
+    for piece in others:
+        if len(lines[-1]) + len(piece.rstrip()) <= WIDTH:
+            lines[-1] += piece
+        else:
+            lines += [" " * len(found[1]) + piece.lstrip()]
+    return "\n".join(part.rstrip() for part in lines)
+
+
+def _pieces(text: str, *, in_brackets: bool) -> list[str]:
+    """Cut an expression at its outermost sums, or else products; in brackets, between elements too."""
+    depth, sums, products = 0, [0], [0]
+    for found in re.finditer(
+        r"(?P<open>[\[(])|(?P<close>[\])])|(?P<sum> [+-] )|(?P<product> \.?[*/] )|(?P<comma>, )", text
+    ):
+        depth += (found["open"] is not None) - (found["close"] is not None)
+        if depth == 0 and found["sum"]:
+            sums.append(found.start())
+        elif depth == 0 and found["comma"] and in_brackets:
+            sums.append(found.end())
+        elif depth == 0 and found["product"]:
+            products.append(found.start())
+    cuts = sums if len(sums) > 1 else products
+    return [text[start:end] for start, end in pairwise([*cuts, len(text)])]
 
 
 def short(values: tuple[float, ...]) -> str:
