@@ -39,7 +39,7 @@ OF_FIT: Mapping[str, Picture] = {
 }
 """Pictures of a fit."""
 
-OF_GENERALIZED: Mapping[str, Picture] = {name: OF_FIT[name] for name in ("fit", "ranef", "residuals")}
+OF_GENERALIZED: Mapping[str, Picture] = {name: OF_FIT[name] for name in ("fit", "ranef", "residuals", "predictions")}
 """Pictures of a fit of another family than the gaussian one."""
 
 OF_POSTERIOR: Mapping[str, Picture] = {

@@ -23,10 +23,11 @@ from lmmformula.results.accessors import FitAccessors
 from lmmformula.results.arguments import check_choice, check_count
 from lmmformula.results.effects import conditional_variances, modes_by_group
 from lmmformula.results.families import draw_from, mean_of
+from lmmformula.results.generalized_prediction import predictions
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.moments import slope_of, unit_deviance, variance_of
-from lmmformula.results.prediction import generator, population_means
-from lmmformula.results.rows import NewLevels, NewRows, OldRows, random_part
+from lmmformula.results.prediction import Interval, Request, generator, population_means
+from lmmformula.results.rows import NewLevels, random_part
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -170,8 +171,11 @@ class GeneralizedMixedResult(FitAccessors):
         *,
         random: str = "conditional",
         new_levels: NewLevels = "error",
+        se_fit: bool = False,
+        interval: Interval | None = None,
+        level: float = 0.95,
         scale: Scale = "response",
-    ) -> "pd.Series[float]":
+    ) -> Any:  # noqa: ANN401 (a series, or a data frame with se_fit or interval)
         """
         Predict the response's mean; NaN where a variable is missing.
 
@@ -179,22 +183,12 @@ class GeneralizedMixedResult(FitAccessors):
         random : "conditional" adds the random effects of each row's levels, "population" leaves them at zero, a
             formula of random terms such as "~ (1 | herd)" adds these alone
         new_levels : what to do with a level that the fit has not seen: "error", or "population" (no effect)
+        se_fit : whether standard errors of the mean are wanted
+        interval : "confidence" for bounds of the mean, which cover with probability `level`
         scale : "response", or "link" for the linear predictor
         """
-        import pandas as pd
-
         check_choice("scale", scale, ("response", "link"))
-        check_choice("new_levels", new_levels, ("error", "population"))
-        if newdata is None:
-            rows: NewRows = OldRows(self, random=random)
-        else:
-            rows = NewRows(self, newdata, random=random, new_levels=new_levels)
-        values = rows.linear_predictor(self.fit.beta, self.fit.modes)
-        if scale == "response":
-            values = mean_of(self.family, values, self._own_of_rows if newdata is None else self._own)
-        if newdata is None:
-            return self._by_row(values, "prediction")
-        return pd.Series(values, index=rows.index, name="prediction")
+        return predictions(self, newdata, Request(random, new_levels, se_fit, interval, level), scale)
 
     def simulate(self, n: int = 1, seed: int | None = None) -> "pd.DataFrame":
         """
@@ -218,7 +212,7 @@ class GeneralizedMixedResult(FitAccessors):
             for term, S in zip(self.design.random_terms, self.fit.relative_covariance, strict=True)
         ]
         eta = fixed + random_part(self.design.random_terms, modes)
-        return draw_from(self.family, eta, self._own_of_rows, rng, trials=self._trials)
+        return draw_from(self.family, eta, self.own_of_rows, rng, trials=self._trials)
 
     def refit(self, y: npt.ArrayLike) -> Self:
         """
@@ -249,19 +243,14 @@ class GeneralizedMixedResult(FitAccessors):
 
     @cached_property
     def _means(self) -> FloatArray:
-        return mean_of(self.family, self._eta, self._own_of_rows)
+        return mean_of(self.family, self._eta, self.own_of_rows)
 
     @property
-    def _own(self) -> dict[str, Any]:
-        """Parameters of the family, by name."""
-        return self.fit.parameters
-
-    @property
-    def _own_of_rows(self) -> dict[str, Any]:
-        """The same for the rows of the fit: precision weights divide sigma."""
-        if self.design.weights is None or "sigma" not in self._own:
-            return self._own
-        return self._own | {"sigma": self.sigma / np.sqrt(self.design.weights)}
+    def own_of_rows(self) -> dict[str, Any]:
+        """Parameters of the family for the rows of the fit: precision weights divide sigma."""
+        if self.design.weights is None or "sigma" not in self.fit.parameters:
+            return self.fit.parameters
+        return self.fit.parameters | {"sigma": self.sigma / np.sqrt(self.design.weights)}
 
     @property
     def _trials(self) -> FloatArray | float:
@@ -271,17 +260,17 @@ class GeneralizedMixedResult(FitAccessors):
 
     def _residuals(self, kind: ResidualKind) -> FloatArray:
         left = self.design.y - self._means
-        weights = None if "sigma" in self._own else self.design.weights
+        weights = None if "sigma" in self.fit.parameters else self.design.weights
         roots = 1.0 if weights is None else np.sqrt(weights)
         match kind:
             case "response":
                 return left
             case "pearson" | "scaled":
-                return roots * left / np.sqrt(variance_of(self.family, self._means, self._own_of_rows))
+                return roots * left / np.sqrt(variance_of(self.family, self._means, self.own_of_rows))
             case "working":
                 return left / slope_of(self.family.link, self._eta)
             case "deviance":
-                lost = unit_deviance(self.family, self.design.y, self._means, self._own)
+                lost = unit_deviance(self.family, self.design.y, self._means, self.fit.parameters)
                 return np.sign(left) * roots * np.sqrt(lost)
 
 

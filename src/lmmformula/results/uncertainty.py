@@ -57,7 +57,7 @@ class JointCovariance:
 
     @classmethod
     def of(cls, design: DesignMatrices, fit: Fit) -> "JointCovariance":
-        """Factorise M; Z and X are multiplied by the square roots of the weights."""
+        """Factorise M, in whose products the rows count by their weights; working weights may be negative."""
         from scipy.sparse import block_diag, csc_array, eye_array, kron
         from scipy.sparse.linalg import splu
 
@@ -72,9 +72,8 @@ class JointCovariance:
             return cls(design, fit, None, None, np.zeros((0, design.n_fixed)))
         Lambdat = csc_array(block_diag(blocks, format="csc"))
         if design.products is None:
-            roots = np.ones(design.nobs) if design.weights is None else np.sqrt(design.weights)
-            half = csc_array(Lambdat @ (design.Zt * roots))
-            square, X = half @ half.T, np.asarray(half @ (design.X * roots[:, None]))
+            half, w = csc_array(Lambdat @ design.Zt), np.ones(design.nobs) if design.weights is None else design.weights
+            square, X = (half * w) @ half.T, np.asarray(half @ (design.X * w[:, None]))
         else:
             ZtZ, ZtX = user_products(design.products)
             square, X = Lambdat @ ZtZ @ Lambdat.T, np.asarray(Lambdat @ ZtX)

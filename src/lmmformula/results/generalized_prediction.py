@@ -1,0 +1,94 @@
+"""Predictions of a generalised linear mixed model, with standard errors and bounds of the mean."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.errors import FitError
+from lmmformula.results.effects import by_row
+from lmmformula.results.families import mean_of
+from lmmformula.results.prediction import Request
+from lmmformula.results.rows import NewRows, OldRows
+from lmmformula.results.uncertainty import JointCovariance, quadratic
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lmmformula.results.glmm import GeneralizedMixedResult
+
+STEP = 1e-5
+"""Of the linear predictor, for the slope of the mean: central differences are then exact to ten digits."""
+
+
+class WorkingCovariance(JointCovariance):
+    """The joint covariance at the working weights of the modes; the Laplace fit has the blocks of a single term."""
+
+    @property
+    def one_factor(self) -> bool:
+        """Whether W is made of the blocks that are known."""
+        return len(self.design.random_terms) == 1
+
+    @property
+    def blocks(self) -> FloatArray:
+        """(J, k, k) diagonal blocks of W."""
+        fit: Any = self.fit  # a GlmmFit
+        found: FloatArray = fit.mode_covariances[0]
+        return found
+
+
+def predictions(
+    result: "GeneralizedMixedResult", newdata: object, request: Request, scale: str
+) -> "pd.Series[float] | pd.DataFrame":
+    """
+    Predict rows: a series of means, or with se_fit or interval a frame of prediction, std_error, conf_low, conf_high.
+
+    The linear predictor's error has the joint covariance of beta and b (of b given beta at the working weights); bounds
+    of the response are those of the linear predictor, taken through the inverse link, its standard error the slope's
+    multiple. Parameters of the variances and of the family count as known.
+    """
+    import pandas as pd
+
+    if request.interval == "prediction":
+        raise FitError(
+            f"new responses of the family {result.family.name} have no normal errors",
+            hint='interval="confidence" is of their mean; simulate(), or a posterior, draws responses',
+        )
+    rows: NewRows
+    if newdata is None:
+        rows, index, own = OldRows(result, random=request.random), result.fitted.index, result.own_of_rows
+    else:
+        rows = NewRows(result, newdata, random=request.random, new_levels=request.new_levels)
+        index, own = rows.index, result.fit.parameters
+    eta = rows.linear_predictor(result.fit.beta, result.fit.modes)
+
+    def mean(values: FloatArray) -> FloatArray:
+        return values if scale == "link" else mean_of(result.family, values, own)
+
+    columns = {"prediction": mean(eta)}
+    if not request.plain:
+        error = np.sqrt(_variances(result, rows))
+        columns["std_error"] = np.abs(mean(eta + STEP) - mean(eta - STEP)) / (2 * STEP) * error
+        if request.interval is not None:
+            half = _normal_quantile(request.level) * error
+            columns |= {"conf_low": mean(eta - half), "conf_high": mean(eta + half)}
+    if newdata is None and len(index) > result.nobs:
+        columns = {name: np.asarray(by_row(result.design, v, "", padded=True)) for name, v in columns.items()}
+    frame = pd.DataFrame(columns, index=index)
+    return frame["prediction"] if request.plain else frame
+
+
+def _variances(result: "GeneralizedMixedResult", rows: NewRows) -> FloatArray:
+    """Return (m,) variances of the linear predictor's errors."""
+    fit: Any = result.fit
+    if not rows.random:
+        return quadratic(rows.X, fit.vcov)
+    working = replace(result.design, weights=fit.weights)
+    return WorkingCovariance.of(working, fit).variances(rows.X, rows.random)
+
+
+def _normal_quantile(level: float) -> float:
+    from scipy.special import ndtri
+
+    return float(-ndtri((1 - level) / 2))

@@ -1,0 +1,87 @@
+"""Standard errors and intervals of predictions of generalised linear mixed models."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.linalg import block_diag
+
+import lmmformula as lf
+from corpus import dataset
+from lmmformula.arrays import FloatArray
+
+CBPP = "cbind(incidence, size - incidence)"
+MODELS = {
+    # formula, data, family: one term; two of one factor; crossed; a working weight that may be negative; an offset
+    "cbpp": (f"{CBPP} ~ period + (1 | herd)", "cbpp", "binomial"),
+    "two terms": (f"{CBPP} ~ period + (1 | herd) + (0 + as.numeric(period) | herd)", "cbpp", "binomial"),
+    "crossed": ("TICKS ~ YEAR + (1 | BROOD) + (1 | LOCATION)", "grouseticks", "poisson"),
+    "shape": ("TICKS ~ YEAR + (1 | LOCATION)", "grouseticks", "negbinomial"),
+}
+
+
+def fit_of(case: str) -> lf.GeneralizedMixedFit:
+    """Fit one of the models."""
+    formula, data, family = MODELS[case]
+    frame = dataset(data)
+    if case == "two terms":
+        frame, formula = frame.assign(k=frame["period"].astype(int)), formula.replace("as.numeric(period)", "k")
+    return lf.glmer(formula, frame, family=family)
+
+
+def brute_force(fit: lf.GeneralizedMixedFit) -> FloatArray:
+    """Variances of x'beta + z'b over the rows: b given beta by its second derivatives, beta by `vcov`; all dense."""
+    Z, w, X = fit.design.Zt.T.toarray(), fit.fit.weights, fit.design.X
+    terms = zip(fit.design.random_terms, fit.fit.relative_covariance, strict=True)
+    G = block_diag(*(np.kron(np.eye(term.n_levels), S) for term, S in terms))
+    W = G @ np.linalg.inv(np.eye(len(G)) + Z.T @ (w[:, None] * Z) @ G)
+    rest = X - Z @ W @ Z.T @ (w[:, None] * X)
+    out: FloatArray = np.einsum("np,pq,nq->n", rest, fit.vcov.to_numpy(), rest) + np.einsum("nq,qr,nr->n", Z, W, Z)
+    return out
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_errors_by_brute_force(case: str) -> None:
+    """On the scale of the link; on that of the response they are the slope's multiple, and bounds go with the link."""
+    fit = fit_of(case)
+    link = fit.predict(scale="link", interval="confidence", level=0.9)
+    np.testing.assert_allclose(link["std_error"], np.sqrt(brute_force(fit)), rtol=1e-5)
+    np.testing.assert_allclose(link["conf_high"] - link["prediction"], 1.6448536 * link["std_error"])
+    response = fit.predict(interval="confidence", level=0.9)
+    back = (lambda x: 1 / (1 + np.exp(-x))) if fit.family.name == "binomial" else np.exp
+    for name in ("prediction", "conf_low", "conf_high"):
+        np.testing.assert_allclose(response[name], back(link[name]))
+    mean = response["prediction"]
+    slope = mean * (1 - mean) if fit.family.name == "binomial" else mean
+    np.testing.assert_allclose(response["std_error"], slope * link["std_error"], rtol=1e-8)
+    pd.testing.assert_series_equal(response["prediction"], fit.predict())
+    some = fit.predict(dataset(MODELS[case][1]).head(3), se_fit=True) if case != "two terms" else response.head(3)
+    np.testing.assert_allclose(some["std_error"], response["std_error"].head(3), rtol=1e-6)
+
+
+def test_the_population_and_strangers() -> None:
+    """Without random effects only beta is unsure; a herd that was not seen brings all of its variance."""
+    fit = fit_of("cbpp")
+    new = {"period": ["2"], "herd": ["nobody"]}
+    x = np.array([1.0, 1.0, 0.0, 0.0])
+    known = float(x @ fit.vcov.to_numpy() @ x)
+    population = fit.predict(new, random="population", se_fit=True, scale="link")
+    assert population["std_error"].item() == pytest.approx(np.sqrt(known))
+    stranger = fit.predict(new, new_levels="population", se_fit=True, scale="link")
+    assert stranger["std_error"].item() == pytest.approx(np.sqrt(known + fit.varcorr["herd"].sds[0] ** 2))
+
+
+def test_missing_rows_stay_missing() -> None:
+    """NaN for a row without its period, in new data and in those of the fit."""
+    data = dataset("cbpp").astype({"period": object})
+    data.loc[2, "period"] = None
+    fit = lf.Model(f"{CBPP} ~ period + (1 | herd)", data, family="binomial", na_action="exclude").fit()
+    for found in (fit.predict(se_fit=True), fit.predict(data, se_fit=True)):
+        assert len(found) == 56
+        assert found.index[found["std_error"].isna()].tolist() == [2]
+
+
+def test_a_new_response_has_no_interval() -> None:
+    """A count or a share is not normal around its mean: what to do instead is said."""
+    with pytest.raises(lf.FitError, match="have no normal errors") as refused:
+        fit_of("cbpp").predict(interval="prediction")
+    assert "simulate" in refused.value.hint
