@@ -218,6 +218,49 @@ def test_bootstrap_intervals_are_near_walds() -> None:
     assert (np.abs(boot.high - wald.high) < fit.std_errors).all()
 
 
+PROFILED = [
+    (-1.901170505, -0.9477890965),
+    (-1.616739000, -0.4078061486),
+    (-1.800975940, -0.5115810599),
+    (-2.500694039, -0.8008034494),
+]
+"""`confint(m, "beta_", "profile", delta = 0.1)` of lme4 1.1-31, m that of the record binomial."""
+
+
+def test_profile_intervals_are_those_of_lme4() -> None:
+    """To what a spline through its profile leaves; `workers` don't change them."""
+    fit = fit_of("binomial")
+    found = fit.confint(method="profile")
+    np.testing.assert_allclose(found.frame[["conf_low", "conf_high"]], PROFILED, rtol=1e-4)
+    assert found.labels == fit.design.fixed_names
+    one = fit.confint(["period3"], method="profile", level=0.5)
+    assert PROFILED[2][0] < one["period3"][0] < fit.fixef["period3"] < one["period3"][1] < PROFILED[2][1]
+
+
+@pytest.mark.parametrize("family", ["lognormal", "student"])
+def test_profile_intervals_with_parameters_of_the_family(family: str) -> None:
+    """Of log y they are a linear mixed model's; of y, with offset, those of y less the offset."""
+    data = dataset("sleepstudy").assign(L=np.log(dataset("sleepstudy")["Reaction"]), o=1.0)
+    if family == "lognormal":
+        linear = lf.Model("L ~ Days + (1 | Subject)", data).fit(reml=False).confint("fixed", method="profile")
+        fit = lf.Model("Reaction ~ Days + (1 | Subject)", data, family=family).fit()
+        np.testing.assert_allclose(fit.confint("fixed", method="profile").low, linear.low, rtol=1e-4)
+    else:
+        plain, moved = (
+            lf.Model(f"Reaction ~ Days{o} + (1 | Subject)", data, family=family).fit() for o in ("", " + offset(o)")
+        )
+        low = plain.confint(["(Intercept)"], method="profile").low - 1.0
+        np.testing.assert_allclose(moved.confint(["(Intercept)"], method="profile").low, low, atol=1e-2)
+
+
+def test_a_likelihood_that_does_not_fall_has_no_bound() -> None:
+    """A column that tells the response exactly: what can't be computed is NaN, what has no end infinite."""
+    separated = {"y": [0, 0, 0, 1, 1, 1] * 4, "x": [0, 0, 0, 1, 1, 1] * 4, "g": list("abcdef") * 4}
+    with pytest.warns(lf.FitWarning, match="separation"):
+        fit = lf.glmer("y ~ x + (1 | g)", separated, family="binomial")
+    assert not np.isfinite(fit.confint("x", method="profile").high).any()
+
+
 def test_a_response_that_cannot_be_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts as one that did not converge, and leaves the others as they are."""
     from lmmformula.inference import generalized_bootstrap
@@ -246,8 +289,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "level": (lambda f: f.confint(level=2), "no probability"),
     "statistic": (lambda f: f.bootstrap("aic"), "a function of a fit"),
     "n": (lambda f: f.bootstrap(n=0), "n must be"),
-    "profile": (lambda f: f.profile(), "likelihoods are profiled for gaussian models, not for the family binomial"),
-    "intervals": (lambda f: f.confint(method="profile"), "no intervals by 'profile'"),
+    "profile": (lambda f: f.profile(), "whole profiles are traced for gaussian models, not for the family binomial"),
+    "intervals": (lambda f: f.confint(method="score"), "no intervals by 'score'"),
+    "profiled": (lambda f: f.confint("ran_pars", method="profile"), r"fixed effects, not for sd\[herd"),
     "save": (lambda f: f.save("fit.json"), "fits of the family binomial are not saved"),
     "power": (lambda f: f.power("period2"), "power is simulated for gaussian models"),
     "icc": (lambda f: f.icc(), "not defined here for the family binomial"),

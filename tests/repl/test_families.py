@@ -239,7 +239,6 @@ FAILS = [
     ("cbpp", [":family binomial", HERDS, "sigma ~ exponential(1)"], "has no `sigma` in the family binomial(logit)"),
     ("cbpp", [":family binomial", HERDS, ":anova"], "an analysis of variance is of gaussian models"),
     ("cbpp", [":family binomial", HERDS, ":simplify"], "a test of random terms is of gaussian models"),
-    ("cbpp", [":family binomial", HERDS, ":confint profile"], "there are no intervals by 'profile'"),
     ("cbpp", [":family binomial", HERDS, ":emmeans period"], "marginal means are of gaussian fits, and of posteriors"),
     ("cbpp", [":family binomial", HERDS, ":save fit.json"], "fits of the family binomial are not saved"),
     ("cbpp", [":family binomial", HERDS, "cor ~ lkj(2)"], "the model has no `cor`"),

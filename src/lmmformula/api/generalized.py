@@ -70,7 +70,8 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         Return intervals for fixed effects, standard deviations, correlations and the family's parameters.
 
         parameters : labels such as "period2", "sd[herd, (Intercept)]", "shape", or "fixed" or "ran_pars"; None for all
-        method : "wald" (standard deviations by their logarithm) or "boot" (percentiles of `n` refits, drawn by `seed`)
+        method : "wald" (standard deviations by their logarithm), "profile" (likelihood; fixed effects alone have it) or
+            "boot" (percentiles of `n` refits, drawn by `seed`)
         progress, workers : as in `bootstrap`
         """
         from lmmformula.inference.generalized import wald_intervals
@@ -79,12 +80,16 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         match method if is_text(method) else repr(method):
             case "wald":
                 return wald_intervals(self, parameters, level=level)
+            case "profile":
+                from lmmformula.inference.generalized_profile import profile_intervals
+
+                return profile_intervals(self, parameters, level=level, progress=progress, workers=workers)
             case "boot":
                 found = self.bootstrap(n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
                 return found.confint(level)
         raise FitError(
             f"there are no intervals by {method!r:.60} for the family {self.family.name}",
-            hint="the methods are: wald, boot",
+            hint="the methods are: wald, profile, boot",
         )
 
     def bootstrap(

@@ -125,7 +125,7 @@ def trust_step(gradient: FloatArray, hessian: FloatArray, radius: float) -> tupl
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     g = vectors.T @ gradient
     floor = 1e-14 * max(float(np.abs(values).max(initial=0.0)), 1e-300)
-    negative = bool(values[0] < -floor)
+    negative = bool(values.min(initial=0.0) < -floor)
     gaps = values - values[0] if negative else np.maximum(values, 0.0)  # of H + lambda I at the least lambda allowed
     s = _within(gaps, g, radius, floor, must_shift=negative)
     if negative and s[0] == 0.0:  # the hard case: go along the lowest curvature to the surface
