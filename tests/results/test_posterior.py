@@ -37,6 +37,20 @@ def test_means_are_the_means_of_the_draws() -> None:
     assert posterior.varcorr["Subject"].correlation[0, 0] == pytest.approx(1)
 
 
+def test_the_intraclass_correlation_is_the_mean_over_the_draws() -> None:
+    """As a fit's for the values of each draw, all groups together or one; other families have none."""
+    posterior, days = posterior_of(SLEEPSTUDY), np.arange(10.0)
+    draws = posterior.draws_frame()
+    first, second, r = (
+        draws[f"{name}]"] for name in ("sd[Subject, (Intercept)", "sd[Subject, Days", "cor[Subject, (Intercept), Days")
+    )
+    between = first**2 + 2 * days.mean() * r * first * second + (days**2).mean() * second**2
+    assert posterior.icc() == pytest.approx((between / (between + draws["sigma"] ** 2)).mean())
+    assert posterior.icc("Subject") == posterior.icc()
+    with pytest.raises(lf.FitError, match="not a grouping factor"):
+        posterior.icc("Days")
+
+
 def test_random_effects_and_coefficients_have_a_fits_shape() -> None:
     """The same labels as a fit's, so that one table can be taken from the other."""
     posterior, fit = posterior_of(SLEEPSTUDY), fit_of(SLEEPSTUDY)

@@ -14,7 +14,7 @@ from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
-from lmmformula.results.arguments import check_flag
+from lmmformula.results.arguments import check_flag, check_group
 from lmmformula.results.draws import (
     ParameterDraws,
     Quantity,
@@ -133,6 +133,24 @@ class PosteriorResult(DesignAccessors):
             return float(self.draws.explained().mean())
         spread = np.einsum("cdi,ij,cdj->cd", self.draws.beta, np.atleast_2d(np.cov(self.design.X.T)), self.draws.beta)
         return float(np.mean(spread / (spread + self.draws.sigma**2)))
+
+    def icc(self, group: str | None = None) -> float:
+        """
+        Posterior mean of the intraclass correlation, of which a fit's `icc` is the estimate.
+
+        group : the grouping factor whose share is asked for; None for all of them together
+        """
+        if self.ir.family != GAUSSIAN:
+            raise FitError(f"the intraclass correlation is not defined here for the family {self.ir.family.name}")
+        if group is not None:
+            check_group(group, list(self.ngroups))
+        asked = total = np.zeros_like(self.draws.sigma)
+        for t, (term, sds, r) in enumerate(
+            zip(self.design.random_terms, self.draws.sds, self.draws.correlations, strict=True)
+        ):
+            between = np.einsum("ij,cdi,cdij,cdj->cd", self.design.mean_square(t), sds, r, sds)
+            asked, total = asked + between * (group in (None, term.group)), total + between
+        return float(np.mean(asked / (total + self.draws.sigma**2)))
 
     def summary(self, *, random: bool = False) -> "pd.DataFrame":
         """
