@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from lmmformula.design.schema import FactorVariable
 from lmmformula.errors import FitError, FormulaError, printable
-from lmmformula.ir.family import GAUSSIAN
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import matrix_lines, table_lines
 from lmmformula.repl.changing import set_formula
-from lmmformula.repl.families import family_text, is_fitted, need_fitted
+from lmmformula.repl.families import is_fitted, need_fitted
 from lmmformula.repl.session import Session
 from lmmformula.repl.sources import loading_code, read_source
 from lmmformula.repl.state import Data
@@ -68,16 +67,6 @@ def fit_of(session: Session) -> "Fit":
     return session.state.fit or fit_again(session)
 
 
-def linear_fit_of(session: Session, what: str) -> "LinearMixedFit":
-    """Return the fit of a Gaussian model; of others refuse what they don't have."""
-    found: Any = fit_of(session)
-    if found.ir.family != GAUSSIAN:
-        message = f"{what} is of gaussian models, not of the family {family_text(found.ir.family)}"
-        raise FitError(message, hint="`:summary` has z tests, `:diff` compares with the model before")
-    fit: LinearMixedFit = found
-    return fit
-
-
 def result_of(session: Session) -> "tuple[str, Fit | Posterior]":
     """Return the fit, and what it is called in Python; the posterior where there can't be a fit."""
     state = session.state
@@ -107,7 +96,7 @@ def anova(session: Session, argument: str) -> str:
     kind: Any = argument.upper() or "III"
     if kind not in ("I", "II", "III"):
         raise FormulaError(f"there is no analysis of variance of type `{printable(argument)}`", hint="I, II or III")
-    table = linear_fit_of(session, "an analysis of variance").anova(type=kind)
+    table = fit_of(session).anova(type=kind)
     session.note(f"print(fit.anova(type={kind!r}))")
     return str(table)
 
@@ -142,13 +131,9 @@ def _effects(group: str, frame: "pd.DataFrame") -> list[str]:
 
 
 def marginal_means(session: Session, argument: str) -> str:
-    """`:emmeans f * g | by`: of a Gaussian fit, or of a posterior."""
+    """`:emmeans f * g | by`: of a fit, or of a posterior where there can't be one."""
     found: Any
     name, found = result_of(session)
-    if name == "fit" and found.ir.family != GAUSSIAN:
-        if session.state.posterior is None:
-            raise FitError("marginal means are of gaussian fits, and of posteriors", hint="`:sample` makes one")
-        name, found = "posterior", session.state.posterior
     if not argument:
         raise FormulaError("means of which factors?", hint="as in :emmeans f, or :emmeans f * g, or :emmeans f | g")
     spec = argument if argument.startswith("~") else f"~ {argument}"

@@ -7,7 +7,7 @@ from lmmformula.errors import FitError, printable
 from lmmformula.ir.model import RandomTerm
 from lmmformula.ir.text import random_text, terms_text
 from lmmformula.repl.changing import set_formula
-from lmmformula.repl.fitting import linear_fit_of
+from lmmformula.repl.fitting import fit_of
 from lmmformula.repl.session import Session
 
 
@@ -26,7 +26,7 @@ class Simplification:
 
 def simplify(session: Session, argument: str) -> str:
     """`:simplify` names the least supported part; `:simplify drop` leaves it out."""
-    fit = linear_fit_of(session, "a test of random terms")
+    fit = fit_of(session)
     table = fit.ranova()
     session.note("print(fit.ranova())")
     known = {step.label: step for random in fit.ir.random for step in simplifications(random)}
