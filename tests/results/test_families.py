@@ -198,6 +198,17 @@ def test_draws_are_numbers_however_far_a_prior_goes(family: Family, own: float) 
         assert not np.isnan(some).any()
 
 
+@pytest.mark.parametrize("family", ["poisson", "negbinomial"])
+def test_a_prior_may_have_infinite_means(family: str) -> None:
+    """Predictions, bounds and densities of draws whose mean no float can hold come without a warning of numpy."""
+    frame = {"y": [0, 3, 1, 4, 2, 5] * 4, "x": np.linspace(0.0, 50.0, 24), "g": list("abcdef") * 4}
+    model = lf.Model("y ~ x + (1 | g)\nb ~ normal(0, 100)", frame, family=family)
+    prior = model.sample_prior(chains=2, draws=100, seed=1, progress=False)
+    assert np.isinf(prior.fitted).any()
+    assert prior.predict(interval="confidence").conf_low.notna().all()
+    assert not np.isnan(prior.log_likelihood()).any()
+
+
 def test_the_prior_is_sampled_without_the_data() -> None:
     """Draws of `sample_prior` have the priors' quantiles, and give a prior predictive distribution."""
     model = lf.Model(

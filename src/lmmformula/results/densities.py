@@ -28,6 +28,14 @@ def log_density(
     >>> log_density(Family("poisson", "log"), np.array([0.0]), np.array([0.0]), {})
     array([-1.])
     """
+    with np.errstate(over="ignore"):  # where a mean is beyond the largest float, the density is zero
+        return _of_family(family, y, eta, own, trials)
+
+
+def _of_family(
+    family: Family, y: FloatArray, eta: FloatArray, own: Mapping[str, Any], trials: FloatArray | float
+) -> FloatArray:
+    """Find the log density by the name of the family."""
     match family.name:
         case "gaussian":
             density = _normal(y, eta, own["sigma"])

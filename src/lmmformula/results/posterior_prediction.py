@@ -180,13 +180,14 @@ def _response(
         eta = linear_predictors(posterior, rows, part)
         own = own_of_rows(posterior, draws_of_own, part) if newdata is None else draws_of_own
         means = mean_of_rows(eta, own)
-        mean[part], sd[part] = means.mean(axis=0), means.std(axis=0, ddof=1)
-        if without and any((codes[part] < 0).any() for _, codes in rows.random):
-            mean[part] = mean_of_rows(linear_predictors(posterior, rows, part, unseen=False), own).mean(axis=0)
-        if new:
-            means = responses(family, eta, own, rng, trials if isinstance(trials, float) else trials[part])
-        if request.interval is not None:
-            bounds[:, part] = np.quantile(means, [tail, 1 - tail], axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):  # a wide prior has infinite means, and so no spread
+            mean[part], sd[part] = means.mean(axis=0), means.std(axis=0, ddof=1)
+            if without and any((codes[part] < 0).any() for _, codes in rows.random):
+                mean[part] = mean_of_rows(linear_predictors(posterior, rows, part, unseen=False), own).mean(axis=0)
+            if new:
+                means = responses(family, eta, own, rng, trials if isinstance(trials, float) else trials[part])
+            if request.interval is not None:
+                bounds[:, part] = np.quantile(means, [tail, 1 - tail], axis=0)
     found = {"prediction": mean}
     if not request.plain:
         found["std_error"] = sd
