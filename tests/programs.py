@@ -268,6 +268,7 @@ def program_of(name: str) -> StanProgram:
 
 def flat_program(name: str, form: str) -> Program:
     """Return the program of a case without any prior: its likelihood alone."""
-    return lower_program(model(CASES[name].text), design_of(name), form=form, flat=True, geometry=CASES[name].geometry)[
-        0
-    ]
+    case = CASES[name]
+    # what the conditional form samples in some geometry, the marginal one integrates out
+    geometry = {} if (form, case.form) == ("marginal", "conditional") else case.geometry
+    return lower_program(model(case.text), design_of(name), form=form, flat=True, geometry=geometry)[0]

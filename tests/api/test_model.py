@@ -224,7 +224,7 @@ def test_data_form_and_geometry_reach_the_program() -> None:
     model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
     assert "X" not in model.stan(data_form="crossproducts").data
     declared = [
-        {d.name for d in model.stan(form="conditional", geometry={"Subject": how}).program.parameters}
+        {d.name for d in model.stan(geometry={"Subject": how}).program.parameters}
         for how in ("centered", "noncentered")
     ]
     assert "z_Subject" not in declared[0]
@@ -247,7 +247,7 @@ def test_a_prior_has_one_program(name: str) -> None:
         ({"geometry": "centered"}, "geometry is a mapping"),
         ({"geometry": {"Day": "centered"}}, "no grouping factor 'Day'"),
         ({"geometry": {"Subject": "round"}}, "no geometry 'round'"),
-        ({"geometry": {"Subject": "centered"}}, "the effects of 'Subject' are integrated out"),
+        ({"form": "marginal", "geometry": {"Subject": "centered"}}, "the effects of 'Subject' are integrated out"),
         ({"form": "conditional", "data_form": "crossproducts"}, "only the marginal form"),
     ],
 )

@@ -36,8 +36,12 @@ def fixed_effects(design: DesignMatrices) -> Fixed:
     return Fixed(intercept >= 0, labels, columns, intercept, design.categories)
 
 
-def choose_form(form: str, design: DesignMatrices) -> Form:
-    """Return the form that was asked for or, for "auto", the marginal one wherever it applies at a bearable cost."""
+def choose_form(form: str, design: DesignMatrices, geometry: Mapping[str, str]) -> Form:
+    """
+    Return the form that was asked for or, for "auto", the marginal one wherever it applies at a bearable cost.
+
+    geometry : of a factor that the marginal form integrates out, it can only mean the conditional form
+    """
     match form:
         case "conditional":
             return "conditional"
@@ -48,9 +52,18 @@ def choose_form(form: str, design: DesignMatrices) -> Form:
             raise FitError(message, hint="form='auto' chooses the form that a model can have")
         case "auto":
             bearable = count_products(design) <= max(CROSS_PER_ROW * design.nobs, SMALL_CROSS)
-            return "marginal" if design.random_terms and bearable else "conditional"
+            wanted = bool(design.random_terms) and _integrated_first(design) not in geometry
+            return "marginal" if wanted and bearable else "conditional"
         case _:
             raise FitError(f"a Stan program has no form {form!r}", hint="choose 'auto', 'marginal' or 'conditional'")
+
+
+def _integrated_first(design: DesignMatrices) -> str:
+    """Return the grouping factor with most effects."""
+    effects: dict[str, int] = {}
+    for term in design.random_terms:
+        effects[term.group] = effects.get(term.group, 0) + term.n_levels * len(term.coefficient_names)
+    return max(effects, key=lambda group: effects[group])
 
 
 def choose_data_form(data_form: str, form: Form) -> DataForm:
@@ -153,7 +166,7 @@ def grouping_factors(
     if len(merged) > 1:
         treatments = {g: "sum_to_zero" if t == "centered" else t for g, t in treatments.items()}
     if form == "marginal":
-        largest = max(merged, key=lambda g: levels[g] * len(wholes[g]))
+        largest = _integrated_first(design)
         rest = [g for g in merged if g != largest]
         alike = all(len(row) == 1 for row in wholes.values()) and not any(g in geometry for g in rest)
         width = sum(levels[g] for g in rest)

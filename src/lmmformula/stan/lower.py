@@ -68,7 +68,7 @@ def lower_program(
     likelihood = likelihood_of(ir.family, trials=design.has_weights, categories=len(design.categories))
     fixed = f.fixed_effects(design)
     columns, covariates = f.random_covariates(design, fixed)
-    chosen = f.choose_form(form, design) if ir.family == GAUSSIAN else _conditional(form, ir.family)
+    chosen = f.choose_form(form, design, geometry or {}) if ir.family == GAUSSIAN else _conditional(form, ir.family)
     factors = f.grouping_factors(design, covariates, chosen, information=information or {}, geometry=geometry or {})
     expected = expected_scale(design, fixed, ir.family)
     parts = [
