@@ -1,6 +1,8 @@
 # Every target sets up what it needs in .venv; PYTHON picks the interpreter.
 PYTHON ?= python3
 BIN := .venv/bin
+# one process a core, as the linear algebra of small models gains nothing from more
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test test-slow lint bench docs clean
 
@@ -8,10 +10,10 @@ demo: .venv/.installed
 	$(BIN)/lmmformula demo
 
 test: .venv/.developer lint
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: .venv/.developer .venv/.docs
-	$(BIN)/python -m pytest -q -m slow
+	$(PYTEST) -m slow
 
 lint: .venv/.developer
 	$(BIN)/ruff check .

@@ -122,8 +122,7 @@ def test_the_start_does_not_change_the_posterior(formula: str, name: str, family
     """With the start and without, means agree within their Monte Carlo errors, and both have converged."""
     model = lf.Model(formula, dataset(name), family=family)
     runs = [
-        model.sample(warm_start=warm, warmup=500, draws=500, seed=5, progress=False).summary()
-        for warm in (True, False)
+        model.sample(warm_start=warm, warmup=500, draws=500, seed=5, progress=False).summary() for warm in (True, False)
     ]
     error = np.hypot(*(run["sd"] / np.sqrt(run["ess_bulk"]) for run in runs))
     assert (np.abs(runs[0]["mean"] - runs[1]["mean"]) < 4.5 * error).all()

@@ -59,10 +59,13 @@ def kernel_of(design: DesignMatrices, family: Family) -> Kernel:
         There is none, or there are weights without a meaning.
     """
     if family not in KERNELS:
-        known = ", ".join(f"{f.name}({f.link})" for f in KERNELS)
+        own = [f for f in KERNELS if f.name == family.name]
+        known = ", ".join(f"{f.name}({f.link})" for f in own or KERNELS)
         raise FitError(
             f"there is no fit by Laplace's method for the family {family.name} with link {family.link}",
-            hint=f"the families are: {known}; Stan samples some others, .sample()",
+            hint=f'write family="{known}"'
+            if len(own) == 1
+            else f"there is: {known}; Stan samples some others, .sample()",
         )
     if design.weights is not None and family.name not in WEIGHTED:
         raise FitError(

@@ -216,7 +216,12 @@ def likelihood_of(family: Family, *, trials: bool = False, categories: int = 0) 
         links = [own.link for own in LIKELIHOODS if own.name == family.name]
         message = f"a Stan program is not available for the family {family.name} with link {family.link}"
         names = ", ".join(dict.fromkeys(own.name for own in LIKELIHOODS))
-        raise FitError(message, hint=f"it is with link {', '.join(links)}" if links else f"the families are: {names}")
+        raise FitError(
+            message,
+            hint=f'it is with link {", ".join(links)}: family="{family.name}({links[0]})"'
+            if links
+            else f"the families are: {names}",
+        )
     if family.name == "binomial" and not trials:
         return _binary(family.link)
     found = LIKELIHOODS[family]
