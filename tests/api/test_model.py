@@ -244,6 +244,7 @@ def test_a_prior_has_one_program(name: str) -> None:
     [
         ({"form": "long"}, "form='long' is not known"),
         ({"data_form": 3}, "data_form=3 is not known"),
+        ({"log_lik": "yes"}, "log_lik is True or False"),
         ({"geometry": "centered"}, "geometry is a mapping"),
         ({"geometry": {"Day": "centered"}}, "no grouping factor 'Day'"),
         ({"geometry": {"Subject": "round"}}, "no geometry 'round'"),

@@ -127,3 +127,9 @@ def test_every_kind_of_program_is_written(tmp_path: Path) -> None:
         made = programs.program_of(name)
         made.write(tmp_path / "model.stan")
         assert json.loads((tmp_path / "model.data.json").read_text(encoding="utf-8")).keys() == made.data.keys()
+
+
+def test_what_names_no_file_is_refused() -> None:
+    """A path is text or a path."""
+    with pytest.raises(lf.FitError, match="named by text or a path"):
+        program().write(None)

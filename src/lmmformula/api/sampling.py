@@ -10,6 +10,7 @@ from lmmformula.api.posterior import Posterior
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, FitWarning, is_text
 from lmmformula.ir.family import GAUSSIAN
+from lmmformula.results.arguments import check_flag
 from lmmformula.results.warmstart import estimates_of, information_of
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.edited import check_read_back, edited, same_parameters
@@ -75,6 +76,8 @@ def _check(options: ProgramOptions) -> None:
     for name, value in (("form", options.form), ("data_form", options.data_form)):
         if not is_text(value) or value not in choices[name]:
             raise FitError(f"{name}={value!r:.60} is not known", hint=f"the choices are: {', '.join(choices[name])}")
+    for name, flag in (("literals", options.literals), ("log_lik", options.log_lik), ("y_rep", options.y_rep)):
+        check_flag(name, flag)
     if not isinstance(options.geometry, Mapping | None):
         hint = 'name the grouping factor: geometry={"group": "centered"}'
         raise FitError(f"geometry is a mapping, not {options.geometry!r:.60}", hint=hint)
@@ -118,6 +121,7 @@ def posterior_of(model: "Model", *, warm_start: bool, **options: Any) -> Posteri
 
 def _prepared(model: "Model", options: dict[str, Any], *, warm_start: bool) -> tuple[StanProgram, StartingPoint | None]:
     """Generate the program that the options ask for, which are taken out of them, and where its chains start."""
+    check_flag("warm_start", warm_start)
     code, data = options.pop("code", None), options.pop("data", None)
     chosen = ProgramOptions(**{name: options.pop(name) for name in PROGRAM_OPTIONS & options.keys()})
     program = program_of(model, chosen)

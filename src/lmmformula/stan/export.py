@@ -23,6 +23,8 @@ def write_program(program: StanProgram, path: str | PathLike[str]) -> Path:
     FitError
         The name does not end in .stan, or a file can't be written.
     """
+    if not isinstance(path, str | PathLike):
+        raise FitError(f"a file is named by text or a path, not by {path!r:.60}")
     target = Path(path)
     stem = target.name.removesuffix(SUFFIX)
     if not target.name.endswith(SUFFIX) or not stem:
