@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import stanli
 
+import lmmformula as lf
 from lmmformula.errors import EngineError
 from lmmformula.fit.lmm import fit_lmm
 from lmmformula.results.warmstart import estimates_of
 from lmmformula.stan import cmdstan_engine, stanli_engine
-from lmmformula.stan.engines import sample
+from lmmformula.stan.engines import default_adapt_delta, sample
 from lmmformula.stan.options import OPTIONS, checked
 from lmmformula.stan.progress import Tally, reporter
 from lmmformula.stan.start import starting_point
@@ -207,3 +208,16 @@ def test_no_stream_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", None)
     with reporter(progress=True) as report:
         assert report is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("slope", 0.9), ("intercept_conditional", 0.9), ("regression", 0.9), ("crossed", 0.9)]
+)
+def test_steps_are_careful_where_levels_are_few(name: str, expected: float) -> None:
+    """Fewer than 50 levels, effects that are sampled, or none at all: the higher acceptance."""
+    assert default_adapt_delta(program_of(name)) == expected
+
+
+def test_steps_are_longer_where_levels_are_many() -> None:
+    """The hundred groups of the coffee example."""
+    assert default_adapt_delta(lf.Model("y ~ x + (x | group)", lf.datasets.load("coffee")).stan()) == 0.8

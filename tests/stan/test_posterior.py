@@ -108,12 +108,18 @@ def test_default_runs_converge(run: str) -> None:
 
 
 def test_coffee_has_its_published_posterior() -> None:
-    """The sds of the coffee example are those of a published CmdStan run with the same uniform priors."""
+    """
+    The sds of the coffee example are those of a published CmdStan run with the same uniform priors.
+
+    That run's effective sample size is not known; it is taken to be the 400 that Stan asks for at least. A quantile
+    at 5 % of a normal distribution then has 2.1 times the standard error of the mean, sqrt(0.05 0.95) / 0.103.
+    """
     sd = draws_of("coffee")["sd_group"]
     summary = summarise(sd)
     published = np.array([[9.14, 8.12, 10.3], [0.908, 0.790, 1.04]])  # mean, q5, q95
-    rounding = np.array([[0.05, 0.05, 0.1], [0.005, 0.007, 0.01]])
-    assert np.all(np.abs(np.stack([summary.mean, summary.q5, summary.q95], axis=1) - published) < rounding)
+    errors = np.outer(summary.sd, [1.0, 2.1, 2.1]) * np.hypot(1 / np.sqrt(400), 1 / np.sqrt(summary.ess_bulk.min()))
+    difference = np.stack([summary.mean, summary.q5, summary.q95], axis=1) - published
+    assert np.all(np.abs(difference) < LARGEST_Z * errors)
 
 
 def test_a_thousand_rows_take_few_steps() -> None:
