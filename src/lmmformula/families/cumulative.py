@@ -1,0 +1,93 @@
+"""Ordered categories: a latent variable around eta falls between two cutpoints."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.families.family import Family, Observed, Own
+from lmmformula.families.jets import Real, chosen, value_of
+from lmmformula.families.special import log1m_exp
+
+LATENT = {
+    "logit": lambda rng, size: rng.logistic(size=size),
+    "probit": lambda rng, size: rng.standard_normal(size),
+    "cloglog": lambda rng, size: -rng.gumbel(size=size),
+    "loglog": lambda rng, size: rng.gumbel(size=size),
+    "cauchit": lambda rng, size: rng.standard_cauchy(size),
+}
+"""Link -> draws of the latent variable around 0."""
+
+
+@dataclass(frozen=True)
+class Cumulative(Family):
+    """Categories from 1, P(y <= k) = F(cutpoint[k] - eta), with F the inverse link."""
+
+    link: str = "logit"
+    name = "cumulative"
+    links = ("logit", "probit", "cloglog")
+    support = "whole numbers from 1, or a factor"
+    ordinal = True
+
+    def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
+        """
+        Return log[F(above) - F(below)] of the cutpoints around each category, in the tail where no digits are lost.
+
+        own : cutpoints (..., 1, K - 1), or (..., K - 1)
+        """
+        category, cutpoints = observed.y.astype(np.intp), np.asarray(own["cutpoint"])
+        last = cutpoints.shape[-1] + 1
+        within = cutpoints[..., 0, :] if cutpoints.ndim > 1 else cutpoints
+        above = within[..., np.minimum(category, last - 1) - 1] - eta
+        below = within[..., np.maximum(category, 2) - 2] - eta
+        link = self.mean_link
+        assert link.log_rest is not None
+        low = link.log(above) + log1m_exp(chosen(category == 1, np.inf, link.log(above) - link.log(below)))
+        high_above, high_below = link.log_rest(above), link.log_rest(below)
+        high = high_below + log1m_exp(chosen(category == last, np.inf, high_below - high_above))
+        upper = (category == last) | ((category > 1) & (value_of(high_below) < value_of(link.log(below))))
+        return chosen(upper, high, low)
+
+    def mean(self, eta: FloatArray, own: Own) -> FloatArray:
+        """Return the mean of the categories' numbers."""
+        return np.asarray(1 + self._above(eta, own["cutpoint"]).sum(axis=-1), dtype=np.float64)
+
+    def probability(self, eta: FloatArray, own: Own, category: int) -> FloatArray:
+        """
+        Return the probability of one category, P(y > category - 1) - P(y > category).
+
+        category : from 1
+        """
+        above, last = self._above(eta, own["cutpoint"]), own["cutpoint"].shape[-1] + 1
+        more = 1.0 if category == 1 else above[..., category - 2]
+        return np.asarray(more - (0.0 if category == last else above[..., category - 1]), dtype=np.float64)
+
+    def _above(self, eta: FloatArray, cutpoints: FloatArray) -> FloatArray:
+        """Return the probabilities (..., K - 1) that the category is above each cutpoint."""
+        rest = self.mean_link.log_rest
+        assert rest is not None
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(rest(cutpoints - np.asarray(eta)[..., np.newaxis])), dtype=np.float64)
+
+    def variance(self, mean: FloatArray, own: Own) -> FloatArray:
+        """Return NaN: numbers of categories have no variance of their own."""
+        return np.full_like(mean, np.nan)
+
+    def cdf(self, observed: Observed, eta: FloatArray, own: Own) -> FloatArray:
+        """Return P(Y <= y)."""
+        padded = np.concatenate([np.asarray(own["cutpoint"]).ravel(), [np.inf]])
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(self.mean_link.log(padded[observed.y.astype(np.intp) - 1] - eta)))
+
+    def draw(self, eta: FloatArray, own: Own, rng: np.random.Generator, trials: FloatArray | float = 1.0) -> FloatArray:
+        """Draw categories: the number of cutpoints below a latent variable around eta, and 1."""
+        latent = eta + LATENT[self.link](rng, np.shape(eta))
+        return np.asarray(1 + (latent[..., np.newaxis] > own["cutpoint"]).sum(axis=-1), dtype=np.float64)
+
+    def holds(self, y: FloatArray) -> BoolArray:
+        """Tell which values are numbers of categories."""
+        return (y >= 1) & (y == np.floor(y))
+
+    def predictor(self, observed: Observed) -> FloatArray:
+        """Return zeros: the cutpoints place the categories."""
+        return np.zeros_like(observed.y)

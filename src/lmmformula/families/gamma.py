@@ -1,0 +1,63 @@
+"""Positive responses of constant coefficient of variation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.families.family import Family, Observed, Own, Parameter, log_y, positive
+from lmmformula.families.jets import Real, exp
+from lmmformula.families.special import gamma_constant
+
+
+@dataclass(frozen=True)
+class Gamma(Family):
+    """Values of mean mu and variance mu^2 / shape."""
+
+    link: str = "log"
+    name = "Gamma"
+    links = ("log", "inverse", "identity")
+    parameters = (Parameter("shape"),)
+    support = "greater than 0"
+
+    def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
+        """Return the log density."""
+        x, shape = observed.once(log_y), own["shape"]
+        ahead = self.mean_link.log(eta) - x  # log(mean / y)
+        return gamma_constant(shape) - x - shape * (exp(-ahead) - 1 + ahead)
+
+    def variance(self, mean: FloatArray, own: Own) -> FloatArray:
+        """Return mean^2, in units of 1 / shape, as R's."""
+        return mean**2
+
+    def deviance(self, y: FloatArray, mean: FloatArray, own: Own) -> FloatArray:
+        """Return the unit deviance."""
+        return 2 * ((y - mean) / mean - np.log(y / mean))
+
+    def cdf(self, observed: Observed, eta: FloatArray, own: Own) -> FloatArray:
+        """Return P(Y <= y)."""
+        from scipy.special import gammainc
+
+        return np.asarray(gammainc(own["shape"], own["shape"] * observed.y / self.mean(eta, own)), dtype=np.float64)
+
+    def draw(self, eta: FloatArray, own: Own, rng: np.random.Generator, trials: FloatArray | float = 1.0) -> FloatArray:
+        """Draw responses."""
+        return gamma_draws(self.mean(eta, own), own["shape"], rng)
+
+    def holds(self, y: FloatArray) -> BoolArray:
+        """Tell which values are greater than 0."""
+        return positive(y)
+
+    def predictor(self, observed: Observed) -> FloatArray:
+        """Return the link of y."""
+        return self.mean_link.of(observed.y)
+
+    def start(self, observed: Observed) -> tuple[float, ...]:
+        """Take the shape from the variance of log y."""
+        return (float(-np.log(np.clip(np.var(observed.once(log_y)) / 2, 1e-4, 1e4))),)
+
+
+def gamma_draws(mean: FloatArray, shape: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Draw from Gamma distributions; a scale beyond the largest float is that float."""
+    scale = np.minimum(mean / shape, np.finfo(np.float64).max)
+    return rng.gamma(np.broadcast_to(shape, mean.shape), scale)

@@ -1,0 +1,77 @@
+"""Links: from a parameter of a distribution to its linear predictor, and back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.families.jets import Real, applied, exp, log
+from lmmformula.families.special import inv_logit, log_inv_cloglog, log_inv_logit, log_ndtr
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """
+    A link.
+
+    of : parameter -> linear predictor
+    inverse : linear predictor -> parameter; of jets too
+    log : logarithm of the inverse, where that has a form which holds far from zero
+    log_rest : logarithm of 1 - inverse, of probabilities
+    """
+
+    name: str
+    of: Callable[[FloatArray], FloatArray]
+    inverse: Callable[[Real], Real]
+    log: Callable[[Real], Real]
+    log_rest: Callable[[Real], Real] | None = None
+
+
+def _negative(function: Callable[[Real], Real]) -> Callable[[Real], Real]:
+    return lambda x: function(-x)
+
+
+def _cauchit(x: FloatArray, order: int) -> list[FloatArray]:
+    density = 1 / (np.pi * (1 + x * x))
+    second = -2 * np.pi * x * density**2
+    third = 2 * np.pi * density**2 * (4 * np.pi * x * x * density - 1)
+    return [np.arctan2(1.0, -x) / np.pi, density, second, third][: order + 1]
+
+
+def _inv_cauchit(x: Real) -> Real:
+    return applied(_cauchit, x)
+
+
+def _same(x: Real) -> Real:
+    return x
+
+
+def _square(x: Real) -> Real:
+    return x * x
+
+
+def _ndtri(p: FloatArray) -> FloatArray:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(p), dtype=np.float64)
+
+
+LINKS: dict[str, Link] = {
+    link.name: link
+    for link in (
+        Link("identity", np.asarray, _same, log),
+        Link("log", np.log, exp, _same),
+        Link("sqrt", np.sqrt, _square, lambda x: log(x * x)),
+        Link("inverse", np.reciprocal, lambda x: 1 / x, lambda x: -log(x)),
+        Link("1/mu^2", lambda mu: mu**-2.0, lambda x: exp(-0.5 * log(x)), lambda x: -0.5 * log(x)),
+        Link("logit", lambda p: np.log(p) - np.log1p(-p), lambda x: exp(log_inv_logit(x)), log_inv_logit, _negative(log_inv_logit)),
+        Link("probit", _ndtri, lambda x: exp(log_ndtr(x)), log_ndtr, _negative(log_ndtr)),
+        Link("cloglog", lambda p: np.log(-np.log1p(-p)), lambda x: exp(log_inv_cloglog(x)), log_inv_cloglog, lambda x: -exp(x)),
+        Link("loglog", lambda p: -np.log(-np.log(p)), lambda x: exp(-exp(-x)), lambda x: -exp(-x), _negative(log_inv_cloglog)),
+        Link("cauchit", lambda p: np.tan(np.pi * (p - 0.5)), _inv_cauchit, lambda x: log(_inv_cauchit(x)), lambda x: log(_inv_cauchit(-x))),
+    )
+}
+"""Name -> link."""
+
+__all__ = ["LINKS", "Link", "inv_logit"]

@@ -1,0 +1,93 @@
+"""M = Lambda'C Lambda + I, factorised: what every elimination must be able to say."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.fit.algebra import blocks
+from lmmformula.fit.algebra.effects import Effects, Roots
+from lmmformula.fit.algebra.gram import Gram
+
+SMALL_ROOT = 1e-3
+"""Smallest singular value of T from which K is computed by dividing by T."""
+
+
+@dataclass(frozen=True)
+class Factorised(ABC):
+    """
+    M at roots T; V = Lambda M^-1 Lambda' is the covariance of the random effects given the response.
+
+    log_det : log|M|
+    """
+
+    gram: Gram
+    roots: tuple[FloatArray, ...]
+    log_det: float
+
+    @abstractmethod
+    def apply(self, right: Effects) -> Effects:
+        """Return V right."""
+
+    @abstractmethod
+    def diagonal_blocks(self) -> list[FloatArray]:
+        """Return per factor the (k, k, J) diagonal blocks of V."""
+
+    @abstractmethod
+    def link_blocks(self, f: int, g: int) -> FloatArray:
+        """Return the (k_f, k_g, m) blocks of V in the cells of two factors f < g."""
+
+    @abstractmethod
+    def sum_K(self, f: int) -> FloatArray:
+        """Return the sum over the levels of a factor of K = C - C V C, (k, k), for any T."""
+
+    def level_sums(self) -> list[FloatArray]:
+        """Return per factor the sum over levels of K: log|M| changes by tr(K dSigma)."""
+        return [
+            self._divided(f, self.diagonal_blocks()[f].sum(axis=2)) if self._regular[f] else self.sum_K(f)
+            for f in range(len(self.roots))
+        ]
+
+    @cached_property
+    def _regular(self) -> list[bool]:
+        smallest = [np.linalg.svd(T, compute_uv=False)[-1] if len(T) else 0.0 for T in self.roots]
+        return [bool(value > SMALL_ROOT) for value in smallest]
+
+    def _divided(self, f: int, V: FloatArray) -> FloatArray:
+        """Return that sum of one factor from T'KT = I - (M^-1)_ff, (M^-1)_ff = T^-1 V_ff T^-T, V summed over levels."""
+        T, J = self.roots[f], self.gram.shapes[f][1]
+        inner = blocks.solve(T, blocks.solve(T, V).T)
+        return blocks.solve(T.T, blocks.solve(T.T, J * np.eye(len(T)) - inner).T)
+
+
+class Elimination(Protocol):
+    """A way to factorise M, prepared for the pattern of C."""
+
+    def factor(self, gram: Gram, roots: Roots) -> Factorised:
+        """Factorise M; LinAlgError where it is not positive definite."""
+
+
+def factor_blocks(C: FloatArray, T: FloatArray) -> tuple[FloatArray, float]:
+    """
+    Factorise T'C_jT + I = LL' of each level.
+
+    C : (k (k+1) / 2, J) packed
+
+    Returns
+    -------
+    half, log_det
+        (k, k, J) L^-1 T', so that half'half = T (T'CT + I)^-1 T'; and log det over all levels.
+    """
+    M = blocks.congruence_matrix(T) @ C
+    M[np.diag(blocks.packed_index(len(T)))] += 1.0
+    L = blocks.cholesky(M)
+    half = blocks.solve_lower(L, np.repeat(T.T[:, :, None], L.shape[1], axis=2))
+    return half, 2 * blocks.log_det_factor(L)
+
+
+def twice(half: FloatArray, right: FloatArray) -> FloatArray:
+    """Return half'half right, level by level."""
+    return blocks.products(half.transpose(1, 0, 2), blocks.products(half, right))

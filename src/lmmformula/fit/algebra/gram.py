@@ -1,0 +1,113 @@
+"""C = Z'WZ: a block for each level of a factor, and for each pair of levels of two factors that share a row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.design.crossproducts import CrossProducts
+from lmmformula.fit.algebra import blocks
+from lmmformula.fit.algebra.effects import Effects
+
+
+@dataclass(frozen=True)
+class Pair:
+    """
+    Z_f'WZ_g of two factors f < g: a sparse matrix of small blocks.
+
+    shape : (J_f, J_g) numbers of levels
+    rows, columns : (m,) levels of f and of g, sorted by row and within it by column
+    values : (k_f, k_g, m)
+    nested : each level of f lies within one of g, so that rows = 0 .. J_f - 1
+    contains : each level of g lies within one of f
+    """
+
+    shape: tuple[int, int]
+    rows: IntArray
+    columns: IntArray
+    values: FloatArray
+    nested: bool
+    contains: bool
+
+    @cached_property
+    def pointer(self) -> IntArray:
+        """(J_f + 1,) where the cells of each row begin."""
+        return np.searchsorted(self.rows, np.arange(self.shape[0] + 1)).astype(np.intp)
+
+    @cached_property
+    def matrices(self) -> list[list[Any]]:
+        """Per coefficient of f and of g, a (J_f, J_g) CSR matrix."""
+        from scipy.sparse import csr_array
+
+        return [
+            [csr_array((values, self.columns, self.pointer), shape=self.shape) for values in row] for row in self.values
+        ]
+
+    def forth(self, part: FloatArray) -> FloatArray:
+        """Return C_fg part, (k_f, w, J_f)."""
+        if self.nested:
+            return blocks.products(self.values, part[:, :, self.columns])
+        moved = [np.ascontiguousarray(p.T) for p in part]
+        return np.stack([sum(m @ p for m, p in zip(row, moved, strict=True)).T for row in self.matrices])
+
+    def back(self, part: FloatArray) -> FloatArray:
+        """Return C_gf part, (k_g, w, J_g)."""
+        moved = [np.ascontiguousarray(p.T) for p in part]
+        columns = zip(*self.matrices, strict=True)
+        return np.stack([sum(m.T @ p for m, p in zip(column, moved, strict=True)).T for column in columns])
+
+    def replaced(self, values: FloatArray) -> "Pair":
+        """Return the same cells with other values."""
+        pair = replace(self, values=values)
+        pair.__dict__["pointer"] = self.pointer
+        return pair
+
+
+@dataclass(frozen=True)
+class Gram:
+    """
+    C = Z'WZ.
+
+    own : per factor, (k, k, J)
+    pairs : (f, g), f < g -> cells of two factors
+    """
+
+    own: tuple[FloatArray, ...]
+    pairs: Mapping[tuple[int, int], Pair]
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """Per factor, its numbers k of coefficients and J of levels."""
+        return [(int(C.shape[0]), int(C.shape[2])) for C in self.own]
+
+    @cached_property
+    def packed(self) -> tuple[FloatArray, ...]:
+        """Per factor, (k (k+1) / 2, J)."""
+        return tuple(blocks.pack(C) for C in self.own)
+
+    def times(self, d: Effects) -> Effects:
+        """Return C d."""
+        out = [blocks.products(C, part) for C, part in zip(self.own, d.parts, strict=True)]
+        for (f, g), pair in self.pairs.items():
+            out[f] += pair.forth(d.parts[g])
+            out[g] += pair.back(d.parts[f])
+        return Effects(tuple(out))
+
+
+def gram_of(products: CrossProducts) -> Gram:
+    """Return the C of a Gaussian model's sums."""
+    pairs = {
+        (f, g): Pair(
+            (products.factors[f].n_levels, products.factors[g].n_levels),
+            pair.rows,
+            pair.columns,
+            pair.values,
+            pair.nested,
+            pair.contains,
+        )
+        for (f, g), pair in products.pairs.items()
+    }
+    return Gram(tuple(factor.C for factor in products.factors), pairs)
