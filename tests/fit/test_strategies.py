@@ -4,17 +4,19 @@ import pytest
 from fit.oracle import EXAMPLES, covariance_of, criterion, dense_Z, example, marginal
 from lmmformula.design.crossproducts import CrossProducts, cross_products
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.fit.blocks import square_root
-from lmmformula.fit.nested import chain_of
+from lmmformula.fit.algebra.blocks import square_root
+from lmmformula.fit.algebra.gram import gram_of
+from lmmformula.fit.algebra.nested import chain_of
 from lmmformula.fit.objective import Objective, Point
-from lmmformula.fit.structure import Structure, objective_for
+from lmmformula.fit.algebra.plan import Structure
+from lmmformula.fit.profiled import objective_for
 
 STRATEGIES = {
     "single": lambda products: len(products.factors) == 1,
     "dense": lambda products: True,  # noqa: ARG005
     "crossed": lambda products: len(products.factors) > 1,
     "sparse": lambda products: len(products.factors) > 1,
-    "nested": lambda products: chain_of(products) is not None,
+    "nested": lambda products: chain_of(gram_of(products)) is not None,
 }
 DIFFERENCE = {-3: -1 / 60, -2: 3 / 20, -1: -3 / 4, 1: 3 / 4, 2: -3 / 20, 3: 1 / 60}
 """Steps and weights of a central difference of order six."""

@@ -5,9 +5,10 @@ from fit.oracle import make_design, make_term
 from lmmformula.design.crossproducts import cross_products
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.fit import structure
+from lmmformula.fit.algebra import plan as structure
 from lmmformula.fit.lmm import conditional_covariances, fit_lmm
-from lmmformula.fit.structure import structure_of
+from lmmformula.fit.algebra.gram import gram_of
+from lmmformula.fit.algebra.plan import structure_of
 
 
 def pupils(n_pupils: int, n_schools: int, moving: float) -> DesignMatrices:
@@ -42,7 +43,7 @@ def crossed(levels: int) -> DesignMatrices:
 )
 def test_the_strategy_follows_from_who_meets_whom(name: str, make: object) -> None:
     """Few effects: dense; nested factors: a chain; crossed ones: a dense or a sparse Schur complement."""
-    assert structure_of(cross_products(make())).name == name  # type: ignore[operator]
+    assert structure_of(gram_of(cross_products(make())), ["a", "b"]).name == name  # type: ignore[operator]
 
 
 def test_the_log_says_which_strategy_and_why() -> None:

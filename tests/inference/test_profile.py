@@ -8,7 +8,7 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import dataset, record, records
-from lmmformula.fit import structure
+from lmmformula.fit.algebra import plan as structure
 from lmmformula.fit.problem import prepare
 from lmmformula.inference import profile as module
 from lmmformula.inference.parameters import Parameter, parameters_of

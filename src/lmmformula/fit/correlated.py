@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 
 
 def diagonal_basis(k: int) -> FloatArray:

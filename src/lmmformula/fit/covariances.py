@@ -15,7 +15,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.coordinates import block_diagonal
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 from lmmformula.fit.correlated import Correlated, diagonal_basis
 from lmmformula.ir.covariance import Covariance
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 from lmmformula.fit.objective import Roots
 from lmmformula.fit.weighted import Effects, Pattern, Products
 

@@ -10,7 +10,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.coordinates import symmetric
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import FitError
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 from lmmformula.fit.convergence import Judgement, judge
 from lmmformula.fit.covariances import Parameters, covariance_map
 from lmmformula.fit.families import kernel_of
@@ -19,7 +19,7 @@ from lmmformula.fit.modes import Target, joint_mode
 from lmmformula.fit.quadrature import Approximation, approximation
 from lmmformula.fit.quasi_newton import descend
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
-from lmmformula.fit.structure import DENSE_COPIES, memory
+from lmmformula.fit.algebra.plan import DENSE_COPIES, memory
 from lmmformula.fit.theta import sigma_of, split_theta, theta_of
 from lmmformula.fit.weighted import Effects, InnerColumns, Pattern, inner_columns
 from lmmformula.ir.family import Family

@@ -12,7 +12,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 from lmmformula.fit.convergence import Judgement, judge
 from lmmformula.fit.linear import least_squares
 from lmmformula.fit.newton import Minimum, minimise

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.curvature import Curvature, spread
 from lmmformula.fit.kernels import Kernel, Rows

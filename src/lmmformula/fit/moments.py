@@ -14,11 +14,12 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.coordinates import block_diagonal
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
+from lmmformula.fit.algebra.plan import Structure
 from lmmformula.fit.covariances import LinearRoot, stacked
-from lmmformula.fit.dense import Dense
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.problem import Problem, prepare
+from lmmformula.fit.profiled import DensePoint, objective_for
 from lmmformula.fit.single import SingleFactor, SinglePoint
 
 MOST_EFFECTS = 4000
@@ -137,22 +138,22 @@ def _projected(objective: SingleFactor, point: SinglePoint, part: slice) -> tupl
 
 
 def _as_a_whole(problem: Problem, inner: Sequence[FloatArray], directions: Sequence[FloatArray]) -> Sums:
-    """Several factors: K as one matrix, whatever the strategy of the fit."""
-    objective = Dense.of(problem.products, reml=False)
+    """Several factors: K as one matrix, whatever the structure of the fit."""
     roots = [blocks.square_root(block_diagonal([inner[t] for t in f.terms])) for f in problem.products.factors]
-    point = objective.at(roots)
-    K = objective.C - point.H.T @ point.H
-    p = len(point.profile.beta)
-    Q = (objective.B - point.H.T @ point.Y)[:, :p] @ point.profile.inverse_R
+    point = objective_for(problem.products, Structure("dense", ""), reml=False).at(roots)
+    assert isinstance(point, DensePoint)
+    K, places, p = point.M.K, point.places, len(point.profile.beta)
+    B = point.M.stacked(point.B - point.M.gram.times(point.solved))
+    Q = B[:, :p] @ point.profile.inverse_R
     n = sum(map(len, directions))
     D, at = np.zeros((len(K), n, p)), 0
-    for S, place in zip(directions, objective.places, strict=True):
+    for S, place in zip(directions, places, strict=True):
         own = Q[place].reshape(S.shape[1], -1, p)
         D[place, at : at + len(S)] = blocks.einsum("aqr,rjx->qjax", S, own).reshape(-1, len(S), p)
         at += len(S)
     flat = D.reshape(len(K), n * p)
     U = (flat.T @ (K @ flat)).reshape(n, p, n, p).transpose(0, 2, 1, 3)
-    traces, first = _traces(K, objective.places, directions)
+    traces, first = _traces(K, places, directions)
     return (flat.T @ Q).reshape(n, p, p), U, traces, first
 
 

@@ -18,10 +18,8 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.crossproducts import CrossProducts
-from lmmformula.fit.blocks import solve
-
-Roots = Sequence[FloatArray]
-"""Per factor, a (k, k) matrix T with TT' = Sigma; it may be singular."""
+from lmmformula.fit.algebra.blocks import solve
+from lmmformula.fit.algebra.effects import Roots
 
 Directions = Sequence[FloatArray]
 """Per factor, (n_f, k, k) symmetric directions in which its Sigma changes."""

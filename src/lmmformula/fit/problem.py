@@ -10,11 +10,13 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.coordinates import block_diagonal
 from lmmformula.design.crossproducts import CrossProducts, cross_products
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
+from lmmformula.fit.algebra.gram import gram_of
+from lmmformula.fit.algebra.plan import Structure, structure_of
 from lmmformula.fit.covariances import Parameters, covariance_map
 from lmmformula.fit.objective import Objective, Point
+from lmmformula.fit.profiled import objective_for
 from lmmformula.fit.start import starting_point
-from lmmformula.fit.structure import Structure, objective_for, structure_of
 from lmmformula.fit.theta import sigma_of, split_theta
 
 DIFFERENCE_STEP = 1e-4
@@ -135,7 +137,7 @@ class Problem:
 def prepare(design: DesignMatrices, *, reml: bool) -> Problem:
     """Form cross-products and choose the strategy."""
     products = cross_products(design)
-    structure = structure_of(products)
+    structure = structure_of(gram_of(products), [factor.group for factor in products.factors])
     terms = design.random_terms
     maps = tuple(
         tuple(covariance_map(terms[t].covariance, terms[t].n_coefficients) for t in factor.terms)

@@ -11,7 +11,8 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.crossproducts import CrossProducts
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
+from lmmformula.fit.algebra.factorised import block_factors
 from lmmformula.fit.objective import Directions, Profile, Roots, data_curvature, profile
 
 CHUNK = 4096
@@ -58,10 +59,7 @@ class SingleFactor:
 
     def eliminate(self, T: FloatArray, part: slice) -> tuple[FloatArray, FloatArray]:
         """Return packed L with LL' = T'CT + I, and Y = L^-1 T'B, (k, p+1, J)."""
-        k = len(T)
-        M = blocks.congruence_matrix(T) @ self.C[:, part]
-        M[np.diag(blocks.packed_index(k))] += 1.0
-        L = blocks.cholesky(M)
+        L = block_factors(self.C[:, part], T)
         return L, blocks.solve_lower(L, blocks.multiply(T.T, self.products.factors[0].B[:, :, part]))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.crossproducts import CrossProducts
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 from lmmformula.fit.correlated import diagonal_basis
 from lmmformula.fit.covariances import CovarianceMap, Parameters, stacked
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 from lmmformula.ir.covariance import Covariance
 
 

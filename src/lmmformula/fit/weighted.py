@@ -14,7 +14,7 @@ from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.coordinates import orthogonaliser, shifted
 from lmmformula.design.crossproducts import factors_of, turn
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 
 
 @dataclass(frozen=True, slots=True)

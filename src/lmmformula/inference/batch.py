@@ -14,7 +14,7 @@ import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.crossproducts import CrossProducts
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 from lmmformula.fit.covariances import LinearRoot, stacked
 from lmmformula.fit.problem import Problem
 from lmmformula.fit.refit import Refits

@@ -14,13 +14,13 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 from lmmformula.fit.correlated import Correlated
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.newton import minimise
 from lmmformula.fit.problem import Problem
 from lmmformula.fit.settings import OptimizerSettings
-from lmmformula.fit.structure import objective_for
+from lmmformula.fit.profiled import objective_for
 from lmmformula.inference.parameters import Parameter
 from lmmformula.inference.variance_space import JointPoint, VarianceSpace
 

@@ -18,7 +18,7 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray, IntArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.fit.blocks import solve
+from lmmformula.fit.algebra.blocks import solve
 from lmmformula.fit.lmm import evaluate_at
 from lmmformula.inference.intervals import rounded
 from lmmformula.results.arguments import check_group

@@ -19,7 +19,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.fit import blocks
+from lmmformula.fit.algebra import blocks
 from lmmformula.fit.correlated import Correlated, diagonal_basis
 from lmmformula.fit.covariances import CovarianceMap, LinearRoot, Parameters
 from lmmformula.fit.objective import Point

@@ -15,7 +15,7 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.response import check_support
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
-from lmmformula.fit.blocks import square_root
+from lmmformula.fit.algebra.blocks import square_root
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR

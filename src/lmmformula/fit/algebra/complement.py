@@ -17,7 +17,7 @@ from lmmformula.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.border import Border
 
-DENSE_ABOVE = 0.2
+DENSE_ABOVE = 0.1
 """Part of the other effects, times sqrt(k + 1), that a level must meet for dense rows to be the faster way."""
 
 MAX_PAIRS = 3e7

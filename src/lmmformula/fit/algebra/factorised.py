@@ -70,22 +70,22 @@ class Elimination(Protocol):
         """Factorise M; LinAlgError where it is not positive definite."""
 
 
-def factor_blocks(C: FloatArray, T: FloatArray) -> tuple[FloatArray, float]:
-    """
-    Factorise T'C_jT + I = LL' of each level.
-
-    C : (k (k+1) / 2, J) packed
-
-    Returns
-    -------
-    half, log_det
-        (k, k, J) L^-1 T', so that half'half = T (T'CT + I)^-1 T'; and log det over all levels.
-    """
+def block_factors(C: FloatArray, T: FloatArray) -> FloatArray:
+    """Return packed L with LL' = T'C_jT + I of each level, for packed C."""
     M = blocks.congruence_matrix(T) @ C
     M[np.diag(blocks.packed_index(len(T)))] += 1.0
-    L = blocks.cholesky(M)
-    half = blocks.solve_lower(L, np.repeat(T.T[:, :, None], L.shape[1], axis=2))
-    return half, 2 * blocks.log_det_factor(L)
+    return blocks.cholesky(M)
+
+
+def halves(L: FloatArray, T: FloatArray) -> FloatArray:
+    """Return (k, k, J) L^-1 T': half'half = T (T'CT + I)^-1 T'."""
+    return blocks.solve_lower(L, np.repeat(T.T[:, :, None], L.shape[1], axis=2))
+
+
+def factor_blocks(C: FloatArray, T: FloatArray) -> tuple[FloatArray, float]:
+    """Return those halves of each level, and log det(T'CT + I) over all levels."""
+    L = block_factors(C, T)
+    return halves(L, T), 2 * blocks.log_det_factor(L)
 
 
 def twice(half: FloatArray, right: FloatArray) -> FloatArray:

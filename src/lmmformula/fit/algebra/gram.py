@@ -50,11 +50,17 @@ class Pair:
         """Return C_fg part, (k_f, w, J_f)."""
         if self.nested:
             return blocks.products(self.values, part[:, :, self.columns])
+        if self.contains:  # the children of each level of f stand side by side
+            return blocks.segment_sums(blocks.products(self.values, part[:, :, self.columns]), self.pointer[:-1])
         moved = [np.ascontiguousarray(p.T) for p in part]
         return np.stack([sum(m @ p for m, p in zip(row, moved, strict=True)).T for row in self.matrices])
 
     def back(self, part: FloatArray) -> FloatArray:
         """Return C_gf part, (k_g, w, J_g)."""
+        if self.contains:
+            out = np.empty((self.values.shape[1], part.shape[1], self.shape[1]))
+            out[:, :, self.columns] = blocks.cross(self.values, part[:, :, self.rows])
+            return out
         moved = [np.ascontiguousarray(p.T) for p in part]
         columns = zip(*self.matrices, strict=True)
         return np.stack([sum(m.T @ p for m, p in zip(column, moved, strict=True)).T for column in columns])

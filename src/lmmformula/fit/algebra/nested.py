@@ -16,7 +16,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Effects, Roots
-from lmmformula.fit.algebra.factorised import Factorised
+from lmmformula.fit.algebra.factorised import Factorised, block_factors, halves
 from lmmformula.fit.algebra.gram import Gram
 
 
@@ -58,12 +58,14 @@ class Nested:
     Elimination along a chain.
 
     tiers : the factors, the finest first
+    prepared_for : products that come often, and their blocks as `sorted_blocks` gives them
     """
 
     tiers: tuple[Tier, ...]
+    prepared_for: tuple[Gram, tuple[list[FloatArray], list[FloatArray]]] | None = None
 
     @classmethod
-    def of(cls, gram: Gram, chain: Sequence[int]) -> "Nested":
+    def of(cls, gram: Gram, chain: Sequence[int], *, often: bool) -> "Nested":
         """Sort each factor's levels by their parents."""
         positions: dict[int, IntArray] = {}
         out: list[Tier] = []
@@ -79,18 +81,23 @@ class Nested:
             ends = np.cumsum([gram.shapes[g][0] for g in above]).tolist()
             columns = tuple(slice(end - gram.shapes[g][0], end) for g, end in zip(above, ends, strict=True))
             out.append(Tier(f, order, above, tuple(cells[order] for _, cells in found), ancestors, starts, columns))
-        return cls(tuple(reversed(out)))
+        plain = cls(tuple(reversed(out)))
+        return cls(plain.tiers, (gram, plain.sorted_blocks(gram))) if often else plain
+
+    def sorted_blocks(self, gram: Gram) -> tuple[list[FloatArray], list[FloatArray]]:
+        """Return per tier (k, k, J) products of its sorted levels, and (k, s, J) those with everything coarser."""
+        return [gram.own[tier.factor][:, :, tier.order] for tier in self.tiers], [t.links(gram) for t in self.tiers]
 
     def factor(self, gram: Gram, roots: Roots) -> "NestedFactorised":
         """Factorise M from the leaves to the root."""
-        C = [gram.own[tier.factor][:, :, tier.order] for tier in self.tiers]
-        B = [tier.links(gram) for tier in self.tiers]
+        if self.prepared_for is not None and self.prepared_for[0] is gram:
+            C, B = ([block.copy() for block in parts] for parts in self.prepared_for[1])
+        else:
+            C, B = self.sorted_blocks(gram)
         L, Y, log_det = [], [], 0.0
         for i, tier in enumerate(self.tiers):
             T = roots[tier.factor]
-            M = blocks.congruence_matrix(T) @ blocks.pack(C[i])
-            M[np.diag(blocks.packed_index(len(T)))] += 1.0
-            L.append(blocks.cholesky(M))
+            L.append(block_factors(blocks.pack(C[i]), T))
             Y.append(blocks.solve_lower(L[i], blocks.multiply(T.T, B[i])))
             for h, (own, starts) in enumerate(zip(tier.columns, tier.starts, strict=True)):
                 inner = blocks.segment_sums(blocks.cross(Y[i][:, own], Y[i][:, own.start :]), starts)
@@ -163,7 +170,7 @@ class NestedFactorised(Factorised):
             tier, T = self.tiers[i], self.roots[self.tiers[i].factor]
             J, s = self.C[i].shape[2], self.Y[i].shape[1]
             above = whole[:, :, tier.ancestors[0]] if s else np.empty((0, 0, J))
-            half = blocks.solve_lower(self.L[i], np.repeat(T.T[:, :, None], J, axis=2))  # L^-1 T'
+            half = halves(self.L[i], T)
             side = blocks.cross(half, self.Y[i])  # T L^-T Y_above
             across = -blocks.products(side, above)
             own = blocks.cross(half, half) - blocks.products(across, side.transpose(1, 0, 2))
