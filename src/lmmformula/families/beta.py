@@ -7,7 +7,7 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.families.family import Family, Observed, Own, Parameter, log_y
 from lmmformula.families.jets import Real, exp
-from lmmformula.families.special import log_gamma
+from lmmformula.families.special import log_gamma, trigamma
 
 SMALLEST = 1e-300
 """Parameter of a beta distribution from which numpy can draw."""
@@ -29,6 +29,14 @@ class Beta(Family):
         rest = observed.once(_log_rest)
         constant = log_gamma(phi) - log_gamma(a) - log_gamma(b)
         return constant + (a - 1) * observed.once(log_y) + (b - 1) * rest
+
+    def expected(self, observed: Observed, eta: Real, own: Own) -> Real | None:
+        """Return phi^2 mu'^2 (trigamma(a) + trigamma(b)), with a logit link."""
+        if self.link != "logit":
+            return None
+        a, b = self._shapes(eta, own)
+        share = a * b / own["phi"]
+        return share * share * (trigamma(a) + trigamma(b))
 
     def _shapes(self, eta: Real, own: Own) -> tuple[Real, Real]:
         """Return mu phi and (1 - mu) phi, neither as a difference."""

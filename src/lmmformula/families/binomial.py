@@ -1,13 +1,14 @@
 """Shares of successes among trials; zeros and ones are those of one trial."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.family import Family, Observed, Own
+from lmmformula.families.family import Family, Observed, Own, counted
 from lmmformula.families.jets import Jet, Key, Real, up_to, value_of, variable
-from lmmformula.families.special import inv_logit, log_factorial
+from lmmformula.families.special import best_binomial, inv_logit
 
 
 @dataclass(frozen=True)
@@ -21,21 +22,21 @@ class Binomial(Family):
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density of the shares."""
-        m, y = observed.trials, observed.y
+        m, y, (best, log_best) = observed.trials, observed.y, observed.once(_best)
         rest = self.mean_link.log_rest
         assert rest is not None
-        return (m * y) * self.mean_link.log(eta) + (m * (1 - y)) * rest(eta) + observed.once(_ways)
+        return (y * self.mean_link.log(eta) + (1 - y) * rest(eta) - log_best) * m + best
 
-    def at(self, observed: Observed, eta: "list[FloatArray]", wanted: frozenset[Key]) -> Jet:  # type: ignore[override]
+    def at(self, observed: Observed, eta: Sequence[FloatArray], wanted: frozenset[Key]) -> Jet:
         """Return the log density with its derivatives; in one pass where the link is canonical."""
         if self.link != "logit":
             return super().at(observed, eta, wanted)
-        (x,), m = eta, observed.trials
+        (x,), m, (best, log_best) = eta, observed.trials, observed.once(_best)
         p = inv_logit(x)
         weight = m * p * (1 - p)
-        value = observed.once(_ways) + m * (observed.y * x - np.logaddexp(0.0, x))
+        value = best + m * (observed.y * x - np.logaddexp(0.0, x) - log_best)
         parts = {(): value, (0,): m * (observed.y - p), (0, 0): -weight, (0, 0, 0): weight * (2 * p - 1)}
-        return Jet({key: parts[key] for key in wanted}, wanted)
+        return counted(Jet({key: parts[key] for key in wanted}, wanted), observed)
 
     def expected(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return m p'^2 / (p (1 - p)) = -m a b, with a = (log p)' and b = (log (1 - p))'."""
@@ -72,13 +73,19 @@ class Binomial(Family):
         """Tell which values are from 0 to 1."""
         return (y >= 0) & (y <= 1)
 
+    def cancelled(self, observed: Observed) -> float:
+        """Return the size of the parts of the log density that its best value takes away."""
+        return float(np.sum(observed.trials * np.abs(observed.once(_best)[1])))
+
     def predictor(self, observed: Observed) -> FloatArray:
         """Return the link of (m y + 1/2) / (m + 1)."""
         m = observed.trials
         return self.mean_link.of((m * observed.y + 0.5) / (m + 1))
 
 
-def _ways(observed: Observed) -> FloatArray:
-    """Return the logarithm of the ways to choose the successes."""
-    m, k = observed.trials, observed.y * observed.trials
-    return log_factorial(m) - log_factorial(k) - log_factorial(m - k)
+def _best(observed: Observed) -> tuple[FloatArray, FloatArray]:
+    """Return the log density where the probability is the share, and the part of it in a trial that it varies by."""
+    from scipy.special import entr
+
+    y = observed.y
+    return best_binomial(y, observed.trials), -entr(y) - entr(1 - y)

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.jets import VALUE, Jet, Key, Real, exp, value_of, variable
+from lmmformula.families.jets import VALUE, Jet, Key, Real, value_of, variable
 from lmmformula.families.links import LINKS, Link
 
 Own = Mapping[str, Any]
@@ -34,11 +34,15 @@ class Observed:
 
     y : (n,) values; of a binomial family the shares of successes
     trials : (n,) of a binomial family, or 1
+    precision : (n,) by whose square roots a row's sigma is divided, or 1
+    factors : (n,) of the rows' log densities, or 1
     kept : what a family works out of it once
     """
 
     y: FloatArray
     trials: FloatArray | float = 1.0
+    precision: FloatArray | float = 1.0
+    factors: FloatArray | float = 1.0
     kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def once(self, function: Callable[["Observed"], Any]) -> Any:  # noqa: ANN401 (whatever the function gives)
@@ -46,6 +50,13 @@ class Observed:
         if function.__name__ not in self.kept:
             self.kept[function.__name__] = function(self)
         return self.kept[function.__name__]
+
+
+LEAST_WEIGHT = 1e-8
+"""Of a row whose density has no curvature, in steps towards a mode."""
+
+FARTHEST = 14.0
+"""Logarithm or logit of a family's parameter beyond which it is as good as infinite, or zero: the density is flat."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,7 @@ class Family(ABC):
     parameters : of its own, beside the mean
     support : what a response must be, in words
     units : whether the linear predictor has the response's units, or those of its logarithm
+    ordinal : whether the response is one of ordered categories, told apart by cutpoints in the place of an intercept
     """
 
     link: str
@@ -67,6 +79,11 @@ class Family(ABC):
     support: ClassVar[str] = ""
     units: ClassVar[bool] = False
     ordinal: ClassVar[bool] = False
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether -eta has the same density as eta, so that there may be modes on both sides of zero."""
+        return self.link == "sqrt"
 
     @property
     def mean_link(self) -> Link:
@@ -90,14 +107,45 @@ class Family(ABC):
 
         eta : that of the mean, (n,), and of each parameter, (n,) or (1,)
         """
+        density: Jet = self.log_density(observed, *self.variables(observed, eta, wanted))
+        return counted(density, observed)
+
+    def variables(
+        self, observed: Observed, eta: Sequence[FloatArray], wanted: frozenset[Key]
+    ) -> tuple[Jet, dict[str, Jet]]:
+        """Return the mean's linear predictor and the family's parameters as jets."""
         first, *others = (variable(number, values, wanted) for number, values in enumerate(eta))
         own = {p.name: LINKS[p.link].inverse(x) for p, x in zip(self.parameters, others, strict=True)}
-        density: Jet = self.log_density(observed, first, own)
-        return density
+        if "sigma" in own and np.ndim(observed.precision):
+            own["sigma"] = own["sigma"] * observed.precision**-0.5
+        return first, own
 
     def expected(self, observed: Observed, eta: Real, own: Own) -> Real | None:
-        """Return the expected curvature in the mean's predictor, where lme4 has the family; else None."""
+        """Return the expected curvature in the mean's predictor, of which lme4's criterion is made; None if unknown."""
         return None
+
+    def expected_rows(self, observed: Observed, eta: Sequence[FloatArray], wanted: frozenset[Key]) -> Jet | None:
+        """Return the rows' expected weights in the mean's predictor, with their slopes."""
+        flat = self.expected(observed, *self.variables(observed, eta, wanted))
+        return None if flat is None else counted(flat, observed)
+
+    def positive(self, observed: Observed, eta: Sequence[FloatArray], rows: Jet) -> FloatArray:
+        """
+        Return weights for steps towards a mode from where the observed ones are not those of a maximum.
+
+        rows : the log density at eta, with its first two derivatives
+        """
+        flat = self.expected(observed, *self.variables(observed, eta, VALUE))
+        weight = -rows.at(0, 0) if flat is None else value_of(flat) * observed.factors
+        return np.maximum(np.abs(weight), LEAST_WEIGHT) * np.ones_like(eta[0])
+
+    def positive_weights(
+        self, observed: Observed, eta: Sequence[FloatArray], rows: Jet, blocked: Sequence[int]
+    ) -> dict[tuple[int, int], FloatArray]:
+        """Return such weights for the predictors that have random effects: each for itself."""
+        n = len(observed.y)
+        found = {(j, j): np.maximum(np.abs(rows.at(j, j)), LEAST_WEIGHT) * np.ones(n) for j in blocked}
+        return found | ({(0, 0): self.positive(observed, eta, rows)} if 0 in blocked else {})
 
     # --- moments, distribution function and draws ---
 
@@ -105,6 +153,10 @@ class Family(ABC):
         """Return the response's mean."""
         with np.errstate(over="ignore"):  # a mean beyond the largest float, which a prior may ask for, is infinite
             return np.asarray(self.mean_link.inverse(eta), dtype=np.float64)
+
+    @abstractmethod
+    def cdf(self, observed: Observed, eta: FloatArray, own: Own) -> FloatArray:
+        """Return P(Y <= y)."""
 
     @abstractmethod
     def variance(self, mean: FloatArray, own: Own) -> FloatArray:
@@ -131,6 +183,23 @@ class Family(ABC):
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Return linear predictors of the family's own parameters to start at."""
         return ()
+
+    def again(self, observed: Observed, eta: FloatArray, own: tuple[float, ...]) -> tuple[float, ...]:
+        """Return those to go on from, once there is a linear predictor of the mean."""
+        return own
+
+    def farthest(self, observed: Observed) -> float:
+        """Return the size of such a predictor beyond which the density is what it is at infinity."""
+        return FARTHEST
+
+    def cancelled(self, observed: Observed) -> float:
+        """Return the sum of the sizes of terms that cancel within the rows' log densities, beside what is left."""
+        return 0.0
+
+
+def counted(density: Jet, observed: Observed) -> Jet:
+    """Multiply a log density by the rows' factors."""
+    return density * observed.factors if np.ndim(observed.factors) else density
 
 
 def positive(y: FloatArray) -> BoolArray:

@@ -6,8 +6,8 @@ import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.families.family import Family, Observed, Own, Parameter, log_y, positive
-from lmmformula.families.jets import Real, exp
-from lmmformula.families.special import gamma_constant
+from lmmformula.families.jets import Real
+from lmmformula.families.special import gamma_constant, loss
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,11 @@ class Gamma(Family):
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""
         x, shape = observed.once(log_y), own["shape"]
-        ahead = self.mean_link.log(eta) - x  # log(mean / y)
-        return gamma_constant(shape) - x - shape * (exp(-ahead) - 1 + ahead)
+        return gamma_constant(shape) - x - shape * loss(x - self.mean_link.log(eta))
+
+    def expected(self, observed: Observed, eta: Real, own: Own) -> Real | None:
+        """Return the shape, with a log link."""
+        return own["shape"] if self.link == "log" else None
 
     def variance(self, mean: FloatArray, own: Own) -> FloatArray:
         """Return mean^2, in units of 1 / shape, as R's."""

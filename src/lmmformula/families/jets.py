@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.arrays import BoolArray, FloatArray, IntArray
 
 Key = tuple[int, ...]
 """Variables of a partial derivative, in increasing order; () is the value itself."""
@@ -159,6 +159,13 @@ def chosen(where: BoolArray, this: Real, other: Real) -> Real:
     one, two = (x.parts if isinstance(x, Jet) else {(): x} for x in (this, other))
     parts = {key: np.where(where, one.get(key, 0.0), two.get(key, 0.0)) for key in one.keys() | two.keys()}
     return Jet(parts, (this if isinstance(this, Jet) else other).wanted)
+
+
+def taken(x: Real, which: IntArray) -> Real:
+    """Return some elements of the last axis of a jet, or of an array."""
+    if not isinstance(x, Jet):
+        return x[..., which]
+    return Jet({key: part[..., which] for key, part in x.parts.items()}, x.wanted)
 
 
 def value_of(x: Real) -> FloatArray:

@@ -1,15 +1,19 @@
 """Counts whose variance grows with the square of their mean."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.family import Family, Observed, Own, Parameter, whole
+from lmmformula.arrays import BoolArray, FloatArray, IntArray
+from lmmformula.families.family import FARTHEST, Family, Observed, Own, Parameter, counted, whole
 from lmmformula.families.gamma import gamma_draws
-from lmmformula.families.jets import Real, log
-from lmmformula.families.poisson import LARGEST_MEAN
-from lmmformula.families.special import log_factorial, log_inv_logit, log_rising
+from lmmformula.families.jets import Jet, Key, Real, chosen, log, log1p, taken, up_to, value_of, variable
+from lmmformula.families.poisson import LARGEST_MEAN, best_of_counts
+from lmmformula.families.special import LOG_2PI, log_factorial_error, loss
+
+CLOSE = 0.5
+"""To zero, for which log(1 + x) is better than the logarithm of a ratio."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,44 @@ class NegativeBinomial(Family):
     support = "whole numbers from 0"
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
-        """Return the log density; log(1 + mu / shape) is -log_inv_logit(log(shape / mu))."""
-        y, shape, log_mu = observed.y, own["shape"], self.mean_link.log(eta)
-        rise = log_rising(shape, y) - observed.once(_constant)
-        return rise + y * log_mu + (shape + y) * log_inv_logit(log(shape) - log_mu)
+        """
+        Return the log density: the best one of the shape, less what a mean of y exp(x) loses.
+
+        With r the shape and s = log((y + r) / (mu + r)) that is y (exp(x + s) - 1 - (x + s)) + r ((y - mu) / (mu + r) - s).
+        """
+        y, shape, (_, log_some) = observed.y, own["shape"], observed.once(best_of_counts)
+        mu = self.mean_link.inverse(eta)
+        miss = (y - mu) / (mu + shape)
+        close = np.abs(value_of(miss)) < CLOSE
+        rise = log1p(chosen(close, miss, 0.0))
+        if not close.all():
+            rise = chosen(close, rise, log((y + shape) / (mu + shape)))
+        ahead = self.mean_link.log(eta) - log_some + rise
+        best = _best_of_rows(observed, shape)
+        return chosen(y > 0, best - y * loss(ahead) - shape * (miss - rise), shape * rise)
+
+    def at(self, observed: Observed, eta: Sequence[FloatArray], wanted: frozenset[Key]) -> Jet:
+        """Return the log density with its derivatives; in one pass where the shape is the same for all rows."""
+        if len(eta[1]) > 1 or any(key.count(1) > 1 for key in wanted):
+            return super().at(observed, eta, wanted)
+        y, mu, shape = observed.y, np.exp(eta[0]), variable(0, np.exp(eta[1]), up_to(1, 1))
+        r, (_, log_some) = shape.value, observed.once(best_of_counts)
+        best = _best_of_rows(observed, shape)
+        total = r + mu
+        share, miss, ratio = mu / total, (y - mu) / total, (y + r) / total
+        rise = np.where(np.abs(miss) < CLOSE, np.log1p(np.where(np.abs(miss) < CLOSE, miss, 0.0)), np.log(ratio))
+        lost = np.where(y > 0, y * loss(eta[0] - log_some + rise) + r * (miss - rise), -r * rise)
+        weight = r * share * ratio
+        parts = {
+            (): np.where(y > 0, best.value, 0.0) - lost,
+            (0,): r * miss,
+            (1,): r * (np.where(y > 0, best.at(0), 0.0) + rise - miss),
+            (0, 0): -weight,
+            (0, 1): r * share * miss,
+            (0, 0, 0): weight * (mu - r) / total,
+            (0, 0, 1): -r * share * (share * (y + 2 * r) - y * (r / total)) / total,
+        }
+        return counted(Jet({key: parts[key] for key in wanted if key in parts}, wanted), observed)
 
     def expected(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return mu shape / (mu + shape)."""
@@ -65,6 +103,17 @@ class NegativeBinomial(Family):
         """Return the link of y + 1/2."""
         return self.mean_link.of(observed.y + 0.5)
 
+    def again(self, observed: Observed, eta: FloatArray, own: tuple[float, ...]) -> tuple[float, ...]:
+        """Take the shape from the variance around the means, which may be nearer to them than the data can tell."""
+        mu = self.mean_link.inverse(eta)
+        excess, mean = float(np.sum(np.square(observed.y - mu) / mu - 1)), float(mu.mean())
+        least = float(np.sqrt(2 * len(mu)))  # its standard error where there is none
+        return (float(np.log(len(mu) * mean / max(excess, least))),) if np.isfinite(excess * mean) else own
+
+    def farthest(self, observed: Observed) -> float:
+        """Return the size of log(shape) beyond which it is as good as infinite, beside the mean."""
+        return FARTHEST + float(np.log(max(observed.y.mean(), 1.0)))
+
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Take the shape from the excess of the variance over the mean."""
         mean, variance = float(observed.y.mean()), float(observed.y.var())
@@ -72,5 +121,24 @@ class NegativeBinomial(Family):
         return (float(np.log(shape)),)
 
 
-def _constant(observed: Observed) -> FloatArray:
-    return log_factorial(observed.y)
+def _distinct(observed: Observed) -> tuple[FloatArray, IntArray]:
+    """Return the counts that there are, and which of them each row has."""
+    counts, which = np.unique(observed.y, return_inverse=True)
+    return counts, which
+
+
+def _best_of_rows(observed: Observed, shape: Real) -> Real:
+    """Return the log density of each row where its mean is its count; once for each count, if the shape is one."""
+    values = value_of(shape)
+    if values.ndim and values.shape[-1] > 1:
+        return _best(observed.y, shape)
+    counts, which = observed.once(_distinct)
+    return taken(_best(counts, shape), which)
+
+
+def _best(counts: FloatArray, shape: Real) -> Real:
+    """Return the log density where the mean is the count; the differences of log gammas lose no digits."""
+    some = np.where(counts > 0, counts, 1.0)
+    end = shape + some
+    errors = log_factorial_error(end) - log_factorial_error(shape) - log_factorial_error(some)
+    return errors + 0.5 * (log(shape / end) - (LOG_2PI + np.log(some)))

@@ -1,16 +1,20 @@
 """Counts whose variance is their mean."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.family import Family, Observed, Own, whole
-from lmmformula.families.jets import Jet, Key, Real, chosen, value_of
-from lmmformula.families.special import log_factorial
+from lmmformula.families.family import Family, Observed, Own, counted, whole
+from lmmformula.families.jets import Jet, Key, Real, chosen
+from lmmformula.families.special import best_poisson, loss
 
 LARGEST_MEAN = 1e18
 """Of a count that numpy can draw; a prior may ask for more."""
+
+LARGE = 1e4
+"""Counts below which it is no matter that mean - y - y log(mean / y) is a difference."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +27,26 @@ class Poisson(Family):
     support = "whole numbers from 0"
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
-        """Return the log density."""
-        y, link = observed.y, self.mean_link
-        if self.link == "log":
-            return y * eta - link.inverse(eta) - observed.once(_constant)
-        kept = chosen(y > 0, eta, 1.0) if value_of(eta).shape == y.shape else eta
-        return y * link.log(kept) - link.inverse(eta) - observed.once(_constant)
+        """Return the log density: the best one, less y (exp(x) - 1 - x) at a mean of y exp(x)."""
+        y, (best, log_some) = observed.y, observed.once(best_of_counts)
+        ahead = self.mean_link.log(eta) - log_some
+        return chosen(y > 0, best - y * loss(ahead), -self.mean_link.inverse(eta))
 
-    def at(self, observed: Observed, eta: "list[FloatArray]", wanted: frozenset[Key]) -> Jet:  # type: ignore[override]
+    def at(self, observed: Observed, eta: Sequence[FloatArray], wanted: frozenset[Key]) -> Jet:
         """Return the log density with its derivatives; in one pass where the link is canonical."""
         if self.link != "log":
-            return super().at(observed, eta, wanted)
-        (x,), y = eta, observed.y
+            return super().at(observed, [np.where(x == 0.0, 1e-300, x) for x in eta], wanted)
+        (x,), y, (best, log_some) = eta, observed.y, observed.once(best_of_counts)
         mean = np.exp(x)
-        parts = {(): y * x - mean - observed.once(_constant), (0,): y - mean, (0, 0): -mean, (0, 0, 0): -mean}
-        return Jet({key: parts[key] for key in wanted}, wanted)
+        lost = mean - y - y * (x - log_some)
+        if y.max(initial=0.0) > LARGE:
+            lost = np.where(y > 0, y * loss(x - log_some), mean)
+        parts = {(): best - lost, (0,): y - mean, (0, 0): -mean, (0, 0, 0): -mean}
+        return counted(Jet({key: parts[key] for key in wanted}, wanted), observed)
+
+    def expected(self, observed: Observed, eta: Real, own: Own) -> Real:
+        """Return the mean, or 4 with a square root link."""
+        return self.mean_link.inverse(eta) if self.link == "log" else 0.0 * eta + 4.0
 
     def variance(self, mean: FloatArray, own: Own) -> FloatArray:
         """Return the mean."""
@@ -68,5 +77,7 @@ class Poisson(Family):
         return self.mean_link.of(observed.y + 0.5)
 
 
-def _constant(observed: Observed) -> FloatArray:
-    return log_factorial(observed.y)
+def best_of_counts(observed: Observed) -> tuple[FloatArray, FloatArray]:
+    """Return the log density where the mean is the count, and the logarithm of the count, 0 for a zero."""
+    y = observed.y
+    return best_poisson(y), np.log(np.where(y > 0, y, 1.0))

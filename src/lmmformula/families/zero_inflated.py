@@ -1,13 +1,15 @@
 """Counts with a second source of zeros: a modifier of the families of counts."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.family import Family, Observed, Own, Parameter
-from lmmformula.families.jets import Real, chosen, log, log1p
+from lmmformula.families.family import LEAST_WEIGHT, Family, Observed, Own, Parameter, counted
+from lmmformula.families.jets import Jet, Key, Real, chosen, log, log1p, up_to, value_of, variable
+from lmmformula.families.links import LINKS
 from lmmformula.families.negbinomial import NegativeBinomial
 from lmmformula.families.poisson import Poisson
 from lmmformula.families.special import log_add_exp
@@ -27,9 +29,27 @@ class ZeroInflated(Family):
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return log(zi + (1 - zi) P) of a zero, log((1 - zi) P) of another count."""
-        with np.errstate(divide="ignore"):
-            others = log1p(-own["zi"]) + self.base.log_density(observed, eta, own)
-            return chosen(observed.y == 0, log_add_exp(log(own["zi"]), others), others)
+        return _mixed(observed, self.base.log_density(observed, eta, own), own["zi"])
+
+    def at(self, observed: Observed, eta: Sequence[FloatArray], wanted: frozenset[Key]) -> Jet:
+        """Return the log density with its derivatives, from those of the counts."""
+        last = len(eta) - 1
+        within = frozenset(key for key in wanted if last not in key)
+        counts = self.base.at(replace(observed, factors=1.0), eta[:-1], within)
+        zi = LINKS["logit"].inverse(variable(last, eta[-1], wanted))
+        return counted(_mixed(observed, Jet(counts.parts, wanted), zi), observed)
+
+    def positive(self, observed: Observed, eta: Sequence[FloatArray], rows: Jet) -> FloatArray:
+        """Return the curvature of a count times the probability that the row is one."""
+        first, own = self.variables(observed, eta, up_to(2, 1))
+        counts = self.base.log_density(observed, first, own)
+        zi = value_of(own["zi"])
+        share = np.where(observed.y == 0, 1 / (1 + zi / ((1 - zi) * np.exp(counts.value))), 1.0)
+        return np.maximum(-share * counts.at(0, 0) * observed.factors, LEAST_WEIGHT)
+
+    def farthest(self, observed: Observed) -> float:
+        """Return that of the counts."""
+        return self.base.farthest(observed)
 
     def mean(self, eta: FloatArray, own: Own) -> FloatArray:
         """Return the mean of the mixture."""
@@ -64,6 +84,13 @@ class ZeroInflated(Family):
         share, mean = float(np.mean(y == 0)), float(y[y > 0].mean()) if bool((y > 0).any()) else 1.0
         extra = float(np.clip(share - np.exp(-mean), 0.05, 0.9))
         return (*self.base.start(observed), float(np.log(extra / (1 - extra))))
+
+
+def _mixed(observed: Observed, counts: Real, zi: Real) -> Real:
+    """Mix a log density of counts with a point mass at zero."""
+    with np.errstate(divide="ignore"):
+        others = log1p(-zi) + counts
+        return chosen(observed.y == 0, log_add_exp(log(zi), others), others)
 
 
 @dataclass(frozen=True)

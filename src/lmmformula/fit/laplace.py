@@ -1,48 +1,60 @@
 """
-Laplace's approximation of the likelihood of a generalised linear mixed model, and its gradient.
+Laplace's approximation of the likelihood of a model with any number of linear predictors, and its gradient.
 
-With b = Lambda u, eta = X beta + offset + Z b, the mode u of the penalised density, and M = I + Lambda'Z'WZ Lambda,
+Row i has predictors eta_ij = x_ij'beta_j + offset + z_ij'b, b = Lambda u, and log density l_i, with score s_ij and
+observed curvature W_i,jk. At the mode u of the penalised density, with M = I + Lambda'C Lambda, C = sum_jk Z_j'W_jk Z_k,
 
-    d(Sigma, beta, psi) = -2 sum log f(y | eta, psi) + u'u + log|M|
+    d(Sigma, beta) = -2 sum l + u'u + log|M|
 
-as lme4 computes it. The gradient includes the movement of the mode. With s the score, h_i = z_i'V z_i, v = h dW/deta,
-M_o the same as M with observed weights W_o, c = Z Lambda M_o^-1 Lambda'Z'v and rho = Z'(v - W_o c):
+With expected weights in place of W in log|M| it is what lme4 computes. The gradient includes the movement of the mode.
+With V = Lambda M^-1 Lambda', h_jk = z_j'V z_k, v_l = sum_jk h_jk dW_jk/deta_l, c_j = Z_j V sum_k Z_k'v_k (at the observed
+weights), and r_l = v_l - sum_j W_lj c_j:
 
-    dd/dbeta = X'(-2s + v - W_o c),    dd/dpsi = sum(-2 dlog f/dpsi + h dW/dpsi + c ds/dpsi),    dd = tr(G dSigma),
-    G = sum over levels of K - Z's s'Z + (rho s'Z + Z's rho') / 2,    K = Z'WZ - Z'WZ V Z'WZ
+    dd/dbeta_l = X_l'(r_l - 2 s_l),    dd = sum_f tr(G_f dSigma_f),
+    G = sum over levels of K - e e' + (f e' + e f') / 2,    K = C - C V C,  e = sum_j Z_j's_j,  f = sum_j Z_j'r_j
 
-At the mode u = Lambda'Z's, so that only Sigma = Lambda Lambda' is left, and Lambda need not have an inverse.
+At the mode u = Lambda'e, so that only Sigma = Lambda Lambda' is left, and Lambda need not have an inverse.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray
-from lmmformula.fit.curvature import Curvature, spread
-from lmmformula.fit.modes import Mode, Target, mode_of
-from lmmformula.fit.weighted import Effects
+from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.families.jets import Jet
+from lmmformula.fit.algebra.effects import Effects
+from lmmformula.fit.algebra.factorised import Factorised
+from lmmformula.fit.modes import Mode, mode_of
+from lmmformula.fit.target import Target
 
 DIFFERENCE_STEP = 1e-4
 """Step of the differences of the gradient; all parameters are of the size of the linear predictor."""
 
-
-FARTHEST = 14.0
-"""Logarithm or logit of a family's parameter beyond which it is as good as infinite, or zero: the criterion is flat."""
+NOISY_STEP = 0.25
+"""Part of the cube root of the gradient's rounding that the step is at least."""
 
 
 def laplace(target: Target, x: FloatArray, start: Effects) -> "Laplace":
     """
     Approximate the likelihood; LinAlgError where it can't be.
 
-    x : parameters of the covariances, fixed effects, parameters of the family
-    start : random effects from which the mode is sought
+    x : parameters of the covariances, fixed effects of all predictors
+    start : a, of random effects b = Sigma a, from which the mode is sought
     """
-    t, beta, psi = target.split(x)
+    t, betas = target.split(x)
     roots = target.parameters.roots(t)
-    mode = mode_of(target, roots, beta, np.clip(psi, -FARTHEST, FARTHEST), start)
-    return Laplace(target, x, mode, Curvature.of(target.pattern, roots, mode.rows.weight))
+    mode = mode_of(target, roots, target.fixed(betas), start)
+    density = target.family.at(target.observed, mode.eta, target.keys(slopes=True))
+    observed = target.elimination.factor(target.rows.gram(target.weights(density)), roots)
+    if target.counted == "observed":
+        return Laplace(target, x, mode, density, None, observed, observed)
+    expected = target.family.expected_rows(target.observed, mode.eta, target.keys(slopes=True))
+    if expected is None:
+        return Laplace(target, x, mode, density, None, observed, observed)
+    gram = target.rows.gram({(0, 0): np.broadcast_to(expected.value, target.n)})
+    return Laplace(target, x, mode, density, expected, target.elimination.factor(gram, roots), observed)
 
 
 @dataclass(frozen=True)
@@ -50,72 +62,120 @@ class Laplace:
     """
     The approximation at parameters x.
 
-    curvature : M with the weights that count
+    mode : of the random effects
+    density : of the rows there, with the slopes of their curvature
+    expected : expected weights with their slopes, where they count
+    M : factorised with the weights that count
+    observed : with the observed ones
     """
 
     target: Target
     x: FloatArray
     mode: Mode
-    curvature: Curvature
+    density: Jet
+    expected: Jet | None
+    M: Factorised
+    observed: Factorised
 
     @cached_property
     def value(self) -> float:
         """-2 log likelihood."""
-        return -2 * self.mode.value + self.curvature.log_det
+        return -2 * self.mode.value + self.M.log_det
+
+    @property
+    def weights(self) -> FloatArray:
+        """(n,) weights of the mean's predictor that count."""
+        found = -np.asarray(self.density.at(0, 0)) if self.expected is None else self.expected.value
+        return np.broadcast_to(found, self.target.n)
+
+    def _slopes(self) -> list[FloatArray]:
+        """Return v_l for all predictors."""
+        h, out = self.target.rows.leverages(self.M), []
+        for number in range(len(self.target.predictors)):
+            if self.expected is not None:
+                v = h.get((0, 0), 0.0) * np.asarray(self.expected.at(number))
+            else:
+                v = np.zeros(1)
+                for (j, k), value in h.items():
+                    v = v - (1.0 if j == k else 2.0) * value * self.density.at(j, k, number)
+            out.append(np.asarray(v, dtype=np.float64).reshape(-1))
+        return out
 
     @cached_property
     def gradient(self) -> FloatArray:
         """Derivatives of the value in x."""
-        target, pattern, rows, M = self.target, self.target.pattern, self.mode.rows, self.curvature
-        h = M.leverages()
-        v = h * rows.slope
-        observed = M if rows.observed is rows.weight else _observed(M, rows.observed)
-        r = observed.solve(M.root_transposed(pattern.transposed(v)))
-        c = pattern.applied(spread(pattern, M.roots, r))
-        moved = v - rows.observed * c
-        score, rho = (self._by_factor(pattern.transposed(x)) for x in (rows.score, moved))
-        G = [K - s @ s.T + (own @ s.T + s @ own.T) / 2 for K, s, own in zip(M.level_sums(), score, rho, strict=True)]
-        by_psi = np.array([float(np.sum(-2 * o.loglik + h * o.weight + c * o.score)) for o in rows.own])
-        by_psi[np.abs(target.split(self.x)[2]) > FARTHEST] = 0.0
-        directions = target.parameters.directions(target.split(self.x)[0])
-        by_t = target.parameters.gradient(directions, G)
-        return np.concatenate([by_t, target.X.T @ (moved - 2 * rows.score), by_psi])
-
-    def _by_factor(self, effects: Effects) -> list[FloatArray]:
-        """Cut effects into (k, J) arrays."""
-        rest = [effects.rest[here].reshape(f.k, f.n_levels) for _, f, here in self.target.pattern.rest]
-        return [effects.first, *rest]
+        target, rows, density = self.target, self.target.rows, self.density
+        v = self._slopes()
+        back = self.observed.apply(rows.transposed({j: _full(v[j], target.n) for j in target.blocked}))
+        c = {j: rows.applied(back, j) for j in target.blocked}
+        r = [v_l + sum(density.at(number, j) * c[j] for j in target.blocked) for number, v_l in enumerate(v)]
+        e = rows.transposed(target.scores(density)).parts
+        f = rows.transposed({j: _full(r[j], target.n) for j in target.blocked}).parts
+        G = []
+        for K, (score, turned) in zip(self.M.level_sums(), zip(e, f, strict=True), strict=True):
+            s, w = score[:, 0], turned[:, 0]
+            G.append(K - s @ s.T + (w @ s.T + s @ w.T) / 2)
+        t, _ = target.split(self.x)
+        by_t = target.parameters.gradient(target.parameters.directions(t), G)
+        by_beta = [
+            p.transposed(np.atleast_1d(r_l - 2 * np.asarray(density.at(number))), target.n)
+            for number, (p, r_l) in enumerate(zip(target.predictors, r, strict=True))
+        ]
+        out = np.concatenate([by_t, *by_beta])
+        out[self._flat] = 0.0
+        return out
 
     @property
     def modes(self) -> list[FloatArray]:
         """Per factor, (k, J) random effects b."""
-        return self._by_factor(spread(self.target.pattern, self.curvature.roots, self.mode.u))
+        return [part[:, 0] for part in self.mode.b.parts]
 
     @cached_property
     def hessian(self) -> FloatArray:
         """Second derivatives in x, central differences of the gradient."""
-        h, rows = DIFFERENCE_STEP, []
-        for step in h * np.eye(len(self.x)):
-            after = laplace(self.target, self.x + step, self.mode.u)
-            before = laplace(self.target, self.x - step, 2.0 * self.mode.u - after.mode.u)  # the mode moves in a line
-            rows.append((after.gradient - before.gradient) / (2 * h))
-        return _symmetric(rows)
+
+        def row(step: FloatArray) -> FloatArray:
+            after = laplace(self.target, self.x + step, self.mode.a)
+            before = laplace(self.target, self.x - step, 2.0 * self.mode.a - after.mode.a)  # the mode moves in a line
+            return (after.gradient - before.gradient) / (2 * self._step)
+
+        return self._rows(row)
 
     def rough_hessian(self) -> FloatArray:
         """Return second derivatives in x, forward differences of the gradient: half the work, good enough to begin."""
-        h = DIFFERENCE_STEP
-        points = (laplace(self.target, self.x + step, self.mode.u) for step in h * np.eye(len(self.x)))
-        return _symmetric([(there.gradient - self.gradient) / h for there in points])
+        return self._rows(
+            lambda step: (laplace(self.target, self.x + step, self.mode.a).gradient - self.gradient) / self._step
+        )
+
+    def _rows(self, row: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """Make a symmetric matrix of rows for steps; nothing changes with parameters that are as good as infinite."""
+        out = np.zeros((len(self.x), len(self.x)))
+        for i in np.flatnonzero(~self._flat):
+            step = np.zeros(len(self.x))
+            step[i] = self._step
+            out[i] = row(step)
+        out[:, self._flat] = 0.0
+        return (out + out.T) / 2
+
+    @property
+    def _flat(self) -> BoolArray:
+        """(n,) parameters of the family that are as good as infinite."""
+        t, betas = self.target.split(self.x)
+        parts = [np.full(len(b), far) for b, far in zip(betas, self.target.flat(betas), strict=True)]
+        return np.concatenate([np.zeros(len(t), dtype=bool), *parts])
+
+    @property
+    def _step(self) -> float:
+        """
+        Step of the differences of the gradient, longer where it has fewer digits.
+
+        That of the linear predictor's rounding moves it by the largest element of M.
+        """
+        each = zip(self.observed.gram.own, self.observed.roots, strict=True)
+        largest = max(1.0, *(float(np.abs(C).max(initial=0.0)) * float(np.square(T).sum()) for C, T in each))
+        rounding = np.finfo(np.float64).eps * float(np.abs(self.mode.eta[0]).max()) * largest
+        return max(DIFFERENCE_STEP, NOISY_STEP * float(np.cbrt(rounding)))
 
 
-def _observed(M: Curvature, w: FloatArray) -> Curvature:
-    """Return M with observed weights; M itself where rounding makes them no maximum's."""
-    try:
-        return Curvature.of(M.pattern, M.roots, w)
-    except np.linalg.LinAlgError:
-        return M
-
-
-def _symmetric(rows: list[FloatArray]) -> FloatArray:
-    square = np.array(rows).reshape(len(rows), len(rows))
-    return (square + square.T) / 2
+def _full(v: FloatArray, n: int) -> FloatArray:
+    return v if len(v) == n else np.broadcast_to(v, n)

@@ -2,7 +2,11 @@
 Where the penalised density of a generalised linear mixed model is largest.
 
 Penalised iteratively reweighted least squares (PIRLS), with observed weights, which make it Newton's method, wherever
-they are those of a maximum. Bates et al. (2015), J. Stat. Soft. 67(1).
+they are those of a maximum, and with positive ones elsewhere, so that every step leads uphill. Bates et al. (2015), J.
+Stat. Soft. 67(1).
+
+The random effects b = Sigma a are carried by a, so that the roots of Sigma are not needed: u = Lambda'a, u'u = a'b, and
+with g = Z's - a a step is V g in b and g - C V g in a. At the mode a is Z's, the sum of the scores.
 """
 
 import math
@@ -11,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.families.jets import Jet
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.covariances import Parameters
-from lmmformula.fit.curvature import Curvature, spread
-from lmmformula.fit.kernels import Kernel, Rows
-from lmmformula.fit.objective import Roots
-from lmmformula.fit.weighted import Effects, Pattern
+from lmmformula.fit.algebra.effects import Effects, Roots
+from lmmformula.fit.algebra.factorised import Factorised
+from lmmformula.fit.algebra.rows import Curvatures
+from lmmformula.fit.target import Target
 
 ENOUGH = 1e-9
 """Gain of the penalised log density at which a Newton step is the last: convergence is quadratic."""
@@ -27,42 +31,14 @@ MOST_STEPS = 100
 HALVINGS = 30
 """Times a step is halved that does not raise the penalised density."""
 
-ROUNDING = 1e-12
-"""Part of the penalised density that a step may lower it by: rounding."""
+ROUNDING = 1e-14
+"""Part of the sizes of all terms of the penalised density by which rounding may change it."""
 
+NUDGE = 0.1
+"""Spherical random effects are moved so far from a point that is stationary and no maximum."""
 
-LEAST_WEIGHT = 1e-8
-"""Of a row whose density has no curvature, where the observed weights are not those of a maximum."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """
-    What is maximised.
-
-    kernel : log density of the response
-    X : (n, p) fixed effects in inner coordinates
-    offset : (n,) known part of the linear predictor, or 0
-    pattern : the random effects
-    parameters : of their covariances, factor by factor
-    """
-
-    kernel: Kernel
-    X: FloatArray
-    offset: FloatArray | float
-    pattern: Pattern
-    parameters: Parameters
-
-    def split(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Cut all parameters into those of the covariances, fixed effects, and the family's."""
-        first = self.parameters.size
-        second = first + self.X.shape[1]
-        return x[:first], x[first:second], x[second:]
-
-    def nothing(self) -> Effects:
-        """Return random effects of zero."""
-        first = self.pattern.first
-        return Effects(np.zeros((first.k, first.n_levels)), np.zeros(self.pattern.q2))
+MOST_NUDGES = 3
+"""Times that is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,95 +46,180 @@ class Mode:
     """
     A maximum of the penalised density.
 
-    beta, u : fixed effects, and spherical random effects
-    eta : (n,) linear predictor
-    rows : the density there
-    value : penalised log density, sum log f - u'u / 2
+    beta : fixed effects of the mean's predictor
+    a, b : random effects b = Sigma a
+    eta : the linear predictors
+    density : of the rows, with its derivatives
+    value : penalised log density, sum log f - a'b / 2
+    noise : what rounding may change in the value: by the size of its terms, which cancel in it
     """
 
     beta: FloatArray
-    u: Effects
-    eta: FloatArray
-    rows: Rows
+    a: Effects
+    b: Effects
+    eta: list[FloatArray]
+    density: Jet
     value: float
+    noise: float
 
 
-def mode_of(target: Target, roots: Roots, beta: FloatArray, psi: FloatArray, start: Effects) -> Mode:
-    """Find the mode of the random effects, all else given; LinAlgError where it isn't found."""
-    path = _Path(target, roots, psi)
-    found = path.at(beta, start)
+def mode_of(target: Target, roots: Roots, fixed: list[FloatArray], start: Effects) -> Mode:
+    """
+    Find the mode of the random effects, all else given; LinAlgError where it isn't found.
+
+    fixed : fixed parts of the predictors
+    start : a to start from
+    """
+    path, nudges = Path(target, roots, fixed), 0
+    nothing = np.zeros(0)
+    found = path.at(nothing, start)
     if not math.isfinite(found.value):
-        found = path.at(beta, target.nothing())
+        found = path.at(nothing, target.nothing())
     for _ in range(MOST_STEPS):
-        M, _ = path.newton(found.rows)
-        gradient = M.root_transposed(target.pattern.transposed(found.rows.score)) - found.u
-        step = M.solve(gradient)
-        found = path.climbed(found, np.zeros(len(beta)), step)
-        if _last(gradient.dot(step)):
+        M, observed = path.newton(found)
+        gradient = path.slope(found)
+        step = step_of(M, gradient)
+        found, last = path.climbed(found, nothing, step, gradient.dot(step[1]))
+        if last and not observed and not path.is_maximum(found):
+            nudges += 1
+            if nudges > MOST_NUDGES:
+                raise np.linalg.LinAlgError("at the mode of the random effects, M is not positive definite")
+            found = path.nudged(found, nudges)
+        elif last:
             return found
     raise np.linalg.LinAlgError("the mode of the random effects was not found")
 
 
-def joint_mode(target: Target, roots: Roots, beta: FloatArray, psi: FloatArray, start: Effects) -> Mode:
+def joint_mode(target: Target, roots: Roots, betas: list[FloatArray], start: Effects) -> Mode:
     """
-    Find the mode of fixed and random effects together; LinAlgError where it isn't found.
+    Find the mode of the mean's fixed effects and of all random effects together; LinAlgError where it isn't found.
 
-    beta, start : where to begin
+    betas, start : where to begin
     """
-    pattern, X, path = target.pattern, target.X, _Path(target, roots, psi)
-    found = path.at(beta, start)
+    fixed = target.fixed(betas)
+    fixed[0] = np.broadcast_to(np.asarray(target.predictors[0].offset, dtype=np.float64), target.n)
+    path = Path(target, roots, fixed, with_mean=True)
+    found = path.at(betas[0], start)
     for _ in range(MOST_STEPS):
-        M, w = path.newton(found.rows)
-        weighted = w[:, None] * X
-        B = M.root_transposed(pattern.table(weighted))
-        solved = M.solve(B)
-        A = X.T @ weighted - B.gram(solved)
-        slope = M.root_transposed(pattern.transposed(found.rows.score)) - found.u
-        direct, fixed_slope = M.solve(slope), X.T @ found.rows.score
-        change = blocks.solve(A, fixed_slope - B.gram(direct)) if len(A) else fixed_slope
-        step = direct - solved.combined(change)
-        found = path.climbed(found, change, step)
-        if _last(float(fixed_slope @ change) + slope.dot(step)):
+        try:
+            change, step, gain = path.joint_step(found, target.weights(found.density))
+        except np.linalg.LinAlgError:
+            change, step, gain = path.joint_step(found, path.positive(found))
+        found, last = path.climbed(found, change, step, gain)
+        if last:
             return found
     raise np.linalg.LinAlgError("the mode of fixed and random effects was not found")
 
 
-def _last(gain: float) -> bool:
-    """Tell whether a step of that gain was the last one needed."""
-    if not math.isfinite(gain):
-        raise np.linalg.LinAlgError("the density of the response overflows")
-    return gain < ENOUGH
+Step = tuple[Effects, Effects]
+"""A change of a, and of b."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """The penalised density at given covariances and parameters of the family."""
+def step_of(M: Factorised, right: Effects) -> Step:
+    """Return (I + C Sigma)^-1 right = right - C V right, and Sigma times that, V right."""
+    b = M.apply(right)
+    return right - M.gram.times(b), b
+
+
+@dataclass(frozen=True)
+class Path:
+    """
+    The penalised density at given covariances.
+
+    fixed : fixed parts of the predictors
+    with_mean : whether the mean's fixed effects are sought too; its fixed part is then its offset
+    """
 
     target: Target
     roots: Roots
-    psi: FloatArray
+    fixed: list[FloatArray]
+    with_mean: bool = False
 
-    def at(self, beta: FloatArray, u: Effects) -> Mode:
+    def at(self, beta: FloatArray, a: Effects, b: Effects | None = None) -> Mode:
         """Evaluate it."""
         target = self.target
-        eta = target.X @ beta + target.offset + target.pattern.applied(spread(target.pattern, self.roots, u))
-        rows = target.kernel.at(eta, self.psi)
-        return Mode(beta, u, eta, rows, float(rows.loglik.sum()) - u.dot(u) / 2)
+        if b is None:
+            b = a.by([T @ T.T for T in self.roots])
+        eta = list(self.fixed)
+        for j in target.blocked:
+            eta[j] = eta[j] + target.rows.applied(b, j)
+        if self.with_mean:
+            eta[0] = eta[0] + target.predictors[0].X @ beta
+        density = target.family.at(target.observed, eta, target.keys(slopes=False))
+        penalty = a.dot(b) / 2
+        score, first = density.at(0), eta[0]  # the rounding of eta moves the density
+        moved = math.sqrt(float(np.vdot(score, score)) * float(first @ first))
+        value = np.broadcast_to(density.value, target.n)
+        size = float(np.abs(value).sum()) + penalty + moved + target.family.cancelled(target.observed)
+        return Mode(beta, a, b, eta, density, float(value.sum()) - penalty, ROUNDING * size)
 
-    def newton(self, rows: Rows) -> tuple[Curvature, FloatArray]:
-        """Factorise M with observed weights, or with positive ones where that is not positive definite."""
+    def slope(self, found: Mode) -> Effects:
+        """Return the gradient g = Z's - a."""
+        return self.target.rows.transposed(self.target.scores(found.density)) - found.a
+
+    def positive(self, found: Mode) -> Curvatures:
+        """Return positive weights."""
+        return self.target.family.positive_weights(self.target.observed, found.eta, found.density, self.target.blocked)
+
+    def factorised(self, weights: Curvatures) -> Factorised:
+        """Factorise M at given weights."""
+        return self.target.elimination.factor(self.target.rows.gram(weights), self.roots)
+
+    def newton(self, found: Mode) -> tuple[Factorised, bool]:
+        """Factorise M with observed weights, or with positive ones where that is not positive definite; tell which."""
         try:
-            return Curvature.of(self.target.pattern, self.roots, rows.observed), rows.observed
+            return self.factorised(self.target.weights(found.density)), True
         except np.linalg.LinAlgError:
-            w = np.maximum(np.abs(rows.weight), LEAST_WEIGHT)
-            return Curvature.of(self.target.pattern, self.roots, w), w
+            return self.factorised(self.positive(found)), False
 
-    def climbed(self, found: Mode, change: FloatArray, step: Effects) -> Mode:
-        """Take a step, halved until it does not lower the density."""
+    def joint_step(self, found: Mode, weights: Curvatures) -> tuple[FloatArray, Step, float]:
+        """
+        Return Newton's step of beta and b, and the gain that it promises.
+
+        LinAlgError where the weights are not those of a maximum.
+        """
+        target, M = self.target, self.factorised(weights)
+        X, w, nothing = target.predictors[0].X, weights[0, 0], np.zeros(target.n)
+        sides = {j: weights.get((0, j), nothing) for j in target.blocked}
+        B = target.rows.table(X, sides)
+        A = X.T @ (w[:, None] * X) - B.gram(M.apply(B))
+        slope = self.slope(found)
+        fixed_slope = target.predictors[0].transposed(target.scores(found.density)[0], target.n)
+        change = blocks.solve(A, fixed_slope - B.gram(M.apply(slope))[:, 0]) if len(A) else fixed_slope
+        step = step_of(M, slope - B.times(change[:, None]) if len(A) else slope)
+        gain = float(fixed_slope @ change) + slope.dot(step[1])
+        if gain < -found.noise:
+            raise np.linalg.LinAlgError("a step leads downhill")
+        return change, step, gain
+
+    def climbed(self, found: Mode, change: FloatArray, step: Step, gain: float) -> tuple[Mode, bool]:
+        """
+        Take a step, halved until it does not lower the density; tell whether it was the last one needed.
+
+        gain : what it promises
+        """
+        if not math.isfinite(gain):
+            raise np.linalg.LinAlgError("the density of the response overflows")
         size = 1.0
         for _ in range(HALVINGS):
-            there = self.at(found.beta + size * change, found.u + size * step)
-            if there.value >= found.value - ROUNDING * abs(found.value):
-                return there
+            there = self.at(found.beta + size * change, found.a + size * step[0], found.b + size * step[1])
+            if there.value >= found.value - found.noise:
+                return there, gain < ENOUGH
             size /= 2
-        return found
+        if gain > max(ENOUGH, found.noise):
+            raise np.linalg.LinAlgError("no step raises the density of the response any more")
+        return found, True
+
+    def is_maximum(self, found: Mode) -> bool:
+        """Tell whether M is positive definite with the observed weights."""
+        try:
+            self.factorised(self.target.weights(found.density))
+        except np.linalg.LinAlgError:
+            return False
+        return True
+
+    def nudged(self, found: Mode, times: int) -> Mode:
+        """Move the random effects in no particular direction, farther each time."""
+        moved = Effects(tuple(times * NUDGE * np.cos(np.arange(x.size)).reshape(x.shape) for x in found.a.parts))
+        a = moved.by([np.linalg.pinv(T).T for T in self.roots])
+        return self.at(found.beta, found.a + a)

@@ -18,11 +18,11 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
-from lmmformula.fit.curvature import spread
-from lmmformula.fit.kernels import LOG_2PI
-from lmmformula.fit.laplace import FARTHEST, Laplace, laplace
-from lmmformula.fit.modes import Target
-from lmmformula.fit.weighted import Effects
+from lmmformula.families.jets import VALUE
+from lmmformula.families.special import LOG_2PI
+from lmmformula.fit.algebra.effects import Effects
+from lmmformula.fit.laplace import Laplace, laplace
+from lmmformula.fit.target import Target
 
 MOST_NODES = 100
 """Beyond which weights underflow."""
@@ -50,7 +50,7 @@ def approximation(target: Target, nagq: int) -> Approximation:
         raise FitError(f"nagq is a whole number from 1 to {MOST_NODES}, not {nagq!r:.60}")
     if nagq == 1:
         return laplace
-    if target.pattern.q2 or target.pattern.first.k != 1:
+    if len(target.rows.factors) != 1 or target.rows.factors[0].k != 1:
         raise FitError(
             "quadrature with more than one node is there for a single random coefficient of one grouping factor",
             hint="nagq=1 is Laplace's approximation; .sample() integrates over any number",
@@ -61,7 +61,7 @@ def approximation(target: Target, nagq: int) -> Approximation:
 def quadrature(target: Target, x: FloatArray, start: Effects, nagq: int) -> "Quadrature":
     """Approximate the likelihood with `nagq` nodes for each level."""
     point = laplace(target, x, start)
-    return Quadrature(target, x, point.mode, point.curvature, nagq)
+    return Quadrature(target, x, point.mode, point.density, point.expected, point.M, point.observed, nagq)
 
 
 @dataclass(frozen=True)
@@ -77,18 +77,20 @@ class Quadrature(Laplace):
     @cached_property
     def value(self) -> float:
         """-2 log likelihood."""
-        pattern, u = self.target.pattern, self.mode.u.first[0]
-        _, beta, psi = self.target.split(self.x)
-        fixed = self.target.X @ beta + self.target.offset
+        target, (factor,) = self.target, self.target.rows.factors
+        (predictor,) = factor.predictors
+        root = float(self.M.roots[0][0, 0])
+        u = root * self.mode.a.parts[0][0, 0]
+        s = 1 / np.sqrt(1 + root**2 * self.M.gram.own[0][0, 0])
+        fixed = list(target.fixed(target.split(self.x)[1]))
         nodes, weights = np.polynomial.hermite_e.hermegauss(self.nagq)
-        s = 1 / self.curvature.L[0]
         logs = np.empty((self.nagq, len(u)))
         for k, (z, w) in enumerate(zip(nodes, weights, strict=True)):
             there = u + s * z
-            effects = Effects(there[None], self.mode.u.rest)
-            eta = fixed + pattern.applied(spread(pattern, self.curvature.roots, effects))
-            rows = self.target.kernel.at(eta, np.clip(psi, -FARTHEST, FARTHEST)).loglik
-            logs[k] = np.log(w) + (z * z - there * there) / 2 + np.bincount(pattern.first.codes, rows, len(u))
+            eta = list(fixed)
+            eta[predictor] = eta[predictor] + root * factor.columns[0] * there[factor.codes]
+            rows = np.broadcast_to(target.family.at(target.observed, eta, VALUE).value, target.n)
+            logs[k] = np.log(w) + (z * z - there * there) / 2 + np.bincount(factor.codes, rows, len(u))
         top = logs.max(axis=0)
         whole = np.log(s) + top + np.log(np.exp(logs - top).sum(axis=0)) - LOG_2PI / 2
         return -2 * float(whole.sum())
@@ -103,7 +105,7 @@ class Quadrature(Laplace):
         return (8 * (near - back) - (far - behind)) / (12 * STEP)
 
     def _at(self, x: FloatArray) -> "Quadrature":
-        return quadrature(self.target, x, self.mode.u, self.nagq)
+        return quadrature(self.target, x, self.mode.a, self.nagq)
 
     @cached_property
     def hessian(self) -> FloatArray:
@@ -116,4 +118,4 @@ class Quadrature(Laplace):
 
     def rough_hessian(self) -> FloatArray:
         """Return Laplace's second derivatives in x, which are near."""
-        return laplace(self.target, self.x, self.mode.u).rough_hessian()
+        return laplace(self.target, self.x, self.mode.a).rough_hessian()

@@ -145,10 +145,9 @@ class RowSums:
                     out = out + factor.columns[a] * part[a, 0][factor.codes]
         return out
 
-    def table(self, columns: Mapping[int, FloatArray], weights: FloatArray) -> Effects:
-        """Return Z'(weights columns) for (n, w) columns of each predictor."""
-        widths = next(iter(columns.values())).shape[1]
-        each = [self.transposed({j: weights * X[:, i] for j, X in columns.items()}) for i in range(widths)]
+    def table(self, X: FloatArray, weights: Mapping[int, FloatArray]) -> Effects:
+        """Return Z'WX, for (n, w) X of one predictor and its weights with each of those that have random effects."""
+        each = [self.transposed({j: w * column for j, w in weights.items()}) for column in X.T]
         if not each:
             return Effects(tuple(np.empty((f.k, 0, f.n_levels)) for f in self.factors))
         return Effects(tuple(np.concatenate(parts, axis=1) for parts in zip(*(e.parts for e in each), strict=True)))
