@@ -59,10 +59,12 @@ class Binomial(Family):
 
     def cdf(self, observed: Observed, eta: FloatArray, own: Own) -> FloatArray:
         """Return P(Y <= y)."""
-        from scipy.special import bdtr
+        from scipy.special import betainc
 
         m = np.broadcast_to(observed.trials, observed.y.shape)
-        return np.asarray(bdtr(np.floor(m * observed.y + 1e-9), m, self.mean(eta, own)), dtype=np.float64)
+        k = np.rint(m * observed.y)
+        below = betainc(np.maximum(m - k, 0.5), k + 1, 1 - self.mean(eta, own))
+        return np.where(k < m, below, 1.0)
 
     def draw(self, eta: FloatArray, own: Own, rng: np.random.Generator, trials: FloatArray | float = 1.0) -> FloatArray:
         """Draw shares of the trials."""

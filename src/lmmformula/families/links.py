@@ -7,7 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.families.jets import Real, applied, exp, log
-from lmmformula.families.special import inv_logit, log_inv_cloglog, log_inv_logit, log_ndtr
+from lmmformula.families.special import inv_logit, log1m_exp, log_inv_cloglog, log_inv_logit, log_ndtr
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ LINKS: dict[str, Link] = {
     link.name: link
     for link in (
         Link("identity", np.asarray, _same, log),
-        Link("log", np.log, exp, _same),
+        Link("log", np.log, exp, _same, lambda x: log1m_exp(-x)),
         Link("sqrt", np.sqrt, _square, lambda x: log(x * x)),
         Link("inverse", np.reciprocal, lambda x: 1 / x, lambda x: -log(x)),
         Link("1/mu^2", lambda mu: mu**-2.0, lambda x: exp(-0.5 * log(x)), lambda x: -0.5 * log(x)),
