@@ -240,11 +240,10 @@ def _term_columns(term: RandomTermDesign, weights: FloatArray | None) -> tuple[l
 
 
 def block_diagonal(blocks: Sequence[FloatArray]) -> FloatArray:
-    """Stack square matrices along the diagonal."""
-    size = sum(len(b) for b in blocks)
-    out = np.zeros((size, size))
-    at = 0
+    """Stack matrices along the diagonal."""
+    out = np.zeros((sum(len(b) for b in blocks), sum(b.shape[1] for b in blocks)))
+    row = column = 0
     for b in blocks:
-        out[at : at + len(b), at : at + len(b)] = b
-        at += len(b)
+        out[row : row + len(b), column : column + b.shape[1]] = b
+        row, column = row + len(b), column + b.shape[1]
     return out

@@ -35,6 +35,7 @@ def judge(
     n_rows: int,
     log: OptimizerLog,
     settings: OptimizerSettings,
+    more: Sequence[str] = (),
 ) -> Judgement:
     """
     Judge a fit.
@@ -42,6 +43,7 @@ def judge(
     inner : per term, the relative covariance of its coefficients in columns of unit mean square
     turns : per term, the matrix U with Sigma_user = U Sigma_inner U'
     n_rows : number of rows of the fit
+    more : what else is on a boundary
     """
     if _saturated(terms, inner, n_rows):
         message = "the residual standard deviation is driven to zero: the random effects can follow every row"
@@ -52,7 +54,9 @@ def judge(
     every = zip(terms, inner, turns, strict=True)
     notes = [note for term, S, U in every if (note := _singular(term, S, U, settings.singular_deviation))]
     if notes:
-        return Judgement("boundary", "; ".join(notes) + ". Consider a simpler random part, or priors.")
+        return Judgement("boundary", "; ".join([*notes, *more]) + ". Consider a simpler random part, or priors.")
+    if more:
+        return Judgement("boundary", "; ".join(more) + ": a simpler family is as good.")
     return Judgement("ok")
 
 

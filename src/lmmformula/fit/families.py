@@ -7,7 +7,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.coordinates import scale_of
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, printable
 from lmmformula.fit.kernels import Beta, Binomial, Gamma, Kernel, Normal, Student
 from lmmformula.fit.kernels_counts import Counts, NegativeBinomial, RootCounts
 from lmmformula.ir.family import Family
@@ -43,6 +43,19 @@ KERNELS: dict[Family, Callable[[FloatArray, Weights], Kernel]] = {
 WEIGHTED = {"binomial", "poisson", "negbinomial", "lognormal", "student"}
 """Families in which weights have a meaning: trials, factors of the log density as in lme4, or precision weights."""
 
+COUNTS = {"poisson", "negbinomial", "zero_inflated_poisson", "zero_inflated_negbinomial"}
+
+
+def refuse_constant(design: DesignMatrices, family: Family) -> None:
+    """Refuse successes or failures alone, and counts of nothing but zeros: no mean is small, or large, enough."""
+    lowest, highest = float(design.y.min()), float(design.y.max())
+    shares = family.name == "binomial"
+    if (lowest == highest == 1.0 and shares) or (highest == 0.0 and (shares or family.name in COUNTS)):
+        raise FitError(
+            f"the response `{printable(design.response_name)}` is constant in the rows used: {highest:g} everywhere",
+            hint="its mean has no finite estimate; priors give it one, .sample()",
+        )
+
 
 def can_fit(family: Family) -> bool:
     """Tell whether Laplace's method is there for a family."""
@@ -56,7 +69,7 @@ def kernel_of(design: DesignMatrices, family: Family) -> Kernel:
     Raises
     ------
     FitError
-        There is none, or there are weights without a meaning.
+        There is none, there are weights without a meaning, or the response has no finite mean.
     """
     if family not in KERNELS:
         own = [f for f in KERNELS if f.name == family.name]
@@ -71,4 +84,5 @@ def kernel_of(design: DesignMatrices, family: Family) -> Kernel:
         raise FitError(
             f"weights have no meaning in the family {family.name}", hint="known differences of size are an offset"
         )
+    refuse_constant(design, family)
     return KERNELS[family](design.y, 1.0 if design.weights is None else design.weights)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray
+from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.coordinates import symmetric
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import FitError
@@ -14,10 +14,12 @@ from lmmformula.fit import blocks
 from lmmformula.fit.convergence import Judgement, judge
 from lmmformula.fit.covariances import Parameters, covariance_map
 from lmmformula.fit.families import kernel_of
+from lmmformula.fit.information import Information
 from lmmformula.fit.laplace import Laplace, laplace
 from lmmformula.fit.modes import Target, joint_mode
 from lmmformula.fit.quadrature import Approximation, approximation
 from lmmformula.fit.quasi_newton import descend
+from lmmformula.fit.separation import Flat, touched
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
 from lmmformula.fit.structure import DENSE_COPIES, memory
 from lmmformula.fit.theta import sigma_of, split_theta, theta_of
@@ -33,11 +35,11 @@ EM_STEPS = 4
 LEAST_DEVIATION = 0.05
 """Standard deviation below which the optimiser does not start: at zero the criterion is stationary, least or not."""
 
-SMALLEST_CURVATURE = 1e-8
-"""Curvatures below this part of the largest count as none: nothing is known in that direction."""
+HALVINGS = 60
+"""Times that an estimate without end is halved."""
 
-SEPARATED = 50.0
-"""Standard error of a fixed effect, of columns of unit mean square, that shows that there is no finite estimate."""
+SHOWN = 4
+"""Coefficients without a finite estimate that a verdict names."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ class GlmmFit:
     mode_covariances : per random term, (J, k, k) covariances of b given y and all parameters
     covariance_errors : per random term, (k, k) standard errors: of standard deviations on the diagonal, of correlations
         off it; NaN on a boundary
-    vcov : (p, p) covariance of beta, from the second derivatives of the criterion in all parameters
+    flat : (p, m) directions of beta in which the likelihood is flat (separation); none, (p, 0), in most fits. A function
+        of beta with a part in one has no finite estimate, see `unestimable`
+    vcov : (p, p) covariance of beta, from the second derivatives of the criterion in all parameters; along a flat
+        direction a very large variance stands for an infinite one, so that functions without a part in it keep theirs
     vcov_conditional : (p, p) the same for known theta and working weights, (X' V^-1 X)^-1
     weights : (n,) working weights at the modes
     log_det_L, penalty : log|L| and u'u
@@ -77,6 +82,7 @@ class GlmmFit:
     modes: tuple[FloatArray, ...]
     mode_covariances: tuple[FloatArray, ...]
     covariance_errors: tuple[FloatArray, ...]
+    flat: FloatArray
     vcov: FloatArray
     vcov_conditional: FloatArray
     weights: FloatArray
@@ -92,6 +98,10 @@ class GlmmFit:
     def sigma(self) -> float:
         """1, by which covariances are relative."""
         return 1.0
+
+    def unestimable(self, L: FloatArray) -> BoolArray:
+        """Tell which of (r, p) functions of beta have no finite estimate, (r,)."""
+        return touched(L, self.flat)
 
 
 def fit_glmm(
@@ -120,7 +130,8 @@ def fit_glmm(
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
             first = problem.start() if start is None else problem.started(start)
             found, log = descend(problem.target, *first, approximate, settings)
-            fit = _report(problem, _snapped(problem, found, approximate, settings), log, settings)
+            kept = _held(problem, _snapped(problem, found, approximate, settings), approximate, settings)
+            fit = _report(problem, kept, log, settings)
             return replace(fit, nagq=nagq)
     except np.linalg.LinAlgError as error:
         raise FitError(
@@ -227,27 +238,40 @@ def _snapped(problem: _Problem, found: Laplace, approximate: Approximation, sett
     return there if there.value <= found.value + enough else found
 
 
+def _held(problem: _Problem, point: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
+    """Bring estimates that ran far along a flat direction back to where the criterion begins to be flat."""
+    target, columns = problem.target, problem.columns
+    t, beta, psi = target.split(point.x)
+    flat = Flat.of(problem.design.X, target.X, columns.fixed, point.mode.rows.weight, beta).directions
+    highest = point.value + settings.stop_decrease + settings.rounding * abs(point.value)
+    for _ in range(HALVINGS if flat.size else 0):
+        beta = beta - flat @ (flat.T @ beta) / 2
+        there = approximate(target, np.concatenate([t, beta, psi]), point.mode.u)
+        if not there.value <= highest:
+            break
+        point = there
+    return point
+
+
 def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: OptimizerSettings) -> GlmmFit:
     """Translate a point back to the user's coordinates."""
     target, columns, terms = problem.target, problem.columns, problem.terms
     t, beta, psi = target.split(point.x)
-    scale, p = target.kernel.scale, len(beta)
+    scale = target.kernel.scale
     inner = problem.by_term([T @ T.T for T in point.curvature.roots], square=True)
     covariances = [scale**2 * symmetric(U @ S @ U.T) for U, S in zip(columns.random, inner, strict=True)]
     V = problem.by_term(point.curvature.covariances(), square=True)
-    whole = covariance_from(point.hessian)
-    joint = whole[len(t) :, len(t) :]
-    conditional = _conditional(point)
-    judgement = _judged(problem, inner, joint[:p, :p], log, settings)
-    basis = scale * columns.fixed
+    known = Information.of(point, problem.design.X, columns.fixed)
+    judgement = _judged(problem, inner, known, psi, log, settings)
     names, units = target.kernel.names, np.array([scale if n == "sigma" else 1.0 for n in target.kernel.names])
-    errors = units * np.abs(target.kernel.slopes(psi)) * np.sqrt(np.diag(joint[p:, p:]))
+    errors = units * np.abs(target.kernel.slopes(psi)) * np.sqrt(np.diag(known.whole)[len(t) + len(beta) :])
+    errors[known.limits] = np.nan
     return GlmmFit(
         family=problem.family,
         theta=np.concatenate(
             [np.zeros(0), *(theta_of(a.covariance, S) for a, S in zip(terms, covariances, strict=True))]
         ),
-        beta=basis @ beta,
+        beta=scale * columns.fixed @ beta,
         parameters=dict(zip(names, (units * target.kernel.values(psi)).tolist(), strict=True)),
         parameter_errors=dict(zip(names, errors.tolist(), strict=True)),
         criterion=point.value,
@@ -259,9 +283,10 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
         mode_covariances=tuple(
             scale**2 * blocks.contract("ab,bcj,dc->jad", U, v, U) for U, v in zip(columns.random, V, strict=True)
         ),
-        covariance_errors=tuple(_covariance_errors(problem, t, whole[: len(t), : len(t)], covariances)),
-        vcov=basis @ joint[:p, :p] @ basis.T,
-        vcov_conditional=basis @ conditional @ basis.T,
+        covariance_errors=tuple(_covariance_errors(problem, t, known.whole[: len(t), : len(t)], covariances)),
+        flat=known.flat.user,
+        vcov=scale**2 * known.vcov,
+        vcov_conditional=scale**2 * known.conditional,
         weights=point.mode.rows.weight / scale**2,
         log_det_L=point.curvature.log_det / 2,
         penalty=point.mode.u.dot(point.mode.u),
@@ -270,23 +295,6 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
         log=log,
         settings=settings,
     )
-
-
-def covariance_from(hessian: FloatArray) -> FloatArray:
-    """
-    Return twice the inverse of the criterion's second derivatives, leaving out directions without curvature.
-
-    A parameter in which the criterion is flat, such as a shape that is as good as infinite, has rounding errors beside
-    a diagonal of zero: its curvature counts as what rounding leaves of the largest one.
-    """
-    diagonal = np.abs(np.diag(hessian))
-    least = np.finfo(np.float64).eps * diagonal.max(initial=0.0)
-    scale = np.sqrt(np.maximum(diagonal, max(least, 1e-300)))
-    raised = hessian + np.diag(np.maximum(least - diagonal, 0.0))
-    values, vectors = np.linalg.eigh(raised / np.outer(scale, scale))
-    keep = values > SMALLEST_CURVATURE * values[-1:].max(initial=0.0)
-    out: FloatArray = 2 * (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / np.outer(scale, scale)
-    return out
 
 
 def _covariance_errors(
@@ -316,22 +324,36 @@ def _slopes(S: FloatArray, directions: FloatArray) -> FloatArray:
     return out
 
 
-def _conditional(point: Laplace) -> FloatArray:
-    """Return (X'V^-1X)^-1 at the working weights."""
-    M, X, w = point.curvature, point.target.X, point.mode.rows.weight
-    weighted = w[:, None] * X
-    B = M.root_transposed(point.target.pattern.table(weighted))
-    A = X.T @ weighted - B.gram(M.solve(B))
-    return blocks.solve(A, np.eye(len(A))) if len(A) else A
-
-
 def _judged(
-    problem: _Problem, inner: Sequence[FloatArray], vcov: FloatArray, log: OptimizerLog, settings: OptimizerSettings
+    problem: _Problem,
+    inner: Sequence[FloatArray],
+    known: Information,
+    psi: FloatArray,
+    log: OptimizerLog,
+    settings: OptimizerSettings,
 ) -> Judgement:
-    """Add to the verdict on covariances that on fixed effects without a finite estimate."""
-    largest = float(np.sqrt(np.diag(vcov).max(initial=0.0)))
-    if problem.target.kernel.scale == 1.0 and largest > SEPARATED:
-        worst = int(np.argmax(np.diag(problem.columns.fixed @ vcov @ problem.columns.fixed.T)))
-        message = f"the likelihood is flat in '{problem.design.fixed_names[worst]}': do some columns"
-        return Judgement("failed", f"{message} tell the response exactly (separation)? Leave them out, or use priors.")
-    return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings)
+    """Add to the verdict on covariances that on fixed effects without a finite estimate, and on the family's limits."""
+    flat = _flat_names(problem, known)
+    if flat:
+        message = f"the likelihood is flat in {flat}: do some columns tell the response exactly (separation)?"
+        return Judgement("failed", f"{message} Leave them out, or use priors.")
+    names = np.array(problem.target.kernel.names, dtype=object)
+    if known.steep.any():
+        message = f"the likelihood grows without end as '{names[known.steep][0]}' goes to"
+        end = _limit(names[known.steep][0], psi[known.steep][0])
+        return Judgement("failed", f"{message} {end}: the model tells the response exactly. Make it simpler.")
+    own = [f"'{name}' is estimated as {_limit(name, x)}" for name, x in zip(names, psi, strict=True)]
+    notes = [note for note, at_limit in zip(own, known.limits, strict=True) if at_limit]
+    return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes)
+
+
+def _limit(name: str, x: float) -> str:
+    """Name the limit of a family's parameter, whose logarithm (or logit) is x."""
+    return "zero" if x < 0 else "one" if name == "zi" else "infinite"
+
+
+def _flat_names(problem: _Problem, known: Information) -> str:
+    """List the coefficients that have a part in a flat direction."""
+    own = known.flat.user.any(axis=1)
+    found = [f"'{problem.design.fixed_names[j]}'" for j in np.flatnonzero(own)]
+    return ", ".join(found[:SHOWN]) + (", ..." if len(found) > SHOWN else "")

@@ -266,7 +266,8 @@ class GeneralizedMixedResult(FitAccessors):
             case "response":
                 return left
             case "pearson" | "scaled":
-                return roots * left / np.sqrt(variance_of(self.family, self._means, self.own_of_rows))
+                spread = np.sqrt(variance_of(self.family, self._means, self.own_of_rows))
+                return roots * np.divide(left, spread, out=np.zeros_like(left), where=left != 0.0)  # 0 / 0: no error
             case "working":
                 return left / slope_of(self.family.link, self._eta)
             case "deviance":

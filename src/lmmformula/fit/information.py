@@ -1,0 +1,94 @@
+"""
+Covariance of the estimates of a generalised model, from the second derivatives of the criterion in all parameters.
+
+Twice their inverse, where they tell anything. A flat direction of the fixed effects is set apart (see `separation`); a
+parameter of the family at its limit, such as a shape that is as good as infinite, counts as known. Neither has a part
+in what is said of all else.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.design.coordinates import block_diagonal
+from lmmformula.fit import blocks
+from lmmformula.fit.laplace import FARTHEST, Laplace
+from lmmformula.fit.separation import SILENT, Flat
+
+SMALLEST_CURVATURE = 1e-8
+"""Curvatures below this part of the largest count as none: nothing is known in that direction."""
+
+STEEP = 0.1
+"""Slope of the log likelihood in a parameter at its limit, by which it grows without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """
+    What is known of the parameters.
+
+    flat : directions of the fixed effects without a finite estimate
+    limits : parameters of the family that are at their limit
+    steep : those of them in which the likelihood still rises
+    whole : (n, n) covariance of all parameters, in inner coordinates, without the flat directions
+    vcov : (p, p) covariance of the fixed effects, in the user's coordinates
+    conditional : (p, p) the same at known covariances and working weights
+    """
+
+    flat: Flat
+    limits: BoolArray
+    steep: BoolArray
+    whole: FloatArray
+    vcov: FloatArray
+    conditional: FloatArray
+
+    @classmethod
+    def of(cls, point: Laplace, X: FloatArray, basis: FloatArray) -> "Information":
+        """
+        Find it.
+
+        X : (n, p) fixed effects in the user's coordinates
+        basis : beta = basis @ beta_inner
+        """
+        rows, (t, beta, psi) = point.mode.rows, point.target.split(point.x)
+        flat, start = Flat.of(X, point.target.X, basis, rows.weight, beta), len(t) + len(beta)
+        limits = (np.abs(psi) > FARTHEST) | (np.diag(point.hessian)[start:] / 2 < SILENT)
+        slopes = np.array([float(own.loglik.sum()) for own in rows.own])
+        turn = block_diagonal([np.eye(len(t)), flat.rest, np.eye(len(psi))[:, ~limits]])
+        own = covariance_from(turn.T @ point.hessian @ turn)
+        fixed = slice(len(t), len(t) + flat.rest.shape[1])
+        return cls(
+            flat,
+            limits,
+            limits & (np.abs(slopes) > STEEP),
+            turn @ own @ turn.T,
+            flat.covariance(own[fixed, fixed]),
+            flat.covariance(_conditional(point, flat)),
+        )
+
+
+def covariance_from(hessian: FloatArray) -> FloatArray:
+    """
+    Return twice the inverse of the criterion's second derivatives, leaving out directions without curvature.
+
+    A parameter in which the criterion is flat, such as a correlation beside a variance of zero, has rounding errors
+    beside a diagonal of zero: its curvature counts as what rounding leaves of the largest one.
+    """
+    diagonal = np.abs(np.diag(hessian))
+    least = np.finfo(np.float64).eps * diagonal.max(initial=0.0)
+    scale = np.sqrt(np.maximum(diagonal, max(least, 1e-300)))
+    raised = hessian + np.diag(np.maximum(least - diagonal, 0.0))
+    values, vectors = np.linalg.eigh(raised / np.outer(scale, scale))
+    keep = values > SMALLEST_CURVATURE * values[-1:].max(initial=0.0)
+    out: FloatArray = 2 * (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / np.outer(scale, scale)
+    return out
+
+
+def _conditional(point: Laplace, flat: Flat) -> FloatArray:
+    """Return (X'V^-1X)^-1 at the working weights, of all directions but the flat ones."""
+    M, X, w = point.curvature, point.target.X @ flat.rest, point.mode.rows.weight
+    weighted = w[:, None] * X
+    B = M.root_transposed(point.target.pattern.table(weighted))
+    A = X.T @ weighted - B.gram(M.solve(B))
+    return blocks.solve(A, np.eye(len(A))) if len(A) else A
