@@ -47,13 +47,14 @@ COUNTS = {"poisson", "negbinomial", "zero_inflated_poisson", "zero_inflated_negb
 
 
 def refuse_constant(design: DesignMatrices, family: Family) -> None:
-    """Refuse successes or failures alone, and counts of nothing but zeros: no mean is small, or large, enough."""
+    """Refuse a response that drives a mean, or a variance, to a limit: nothing but zeros, ones, or one number."""
     lowest, highest = float(design.y.min()), float(design.y.max())
-    shares = family.name == "binomial"
-    if (lowest == highest == 1.0 and shares) or (highest == 0.0 and (shares or family.name in COUNTS)):
+    discrete = family.name in {"binomial", *COUNTS}
+    ends = {0.0, 1.0} if family.name == "binomial" else {0.0}
+    if lowest == highest and (highest in ends if discrete else design.offset is None):
         raise FitError(
             f"the response `{printable(design.response_name)}` is constant in the rows used: {highest:g} everywhere",
-            hint="its mean has no finite estimate; priors give it one, .sample()",
+            hint=".sample() needs no finite estimate" if discrete else "there is nothing to explain",
         )
 
 

@@ -38,6 +38,12 @@ LEAST_DEVIATION = 0.05
 HALVINGS = 60
 """Times that an estimate without end is halved."""
 
+ENDLESS = 10.0
+"""Standard deviation between levels, on the predictor's scale, that is no estimate where ..."""
+
+UNTOLD = 0.1
+"""... the curvatures of all rows sum up to less than this for each level."""
+
 SHOWN = 4
 """Coefficients without a finite estimate that a verdict names."""
 
@@ -204,7 +210,10 @@ class _Problem:
         psi, u = kernel.start(), self.target.nothing()
         beta = target.X.T @ (kernel.predictor() - target.offset) / self.design.nobs
         for step in range(steps + 1):
-            mode = joint_mode(target, target.parameters.roots(t), beta, psi, u)
+            try:
+                mode = joint_mode(target, target.parameters.roots(t), beta, psi, u)
+            except np.linalg.LinAlgError:  # there may be none: the optimiser begins here
+                break
             beta, u = mode.beta, mode.u
             if step < steps:
                 t = self._expected(laplace(target, np.concatenate([t, beta, psi]), u))
@@ -337,14 +346,23 @@ def _judged(
     if flat:
         message = f"the likelihood is flat in {flat}: do some columns tell the response exactly (separation)?"
         return Judgement("failed", f"{message} Leave them out, or use priors.")
-    names = np.array(problem.target.kernel.names, dtype=object)
+    endless = _endless(problem, inner, known)
+    if endless:
+        return Judgement("failed", f"{endless}: they tell the response exactly (separation). Leave them out, or use priors.")
+    ends = [f"'{name}' is estimated as {_limit(name, x)}" for name, x in zip(problem.target.kernel.names, psi, strict=True)]
     if known.steep.any():
-        message = f"the likelihood grows without end as '{names[known.steep][0]}' goes to"
-        end = _limit(names[known.steep][0], psi[known.steep][0])
-        return Judgement("failed", f"{message} {end}: the model tells the response exactly. Make it simpler.")
-    own = [f"'{name}' is estimated as {_limit(name, x)}" for name, x in zip(names, psi, strict=True)]
-    notes = [note for note, at_limit in zip(own, known.limits, strict=True) if at_limit]
+        message = f"the likelihood grows without end: {ends[int(np.argmax(known.steep))]}"
+        return Judgement("failed", f"{message}, for the model tells the response exactly. Make it simpler.")
+    notes = [note for note, at_limit in zip(ends, known.limits, strict=True) if at_limit]
     return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes)
+
+
+def _endless(problem: _Problem, inner: Sequence[FloatArray], known: Information) -> str:
+    """Say between which levels effects vary without end, empty if none: a row's response is then its level's."""
+    for term, S in zip(problem.terms, inner, strict=True):
+        if np.sqrt(S.max()) > ENDLESS and known.curvature < UNTOLD * term.n_levels:
+            return f"the variance between the levels of '{term.group}' grows without end"
+    return ""
 
 
 def _limit(name: str, x: float) -> str:

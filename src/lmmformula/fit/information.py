@@ -13,7 +13,7 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.coordinates import block_diagonal
 from lmmformula.fit import blocks
-from lmmformula.fit.laplace import FARTHEST, Laplace
+from lmmformula.fit.laplace import Laplace
 from lmmformula.fit.separation import SILENT, Flat
 
 SMALLEST_CURVATURE = 1e-8
@@ -34,6 +34,7 @@ class Information:
     whole : (n, n) covariance of all parameters, in inner coordinates, without the flat directions
     vcov : (p, p) covariance of the fixed effects, in the user's coordinates
     conditional : (p, p) the same at known covariances and working weights
+    curvature : of all rows' log densities, summed
     """
 
     flat: Flat
@@ -42,6 +43,7 @@ class Information:
     whole: FloatArray
     vcov: FloatArray
     conditional: FloatArray
+    curvature: float
 
     @classmethod
     def of(cls, point: Laplace, X: FloatArray, basis: FloatArray) -> "Information":
@@ -53,7 +55,7 @@ class Information:
         """
         rows, (t, beta, psi) = point.mode.rows, point.target.split(point.x)
         flat, start = Flat.of(X, point.target.X, basis, rows.weight, beta), len(t) + len(beta)
-        limits = (np.abs(psi) > FARTHEST) | (np.diag(point.hessian)[start:] / 2 < SILENT)
+        limits = np.diag(point.hessian)[start:] / 2 < SILENT
         slopes = np.array([float(own.loglik.sum()) for own in rows.own])
         turn = block_diagonal([np.eye(len(t)), flat.rest, np.eye(len(psi))[:, ~limits]])
         own = covariance_from(turn.T @ point.hessian @ turn)
@@ -65,6 +67,7 @@ class Information:
             turn @ own @ turn.T,
             flat.covariance(own[fixed, fixed]),
             flat.covariance(_conditional(point, flat)),
+            float(np.abs(rows.weight).sum()),
         )
 
 

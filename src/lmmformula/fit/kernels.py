@@ -148,7 +148,7 @@ def _probit(eta: FloatArray) -> tuple[FloatArray, ...]:
 
 
 def _cloglog(eta: FloatArray) -> tuple[FloatArray, ...]:
-    rate = np.exp(np.minimum(eta, 700.0))
+    rate = np.exp(np.clip(eta, -700.0, 700.0))
     a = rate / np.expm1(rate)
     return np.log(-np.expm1(-rate)), -rate, a, -rate, a * (1 - rate - a), -rate
 
