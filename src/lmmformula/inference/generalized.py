@@ -46,8 +46,8 @@ class Estimated:
     error: float
 
     def bounds(self, z: float) -> tuple[float, float]:
-        """Return estimate -+ z standard errors, on the scale that suits the parameter; NaN on a boundary."""
-        if self.part == "fixed":
+        """Return estimate -+ z standard errors, on the scale that suits the parameter; NaN where there are none."""
+        if self.part == "fixed" and np.isfinite(self.error):
             return self.value - z * self.error, self.value + z * self.error
         if not (np.isfinite(self.error) and self.error > 0.0) or (self.part == "cor" and abs(self.value) > NEARLY_ONE):
             return np.nan, np.nan
@@ -86,7 +86,7 @@ def wald_intervals(
     result: GeneralizedMixedResult, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
 ) -> Intervals:
     """
-    Return Wald intervals; NaN where a variance parameter is estimated on its boundary.
+    Return Wald intervals; NaN where a variance parameter is on its boundary, or the likelihood is flat (separation).
 
     parameters : labels, or "fixed" or "ran_pars" (with the family's); None for all
     """
@@ -94,7 +94,9 @@ def wald_intervals(
     wanted = chosen(estimated(result), parameters)
     low, high = np.array([p.bounds(z) for p in wanted]).reshape(-1, 2).T
     values = np.array([p.value for p in wanted])
-    return Intervals(tuple(p.label for p in wanted), values, low, high, level, "Wald")
+    flat = any(p.part == "fixed" and np.isinf(p.error) for p in wanted)
+    method = "Wald; NaN can't be estimated, the likelihood is flat" if flat else "Wald"
+    return Intervals(tuple(p.label for p in wanted), values, low, high, level, method)
 
 
 def chosen(known: list[Estimated], wanted: str | Sequence[str] | None) -> list[Estimated]:

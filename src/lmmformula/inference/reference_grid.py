@@ -19,6 +19,7 @@ from lmmformula.data.columns import FactorColumn, NumericColumn
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.fixed import fixed_matrix, offset_values
 from lmmformula.errors import FitError, printable
+from lmmformula.inference.tests import with_estimate
 from lmmformula.results.arguments import check_mapping
 from lmmformula.results.grid_values import FixedModel, aliases, column_summary, fixed_variables
 from lmmformula.results.kept import FactorSummary, NumericSummary
@@ -146,15 +147,15 @@ def estimable(model: FixedModel, L: FloatArray) -> FloatArray:
     """
     Return (N, p) functions of the coefficients that were estimated, NaN where (N, P) L is no function of these.
 
-    A column of X that was dropped, x = X a, must have the value L a, too.
+    A column of X that was dropped, x = X a, must have the value L a, too; and the likelihood must not be flat.
     """
     dropped, kept = list(model.schema.aliased), list(model.schema.kept)
     if not dropped:
-        return L
+        return with_estimate(model, L)
     a = aliases(model)
     size = 1.0 + np.abs(L[:, dropped]) + np.abs(L[:, kept]) @ np.abs(a)
     off = np.abs(L[:, dropped] - L[:, kept] @ a) > NOT_ESTIMABLE * size
-    return np.where(off.any(axis=1)[:, None], np.nan, L[:, kept])
+    return np.where(off.any(axis=1)[:, None], np.nan, with_estimate(model, L[:, kept]))
 
 
 def grid_values(model: FixedModel, at: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -1,12 +1,13 @@
 """Predictions of a generalised linear mixed model, with standard errors and bounds of the mean."""
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, FitWarning
 from lmmformula.results.effects import by_row
 from lmmformula.results.families import mean_of
 from lmmformula.results.prediction import Request
@@ -68,7 +69,7 @@ def predictions(
 
     columns = {"prediction": mean(eta)}
     if not request.plain:
-        error = np.sqrt(_variances(result, rows))
+        error = _errors(result, rows)
         columns["std_error"] = np.abs(mean(eta + STEP) - mean(eta - STEP)) / (2 * STEP) * error
         if request.interval is not None:
             half = _normal_quantile(request.level) * error
@@ -77,6 +78,15 @@ def predictions(
         columns = {name: np.asarray(by_row(result.design, v, "", padded=True)) for name, v in columns.items()}
     frame = pd.DataFrame(columns, index=index)
     return frame["prediction"] if request.plain else frame
+
+
+def _errors(result: "GeneralizedMixedResult", rows: NewRows) -> FloatArray:
+    """Return (m,) standard errors of the linear predictor, NaN where the likelihood is flat; warn of these."""
+    unknown = result.fit.unestimable(rows.X)
+    if unknown.any():
+        message = f"the likelihood is flat (separation) in {int(unknown.sum())} of the {len(unknown)} rows predicted"
+        warnings.warn(f"{message}: their standard errors can't be estimated", FitWarning, stacklevel=4)
+    return np.where(unknown, np.nan, np.sqrt(_variances(result, rows)))
 
 
 def _variances(result: "GeneralizedMixedResult", rows: NewRows) -> FloatArray:

@@ -86,6 +86,12 @@ class GeneralizedMixedResult(FitAccessors):
         """Standard deviations and correlations of the random effects; a residual's where the family has one."""
         return replace(varcorr_of(self.design.random_terms, self.fit.relative_covariance, 1.0), sigma=self.sigma)
 
+    @cached_property
+    def std_errors(self) -> "pd.Series[float]":
+        """(p,) standard errors of the fixed effects; infinite where the likelihood is flat (separation)."""
+        errors = np.where(self.fit.flat.any(axis=1), np.inf, np.sqrt(np.diag(self.fit.vcov)))
+        return self._by_coefficient(errors, "std_error")
+
     @property
     def sigma(self) -> float:
         """Residual standard deviation; NaN in a family that has none."""
