@@ -352,7 +352,11 @@ def turn(term: RandomTermDesign, mean: FloatArray) -> FloatArray:
     size = np.sqrt(np.diag(mean))
     if not bool((size > 0.0).all()):
         name = term.coefficient_names[int(np.argmin(size))]
-        raise FitError(f"column '{name}' of the random term for '{term.group}' is zero in every row")
+        what = f"column '{name}' of the random term for '{term.group}'"
+        if "(Intercept)" in term.coefficient_names and term.covariance.structure == "us":  # all others are centred
+            hint = f"leave it out: (1 | {term.group})" if len(mean) == 2 else "leave it out"
+            raise FitError(f"{what} is the same in every row, and can't be told from the intercept", hint=hint)
+        raise FitError(f"{what} is zero in every row")
     if term.covariance.homogeneous:
         return np.eye(len(mean)) / float(np.sqrt(np.mean(size**2)))
     if term.covariance.structure == "us":

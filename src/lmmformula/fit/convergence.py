@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,11 @@ Verdict = Literal["ok", "boundary", "failed"]
 NOTICEABLE = 0.1
 """Least weight with which a coefficient counts as part of a combination."""
 
+FLAT = 1e-6
+"""Second derivative of the criterion in the logarithm of a covariance's size, below which it is flat."""
+
+LEAST_SIZE = 0.03
+"""Relative standard deviation from which a covariance's own size measures its parameters."""
 
 NOTHING_LEFT = 1e6
 """Variance of random effects, in units of the residual's, beyond which a saturated model has no residual."""
@@ -36,6 +42,7 @@ def judge(
     log: OptimizerLog,
     settings: OptimizerSettings,
     more: Sequence[str] = (),
+    flat: str = "",
 ) -> Judgement:
     """
     Judge a fit.
@@ -44,6 +51,7 @@ def judge(
     turns : per term, the matrix U with Sigma_user = U Sigma_inner U'
     n_rows : number of rows of the fit
     more : what else is on a boundary
+    flat : in which variances the criterion is flat, see `undetermined`; or what else can't be told
     """
     if _saturated(terms, inner, n_rows):
         message = "the residual standard deviation is driven to zero: the random effects can follow every row"
@@ -51,6 +59,8 @@ def judge(
     if not log.converged and log.steps[-1].predicted > settings.gradient_tolerance:
         message = f"the optimiser did not converge: {log.reason}; a further step promises {log.steps[-1].predicted:.1e}"
         return Judgement("failed", message + " of deviance. Try a simpler random part, or `start` from another fit.")
+    if flat:
+        return Judgement("failed", flat)
     every = zip(terms, inner, turns, strict=True)
     notes = [note for term, S, U in every if (note := _singular(term, S, U, settings.singular_deviation))]
     if notes:
@@ -58,6 +68,41 @@ def judge(
     if more:
         return Judgement("boundary", "; ".join(more) + ": a simpler family is as good.")
     return Judgement("ok")
+
+
+def undetermined(
+    terms: Sequence[RandomTermDesign],
+    inner: Sequence[FloatArray],
+    factors: Sequence[Sequence[int]],
+    parameters: Sequence[Sequence[FloatArray]],
+    hessian: FloatArray,
+    settings: OptimizerSettings,
+) -> str:
+    """
+    Say in which term's covariance the criterion is flat, empty if in none.
+
+    Beside a variance of zero a structure's correlation may be anything: singular terms with one are left out.
+
+    inner : per term, the relative covariance of its coefficients in columns of unit mean square
+    factors, parameters : per factor, the numbers of its terms and their parameters
+    hessian : second derivatives of the criterion in all these parameters
+    """
+    parts = list(zip(chain(*factors), chain(*parameters), strict=True))
+    owners = np.repeat([t for t, _ in parts], [len(own) for _, own in parts])
+    sizes = np.concatenate([np.full(len(own), max(float(np.linalg.norm(own)), LEAST_SIZE)) for _, own in parts])
+    told = [
+        term.covariance.structure not in {"cs", "ar1"} or np.linalg.eigvalsh(S)[0] >= settings.singular_deviation**2
+        for term, S in zip(terms, inner, strict=True)
+    ]
+    free = np.array([told[t] for t in owners], dtype=np.bool_)
+    values, vectors = np.linalg.eigh((hessian * np.outer(sizes, sizes))[np.ix_(free, free)])
+    if not values.size or values[0] >= FLAT:
+        return ""
+    term = terms[owners[free][int(np.argmax(np.abs(vectors[:, 0])))]]
+    return (
+        f"the criterion is flat in the variances between the levels of '{term.group}': the data can't tell them, for "
+        "fixed effects, or other random ones, can take their place. Leave out one or the other."
+    )
 
 
 def _saturated(terms: Sequence[RandomTermDesign], inner: Sequence[FloatArray], n_rows: int) -> bool:

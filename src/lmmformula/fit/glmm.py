@@ -11,7 +11,7 @@ from lmmformula.design.coordinates import symmetric
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import FitError
 from lmmformula.fit import blocks
-from lmmformula.fit.convergence import Judgement, judge
+from lmmformula.fit.convergence import Judgement, judge, undetermined
 from lmmformula.fit.covariances import Parameters, covariance_map
 from lmmformula.fit.families import kernel_of
 from lmmformula.fit.information import Information
@@ -64,8 +64,8 @@ class GlmmFit:
     mode_covariances : per random term, (J, k, k) covariances of b given y and all parameters
     covariance_errors : per random term, (k, k) standard errors: of standard deviations on the diagonal, of correlations
         off it; NaN on a boundary
-    flat : (p, m) directions of beta in which the likelihood is flat (separation); none, (p, 0), in most fits. A function
-        of beta with a part in one has no finite estimate, see `unestimable`
+    flat : (p, m) directions of beta in which the likelihood is flat (separation); none, (p, 0), in most fits. Functions
+        of beta with a part in one have no finite estimate, see `unestimable`
     vcov : (p, p) covariance of beta, from the second derivatives of the criterion in all parameters; along a flat
         direction a very large variance stands for an infinite one, so that functions without a part in it keep theirs
     vcov_conditional : (p, p) the same for known theta and working weights, (X' V^-1 X)^-1
@@ -271,7 +271,7 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
     covariances = [scale**2 * symmetric(U @ S @ U.T) for U, S in zip(columns.random, inner, strict=True)]
     V = problem.by_term(point.curvature.covariances(), square=True)
     known = Information.of(point, problem.design.X, columns.fixed)
-    judgement = _judged(problem, inner, known, psi, log, settings)
+    judgement = _judged(problem, point, inner, known, log, settings)
     names, units = target.kernel.names, np.array([scale if n == "sigma" else 1.0 for n in target.kernel.names])
     errors = units * np.abs(target.kernel.slopes(psi)) * np.sqrt(np.diag(known.whole)[len(t) + len(beta) :])
     errors[known.limits] = np.nan
@@ -292,7 +292,7 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
         mode_covariances=tuple(
             scale**2 * blocks.contract("ab,bcj,dc->jad", U, v, U) for U, v in zip(columns.random, V, strict=True)
         ),
-        covariance_errors=tuple(_covariance_errors(problem, t, known.whole[: len(t), : len(t)], covariances)),
+        covariance_errors=tuple(known.covariance_errors(point, columns, covariances)),
         flat=known.flat.user,
         vcov=scale**2 * known.vcov,
         vcov_conditional=scale**2 * known.conditional,
@@ -306,55 +306,33 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
     )
 
 
-def _covariance_errors(
-    problem: _Problem, t: FloatArray, vcov: FloatArray, covariances: Sequence[FloatArray]
-) -> list[FloatArray]:
-    """Carry the covariance of the parameters t over to standard deviations and correlations, term by term."""
-    parameters, out, at = problem.target.parameters, {}, 0
-    for factor, maps, parts in zip(problem.columns.factors, parameters.maps, parameters.split(t), strict=True):
-        for term, m, own in zip(factor.terms, maps, parts, strict=True):
-            U = problem.target.kernel.scale * problem.columns.random[term]
-            slopes = _slopes(covariances[term], U @ m.directions(own) @ U.T)
-            here = slice(at, at + m.size)
-            variances = np.einsum("iab,ij,jab->ab", slopes, vcov[here, here], slopes)
-            out[term] = np.sqrt(np.where(variances > 0.0, variances, np.nan))
-            at += m.size
-    return [out[term] for term in range(len(out))]
-
-
-def _slopes(S: FloatArray, directions: FloatArray) -> FloatArray:
-    """Return (n, k, k) changes of standard deviations (diagonal) and correlations along directions of a covariance."""
-    sds = np.sqrt(np.diag(S))
-    relative = np.einsum("iaa->ia", directions) / (2 * sds**2)  # of the logarithms of the standard deviations
-    r = S / np.outer(sds, sds)
-    out: FloatArray = directions / np.outer(sds, sds) - r * (relative[:, :, None] + relative[:, None, :])
-    k = np.arange(len(S))
-    out[:, k, k] = relative * sds
-    return out
-
-
 def _judged(
     problem: _Problem,
+    point: Laplace,
     inner: Sequence[FloatArray],
     known: Information,
-    psi: FloatArray,
     log: OptimizerLog,
     settings: OptimizerSettings,
 ) -> Judgement:
     """Add to the verdict on covariances that on fixed effects without a finite estimate, and on the family's limits."""
-    flat = _flat_names(problem, known)
-    if flat:
-        message = f"the likelihood is flat in {flat}: do some columns tell the response exactly (separation)?"
+    t, _, psi = problem.target.split(point.x)
+    separated = _flat_names(problem, known)
+    if separated:
+        message = f"the likelihood is flat in {separated}: do some columns tell the response exactly (separation)?"
         return Judgement("failed", f"{message} Leave them out, or use priors.")
     endless = _endless(problem, inner, known)
     if endless:
-        return Judgement("failed", f"{endless}: they tell the response exactly (separation). Leave them out, or use priors.")
-    ends = [f"'{name}' is estimated as {_limit(name, x)}" for name, x in zip(problem.target.kernel.names, psi, strict=True)]
+        message = f"{endless}: the levels tell the response exactly (separation)"
+        return Judgement("failed", f"{message}. Leave the term out, or use priors.")
+    names = zip(problem.target.kernel.names, psi, strict=True)
+    ends = np.array([f"'{name}' is estimated as {_limit(name, x)}" for name, x in names], dtype=object)
     if known.steep.any():
-        message = f"the likelihood grows without end: {ends[int(np.argmax(known.steep))]}"
-        return Judgement("failed", f"{message}, for the model tells the response exactly. Make it simpler.")
-    notes = [note for note, at_limit in zip(ends, known.limits, strict=True) if at_limit]
-    return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes)
+        message = f"the likelihood grows without end: {ends[known.steep][0]}, for the model tells the response exactly"
+        return Judgement("failed", f"{message}. Make it simpler.")
+    factors, parts = [f.terms for f in problem.columns.factors], problem.target.parameters.split(t)
+    flat = undetermined(problem.terms, inner, factors, parts, point.hessian[: len(t), : len(t)], settings)
+    notes = list(ends[known.limits])
+    return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes, flat)
 
 
 def _endless(problem: _Problem, inner: Sequence[FloatArray], known: Information) -> str:

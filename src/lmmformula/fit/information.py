@@ -6,6 +6,7 @@ parameter of the family at its limit, such as a shape that is as good as infinit
 in what is said of all else.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from lmmformula.design.coordinates import block_diagonal
 from lmmformula.fit import blocks
 from lmmformula.fit.laplace import Laplace
 from lmmformula.fit.separation import SILENT, Flat
+from lmmformula.fit.weighted import InnerColumns
 
 SMALLEST_CURVATURE = 1e-8
 """Curvatures below this part of the largest count as none: nothing is known in that direction."""
@@ -70,6 +72,26 @@ class Information:
             float(np.abs(rows.weight).sum()),
         )
 
+    def covariance_errors(
+        self, point: Laplace, columns: InnerColumns, covariances: Sequence[FloatArray]
+    ) -> list[FloatArray]:
+        """
+        Return standard errors of standard deviations and correlations, term by term.
+
+        covariances : per term, of its coefficients, in the user's coordinates
+        """
+        t, scale, maps = point.target.split(point.x)[0], point.target.kernel.scale, point.target.parameters
+        out, at = dict[int, FloatArray](), 0
+        for factor, own_maps, parts in zip(columns.factors, maps.maps, maps.split(t), strict=True):
+            for term, m, own in zip(factor.terms, own_maps, parts, strict=True):
+                U = scale * columns.random[term]
+                slopes = _slopes(covariances[term], U @ m.directions(own) @ U.T)
+                here = slice(at, at + m.size)
+                variances = np.einsum("iab,ij,jab->ab", slopes, self.whole[here, here], slopes)
+                out[term] = np.sqrt(np.where(variances > 0.0, variances, np.nan))
+                at += m.size
+        return [out[term] for term in range(len(out))]
+
 
 def covariance_from(hessian: FloatArray) -> FloatArray:
     """
@@ -85,6 +107,17 @@ def covariance_from(hessian: FloatArray) -> FloatArray:
     values, vectors = np.linalg.eigh(raised / np.outer(scale, scale))
     keep = values > SMALLEST_CURVATURE * values[-1:].max(initial=0.0)
     out: FloatArray = 2 * (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / np.outer(scale, scale)
+    return out
+
+
+def _slopes(S: FloatArray, directions: FloatArray) -> FloatArray:
+    """Return (n, k, k) changes of standard deviations (diagonal) and correlations along directions of a covariance."""
+    sds = np.sqrt(np.diag(S))
+    relative = np.einsum("iaa->ia", directions) / (2 * sds**2)  # of the logarithms of the standard deviations
+    r = S / np.outer(sds, sds)
+    out: FloatArray = directions / np.outer(sds, sds) - r * (relative[:, :, None] + relative[:, None, :])
+    k = np.arange(len(S))
+    out[:, k, k] = relative * sds
     return out
 
 

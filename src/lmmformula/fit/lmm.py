@@ -13,7 +13,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit import blocks
-from lmmformula.fit.convergence import Judgement, judge
+from lmmformula.fit.convergence import Judgement, judge, undetermined
 from lmmformula.fit.linear import least_squares
 from lmmformula.fit.newton import Minimum, minimise
 from lmmformula.fit.objective import Point
@@ -63,6 +63,9 @@ class Fit:
 EXACT_FIT = 1e-13
 """Ratio of residual to total sum of squares that is nothing but rounding."""
 
+PRECISION = 2 * float(np.finfo(np.float64).eps)
+"""Distance of neighbouring floats around a number, as a part of it, at most."""
+
 START_LIFT = 1e-4
 """Added to the inner covariances of a given start, since at zero the criterion is stationary, least or not."""
 
@@ -87,9 +90,19 @@ def fit_lmm(
     settings = settings or OptimizerSettings()
     _refuse_small(design)
     if not design.random_terms:
-        return _linear(design, reml=reml)
+        return _precise(design, _linear(design, reml=reml))
     with explained():
-        return fit_problem(prepare(design, reml=reml), start, settings)
+        return _precise(design, fit_problem(prepare(design, reml=reml), start, settings))
+
+
+def _precise(design: DesignMatrices, fit: Fit) -> Fit:
+    """Change the verdict on a residual that is nothing but the rounding of the response, as far as rows tell it."""
+    precision = PRECISION * float(np.abs(design.y).max()) if design.has_rows else 0.0
+    if fit.sigma >= precision or fit.verdict == "failed":
+        return fit
+    message = f"the residual standard deviation, {fit.sigma:.2g}, is below the precision of the response, "
+    message += f"{precision:.2g}: what is left is rounding. Subtract a constant from it, or make the model simpler."
+    return replace(fit, verdict="failed", message=message)
 
 
 def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerSettings) -> Fit:
@@ -104,12 +117,10 @@ def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerS
     _refuse_exact_fit(problem, found.point.point)
     log = replace(found.log, strategy=str(problem.structure))
     inner = problem.covariances(found.parameters)
-    fit = _report(
-        problem,
-        found.point.point,
-        inner,
-        judge(problem.terms, inner, problem.products.coordinates.random, problem.products.n, log, settings),
-    )
+    factors, parts = [f.terms for f in problem.products.factors], problem.parameters.split(found.parameters)
+    flat = undetermined(problem.terms, inner, factors, parts, found.hessian, settings)
+    turns, n = problem.products.coordinates.random, problem.products.n
+    fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, turns, n, log, settings, flat=flat))
     return replace(fit, log=log, settings=settings)
 
 
@@ -184,7 +195,7 @@ def _snapped(problem: Problem, found: Minimum[Evaluation], settings: OptimizerSe
     there = problem.evaluate(parameters)
     if there.value > found.point.value + settings.stop_decrease + settings.rounding * abs(found.point.value):
         return found
-    return Minimum(parameters, there, found.log)
+    return replace(found, parameters=parameters, point=there)
 
 
 def _report(problem: Problem, point: Point, inner: Sequence[FloatArray], judgement: Judgement) -> Fit:

@@ -44,8 +44,7 @@ def wald_anova(result: GeneralizedMixedResult, kind: AnovaType = "III") -> Resul
     chosen = anova_type(kind)
     method = method_of(result, "asymptotic")
     tests = {
-        name: joint_test(result, method, L) if len(L) else NOTHING
-        for name, L in hypotheses(result, chosen).items()
+        name: joint_test(result, method, L) if len(L) else NOTHING for name, L in hypotheses(result, chosen).items()
     }
     title = f"Type {chosen} analysis of variance, Wald's chi-squared tests"
     return ResultTable(title, _frame(tests.items()), _notes(tests.values()))
