@@ -34,6 +34,27 @@ class Judgement:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ridge:
+    """
+    A direction of the parameters of covariances in which the criterion is flat.
+
+    group : grouping factor of the term that has most of it
+    direction : of the length of the covariance's own size
+    """
+
+    group: str
+    direction: FloatArray
+
+    def judged(self, *, matters: bool) -> Judgement:
+        """Return the verdict: failed if the fixed effects' standard errors depend on what can't be told."""
+        where = f"the criterion is flat in the variances between the levels of '{self.group}': "
+        if matters:
+            message = "the data can't tell them, and standard errors depend on them. Do fixed effects tell the levels?"
+            return Judgement("failed", f"{where}{message} Leave a term out.")
+        return Judgement("ok", f"{where}another random term can take their place, and only their sum is estimated.")
+
+
 def judge(
     terms: Sequence[RandomTermDesign],
     inner: Sequence[FloatArray],
@@ -42,7 +63,7 @@ def judge(
     log: OptimizerLog,
     settings: OptimizerSettings,
     more: Sequence[str] = (),
-    flat: str = "",
+    flat: Judgement | None = None,
 ) -> Judgement:
     """
     Judge a fit.
@@ -51,7 +72,7 @@ def judge(
     turns : per term, the matrix U with Sigma_user = U Sigma_inner U'
     n_rows : number of rows of the fit
     more : what else is on a boundary
-    flat : in which variances the criterion is flat, see `undetermined`; or what else can't be told
+    flat : the verdict on a flat criterion
     """
     if _saturated(terms, inner, n_rows):
         message = "the residual standard deviation is driven to zero: the random effects can follow every row"
@@ -59,15 +80,15 @@ def judge(
     if not log.converged and log.steps[-1].predicted > settings.gradient_tolerance:
         message = f"the optimiser did not converge: {log.reason}; a further step promises {log.steps[-1].predicted:.1e}"
         return Judgement("failed", message + " of deviance. Try a simpler random part, or `start` from another fit.")
-    if flat:
-        return Judgement("failed", flat)
+    if flat is not None and flat.verdict == "failed":
+        return flat
     every = zip(terms, inner, turns, strict=True)
     notes = [note for term, S, U in every if (note := _singular(term, S, U, settings.singular_deviation))]
     if notes:
         return Judgement("boundary", "; ".join([*notes, *more]) + ". Consider a simpler random part, or priors.")
     if more:
         return Judgement("boundary", "; ".join(more) + ": a simpler family is as good.")
-    return Judgement("ok")
+    return flat or Judgement("ok")
 
 
 def undetermined(
@@ -76,10 +97,9 @@ def undetermined(
     factors: Sequence[Sequence[int]],
     parameters: Sequence[Sequence[FloatArray]],
     hessian: FloatArray,
-    settings: OptimizerSettings,
-) -> str:
+) -> Ridge | None:
     """
-    Say in which term's covariance the criterion is flat, empty if in none.
+    Find in which term's covariance the criterion is flat.
 
     Beside a variance of zero a structure's correlation may be anything: singular terms with one are left out.
 
@@ -88,21 +108,21 @@ def undetermined(
     hessian : second derivatives of the criterion in all these parameters
     """
     parts = list(zip(chain(*factors), chain(*parameters), strict=True))
+    if not parts:
+        return None
     owners = np.repeat([t for t, _ in parts], [len(own) for _, own in parts])
     sizes = np.concatenate([np.full(len(own), max(float(np.linalg.norm(own)), LEAST_SIZE)) for _, own in parts])
     told = [
-        term.covariance.structure not in {"cs", "ar1"} or np.linalg.eigvalsh(S)[0] >= settings.singular_deviation**2
+        term.covariance.structure not in {"cs", "ar1"} or np.linalg.eigvalsh(S)[0] > np.finfo(np.float64).eps
         for term, S in zip(terms, inner, strict=True)
     ]
     free = np.array([told[t] for t in owners], dtype=np.bool_)
     values, vectors = np.linalg.eigh((hessian * np.outer(sizes, sizes))[np.ix_(free, free)])
     if not values.size or values[0] >= FLAT:
-        return ""
-    term = terms[owners[free][int(np.argmax(np.abs(vectors[:, 0])))]]
-    return (
-        f"the criterion is flat in the variances between the levels of '{term.group}': the data can't tell them, for "
-        "fixed effects, or other random ones, can take their place. Leave out one or the other."
-    )
+        return None
+    direction = np.zeros(len(sizes))
+    direction[free] = vectors[:, 0]
+    return Ridge(terms[owners[int(np.argmax(np.abs(direction)))]].group, sizes * direction)
 
 
 def _saturated(terms: Sequence[RandomTermDesign], inner: Sequence[FloatArray], n_rows: int) -> bool:

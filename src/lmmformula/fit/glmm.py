@@ -72,7 +72,7 @@ class GlmmFit:
     weights : (n,) working weights at the modes
     log_det_L, penalty : log|L| and u'u
     verdict : "ok", "boundary" (singular, and rightly so) or "failed"
-    message : what the verdict is about, and what to try; empty for "ok"
+    message : what the verdict is about, and what to try; mostly empty for "ok"
     nagq : nodes of the quadrature, 1 for Laplace's approximation
     log : what the optimiser did
     settings : its tolerances
@@ -316,21 +316,22 @@ def _judged(
 ) -> Judgement:
     """Add to the verdict on covariances that on fixed effects without a finite estimate, and on the family's limits."""
     t, _, psi = problem.target.split(point.x)
-    separated = _flat_names(problem, known)
-    if separated:
-        message = f"the likelihood is flat in {separated}: do some columns tell the response exactly (separation)?"
-        return Judgement("failed", f"{message} Leave them out, or use priors.")
     endless = _endless(problem, inner, known)
     if endless:
         message = f"{endless}: the levels tell the response exactly (separation)"
         return Judgement("failed", f"{message}. Leave the term out, or use priors.")
+    separated = _flat_names(problem, known)
+    if separated:
+        message = f"the likelihood is flat in {separated}: do some columns tell the response exactly (separation)?"
+        return Judgement("failed", f"{message} Leave them out, or use priors.")
     names = zip(problem.target.kernel.names, psi, strict=True)
     ends = np.array([f"'{name}' is estimated as {_limit(name, x)}" for name, x in names], dtype=object)
     if known.steep.any():
         message = f"the likelihood grows without end: {ends[known.steep][0]}, for the model tells the response exactly"
         return Judgement("failed", f"{message}. Make it simpler.")
     factors, parts = [f.terms for f in problem.columns.factors], problem.target.parameters.split(t)
-    flat = undetermined(problem.terms, inner, factors, parts, point.hessian[: len(t), : len(t)], settings)
+    ridge = undetermined(problem.terms, inner, factors, parts, point.hessian[: len(t), : len(t)])
+    flat = ridge and ridge.judged(matters=False)  # a mode's weight tells effects from fixed ones, but not from others
     notes = list(ends[known.limits])
     return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes, flat)
 

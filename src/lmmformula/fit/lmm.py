@@ -38,7 +38,7 @@ class Fit:
     log_det_RX, log_det_L : log|R_X| and log|L|, as lme4's ldRX2 / 2 and ldL2 / 2
     pwrss : penalized weighted residual sum of squares r^2(theta)
     verdict : "ok", "boundary" (singular, and rightly so) or "failed"
-    message : what the verdict is about, and what to try; empty for "ok"
+    message : what the verdict is about, and what to try; mostly empty for "ok"
     log : what the optimiser did
     settings : its tolerances
     """
@@ -62,6 +62,9 @@ class Fit:
 
 EXACT_FIT = 1e-13
 """Ratio of residual to total sum of squares that is nothing but rounding."""
+
+ALONG = 1e-3
+"""Step along a flat direction, and part of the standard errors that changes with a step of one if any does."""
 
 PRECISION = 2 * float(np.finfo(np.float64).eps)
 """Distance of neighbouring floats around a number, as a part of it, at most."""
@@ -118,10 +121,22 @@ def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerS
     log = replace(found.log, strategy=str(problem.structure))
     inner = problem.covariances(found.parameters)
     factors, parts = [f.terms for f in problem.products.factors], problem.parameters.split(found.parameters)
-    flat = undetermined(problem.terms, inner, factors, parts, found.hessian, settings)
+    ridge = undetermined(problem.terms, inner, factors, parts, found.hessian)
+    flat = ridge and ridge.judged(matters=_matters(problem, found.parameters, ridge.direction))
     turns, n = problem.products.coordinates.random, problem.products.n
     fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, turns, n, log, settings, flat=flat))
     return replace(fit, log=log, settings=settings)
+
+
+def _matters(problem: Problem, x: FloatArray, direction: FloatArray) -> bool:
+    """Tell whether the fixed effects' standard errors change along a direction of the covariance parameters."""
+    # from zero they change with the square, elsewhere their slope tells them from what changes with the square alone
+    at_zero = float(np.linalg.norm(x[np.abs(direction) > ALONG * np.abs(direction).max()])) < ALONG**2
+    steps = (1.0 / ALONG**0.5, 0.0) if at_zero else (ALONG, -ALONG)
+    ahead, behind = (
+        np.linalg.norm(problem.evaluate(x + step * direction).point.profile.inverse_R, axis=1) for step in steps
+    )
+    return bool((np.abs(ahead - behind) > ALONG * (steps[0] - steps[1]) * behind).any())
 
 
 def evaluate_at(design: DesignMatrices, theta: FloatArray, *, reml: bool = True) -> Fit:

@@ -19,7 +19,6 @@ from lmmformula.inference.table import ResultTable
 from lmmformula.results.arguments import check_choice, check_level
 from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.posterior import PosteriorResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +118,7 @@ def _approximate(result: LinearMixedResult, ddf: Literal["satterthwaite", "kenwa
     assert_never(ddf)
 
 
-def with_estimate(result: MixedResult | PosteriorResult, L: FloatArray) -> FloatArray:
+def with_estimate(result: object, L: FloatArray) -> FloatArray:
     """Return (r, p) functions of beta, NaN where they have no finite estimate: the likelihood is flat (separation)."""
     if not isinstance(result, GeneralizedMixedResult) or not result.fit.flat.size:
         return L
