@@ -331,7 +331,7 @@ def _judged(
         return Judgement("failed", f"{message}. Make it simpler.")
     factors, parts = [f.terms for f in problem.columns.factors], problem.target.parameters.split(t)
     ridge = undetermined(problem.terms, inner, factors, parts, point.hessian[: len(t), : len(t)])
-    flat = ridge and ridge.judged(matters=False)  # a mode's weight tells effects from fixed ones, but not from others
+    flat = None if ridge is None else ridge.judged(matters=False)  # by ML only random terms take a variance's place
     notes = list(ends[known.limits])
     return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes, flat)
 

@@ -93,7 +93,7 @@ def fit_lmm(
     settings = settings or OptimizerSettings()
     _refuse_small(design)
     if not design.random_terms:
-        return _precise(design, _linear(design, reml=reml))
+        return _linear(design, reml=reml)
     with explained():
         return _precise(design, fit_problem(prepare(design, reml=reml), start, settings))
 
@@ -122,7 +122,7 @@ def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerS
     inner = problem.covariances(found.parameters)
     factors, parts = [f.terms for f in problem.products.factors], problem.parameters.split(found.parameters)
     ridge = undetermined(problem.terms, inner, factors, parts, found.hessian)
-    flat = ridge and ridge.judged(matters=_matters(problem, found.parameters, ridge.direction))
+    flat = None if ridge is None else ridge.judged(matters=_matters(problem, found.parameters, ridge.direction))
     turns, n = problem.products.coordinates.random, problem.products.n
     fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, turns, n, log, settings, flat=flat))
     return replace(fit, log=log, settings=settings)
