@@ -19,7 +19,7 @@ from lmmformula.fit.separation import SILENT, Flat
 from lmmformula.fit.weighted import InnerColumns
 
 SMALLEST_CURVATURE = 1e-8
-"""Curvatures below this part of the largest count as none: nothing is known in that direction."""
+"""Part of the largest curvature that stands for any below it: next to nothing is known in that direction."""
 
 STEEP = 0.1
 """Slope of the log likelihood in a parameter at its limit, by which it grows without end."""
@@ -95,7 +95,7 @@ class Information:
 
 def covariance_from(hessian: FloatArray) -> FloatArray:
     """
-    Return twice the inverse of the criterion's second derivatives, leaving out directions without curvature.
+    Return twice the inverse of the criterion's second derivatives; a direction without curvature has a large variance.
 
     A parameter in which the criterion is flat, such as a correlation beside a variance of zero, has rounding errors
     beside a diagonal of zero: its curvature counts as what rounding leaves of the largest one.
@@ -105,8 +105,8 @@ def covariance_from(hessian: FloatArray) -> FloatArray:
     scale = np.sqrt(np.maximum(diagonal, max(least, 1e-300)))
     raised = hessian + np.diag(np.maximum(least - diagonal, 0.0))
     values, vectors = np.linalg.eigh(raised / np.outer(scale, scale))
-    keep = values > SMALLEST_CURVATURE * values[-1:].max(initial=0.0)
-    out: FloatArray = 2 * (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / np.outer(scale, scale)
+    known = np.maximum(values, SMALLEST_CURVATURE * values[-1:].max(initial=0.0))
+    out: FloatArray = 2 * (vectors / known) @ vectors.T / np.outer(scale, scale)
     return out
 
 

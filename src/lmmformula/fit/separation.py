@@ -87,9 +87,10 @@ class Flat:
 def silent_rows(curvature: FloatArray) -> BoolArray:
     """Tell which rows say nothing: those of the least curvatures, as many as together stay below `SILENT`."""
     size = np.abs(curvature)
-    order = np.argsort(size)
-    silent = np.zeros(len(size), dtype=np.bool_)
-    silent[order[np.cumsum(size[order]) < SILENT]] = True
+    silent = size < SILENT
+    few = np.flatnonzero(silent)
+    order = few[np.argsort(size[few])]
+    silent[order[np.cumsum(size[order]) >= SILENT]] = False
     return silent
 
 
