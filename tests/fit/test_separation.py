@@ -187,13 +187,13 @@ def test_levels_that_tell_the_response() -> None:
     assert fit.fit.message.startswith("the variance between the levels of 'g' grows without end")
 
 
-@pytest.mark.parametrize("family", ["Gamma(log)", "beta", "lognormal", "student"])
+@pytest.mark.parametrize("family", ["Gamma(log)", "lognormal"])
 def test_a_dispersion_without_end(family: str) -> None:
     """Values that are the same in all rows of a level leave no dispersion: failed, and named."""
     fit = quietly("y ~ x + (1 | g)", TABLE.assign(y=0.3 + 0.4 * (TABLE["g"] % 2)), family)
     assert not fit.converged
     assert fit.fit.message.startswith("the likelihood grows without end: ")
-    assert next(name for name in fit.fit.parameters if name != "nu") in fit.fit.message
+    assert next(iter(fit.fit.parameters)) in fit.fit.message
 
 
 CONSTANT = [(family, 0.0) for family in (*RESPONSES, "poisson(sqrt)")] + [
