@@ -211,15 +211,6 @@ def solve(left: FloatArray, right: FloatArray) -> FloatArray:
     return out
 
 
-def ascent(curvature: FloatArray, slope: FloatArray) -> FloatArray:
-    """Return Newton's step up a slope for a (p, p) curvature, of any sign; no step where there is no curvature."""
-    values, vectors = np.linalg.eigh(curvature)
-    size = np.abs(values)
-    some = size > len(size) * np.finfo(np.float64).eps * size.max(initial=0.0)
-    out: FloatArray = vectors @ np.where(some, (vectors.T @ slope) / np.where(some, size, 1.0), 0.0)
-    return out
-
-
 def square_root(covariance: FloatArray) -> FloatArray:
     """Return the symmetric square root of a positive semidefinite matrix; negative eigenvalues count as zero."""
     values, vectors = np.linalg.eigh(covariance)

@@ -115,7 +115,7 @@ def joint_mode(target: Target, roots: Roots, beta: FloatArray, psi: FloatArray, 
         A = X.T @ weighted - B.gram(solved)
         slope = M.root_transposed(pattern.transposed(found.rows.score)) - found.u
         direct, fixed_slope = M.solve(slope), X.T @ found.rows.score
-        change = blocks.ascent(A, fixed_slope - B.gram(direct))
+        change = blocks.solve(A, fixed_slope - B.gram(direct)) if len(A) else fixed_slope
         step = direct - solved.combined(change)
         found = path.climbed(found, change, step)
         if _last(float(fixed_slope @ change) + slope.dot(step)):
