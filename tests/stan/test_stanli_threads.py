@@ -1,4 +1,4 @@
-"""stanli from other threads than the one that loaded it, where its gradients end the process; each case is a process."""
+"""stanli in other threads than the one that loaded it, where its gradients end the process: each case is a process."""
 
 from __future__ import annotations
 
