@@ -279,6 +279,11 @@ class Program:
         )
 
     @property
+    def writes_density(self) -> bool:
+        """Whether the likelihood is written out, since Stan has no distribution for it."""
+        return self.likelihood.own and not self.extra.prior_only
+
+    @property
     def integrated(self) -> Factor | None:
         """The factor that is integrated out level by level, if any: of several the one with most effects."""
         return max((f for f in self.factors if f.integrated), key=lambda f: f.n_levels * f.k, default=None)
