@@ -130,7 +130,7 @@ def serve() -> None:
         try:
             program, run, heard = pickle.load(sys.stdin.buffer)  # noqa: S301 (of the process that started this one)
             Thread(target=_obey, daemon=True).start()
-            result = draws_here(program, run, (lambda tally: tell(dict(tally.reached))) if heard else None)
+            result: object = draws_here(program, run, (lambda tally: tell(dict(tally.reached))) if heard else None)
         except BaseException as error:  # noqa: BLE001 (raised where it is received)
             result = error
         signal.signal(signal.SIGINT, signal.SIG_IGN)
