@@ -49,7 +49,7 @@ class StanliEngine:
         """Draw from the posterior distribution."""
         run = replace(run, options=checked(self.name, run.algorithm, OPTIONS, run.options))
         loaded()
-        with reporter(run.progress and run.algorithm == "nuts", run.iterations) as report:
+        with reporter(run.progress if run.algorithm == "nuts" else False, run.iterations) as report:
             return (draws_here if _can_run_here(run) else draws_elsewhere)(program, run, report)
 
 

@@ -12,10 +12,10 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import EngineError
@@ -52,25 +52,59 @@ def draws_elsewhere(program: StanProgram, run: Run, report: Report | None) -> Dr
         with suppress(OSError):  # a process that ends at once is met when it is read from
             pickle.dump((program, replace(run, progress=False), report is not None), process.stdin)  # type: ignore[arg-type]
             process.stdin.flush()  # type: ignore[union-attr]
-        tally = Tally(run.chains, run.each)
-        for message in _messages(process, said):
-            if isinstance(message, dict):
-                tally.reached = message
-                if report is not None:
-                    tally.tell(report)
-                continue
-            result, heard = message
-            for warning in heard:
-                warnings.warn(warning, stacklevel=2)
-            if isinstance(result, BaseException):
-                raise result
-            return result  # type: ignore[no-any-return]
+        with _interrupts_passed_on(process):
+            return _result(said, Tally(run.chains, run.each), report)
+    except EOFError:
+        message = f"the process in which stanli ran has ended too early (exit status {process.wait()})"
+        raise EngineError(message) from None
     finally:
         process.kill()
         process.wait()
         listener.join()
         close_pipes(process)
-    raise EngineError(f"the process in which stanli ran has ended too early (exit status {process.returncode})")
+
+
+def _result(said: "SimpleQueue[Any]", tally: Tally, report: Report | None) -> Draws:
+    """Wait for the result of a process, and tell how far its chains are until then."""
+    while True:
+        try:
+            message = said.get(timeout=POLL)  # with a timeout, Ctrl-C is heard on every system
+        except Empty:
+            continue
+        if message is None:
+            raise EOFError
+        if isinstance(message, dict):
+            tally.reached = message
+            if report is not None:
+                tally.tell(report)
+            continue
+        result, heard = message
+        for warning in heard:
+            warnings.warn(warning, stacklevel=2)
+        if isinstance(result, BaseException):
+            raise result
+        return result  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _interrupts_passed_on(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Pass the first interrupt from the keyboard on to a process; only the main thread meets any."""
+    if current_thread() is not main_thread() or signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+        yield
+        return
+
+    def pass_on(number: int, frame: object) -> None:
+        del number, frame
+        signal.signal(signal.SIGINT, before)
+        with suppress(OSError):  # it may have ended
+            process.stdin.write(STOP)  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
+
+    before = signal.signal(signal.SIGINT, pass_on)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _process() -> "subprocess.Popen[bytes]":
@@ -83,27 +117,6 @@ def _process() -> "subprocess.Popen[bytes]":
         reason = "Python is part of another program"
     message = f"stanli needs a process of its own to run in this thread, and none can be started: {reason}"
     raise EngineError(message, hint="run it in the main thread, or sample two chains or more in parallel")
-
-
-def _messages(process: "subprocess.Popen[bytes]", said: "SimpleQueue[Any]") -> Iterator[Any]:
-    """Yield what a process says until it ends. The first interrupt is passed on to it; the second is raised."""
-    interrupted = False
-    while True:
-        try:
-            message = said.get(timeout=POLL)  # with a timeout, Ctrl-C is heard on every system
-        except Empty:
-            continue
-        except KeyboardInterrupt:
-            if interrupted:
-                raise
-            interrupted = True
-            with suppress(OSError):
-                process.stdin.write(STOP)  # type: ignore[union-attr]
-                process.stdin.flush()  # type: ignore[union-attr]
-            continue
-        if message is None:
-            return
-        yield message
 
 
 def _listen(process: "subprocess.Popen[bytes]", said: "SimpleQueue[Any]") -> None:
