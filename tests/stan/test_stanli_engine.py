@@ -14,7 +14,7 @@ from lmmformula.fit.lmm import fit_lmm
 from lmmformula.results.warmstart import estimates_of
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run, sample
-from lmmformula.stan.stanli_engine import scattered
+from lmmformula.stan.stanli_engine import _parallel, scattered
 from lmmformula.stan.start import StartingPoint, starting_point
 from lmmformula.stan.start import scattered as scattered_values
 from programs import CASES, design_of, program_of
@@ -209,3 +209,11 @@ def test_a_missing_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch
         sample(program_of("slope"), **SHORT)
     assert "pip install stanli" in caught.value.hint
     assert "cmdstan" in caught.value.hint
+
+
+def test_chains_are_not_made_one_by_one_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one processor too there are two threads, which stanli makes itself: they are safe wherever it is called."""
+    for processors, parallel in ((1, 2), (3, 3), (16, 4), (None, 2)):
+        monkeypatch.setattr("os.cpu_count", lambda found=processors: found)
+        assert _parallel(Run(chains=4, warmup=1, draws=1, seed=5)) == parallel
+    assert _parallel(Run(chains=4, warmup=1, draws=1, seed=5, options={"parallel_chains": 1})) == 1

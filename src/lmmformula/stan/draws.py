@@ -41,6 +41,7 @@ class Draws(Mapping[str, FloatArray]):
     warmup : iterations before the first draw
     max_treedepth : limit that the sampler's trees had
     algorithm : "nuts"; "pathfinder" or "laplace", which approximate; "optimize" for a mode, its only draw
+    jacobian : whether a mode is that on the sampler's scale, or else of the parameters as they are declared
     """
 
     arrays: dict[str, FloatArray] = field(repr=False)
@@ -51,6 +52,7 @@ class Draws(Mapping[str, FloatArray]):
     warmup: int
     max_treedepth: int = 10
     algorithm: str = "nuts"
+    jacobian: bool = True
 
     def __getitem__(self, name: str) -> FloatArray:
         return self.arrays[name]

@@ -139,20 +139,31 @@ def optimize(
     engine: str | Engine = "auto",
     seed: int | None = None,
     start: StartingPoint | None = None,
+    progress: Progress = True,
     **options: Any,  # noqa: ANN401 (whatever the engine knows)
 ) -> Draws:
     """
     Find the mode of a program's posterior distribution: one chain of one draw, whose "lp" is the log density there.
 
     It is the mode on the sampler's scale, where parameters have no bounds, as all of CmdStan's algorithms use it;
-    `jacobian=False` asks for that of the parameters as they are declared.
+    `jacobian=False` asks for that of the parameters as they are declared. There is no bar, but a terminal is told of a
+    program that is compiled.
 
     Raises
     ------
     EngineError
         The engine is missing or does not know an option, or it fails to compile or to find a mode.
     """
-    run = Run(chains=1, warmup=0, draws=1, seed=_seed(seed), start=start, options=options, algorithm="optimize")
+    run = Run(
+        chains=1,
+        warmup=0,
+        draws=1,
+        seed=_seed(seed),
+        start=start,
+        progress=_progress(progress),
+        options=options,
+        algorithm="optimize",
+    )
     return _chosen(engine).sample(program, run)
 
 

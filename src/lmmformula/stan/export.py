@@ -52,6 +52,9 @@ README = """\
 summary. None of them needs lmmformula. The comment at the top of the program says what the model is, and which version
 of Stan it needs.
 
+In pedantic mode Stan's compiler says that parameters have no priors: a false alarm, since the numbers of the priors are
+data. The model block has a line for each of these parameters.
+
 By the script, with stanli (`pip install stanli`), which compiles nothing, or with CmdStan, through cmdstanpy:
 
     python {quoted}.run.py
@@ -69,7 +72,7 @@ From Python, with cmdstanpy:
 
     from cmdstanpy import CmdStanModel
     fit = CmdStanModel(stan_file="{double}.stan").sample("{double}.data.json", adapt_delta=0.9)
-    print(fit.summary())
+    print(fit.summary().to_string())
 
 From R, with cmdstanr:
 
@@ -129,7 +132,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     sample = with_stanli if options.engine == "stanli" else with_cmdstan
-    print(sample(options).summary())
+    table = sample(options).summary()
+    print(table.to_string() if hasattr(table, "to_string") else table)  # pandas leaves rows of long tables out
 
 
 if __name__ == "__main__":

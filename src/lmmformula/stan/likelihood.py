@@ -21,7 +21,7 @@ class Likelihood:
     integer : whether the response is whole numbers
     trials : whether there are trials beside it
     cutpoints : whether they stand in the place of the intercept
-    own : whether its density is a function of the program (templates/densities.stan.jinja)
+    own : whether its density is written out in the program (templates/written.stan.jinja), as Stan has none
     drawn : a draw of the response, where the distribution's own can't give one of every eta
     bounded : whether draws are counts, of a mean that is bounded
     """
@@ -59,8 +59,7 @@ class Likelihood:
 
         weights : whether the residual standard deviation is divided by the roots of weights
         """
-        row = "[n : n]" if self.own and kind == "density" else "[n]"
-        places = {"eta": f"eta{row}", "trials": f"trials{row}"}
+        places = {"eta": "eta[n]", "trials": "trials[n]"}
         if weights:
             places["sigma"] = "sigma / root_weights[n]"
         if kind == "rng" and self.drawn:
@@ -69,7 +68,7 @@ class Likelihood:
         arguments = _named(arguments, places)
         if kind == "rng":
             return f"{name}_rng({arguments}"
-        return f"{name}_{'lpmf' if self.integer else 'lpdf'}(y{row} | {arguments}"
+        return f"{name}_{'lpmf' if self.integer else 'lpdf'}(y[n] | {arguments}"
 
     def glm_of(self, X: str, *, cutpoint: str = "cutpoint") -> str:
         """Write the distribution that multiplies X by b itself; that of categories takes nothing but X."""
@@ -148,7 +147,7 @@ LIKELIHOODS: dict[Family, Likelihood] = {
     ),
     Family("negbinomial", "log"): Likelihood(
         COUNT,
-        "neg_binomial_2_log(eta, shape)",
+        "neg_binomial_2_log(eta, fmin(shape, 1e9))",
         "neg_binomial_2(exp(eta), shape)",
         "neg_binomial_2_log_glm(fmin(shape, 1e9))",
         ("shape",),
@@ -187,7 +186,7 @@ LIKELIHOODS: dict[Family, Likelihood] = {
     ),
     Family("zero_inflated_negbinomial", "log"): Likelihood(
         COUNT,
-        "zi_negbinomial(zi, eta, shape)",
+        "zi_negbinomial(zi, eta, fmin(shape, 1e9))",
         "0 with probability zi, else neg_binomial_2(exp(eta), shape)",
         parameters=("shape", "zi"),
         integer=True,

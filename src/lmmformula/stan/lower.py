@@ -13,6 +13,7 @@ from lmmformula.ir.model import ModelIR
 from lmmformula.stan import factors as f
 from lmmformula.stan.families import WEIGHTED, Scale, counted, cutpoint_locations, family_slots, link_scale
 from lmmformula.stan.likelihood import Likelihood, likelihood_of
+from lmmformula.stan.names import Identifiers
 from lmmformula.stan.priors import Choice, PriorRow, Slot, bounds_of, of_cutpoints, prior_statements, resolve
 from lmmformula.stan.program import Block, Factor, Fixed, Form, Program, Section
 from lmmformula.stan.scales import size, spread
@@ -78,7 +79,8 @@ def lower_program(
     ]
     slots = [slot for part in parts for parameter in part.parameters for slot in parameter.slots]
     choices = resolve(slots, of_cutpoints(ir.priors, fixed.cutpoints), ir.source)
-    written = [_write(part, choices, flat=flat) for part in parts]
+    names = Identifiers()
+    written = [_write(part, choices, names, flat=flat) for part in parts]
     sections = tuple(section for section, _, _ in written)
     declarations = tuple(declaration for _, own, _ in written for declaration in own)
     numbers = [number for section in sections for s in section.statements for number in s.arguments]
@@ -116,7 +118,7 @@ def _conditional(form: str, family: Family) -> Form:
 
 
 def _write(
-    part: Part, choices: Mapping[Slot, Choice], *, flat: bool
+    part: Part, choices: Mapping[Slot, Choice], names: Identifiers, *, flat: bool
 ) -> tuple[Section, tuple[Declaration, ...], tuple[PriorRow, ...]]:
     """Write the prior statements of a part, and bound its parameters as these ask for."""
     statements: list[Statement] = []
@@ -126,7 +128,7 @@ def _write(
         declaration = parameter.declaration
         if parameter.slots:
             chosen = [choices[slot] for slot in parameter.slots]
-            own = prior_statements(declaration.name, chosen)
+            own = prior_statements(declaration.name, chosen, names)
             lower, upper = bounds_of(chosen, own)
             declaration = replace(declaration, lower=lower, upper=upper)
             statements += own

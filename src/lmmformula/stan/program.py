@@ -14,6 +14,12 @@ Geometry = Literal["centered", "noncentered"]
 Treatment = Literal["integrated", "centered", "sum_to_zero", "noncentered"]
 
 
+EARLIEST = (2, 33)
+"""The first version of Stan that reads the programs."""
+SUM_TO_ZERO = (2, 36)
+"""The first that has a `sum_to_zero_vector`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Covariate:
     """
@@ -277,6 +283,16 @@ class Program:
             for structure in ("cs", "ar1")
             if any(b.correlation and b.covariance.structure == structure for f in self.factors for b in f.blocks)
         )
+
+    @property
+    def stan_version(self) -> tuple[int, int]:
+        """The first version of Stan that reads it."""
+        return SUM_TO_ZERO if any(factor.treatment == "sum_to_zero" for factor in self.factors) else EARLIEST
+
+    @property
+    def writes_density(self) -> bool:
+        """Whether the likelihood is written out, since Stan has no distribution for it."""
+        return self.likelihood.own and not self.extra.prior_only
 
     @property
     def integrated(self) -> Factor | None:

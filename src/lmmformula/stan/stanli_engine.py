@@ -1,11 +1,13 @@
-"""The embedded engine: stanli compiles and samples inside this process, without a C++ toolchain."""
+"""The embedded engine: stanli compiles and samples inside this process, without a C++ toolchain, wherever it can."""
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from io import TextIOBase
-from threading import Lock, get_ident
+from threading import Lock, Thread, current_thread, get_ident, main_thread
 from time import perf_counter
 from traceback import walk_tb
 from types import ModuleType
@@ -21,6 +23,7 @@ from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.interrupted import kept, warn_of_interrupt
 from lmmformula.stan.options import checked
 from lmmformula.stan.progress import Report, Tally, reporter
+from lmmformula.stan.stanli_process import draws_elsewhere
 
 RENAMED = {"adapt_delta": "delta", "max_treedepth": "max_depth", "iterations": "iter"}
 """Options that stanli has another name for."""
@@ -44,97 +47,130 @@ class StanliEngine:
 
     def sample(self, program: StanProgram, run: Run) -> Draws:
         """Draw from the posterior distribution."""
-        given = checked(self.name, run.algorithm, OPTIONS, run.options)
-        options = {RENAMED.get(name, name): value for name, value in given.items()}
-        stanli = _stanli()
-        model = self._model(stanli, program)
-        if run.algorithm == "optimize":
-            return self._mode(stanli, model, run, options)
-        options |= _start(model, run, options.get("metric", "diag_e"))
-        if "pathfinder_init" in options:
-            options.pop("inits", None)
-        began = perf_counter()
-        fit = self._fit(stanli, model, run, options)
-        statistics = {
-            name.removesuffix("__"): fit.sampler_stats[:, :, column]
-            for column, name in enumerate(stanli.SAMPLER_COLUMNS)
-        }
-        return Draws(
-            arrays={name: fit.draws(name) for name in fit.variables},
-            statistics=statistics,
-            engine=self.name,
-            seed=run.seed,
-            seconds=perf_counter() - began,
-            warmup=run.warmup,
-            max_treedepth=fit.max_depth,
-        )
+        run = replace(run, options=checked(self.name, run.algorithm, OPTIONS, run.options))
+        loaded()
+        with reporter(run.progress if run.algorithm == "nuts" else False, run.iterations) as report:
+            return (draws_here if _can_run_here(run) else draws_elsewhere)(program, run, report)
 
-    @staticmethod
-    def _model(stanli: ModuleType, program: StanProgram) -> Any:  # noqa: ANN401 (stanli has no types)
+
+LOADING = Lock()
+_loader: list[Thread] = []
+"""The main thread, if it is the one in which the package has loaded stanli."""
+
+
+def loaded() -> ModuleType:
+    """Load stanli, and note the thread that does: stanli can take gradients in this one alone, and in its own."""
+    with LOADING:
+        first = "stanli" not in sys.modules
         try:
-            return stanli.Model(stan_code=program.code, data=program.data)
-        except RuntimeError as error:
-            if place_in(program.code, str(error)) == NOWHERE:
-                raise data_error("stanli", program.code, str(error)) from error
-            raise compile_error("stanli", program.code, str(error)) from error
-
-    @staticmethod
-    def _fit(stanli: ModuleType, model: Any, run: Run, options: dict[str, Any]) -> Any:  # noqa: ANN401
-        """Sample; after an interrupt, gather what has been drawn by then."""
-        tally = Tally(run.chains, run.each)
-        with reporter(run.progress) as report, _listening(tally, report) as refresh:
-            try:
-                fit = model.sample(
-                    chains=run.chains, seed=run.seed, warmup=run.warmup, samples=run.draws, refresh=refresh, **options
-                )
-            except FAILURES as error:
-                if error is tally.failure:
-                    raise
-                raise EngineError(f"stanli could not sample: {error}") from error
-            except KeyboardInterrupt as interrupt:
-                return _what_there_is(stanli, interrupt, tally, run)
-            if report is not None:
-                tally.reached = dict.fromkeys(range(1, run.chains + 1), run.each)
-                tally.tell(report)
-        return fit
-
-    def _mode(self, stanli: ModuleType, model: Any, run: Run, options: dict[str, Any]) -> Draws:  # noqa: ANN401
-        """Find the posterior mode."""
-        if run.start is not None:
-            options["init"] = _middle(model, run)
-        if options.get("jacobian") is False:
-            hint = "engine='cmdstan' has it; jacobian=True is the mode on the sampler's scale"
-            raise EngineError("stanli has no mode of the parameters as they are declared", hint=hint)
-        began = perf_counter()
-        try:
-            mode = model.optimize(seed=run.seed, **options)
-        except FAILURES as error:
-            raise EngineError(f"stanli could not find a mode: {error}") from error
-        if run.start is not None and run.start.inverse_metric is not None:
-            _, gradient = model.log_prob_grad(mode.unconstrained)
-            if gradient @ (run.start.inverse_metric * gradient) > LEFT_TO_GAIN:
-                warnings.warn("the search has stopped before it reached the mode", FitWarning, stacklevel=2)
-        # As a fit of one draw: the result's own way to variables turns matrices over.
-        point = np.array([[list(mode.values())]])
-        fit = stanli.Fit(list(mode), point, np.zeros((1, 1, len(stanli.SAMPLER_COLUMNS))), 0, run.seed, ())
-        return Draws(
-            arrays={name: fit.draws(name) for name in fit.variables},
-            statistics={"lp": np.full((1, 1), mode.lp)},
-            engine=self.name,
-            seed=run.seed,
-            seconds=perf_counter() - began,
-            warmup=0,
-            algorithm=run.algorithm,
-        )
-
-
-def _stanli() -> ModuleType:
-    try:
-        import stanli
-    except ImportError as error:
-        hint = "install it with `pip install stanli`, or use engine='cmdstan'"
-        raise EngineError("the engine stanli is not installed", hint=hint) from error
+            import stanli
+        except ImportError as error:
+            hint = "install it with `pip install stanli`, or use engine='cmdstan'"
+            raise EngineError("the engine stanli is not installed", hint=hint) from error
+        if first and current_thread() is main_thread():
+            _loader.append(current_thread())
     return stanli  # type: ignore[no-any-return]
+
+
+def _can_run_here(run: Run) -> bool:
+    """
+    Tell whether a run is safe in this thread; elsewhere than in the thread that loaded it, stanli ends the process.
+
+    Safe everywhere are chains that run in parallel: each has a thread that stanli has made for it.
+    """
+    if current_thread() in _loader:
+        return True
+    return run.algorithm == "nuts" and min(run.chains, _parallel(run)) > 1 and "pathfinder_init" not in run.options
+
+
+def _parallel(run: Run) -> int:
+    """Return how many chains run at once: as many as there are processors, but not one by one."""
+    return int(run.options.get("parallel_chains", max(2, min(run.chains, os.cpu_count() or 1))))
+
+
+def draws_here(program: StanProgram, run: Run, report: Report | None) -> Draws:
+    """Sample in this process."""
+    options = {RENAMED.get(name, name): value for name, value in run.options.items()}
+    stanli = loaded()
+    model = _model(stanli, program)
+    if run.algorithm == "optimize":
+        return _mode(stanli, model, run, options)
+    options |= _start(model, run, options.get("metric", "diag_e")) | {"parallel_chains": _parallel(run)}
+    if "pathfinder_init" in options:
+        options.pop("inits", None)
+    began = perf_counter()
+    fit = _fit(stanli, model, run, options, report)
+    statistics = {
+        name.removesuffix("__"): fit.sampler_stats[:, :, column] for column, name in enumerate(stanli.SAMPLER_COLUMNS)
+    }
+    return Draws(
+        arrays={name: fit.draws(name) for name in fit.variables},
+        statistics=statistics,
+        engine=StanliEngine.name,
+        seed=run.seed,
+        seconds=perf_counter() - began,
+        warmup=run.warmup,
+        max_treedepth=fit.max_depth,
+    )
+
+
+def _model(stanli: ModuleType, program: StanProgram) -> Any:  # noqa: ANN401 (stanli has no types)
+    try:
+        return stanli.Model(stan_code=program.code, data=program.data)
+    except RuntimeError as error:
+        if place_in(program.code, str(error)) == NOWHERE:
+            raise data_error("stanli", program.code, str(error)) from error
+        raise compile_error("stanli", program.code, str(error)) from error
+
+
+def _fit(stanli: ModuleType, model: Any, run: Run, options: dict[str, Any], report: Report | None) -> Any:  # noqa: ANN401
+    """Sample; after an interrupt, gather what has been drawn by then."""
+    tally = Tally(run.chains, run.each)
+    with _listening(tally, report) as refresh:
+        try:
+            fit = model.sample(
+                chains=run.chains, seed=run.seed, warmup=run.warmup, samples=run.draws, refresh=refresh, **options
+            )
+        except FAILURES as error:
+            if error is tally.failure:
+                raise
+            raise EngineError(f"stanli could not sample: {error}") from error
+        except KeyboardInterrupt as interrupt:
+            return _what_there_is(stanli, interrupt, tally, run)
+    if report is not None:
+        tally.reached = dict.fromkeys(range(1, run.chains + 1), run.each)
+        tally.tell(report)
+    return fit
+
+
+def _mode(stanli: ModuleType, model: Any, run: Run, options: dict[str, Any]) -> Draws:  # noqa: ANN401
+    """Find the posterior mode."""
+    if run.start is not None:
+        options["init"] = _middle(model, run)
+    if options.get("jacobian") is False:
+        hint = "engine='cmdstan' has it; jacobian=True is the mode on the sampler's scale"
+        raise EngineError("stanli has no mode of the parameters as they are declared", hint=hint)
+    began = perf_counter()
+    try:
+        mode = model.optimize(seed=run.seed, **options)
+    except FAILURES as error:
+        raise EngineError(f"stanli could not find a mode: {error}") from error
+    if run.start is not None and run.start.inverse_metric is not None:
+        _, gradient = model.log_prob_grad(mode.unconstrained)
+        if gradient @ (run.start.inverse_metric * gradient) > LEFT_TO_GAIN:
+            warnings.warn("the search has stopped before it reached the mode", FitWarning, stacklevel=2)
+    # As a fit of one draw: the result's own way to variables turns matrices over.
+    point = np.array([[list(mode.values())]])
+    fit = stanli.Fit(list(mode), point, np.zeros((1, 1, len(stanli.SAMPLER_COLUMNS))), 0, run.seed, ())
+    return Draws(
+        arrays={name: fit.draws(name) for name in fit.variables},
+        statistics={"lp": np.full((1, 1), mode.lp)},
+        engine=StanliEngine.name,
+        seed=run.seed,
+        seconds=perf_counter() - began,
+        warmup=0,
+        algorithm=run.algorithm,
+    )
 
 
 def _start(model: Any, run: Run, metric: str) -> dict[str, Any]:  # noqa: ANN401

@@ -143,7 +143,7 @@ generated quantities {
     u_b = head(u, N_b);
     u_f = tail(u, N_f);
     Zr -= ZC * u;
-    vector[N_a] mean_u = square(lambda) * Zr ./ m;
-    u_a = to_vector(normal_rng(mean_u, sd_a ./ sqrt(m)));
+    vector[N_a] mu_u = square(lambda) * Zr ./ m;
+    u_a = to_vector(normal_rng(mu_u, sd_a ./ sqrt(m)));
   }
 }
