@@ -12,6 +12,9 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 
+LARGE = 50
+"""Coefficients beyond which blocks are treated one by one: what is fast for many small ones takes k^4 numbers."""
+
 
 @cache
 def lower(k: int) -> tuple[IntArray, IntArray]:
@@ -49,6 +52,17 @@ def unpack(packed: FloatArray) -> FloatArray:
     return out
 
 
+def penalized(T: FloatArray, packed: FloatArray) -> FloatArray:
+    """Return packed T'CT + I of packed blocks C."""
+    k = len(T)
+    if k > LARGE:
+        M = pack(multiply(T.T, multiply(T.T, unpack(packed)).transpose(1, 0, 2)))
+    else:
+        M = congruence_matrix(T) @ packed
+    M[np.diag(packed_index(k))] += 1.0
+    return M
+
+
 def congruence_matrix(T: FloatArray) -> FloatArray:
     """Return the matrix D with pack(T'CT) = D @ pack(C) for every symmetric C."""
     k = len(T)
@@ -69,6 +83,10 @@ def cholesky(M: FloatArray) -> FloatArray:
     Raises numpy's LinAlgError where a pivot is not positive.
     """
     k = int((2 * len(M)) ** 0.5)
+    if k > LARGE:
+        L: FloatArray = np.linalg.cholesky(unpack(M).transpose(2, 0, 1)).astype(np.float64, copy=False)
+        M[...] = pack(L.transpose(1, 2, 0))
+        return M
     index = packed_index(k)
     for j in range(k):
         pivot = M[index[j, j]]

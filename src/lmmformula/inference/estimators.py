@@ -184,8 +184,9 @@ def _default(result: MixedResult) -> Ddf:
     if isinstance(result, GeneralizedMixedResult):
         return "asymptotic"
     several = len(result.ngroups) > 1
-    quick = result.design.n_random <= QUICK if several else result.design.n_fixed * len(result.fit.theta) <= QUICK
-    defined = result.fit.reml and result.design.has_criterion  # whose sums over rows a file does not hold
+    design = result.design
+    quick = (design.n_random if several else design.n_fixed * design.n_variance_parameters) <= QUICK
+    defined = result.fit.reml and design.has_criterion  # whose sums over rows a file does not hold
     return "kenward-roger" if defined and quick else "satterthwaite"
 
 
