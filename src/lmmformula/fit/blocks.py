@@ -115,6 +115,9 @@ def log_det_factor(L: FloatArray) -> float:
 
 def solve_lower(L: FloatArray, right: FloatArray) -> FloatArray:
     """Replace (k, w, J) right-hand sides by L^-1 right, in place."""
+    if len(right) > LARGE:
+        right[...] = np.linalg.solve(_triangular(L), right.transpose(2, 0, 1)).transpose(1, 2, 0)
+        return right
     index = packed_index(len(right))
     for i in range(len(right)):
         for c in range(i):
@@ -126,12 +129,20 @@ def solve_lower(L: FloatArray, right: FloatArray) -> FloatArray:
 def solve_upper(L: FloatArray, right: FloatArray) -> FloatArray:
     """Replace (k, w, J) right-hand sides by L^-T right, in place."""
     k = len(right)
+    if k > LARGE:
+        right[...] = np.linalg.solve(_triangular(L).transpose(0, 2, 1), right.transpose(2, 0, 1)).transpose(1, 2, 0)
+        return right
     index = packed_index(k)
     for i in reversed(range(k)):
         for c in range(i + 1, k):
             right[i] -= L[index[c, i]] * right[c]
         right[i] /= L[index[i, i]]
     return right
+
+
+def _triangular(L: FloatArray) -> FloatArray:
+    """Return (J, k, k) lower triangular matrices of packed ones."""
+    return np.tril(unpack(L).transpose(2, 0, 1))
 
 
 def multiply(left: FloatArray, blocks: FloatArray) -> FloatArray:
@@ -160,6 +171,9 @@ def products(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return left_j right_j for (a, k, J) and (k, b, J) blocks."""
     if left.shape[1] == 1:
         return left * right
+    if left.shape[1] > LARGE:
+        out: FloatArray = np.matmul(left.transpose(2, 0, 1), right.transpose(2, 0, 1)).transpose(1, 2, 0)
+        return out
     return einsum("akj,kbj->abj", left, right)
 
 
