@@ -51,6 +51,13 @@ def test_derivatives_of_sigma(covariance: Covariance, k: int, *, natural: bool) 
 
 
 @pytest.mark.parametrize(("covariance", "k"), STRUCTURES)
+def test_a_structure_has_as_many_parameters_as_the_optimiser_moves(covariance: Covariance, k: int) -> None:
+    """What is counted in a likelihood is what was free, whatever the length of theta."""
+    assert covariance.n_parameters(k) == covariance_map(covariance, k).size
+    assert covariance.n_parameters(k) == natural_map(covariance, k, np.eye(k)).size
+
+
+@pytest.mark.parametrize(("covariance", "k"), STRUCTURES)
 def test_nearest_parameters_of_a_sigma_of_the_structure_give_it_back(covariance: Covariance, k: int) -> None:
     """A map's own covariance is nearest to itself."""
     m = covariance_map(covariance, k)

@@ -23,7 +23,7 @@ def test_fixed_effects_have_the_intervals_of_lme4(about: dict[str, object]) -> N
     ("formula", "data"),
     [
         ("score ~ Machine + (Machine | Worker)", "Machines"),
-        ("Reaction ~ Days + ar1(Days | Subject, hom = FALSE)", "sleepstudy"),
+        ("score ~ Machine + ar1(0 + Machine | Worker, hom = FALSE)", "Machines"),
         ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin"),
     ],
 )

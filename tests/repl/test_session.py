@@ -39,6 +39,7 @@ SAYS = [
     ([":columns"], "Subject   factor, 18 levels        0  308, 309, 310, ...  can group"),
     ([":head 2"], "1   258.70    1     308"),
     ([FORMULA], "2 fixed effects ((Intercept), Days); for each of 18 levels\nof Subject 2 random"),
+    ([":data Machines", "score ~ Machine + cs(0 + Machine | Worker, hom = TRUE)", ":terms"], "k=3, 2 parameters: "),
     ([FORMULA, ":terms"], "Subject: 18 levels, k=2, 3 parameters: (Intercept), Days, correlated"),
     ([FORMULA, ":explain"], "Random effects: 36 in all"),
     ([FORMULA, ":X 1"], "X: 180 x 2\n  (Intercept) Days\n0           1    0"),

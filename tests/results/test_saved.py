@@ -244,6 +244,26 @@ def test_marginal_means_and_slopes_are_those_of_the_fit(identifier: str, tmp_pat
             assert str(again.slopes(name, ddf="satterthwaite")) == str(fit.slopes(name, ddf="satterthwaite"))
 
 
+def test_parameters_of_a_structure_are_counted_alike(tmp_path: Path) -> None:
+    """Degrees of freedom and criteria of a loaded fit, where theta has more entries than there are parameters."""
+    fit = lf.lmer("Reaction ~ Days + ar1(Days | Subject)", dataset("sleepstudy"))
+    again = reloaded(fit, tmp_path)
+    assert len(again.theta) > again.design.n_variance_parameters == 2
+    assert (again.n_parameters, again.df_residual) == (fit.n_parameters, fit.df_residual) == (5, 175)
+    assert (again.aic, again.bic) == (fit.aic, fit.bic)
+
+
+def test_offsets_stand_at_the_same_mean(tmp_path: Path) -> None:
+    """Also that of an array, which nobody can look up any more."""
+    data = dataset("toy").assign(e=lambda d: np.exp(d["x"]))
+    extra = np.linspace(0, 1, len(data))
+    fit = lf.Model("y ~ f2 + offset(log(e)) + (1 | g)", data, offset=extra).fit()
+    again = reloaded(fit, tmp_path)
+    for options in ({}, {"at": {"e": 2}}, {"offset": 1.5}):
+        mine, theirs = (f.emmeans("f2", ddf="satterthwaite", **options) for f in (again, fit))
+        assert str(mine) == str(theirs)
+
+
 def test_all_combinations_are_there(tmp_path: Path) -> None:
     """Cells of two factors, at a value of a third variable; what the columns that were dropped leave empty is empty."""
     data = dataset("toy")

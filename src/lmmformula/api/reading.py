@@ -9,6 +9,7 @@ from lmmformula.data.table import Table, library_of, read_table
 from lmmformula.design.build import build_design
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
+from lmmformula.design.times import read_times, refuse_uneven
 from lmmformula.errors import DataError
 from lmmformula.ir.model import ModelIR
 
@@ -37,7 +38,10 @@ def designed(
             raise DataError(f"{min(streaming)} is for data that come in parts", hint="these are read at once")
         table = read_table(data)
         bound = ir.bind(table.names)
-        return table, bound, *build_design(bound, table, **choices)
+        read = read_times(bound, table)
+        schema, design = build_design(read, table, **choices)
+        refuse_uneven(bound, read, schema.variables)
+        return table, read, schema, design
     from lmmformula.design.passes import StreamSettings
     from lmmformula.design.streaming import absent_rows, stream_design
 

@@ -20,6 +20,7 @@ from lmmformula.design.random import check_levels, check_number_of_effects, lme4
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import response_name
 from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
+from lmmformula.design.times import check_structure
 from lmmformula.design.values import Factor, Numbers
 from lmmformula.errors import DataError, FitWarning, LmmFormulaError, brief, mark, printable
 from lmmformula.ir.model import ModelIR
@@ -153,8 +154,8 @@ def _random_schema(
     check_levels(term, len(levels), n_rows, gaussian=gaussian)
     terms = term_schemas(term.terms, variables, intercept=term.intercept, random=True, limit=LIMITS.coefficients)
     schema = RandomSchema(term.group_name, tuple(variable.name for variable in term.group), levels, terms)
-    if gaussian and all(random.covariance.structure == "us" for random in ir.random):
-        check_number_of_effects(term, len(levels), len(schema.columns), n_rows)
+    check_structure(term, variables, len(schema.columns))
+    check_number_of_effects(term, len(levels), len(schema.columns), n_rows, gaussian=gaussian)
     return schema
 
 

@@ -44,6 +44,11 @@ class RandomTermDesign:
         return len(self.coefficient_names)
 
     @property
+    def n_parameters(self) -> int:
+        """Number of parameters of the covariance matrix; theta has more entries where they depend on each other."""
+        return self.covariance.n_parameters(self.n_coefficients)
+
+    @property
     def theta_names(self) -> tuple[str, ...]:
         """
         Names of the distinct entries of the relative covariance factor, lower triangle by columns, as lme4 gives them.
@@ -151,6 +156,11 @@ class DesignMatrices:
     def n_random(self) -> int:
         """Number q of random effects, the rows of Zt."""
         return sum(term.n_levels * term.n_coefficients for term in self.random_terms)
+
+    @property
+    def n_variance_parameters(self) -> int:
+        """Number of parameters of all covariance matrices, sigma apart."""
+        return sum(term.n_parameters for term in self.random_terms)
 
     def fixed_variance(self, beta: FloatArray) -> float:
         """Return the variance of X beta over the rows, with n - 1 in the denominator."""

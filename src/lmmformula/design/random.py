@@ -117,9 +117,11 @@ def check_levels(term: RandomTerm, n_levels: int, n_rows: int, *, gaussian: bool
         )
 
 
-def check_number_of_effects(term: RandomTerm, n_levels: int, n_coefficients: int, n_rows: int) -> None:
-    """Refuse a term with as many random effects as rows (lme4's check, which it makes of unstructured terms only)."""
-    if n_levels * n_coefficients >= n_rows:
+def check_number_of_effects(
+    term: RandomTerm, n_levels: int, n_coefficients: int, n_rows: int, *, gaussian: bool
+) -> None:
+    """Refuse an unstructured term with as many random effects as rows; lme4 stops checking where any term is not."""
+    if gaussian and term.covariance.structure == "us" and n_levels * n_coefficients >= n_rows:
         raise DataError(
             f"the term with group '{printable(term.group_name)}' has {n_levels * n_coefficients} random effects "
             f"({n_levels} levels x {n_coefficients} coefficients) for {n_rows} rows",

@@ -86,9 +86,13 @@ class Correlated:
         s, rho, slope, _ = self._parts(parameters)
         C = self.correlation(rho)
         out = np.zeros((self.size, self.k, self.k))
-        each = (np.eye(self.k) * self._slopes(parameters))[:, :, None] * (C * s)
-        each += each.transpose(0, 2, 1)
-        out[:-1] = each.sum(axis=0) if self.homogeneous else each
+        rows = self._slopes(parameters)[:, None] * C * s
+        if self.homogeneous:
+            out[0] = rows + rows.T
+        else:
+            places = np.arange(self.k)
+            out[places, places] = rows
+            out[:-1] += out[:-1].transpose(0, 2, 1)
         out[-1] = np.outer(s, s) * self.correlation(rho, 1) * slope
         return out
 

@@ -50,9 +50,7 @@ class Curvature:
     def of(cls, pattern: Pattern, roots: Roots, w: FloatArray) -> "Curvature":
         """Factorise M; LinAlgError where it is not positive definite."""
         products, T = pattern.products(w), roots[0]
-        M = blocks.congruence_matrix(T) @ products.first
-        M[np.diag(blocks.packed_index(len(T)))] += 1.0
-        L = blocks.cholesky(M)
+        L = blocks.cholesky(blocks.penalized(T, products.first))
         half = blocks.solve_lower(L, np.repeat(T.T[:, :, None], L.shape[1], axis=2))
         H = S = products.rest
         if pattern.q2:

@@ -114,7 +114,7 @@ class DensePoint:
         ]
         linear = np.concatenate([x @ e[h] for x, h in zip(d, places, strict=True)])
         traces = [
-            [_traces(K[f, g], S, R) for R, g in zip(directions, places, strict=True)]
+            [level_traces(K[f, g], S, R) for R, g in zip(directions, places, strict=True)]
             for S, f in zip(directions, places, strict=True)
         ]
         quadratic = np.block(
@@ -164,9 +164,13 @@ def weighted_rows(Q: FloatArray, S: FloatArray) -> FloatArray:
     return blocks.contract("qjx,aqr,rjz->axz", flat, S, flat)
 
 
-def _traces(K: FloatArray, S: FloatArray, R: FloatArray) -> FloatArray:
+def level_traces(K: FloatArray, S: FloatArray, R: FloatArray) -> FloatArray:
     """Return (n, m) tr((S_a (x) I) K (R_b (x) I) K') for a block K between two factors."""
     k, h = S.shape[1], R.shape[1]
+    if max(k, h) > blocks.LARGE:
+        left = np.stack([blocks.kron_rows(s, K) for s in S]).reshape(len(S), -1)
+        right = [blocks.kron_rows(r, K.T).T.ravel() for r in R]
+        return np.stack([left @ r for r in right], axis=1)
     flat = K.reshape(k, len(K) // k, h, K.shape[1] // h).transpose(0, 2, 1, 3).reshape(k * h, -1)
     table = (flat @ flat.T).reshape(k, h, k, h)  # [q, r, p, s] = sum K_qr K_ps
     return blocks.contract("apq,brs,qrps->ab", S, R, table)

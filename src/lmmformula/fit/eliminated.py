@@ -72,9 +72,7 @@ class Eliminated(ABC):
 
     def eliminate(self, T: FloatArray) -> First:
         """Eliminate the first factor."""
-        M = blocks.congruence_matrix(T) @ self.C1
-        M[np.diag(blocks.packed_index(len(T)))] += 1.0
-        L = blocks.cholesky(M)
+        L = blocks.cholesky(blocks.penalized(T, self.C1))
         half = blocks.solve_lower(L, np.repeat(T.T[:, :, None], L.shape[1], axis=2))
         Y = blocks.products(half, self.factor.B)
         A = self.products.A - blocks.contract("axj,ayj->xy", Y, Y)

@@ -21,7 +21,7 @@ from lmmformula.fit.quadrature import Approximation, approximation
 from lmmformula.fit.quasi_newton import descend
 from lmmformula.fit.separation import Flat, touched
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
-from lmmformula.fit.structure import DENSE_COPIES, memory
+from lmmformula.fit.structure import DENSE_COPIES, memory, refuse_wide
 from lmmformula.fit.theta import sigma_of, split_theta, theta_of
 from lmmformula.fit.weighted import Effects, InnerColumns, Pattern, inner_columns
 from lmmformula.ir.family import Family
@@ -163,6 +163,7 @@ class _Problem:
                 f"the fit of the family {family.name} reads the rows of the data, which were not kept",
                 hint="read the data into memory; only gaussian models are fitted from sums",
             )
+        refuse_wide(design.random_terms)
         kernel, columns, terms = kernel_of(design, family), inner_columns(design), design.random_terms
         pattern = Pattern.of(columns.factors)
         needed = DENSE_COPIES * 8.0 * pattern.q2**2

@@ -83,9 +83,7 @@ class Nested:
         factors, solved = [], []
         for i, level in enumerate(self.levels):
             T = roots[level.factor]
-            M = blocks.congruence_matrix(T) @ blocks.pack(C[i])
-            M[np.diag(blocks.packed_index(len(T)))] += 1.0
-            L = blocks.cholesky(M)
+            L = blocks.cholesky(blocks.penalized(T, blocks.pack(C[i])))
             Y = blocks.solve_lower(L, blocks.multiply(T.T, B[i]))
             for h, (own, starts) in enumerate(zip(level.columns, level.starts, strict=True)):
                 inner = blocks.segment_sums(blocks.cross(Y[:, own], Y[:, own.start :]), starts)

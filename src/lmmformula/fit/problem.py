@@ -14,7 +14,7 @@ from lmmformula.fit import blocks
 from lmmformula.fit.covariances import Parameters, covariance_map
 from lmmformula.fit.objective import Objective, Point
 from lmmformula.fit.start import starting_point
-from lmmformula.fit.structure import Structure, objective_for, structure_of
+from lmmformula.fit.structure import Structure, objective_for, refuse_wide, structure_of
 from lmmformula.fit.theta import sigma_of, split_theta
 
 DIFFERENCE_STEP = 1e-4
@@ -134,9 +134,10 @@ class Problem:
 
 def prepare(design: DesignMatrices, *, reml: bool) -> Problem:
     """Form cross-products and choose the strategy."""
+    terms = design.random_terms
+    refuse_wide(terms)
     products = cross_products(design)
     structure = structure_of(products)
-    terms = design.random_terms
     maps = tuple(
         tuple(covariance_map(terms[t].covariance, terms[t].n_coefficients) for t in factor.terms)
         for factor in products.factors

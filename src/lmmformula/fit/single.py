@@ -58,10 +58,7 @@ class SingleFactor:
 
     def eliminate(self, T: FloatArray, part: slice) -> tuple[FloatArray, FloatArray]:
         """Return packed L with LL' = T'CT + I, and Y = L^-1 T'B, (k, p+1, J)."""
-        k = len(T)
-        M = blocks.congruence_matrix(T) @ self.C[:, part]
-        M[np.diag(blocks.packed_index(k))] += 1.0
-        L = blocks.cholesky(M)
+        L = blocks.cholesky(blocks.penalized(T, self.C[:, part]))
         return L, blocks.solve_lower(L, blocks.multiply(T.T, self.products.factors[0].B[:, :, part]))
 
 

@@ -1,12 +1,15 @@
 """Which elimination strategy fits the grouping factors of a design, and why."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lmmformula.design.crossproducts import CrossProducts
-from lmmformula.errors import FitError
+from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.errors import FitError, printable
+from lmmformula.fit import blocks
 from lmmformula.fit.crossed import Crossed
 from lmmformula.fit.dense import Dense
 from lmmformula.fit.nested import Nested, chain_of
@@ -25,6 +28,9 @@ SPARSE_PAIRS = 0.05
 
 DENSE_COPIES = 6
 """Matrices of the Schur complement's size that the dense way needs at once."""
+
+DIRECTION_COPIES = 4
+"""Arrays of the size of all directions of a covariance matrix that a fit needs at once."""
 
 ASSUMED_MEMORY = 8e9
 """Bytes of memory where the system does not tell."""
@@ -57,7 +63,8 @@ def structure_of(products: CrossProducts) -> Structure:
     factors = products.factors
     total = sum(f.k * f.n_levels for f in factors)
     if len(factors) == 1:
-        return Structure("single", f"one grouping factor, {factors[0].n_levels} levels of {factors[0].k} coefficients")
+        reason = f"one grouping factor, {factors[0].n_levels} levels of {factors[0].k} coefficients"
+        return Structure("single" if factors[0].k <= blocks.LARGE else "nested", reason)
     if total <= DENSE_EFFECTS:
         return Structure("dense", f"{len(factors)} grouping factors with only {total} random effects in all")
     if (chain := chain_of(products)) is not None:
@@ -81,6 +88,18 @@ def _crossed(products: CrossProducts, total: int) -> Structure:
             hint="leave out a crossed grouping factor, or merge its rare levels",
         )
     return Structure("crossed", f"{start} dense")
+
+
+def refuse_wide(terms: Sequence[RandomTermDesign]) -> None:
+    """Refuse a covariance matrix whose directions and second derivatives would not fit into memory."""
+    for term in terms:
+        n, k = term.n_parameters, term.n_coefficients
+        if (needed := 8.0 * n * (DIRECTION_COPIES * k**2 + n)) > memory():
+            raise FitError(
+                f"the model needs {needed / 1e9:.0f} GB: the covariance matrix of {k} coefficients of "
+                f"'{printable(term.group)}' has {n} parameters",
+                hint="diag(), cs() and ar1() have fewer; or merge rare levels",
+            )
 
 
 def complement_elements(products: CrossProducts, first: int) -> float:

@@ -109,4 +109,4 @@ def _fitted(result: GeneralizedMixedResult, design: DesignMatrices) -> Likelihoo
     """Fit another design to the same response, by the same approximation; without random terms there is none."""
     own = result.fit
     fit = fit_glmm(design, own.family, nagq=own.nagq if design.random_terms else 1, settings=own.settings)
-    return Likelihood(-fit.criterion / 2, design.n_fixed + len(fit.theta) + len(fit.parameters))
+    return Likelihood(-fit.criterion / 2, design.n_fixed + design.n_variance_parameters + len(fit.parameters))

@@ -35,7 +35,7 @@ class Likelihood:
     @classmethod
     def of(cls, design: DesignMatrices, fit: Fit) -> "Likelihood":
         """Return that of a fit, by whichever criterion it was fitted."""
-        return cls(-fit.criterion / 2, design.n_fixed + len(fit.theta) + 1)
+        return cls(-fit.criterion / 2, design.n_fixed + design.n_variance_parameters + 1)
 
 
 def compare_fits(results: Sequence[LinearMixedResult], *, refit: bool = True) -> ResultTable:

@@ -21,5 +21,21 @@ class Covariance:
     structure: Structure = "us"
     homogeneous: bool = False
 
+    def n_parameters(self, k: int) -> int:
+        """
+        Return the number of parameters for k coefficients: standard deviations and correlations, not entries of theta.
+
+        >>> Covariance().n_parameters(3), Covariance("cs").n_parameters(3), Covariance("ar1", True).n_parameters(3)
+        (6, 4, 2)
+        """
+        deviations = 1 if self.homogeneous else k
+        match self.structure:
+            case "us":
+                return k * (k + 1) // 2
+            case "diag":
+                return deviations
+            case "cs" | "ar1":
+                return deviations + (k > 1)
+
 
 UNSTRUCTURED = Covariance()

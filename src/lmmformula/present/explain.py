@@ -120,7 +120,7 @@ def _random(design: DesignMatrices) -> list[str]:
         levels = ", ".join([*shown, "..."] if term.n_levels > MOST_LEVELS else shown)
         lines += [
             f"  {term.group}: {term.n_levels} levels ({levels})",
-            f"    {_coefficients(term)}; {_structure(term)} ({_parameters(term)})",
+            f"    {_coefficients(term)}; {_structure(term)} ({_counted(term.n_parameters)})",
         ]
     return lines
 
@@ -130,19 +130,7 @@ def _coefficients(term: RandomTermDesign) -> str:
     return f"{term.n_coefficients} coefficients each: {names}" if term.n_coefficients > 1 else f"1 coefficient: {names}"
 
 
-def _parameters(term: RandomTermDesign) -> str:
-    """Count the standard deviations and correlations of a term."""
-    k = term.n_coefficients
-    match term.covariance.structure:
-        case _ if k == 1:
-            correlations = 0
-        case "us":
-            correlations = k * (k - 1) // 2
-        case "diag":
-            correlations = 0
-        case "cs" | "ar1":
-            correlations = 1
-    number = (1 if term.covariance.homogeneous else k) + correlations
+def _counted(number: int) -> str:
     return f"{number} parameters" if number > 1 else "1 parameter"
 
 

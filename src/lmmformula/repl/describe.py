@@ -90,7 +90,7 @@ def paragraph(model: "Model") -> str:
     parts = [_fixed(design), *([f"{cutpoints} cutpoints"] if cutpoints else []), *map(_random, design.random_terms)]
     dropped = design.n_given - design.nobs
     rows = f"{design.nobs} rows" + (f" ({dropped} incomplete ones left out)" if dropped else "") + _family(model)
-    count = design.n_fixed + cutpoints + len(design.theta_names) + len(own_parameters(model.ir.family))
+    count = design.n_fixed + cutpoints + design.n_variance_parameters + len(own_parameters(model.ir.family))
     text = f"{printable(design.response_name)} on {rows}: {'; '.join(parts)}. {count} parameters in all."
     return fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
@@ -146,7 +146,7 @@ def term_lines(design: DesignMatrices) -> list[str]:
     if design.random_terms:
         lines.append(f"Z: {design.nobs} x {design.n_random}")
     for term in design.random_terms:
-        count = len(term.theta_names)
+        count = term.n_parameters
         sizes = f"{term.n_levels} levels, k={term.n_coefficients}, {count} parameter{'' if count == 1 else 's'}"
         lines.append(f"  {printable(term.group)}: {sizes}: {_names(term.coefficient_names)}{_covariance(term)}")
     return lines

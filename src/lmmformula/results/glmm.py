@@ -108,8 +108,8 @@ class GeneralizedMixedResult(FitAccessors):
 
     @property
     def n_parameters(self) -> int:
-        """Number of parameters of the likelihood: fixed effects, theta, and those of the family."""
-        return self.design.n_fixed + len(self.fit.theta) + len(self.fit.parameters)
+        """Number of parameters of the likelihood: fixed effects, covariance matrices, and those of the family."""
+        return self.design.n_fixed + self.design.n_variance_parameters + len(self.fit.parameters)
 
     @property
     def df_residual(self) -> int:

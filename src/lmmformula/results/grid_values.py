@@ -1,32 +1,23 @@
 """What a reference grid needs of the data: of each variable its levels, or its mean and range; from rows, or kept."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.data.columns import Column, FactorColumn
-from lmmformula.data.table import Table
-from lmmformula.design.fixed import fixed_matrix
+from lmmformula.design.fixed import offset_of
+from lmmformula.design.frame import Frame
 from lmmformula.errors import LmmFormulaError
 from lmmformula.ir.terms import Apply, Expression, Variable, children, variables
 from lmmformula.results.kept import ColumnSummary, FactorSummary, GridValues, NumericSummary, kept_of
-from lmmformula.results.rows import Estimates
+from lmmformula.results.rows import Estimates, FixedModel, aliases
 
 FEW_VALUES = 2
 """A numeric variable with so many values or fewer stands at each of them."""
 
 FACTOR_CALLS = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
 """Functions that make a numeric variable one of levels."""
-
-
-class FixedModel(Estimates, Protocol):
-    """A fit or a posterior, with the data it was made of."""
-
-    @property
-    def table(self) -> Table: ...  # noqa: D102
 
 
 def column_summary(model: FixedModel, name: str) -> ColumnSummary:
@@ -37,18 +28,22 @@ def column_summary(model: FixedModel, name: str) -> ColumnSummary:
     return _summary(model.table[name], model, as_levels=name in used_as_levels(model))
 
 
-def aliases(model: FixedModel) -> FloatArray:
-    """Return (p, dropped) coefficients a for which the dropped columns of X are X a."""
-    grid = kept_of(model.design).grid
-    if grid is not None:
-        return grid.aliases
-    dropped = list(model.schema.aliased)
-    if not dropped:
-        return np.empty((model.design.n_fixed, 0))
+def offset_variables(model: Estimates) -> list[frozenset[str]]:
+    """List the variables of each offset() term, and last those of the argument `offset`."""
+    terms = [frozenset(variable.name for variable in variables(term)) for term in model.ir.offsets]
+    return [*terms, frozenset() if model.schema.offset is None else frozenset([model.schema.offset])]
+
+
+def offset_means(model: FixedModel) -> FloatArray | None:
+    """Return the means over the rows of each offset() term and, last, of the argument; None where nobody knows them."""
+    if not model.design.has_rows:
+        grid = kept_of(model.design).grid
+        return None if grid is None else grid.offsets
+    frame = Frame(model.table, model.ir.source, known=model.schema.columns, states=model.schema.states)
     rows = model.design.kept_rows
-    used = model.table if len(rows) == model.table.n_rows else model.table.take(rows)
-    columns = fixed_matrix(model.ir, replace(model.schema, aliased=()), used)[:, dropped]
-    return np.asarray(np.linalg.lstsq(model.design.X, columns, rcond=None)[0], dtype=np.float64)
+    terms = [float(offset_of(frame, term)[rows].mean()) for term in model.ir.offsets]
+    total = 0.0 if model.design.offset is None else float(model.design.offset.mean())
+    return np.array([*terms, total - sum(terms)])
 
 
 def grid_values(model: FixedModel) -> GridValues | None:
@@ -56,17 +51,23 @@ def grid_values(model: FixedModel) -> GridValues | None:
     if not model.design.has_rows:
         return kept_of(model.design).grid
     try:
-        return GridValues({name: column_summary(model, name) for name in predictors(model)}, aliases(model))
+        columns = {name: column_summary(model, name) for name in predictors(model)}
+        return GridValues(columns, aliases(model), offset_means(model))
     except (LmmFormulaError, np.linalg.LinAlgError):  # nor would a grid be made of these data
         return None
 
 
 def fixed_variables(model: Estimates) -> list[str]:
     """List the columns of the data that the fixed part reads, offsets included."""
-    names = [variable.name for e in _expressions(model) for variable in variables(e)]
-    if model.schema.offset is not None:
-        names.append(model.schema.offset)
-    return list(dict.fromkeys(names))
+    offsets = [variable.name for term in model.ir.offsets for variable in variables(term)]
+    argument = [] if model.schema.offset is None else [model.schema.offset]
+    return list(dict.fromkeys([*term_variables(model), *offsets, *argument]))
+
+
+def term_variables(model: Estimates) -> list[str]:
+    """List the columns of the data that the terms of the fixed part read."""
+    factors = (factor for term in model.ir.fixed.terms for factor in term.factors)
+    return list(dict.fromkeys(variable.name for factor in factors for variable in variables(factor)))
 
 
 def predictors(model: Estimates) -> list[str]:

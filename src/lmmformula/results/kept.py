@@ -51,10 +51,12 @@ class GridValues:
 
     columns : by variable of the fixed and random terms
     aliases : (p, dropped) coefficients that make the dropped columns of X of those that were kept
+    offsets : means of the offset() terms, and last of the argument `offset`; None in files of older versions
     """
 
     columns: dict[str, ColumnSummary]
     aliases: FloatArray
+    offsets: FloatArray | None = None
 
 
 Hypotheses = dict[str, dict[str, FloatArray]]
@@ -144,7 +146,12 @@ def _arrays(data: Mapping[str, Any]) -> dict[str, FloatArray]:
 
 
 def _grid(data: Mapping[str, Any]) -> GridValues:
-    return GridValues({name: _column(part) for name, part in data["columns"].items()}, _array(data["aliases"]))
+    columns, offsets = data["columns"], data.get("offsets")
+    return GridValues(
+        {name: _column(part) for name, part in columns.items()},
+        _array(data["aliases"]),
+        None if offsets is None else _array(offsets),
+    )
 
 
 def _column(data: Mapping[str, Any]) -> ColumnSummary:

@@ -114,12 +114,12 @@ class LinearMixedResult(FitAccessors):
 
     @property
     def n_parameters(self) -> int:
-        """Degrees of freedom of the likelihood, p + n_theta + 1."""
-        return self.design.n_fixed + len(self.fit.theta) + 1
+        """Degrees of freedom of the likelihood: fixed effects, parameters of the covariance matrices, and sigma."""
+        return self.design.n_fixed + self.design.n_variance_parameters + 1
 
     @property
     def df_residual(self) -> int:
-        """As in lme4, n - p - n_theta - 1; for a linear model as in lm, n - p."""
+        """As in lme4, n - n_parameters; for a linear model as in lm, n - p."""
         return self.nobs - (self.design.n_fixed if self.is_linear_model else self.n_parameters)
 
     @cached_property
@@ -150,12 +150,12 @@ class LinearMixedResult(FitAccessors):
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, -2 loglik + 2 (p + n_theta + 1)."""
+        """Akaike's criterion, -2 loglik + 2 n_parameters."""
         return -2 * self.loglik + 2 * self.n_parameters
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion, -2 loglik + log(n) (p + n_theta + 1)."""
+        """Schwarz's criterion, -2 loglik + log(n) n_parameters."""
         return -2 * self.loglik + math.log(self.nobs) * self.n_parameters
 
     @cached_property
