@@ -8,15 +8,14 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zlib import crc32
 
 import numpy as np
 
 from lmmformula.arrays import AnyArray
 from lmmformula.errors import FitError
-from lmmformula.results.arguments import path_of
+from lmmformula.files import path_of, write_files
 
 MAGIC = b"CDF"
 """First bytes of a classic netCDF file."""
@@ -49,10 +48,6 @@ def write_netcdf(path: str | os.PathLike[str], header: Mapping[str, Any], arrays
     FitError
         The file can't be written.
     """
-    from scipy.io import netcdf_file
-
-    target = path_of(path)
-    partial = target.with_name(target.name + ".part")
     empty = {name: array.values.shape for name, array in arrays.items() if not array.values.size}
     for name, array in arrays.items():
         if array.values.nbytes > LARGEST:
@@ -61,8 +56,12 @@ def write_netcdf(path: str | os.PathLike[str], header: Mapping[str, Any], arrays
             )
     stored = {name: array.values.astype(_kind(array.values)) for name, array in arrays.items() if name not in empty}
     content = json.dumps(dict(header) | {"empty": empty})  # ASCII: the classic layout has no other text
-    try:
-        with netcdf_file(str(partial), "w", version=2) as file:
+
+    def write(stream: IO[bytes]) -> None:
+        from scipy.io import netcdf_file
+
+        # a stream of its own, since SciPy closes what it has written
+        with open(stream.fileno(), "wb", closefd=False) as own, netcdf_file(own, "w", version=2) as file:
             setattr(file, HEADER, content)
             setattr(file, CHECKSUM, str(_checksum(content, stored)))
             for name, values in stored.items():
@@ -71,11 +70,8 @@ def write_netcdf(path: str | os.PathLike[str], header: Mapping[str, Any], arrays
                     if dimension not in file.dimensions:
                         file.createDimension(dimension, length)
                 file.createVariable(name, values.dtype, dims)[...] = values
-        partial.replace(target)
-    except (OSError, ValueError) as error:
-        raise FitError(f"can't write {path}: {getattr(error, 'strerror', None) or error}") from None
-    finally:
-        _remove(partial)
+
+    write_files({path_of(path): write})
 
 
 def read_netcdf(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, AnyArray]]:
@@ -123,11 +119,3 @@ def _checksum(content: str, stored: Mapping[str, AnyArray]) -> int:
     for name in sorted(stored):
         found = crc32(np.ascontiguousarray(stored[name]).tobytes(), crc32(name.encode(), found))
     return found
-
-
-def _remove(path: Path) -> None:
-    """Leave nothing half written behind."""
-    try:
-        path.unlink(missing_ok=True)
-    except (OSError, ValueError):
-        return

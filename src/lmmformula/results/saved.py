@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -21,7 +20,6 @@ from lmmformula.errors import DataError, FitError
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.model import ModelIR
-from lmmformula.results.arguments import path_of
 from lmmformula.results.kept import NOTHING, Kept
 
 FORMAT = "lmmformula fit"
@@ -216,19 +214,3 @@ def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, SavedDesign, Fit
         fields[name] = tuple(np.array(v).reshape(-1, k) for v, k in zip(saved[name], sizes, strict=True))
     fit = Fit(**fields)
     return ir, Schema.from_dict(content["schema"]), design, fit, content["data_name"]
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a file, or say why that fails."""
-    try:
-        path_of(path).write_text(text, encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise FitError(f"can't write {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def read_text(path: str | Path) -> str:
-    """Read a file, or say why that fails."""
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FitError(f"can't read {path}: {getattr(error, 'strerror', None) or error}") from None
