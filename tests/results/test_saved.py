@@ -1,6 +1,8 @@
 """Fits written to a file and read back."""
 
+import copy
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -406,3 +408,37 @@ def test_errors_of_very_many_random_effects_are_not_kept(monkeypatch: pytest.Mon
     assert len(again.predict(new)) == 1
     with pytest.raises(lf.FitError, match="needs the rows of the data"):
         again.predict(new, se_fit=True)
+
+
+COPIES: list[Callable[[Any], Any]] = [lambda value: pickle.loads(pickle.dumps(value)), copy.copy, copy.deepcopy]  # noqa: S301
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_fits_and_loaded_fits_are_copied(how: Callable[[Any], Any], tmp_path: Path) -> None:
+    """By pickle and by copy, also after an interval has been asked for, which leaves a sparse factor behind."""
+    fit = fits.fit_of("lmm-024m")
+    for each in (fit, reloaded(fit, tmp_path)):
+        rows = {"plate": ["a", "nobody"], "sample": ["B", "C"]}
+        options = {"interval": "prediction", "new_levels": "population"}
+        expected = each.predict(rows, **options)
+        again = how(each)
+        assert str(again) == str(fit)
+        np.testing.assert_allclose(again.predict(rows, **options), expected, rtol=1e-12)
+        with pytest.raises(lf.FitError, match="loaded from a file"):
+            how(reloaded(fit, tmp_path)).fitted  # noqa: B018 (what is asked of it)
+
+
+def test_what_intervals_need_is_worked_out_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the first prediction; the next ones, leverages and the file take what was found; a file too large needs none."""
+    model = fits.model_of("lmm-024m")
+    fit, calls = model.fit(), []
+    made = uncertainty.factorised_once
+    monkeypatch.setattr(uncertainty, "factorised_once", lambda *given: calls.append(1) or made(*given))
+    for _ in range(3):
+        fit.predict({"plate": ["a"], "sample": ["B"]}, se_fit=True)
+    fit.leverage()
+    fit.save(tmp_path / "fit.json")
+    assert len(calls) == 1
+    monkeypatch.setattr(uncertainty, "MOST_KEPT", 1)
+    model.fit().save(tmp_path / "fit.json")
+    assert len(calls) == 1

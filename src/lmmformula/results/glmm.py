@@ -28,6 +28,7 @@ from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.moments import slope_of, unit_deviance, variance_of
 from lmmformula.results.prediction import Interval, Request, generator, population_means
 from lmmformula.results.rows import NewLevels, random_part
+from lmmformula.results.uncertainty import JointCovariance, WorkingCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ class GeneralizedMixedResult(FitAccessors):
     def varcorr(self) -> VarCorr:
         """Standard deviations and correlations of the random effects; a residual's where the family has one."""
         return replace(varcorr_of(self.design.random_terms, self.fit.relative_covariance, 1.0), sigma=self.sigma)
+
+    @cached_property
+    def joint_covariance(self) -> JointCovariance:
+        """How well linear predictors are known, at the working weights of the modes."""
+        fit: Any = self.fit  # has all that is asked of a linear fit
+        return WorkingCovariance.of(replace(self.design, weights=self.fit.weights), fit)
 
     @property
     def sigma(self) -> float:

@@ -8,7 +8,7 @@ criteria, marginal means, predictions for new rows. What needs the rows of the f
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -95,6 +95,10 @@ class SavedTerm(RandomTermDesign):
         object.__setattr__(self, "coefficient_names", tuple(saved["coefficient_names"]))
         object.__setattr__(self, "covariance", Covariance(**saved["covariance"]))
 
+    def __reduce__(self) -> tuple[type["SavedTerm"], tuple[dict[str, Any]]]:
+        """Copy what is here; a copy of all fields would ask for the columns."""
+        return SavedTerm, (term_content(self),)
+
     def __getattr__(self, name: str) -> NoReturn:
         _refuse(name)
 
@@ -114,16 +118,18 @@ def design_content(design: DesignMatrices) -> dict[str, Any]:
     """Write the names and sizes of a design, from which a `SavedDesign` is made."""
     sizes = {"nobs": design.nobs, "sum_log_weights": design.sum_log_weights}
     known = {"has_offset": design.has_offset, "has_weights": design.has_weights, "categories": design.categories}
-    terms = [
-        {
-            "group": term.group,
-            "levels": term.levels,
-            "coefficient_names": term.coefficient_names,
-            "covariance": {"structure": term.covariance.structure, "homogeneous": term.covariance.homogeneous},
-        }
-        for term in design.random_terms
-    ]
+    terms = [term_content(term) for term in design.random_terms]
     return {name: getattr(design, name) for name in NAMES} | sizes | known | {"random_terms": terms}
+
+
+def term_content(term: RandomTermDesign) -> dict[str, Any]:
+    """Write the names and levels of a random term, from which a `SavedTerm` is made."""
+    return {
+        "group": term.group,
+        "levels": term.levels,
+        "coefficient_names": term.coefficient_names,
+        "covariance": asdict(term.covariance),
+    }
 
 
 def absent_rows(ir: ModelIR) -> Table:
