@@ -18,7 +18,7 @@ from lmmformula.inference import keeping
 from lmmformula.results import uncertainty
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
 from lmmformula.results.kept import NOTHING, Kept, NumericSummary, kept_of
-from lmmformula.results.saved import SavedDesign, to_json
+from lmmformula.results.saved import SavedDesign, checksum, to_json
 
 IDENTIFIERS = ["lmm-003r", "lmm-024m", "lmm-041r", "lmm-012r", "lmm-107r", "lmm-119r", "lmm-014r", "lmm-004r"]
 """Correlated slopes, crossed factors, a factor's columns, scale(), weights and offset, splines, offset(), `||`."""
@@ -186,13 +186,14 @@ def test_what_was_changed_since_is_refused(key: str, tmp_path: Path) -> None:
 
 
 def test_a_file_without_its_checksum_is_refused(tmp_path: Path) -> None:
-    """Only the oldest files, which had nothing that was worked out from the rows, had none."""
+    """Whatever else it holds, or holds no longer."""
     reloaded(fits.fit_of("lmm-003r"), tmp_path)
     content = json.loads((tmp_path / "fit.json").read_text())
-    del content["checksum"]
-    (tmp_path / "fit.json").write_text(json.dumps(content))
-    with pytest.raises(lf.FitError, match="is damaged"):
-        lf.load(tmp_path / "fit.json")
+    for name in ("checksum", "kept"):
+        del content[name]
+        (tmp_path / "fit.json").write_text(json.dumps(content))
+        with pytest.raises(lf.FitError, match="is damaged"):
+            lf.load(tmp_path / "fit.json")
 
 
 def test_a_file_may_be_laid_out_anew(tmp_path: Path) -> None:
@@ -289,9 +290,15 @@ def test_what_is_kept_reads_back() -> None:
 def from_an_older_version(fit: lf.LinearMixedFit, folder: Path) -> lf.LinearMixedFit:
     """Save a fit as older versions did, with nothing that was worked out from the rows; load it."""
     content = json.loads(to_json(fit.ir, fit.schema, fit.design, fit.fit, fit.data_name))
-    del content["kept"], content["checksum"]
-    (folder / "old.json").write_text(json.dumps(content))
+    del content["kept"]
+    write_content(folder / "old.json", content)
     return lf.load(folder / "old.json")  # type: ignore[return-value]
+
+
+def write_content(path: Path, content: dict[str, Any]) -> None:
+    """Write what a file is to hold, with the checksum that belongs to it."""
+    del content["checksum"]
+    path.write_text(json.dumps(content | {"checksum": checksum(content)}))
 
 
 @pytest.mark.parametrize(
@@ -429,7 +436,7 @@ def test_fits_and_loaded_fits_are_copied(how: Callable[[Any], Any], tmp_path: Pa
 
 
 def test_what_intervals_need_is_worked_out_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """By the first prediction; the next ones, leverages and the file take what was found; a file too large needs none."""
+    """By the first prediction; the next ones, leverages and the file take what was found."""
     model = fits.model_of("lmm-024m")
     fit, calls = model.fit(), []
     made = uncertainty.factorised_once
