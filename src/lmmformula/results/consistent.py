@@ -1,11 +1,13 @@
 """Whether the parts of a saved result fit each other, so that what is wrong with a file shows when it is read."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray
+from lmmformula.arrays import AnyArray, FloatArray
+from lmmformula.data.columns import Column, NumericColumn
 from lmmformula.data.table import read_table
 from lmmformula.design.fixed import fixed_matrix, offset_values
 from lmmformula.design.layout import require
@@ -82,7 +84,9 @@ def _check_grid(grid: GridValues | None, schema: Schema, design: DesignMatrices)
         is_factor = isinstance(column, FactorSummary)
         known = schema.columns.get(name)
         require(known is None or is_factor == (known.levels is not None), "grid")
-        if isinstance(column, FactorSummary):
+        if not isinstance(column, FactorSummary):
+            require(bool(np.isfinite([column.mean, column.low, column.high, *column.values]).all()), "grid")
+        else:
             require(column.usual in column.levels, "grid")
             require(known is None or set(column.levels) <= set(known.levels or ()), "grid")
 
@@ -97,7 +101,10 @@ def check_fit(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit) -> 
     for term, S, b in zip(terms, fit.relative_covariance, fit.modes, strict=True):
         k = term.n_coefficients
         require(S.shape == (k, k) and b.shape == (term.n_levels, k), "modes")
-    require(fit.sigma >= 0, "sigma")
+    require(fit.sigma >= 0 and fit.pwrss > 0, "sigma")
+    require(design.nobs > p or not (fit.reml and terms), "the number of rows")
+    numbers = (fit.theta, fit.beta, fit.vcov, *fit.relative_covariance, *fit.modes)
+    require(all(np.isfinite(array).all() for array in numbers), "a number")
     _check_kept(kept_of(design), design)
 
 
@@ -118,5 +125,30 @@ def _check_kept(kept: Kept, design: DesignMatrices) -> None:
         require(modes.pull.shape == (q, p) and modes.W.shape == whole, "modes")
 
 
+def check_rows(design: DesignMatrices) -> None:
+    """Refuse a design whose arrays are not of the same rows."""
+    n, rows = design.nobs, design.kept_rows
+    require(design.y.shape == (n,) and design.X.shape == (n, design.n_fixed), "X")
+    require(all(known is None or known.shape == (n,) for known in (design.weights, design.offset)), "weights")
+    require(_are_places(rows, n, 0, design.n_given) and bool((np.diff(rows) > 0).all()), "kept_rows")
+    for term in design.random_terms:
+        require(_are_places(term.codes, n, 0, term.n_levels), "codes")
+        require(term.covariates.shape == (n, term.n_coefficients), "covariates")
+
+
+def check_columns(columns: Mapping[str, Column], n: int) -> None:
+    """Refuse columns that are not of n rows."""
+    for column in columns.values():
+        if isinstance(column, NumericColumn):
+            require(column.values.shape == (n,), "columns")
+        else:
+            require(_are_places(column.codes, n, -1, len(column.levels)), "columns")
+
+
+def _are_places(found: AnyArray, n: int, low: int, high: int) -> bool:
+    """Tell whether an array holds n whole numbers from low to below high."""
+    return found.dtype.kind == "i" and found.shape == (n,) and bool(((low <= found) & (found < high)).all())
+
+
 def _is_hypothesis(L: FloatArray, p: int) -> bool:
-    return L.ndim == 2 and L.shape[1] == p and L.shape[0] <= p
+    return L.ndim == 2 and L.shape[1] == p and L.shape[0] <= p and bool(np.isfinite(L).all())

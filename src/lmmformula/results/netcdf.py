@@ -4,6 +4,7 @@ Arrays and what belongs to them in one netCDF file, which many programs read: of
 Nothing in such a file can run. The header is JSON, an attribute of the file.
 """
 
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,8 @@ from zlib import crc32
 import numpy as np
 
 from lmmformula.arrays import AnyArray
-from lmmformula.errors import FitError
+from lmmformula.design.layout import is_shape
+from lmmformula.errors import FitError, printable
 from lmmformula.files import path_of, write_files
 
 MAGIC = b"CDF"
@@ -86,11 +88,11 @@ def read_netcdf(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
     from scipy.io import netcdf_file
 
     try:
-        with netcdf_file(str(path), "r", mmap=False) as file:
+        with _Held(io.FileIO(path_of(path))) as held, netcdf_file(held, "r", mmap=False) as file:
             text, checksum = getattr(file, HEADER, None), getattr(file, CHECKSUM, b"")
             stored = {name: variable.data for name, variable in file.variables.items()}
     except OSError as error:
-        raise FitError(f"can't read {path}: {error.strerror or error}") from None
+        raise FitError(f"can't read {printable(str(path))}: {error.strerror or error}") from None
     except Exception as error:  # whatever numpy and SciPy make of bytes that are none of theirs
         raise FitError(f"{path} is damaged: {type(error).__name__}") from error
     if text is None:
@@ -99,13 +101,29 @@ def read_netcdf(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
         content = text.decode()
         whole = int(checksum) == _checksum(content, stored)
         header = json.loads(content)
-        empty = {name: np.empty(shape) for name, shape in header.pop("empty").items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+        empty = {name: _empty(shape) for name, shape in header.pop("empty").items()}
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         whole = False
     if not whole:
         raise FitError(f"{path} is damaged: it does not hold what was written to it")
     native = {"f": np.float64, "i": np.intp}
     return header, {name: np.array(values, dtype=native[values.dtype.kind]) for name, values in stored.items()} | empty
+
+
+class _Held(io.BufferedReader):
+    """A file that gives no more than it holds, and takes no memory for more, whatever its header says."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes."""
+        left = max(os.fstat(self.fileno()).st_size - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
+def _empty(shape: list[int]) -> AnyArray:
+    """Return an array with nothing in it."""
+    if not is_shape(shape, 0):
+        raise ValueError("an array of this shape is not empty")
+    return np.empty(shape)
 
 
 def _kind(values: AnyArray) -> str:
