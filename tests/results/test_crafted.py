@@ -14,6 +14,7 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import record
+from lmmformula.ir.functions import REGISTERED
 from lmmformula.results.netcdf import CHECKSUM, HEADER, Named, _checksum, read_netcdf, write_netcdf
 from lmmformula.results.saved import checksum
 
@@ -190,3 +191,24 @@ def test_any_word_of_a_header_may_be_wrong(tmp_path: Path) -> None:
             except lf.FitError:
                 continue
             assert (header, arrays["x"].size) == ({"a": 1}, 12)  # a word that says nothing
+
+
+def test_no_function_of_the_users_is_called_by_reading(tmp_path: Path) -> None:
+    """What has been registered is called when new rows are predicted, and not before."""
+    calls: list[int] = []
+
+    def counted(x: Any) -> Any:
+        calls.append(1)
+        return 2 * x
+
+    lf.register("counted", counted)
+    try:
+        data = fits.data_of(record("lmm", "lmm-003r"))
+        lf.Model("Reaction ~ counted(Days) + (1 | Subject)", data).fit().save(tmp_path / "fit.json")
+        calls.clear()
+        again = lf.load(tmp_path / "fit.json")
+        assert not calls
+        again.predict({"Days": [1.0], "Subject": ["308"]})
+        assert calls
+    finally:
+        REGISTERED.pop("counted", None)

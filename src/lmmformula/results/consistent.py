@@ -1,7 +1,7 @@
 """Whether the parts of a saved result fit each other, so that what is wrong with a file shows when it is read."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from lmmformula.arrays import AnyArray, FloatArray
 from lmmformula.data.columns import Column, NumericColumn
 from lmmformula.data.table import read_table
-from lmmformula.design.fixed import fixed_matrix, offset_values
+from lmmformula.design.fixed import fixed_matrix, offset_values, term_expressions
 from lmmformula.design.layout import require
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.random import random_columns
@@ -17,8 +17,9 @@ from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.errors import LmmFormulaError
 from lmmformula.fit.covariances import natural_map
 from lmmformula.fit.lmm import Fit
+from lmmformula.ir.functions import REGISTERED
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import label
+from lmmformula.ir.terms import Apply, Expression, children, label
 from lmmformula.results.kept import FactorSummary, GridValues, Kept, kept_of
 from lmmformula.results.uncertainty import has_one_factor
 
@@ -44,7 +45,7 @@ def check_parts(ir: ModelIR, schema: Schema, design: DesignMatrices) -> None:
     )
     require(design.response_name == schema.response, "response_name")
     for name, column in schema.columns.items():
-        require(column.name == name and (column.levels is None or len(column.levels) > 0), "columns")
+        require(column.name == name, "columns")
     for name, variable in schema.variables.items():
         require(variable.label == name, "variables")
         if isinstance(variable, FactorVariable):
@@ -57,11 +58,13 @@ def check_parts(ir: ModelIR, schema: Schema, design: DesignMatrices) -> None:
 
 def _try_out(ir: ModelIR, schema: Schema, design: DesignMatrices) -> None:
     """Make the columns of a row, which needs all that functions have learnt; what a user may meet is no damage."""
-    row: dict[str, Any] = {name: [1.0 if c.levels is None else c.levels[0]] for name, c in schema.columns.items()}
+    row: dict[str, Any] = {
+        name: [1.0 if c.levels is None else next(iter(c.levels), "?")] for name, c in schema.columns.items()
+    }
     row |= {name: ["?"] for term in schema.random for name in term.variables if name not in row}
     row |= {} if schema.offset is None else {schema.offset: [0.0]}
-    if not row:
-        return
+    if not row or any(name in REGISTERED for e in (*term_expressions(ir), *ir.offsets) for name in _called(e)):
+        return  # what a user has registered is not called before it is needed
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         table = read_table(row)
@@ -74,6 +77,14 @@ def _try_out(ir: ModelIR, schema: Schema, design: DesignMatrices) -> None:
             return
         shapes = [(1, term.n_coefficients) for term in design.random_terms]
         require([z.shape for z, _ in made] == shapes, "states")
+
+
+def _called(expression: Expression) -> Iterator[str]:
+    """Name the functions that an expression calls."""
+    if isinstance(expression, Apply):
+        yield expression.function
+    for child in children(expression):
+        yield from _called(child)
 
 
 def _check_grid(grid: GridValues | None, schema: Schema, design: DesignMatrices) -> None:
