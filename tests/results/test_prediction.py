@@ -261,3 +261,16 @@ def test_a_posterior_predicts_with_the_same_arguments() -> None:
     old = posterior.predict(se_fit=True)
     np.testing.assert_allclose(old["prediction"], posterior.fitted)
     np.testing.assert_allclose(old["std_error"], fit.predict(se_fit=True)["std_error"], rtol=0.25)
+
+
+@pytest.mark.parametrize("least", [1, 10**9])
+def test_any_order_of_the_random_effects_solves_alike(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest factor first, or in an order that keeps a sparse matrix sparse: the errors are those of all of M."""
+    monkeypatch.setattr(uncertainty, "SPARSE_EFFECTS", least)
+    monkeypatch.setattr(uncertainty, "SPARSE_PAIRS", 1e9)
+    fit = lf.Model("y ~ x + (1 | h) + (x | g) + (0 + z | g)", dataset("toy")).fit()
+    joint = fit.joint_covariance
+    half = joint.Lambdat.toarray() @ fit.design.Zt.toarray()
+    M = half @ half.T + np.eye(len(half))
+    np.testing.assert_allclose(joint.solve(np.eye(len(M))) @ M, np.eye(len(M)), atol=1e-9)
+    assert (joint.order == np.arange(len(M))).all() == (least == 1)

@@ -1,6 +1,8 @@
 """Fits written to a file and read back."""
 
+import copy
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from lmmformula.inference import keeping
 from lmmformula.results import uncertainty
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
 from lmmformula.results.kept import NOTHING, Kept, NumericSummary, kept_of
-from lmmformula.results.saved import SavedDesign, to_json
+from lmmformula.results.saved import SavedDesign, checksum, to_json
 
 IDENTIFIERS = ["lmm-003r", "lmm-024m", "lmm-041r", "lmm-012r", "lmm-107r", "lmm-119r", "lmm-014r", "lmm-004r"]
 """Correlated slopes, crossed factors, a factor's columns, scale(), weights and offset, splines, offset(), `||`."""
@@ -184,13 +186,14 @@ def test_what_was_changed_since_is_refused(key: str, tmp_path: Path) -> None:
 
 
 def test_a_file_without_its_checksum_is_refused(tmp_path: Path) -> None:
-    """Only the oldest files, which had nothing that was worked out from the rows, had none."""
+    """Whatever else it holds, or holds no longer."""
     reloaded(fits.fit_of("lmm-003r"), tmp_path)
     content = json.loads((tmp_path / "fit.json").read_text())
-    del content["checksum"]
-    (tmp_path / "fit.json").write_text(json.dumps(content))
-    with pytest.raises(lf.FitError, match="is damaged"):
-        lf.load(tmp_path / "fit.json")
+    for name in ("checksum", "kept"):
+        del content[name]
+        (tmp_path / "fit.json").write_text(json.dumps(content))
+        with pytest.raises(lf.FitError, match="is damaged"):
+            lf.load(tmp_path / "fit.json")
 
 
 def test_a_file_may_be_laid_out_anew(tmp_path: Path) -> None:
@@ -307,9 +310,15 @@ def test_what_is_kept_reads_back() -> None:
 def from_an_older_version(fit: lf.LinearMixedFit, folder: Path) -> lf.LinearMixedFit:
     """Save a fit as older versions did, with nothing that was worked out from the rows; load it."""
     content = json.loads(to_json(fit.ir, fit.schema, fit.design, fit.fit, fit.data_name))
-    del content["kept"], content["checksum"]
-    (folder / "old.json").write_text(json.dumps(content))
+    del content["kept"]
+    write_content(folder / "old.json", content)
     return lf.load(folder / "old.json")  # type: ignore[return-value]
+
+
+def write_content(path: Path, content: dict[str, Any]) -> None:
+    """Write what a file is to hold, with the checksum that belongs to it."""
+    del content["checksum"]
+    path.write_text(json.dumps(content | {"checksum": checksum(content)}))
 
 
 @pytest.mark.parametrize(
@@ -426,3 +435,37 @@ def test_errors_of_very_many_random_effects_are_not_kept(monkeypatch: pytest.Mon
     assert len(again.predict(new)) == 1
     with pytest.raises(lf.FitError, match="needs the rows of the data"):
         again.predict(new, se_fit=True)
+
+
+COPIES: list[Callable[[Any], Any]] = [lambda value: pickle.loads(pickle.dumps(value)), copy.copy, copy.deepcopy]  # noqa: S301
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_fits_and_loaded_fits_are_copied(how: Callable[[Any], Any], tmp_path: Path) -> None:
+    """By pickle and by copy, also after an interval has been asked for, which leaves a sparse factor behind."""
+    fit = fits.fit_of("lmm-024m")
+    for each in (fit, reloaded(fit, tmp_path)):
+        rows = {"plate": ["a", "nobody"], "sample": ["B", "C"]}
+        options = {"interval": "prediction", "new_levels": "population"}
+        expected = each.predict(rows, **options)
+        again = how(each)
+        assert str(again) == str(fit)
+        np.testing.assert_allclose(again.predict(rows, **options), expected, rtol=1e-12)
+        with pytest.raises(lf.FitError, match="loaded from a file"):
+            how(reloaded(fit, tmp_path)).fitted  # noqa: B018 (what is asked of it)
+
+
+def test_what_intervals_need_is_worked_out_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the first prediction; the next ones, leverages and the file take what was found."""
+    model = fits.model_of("lmm-024m")
+    fit, calls = model.fit(), []
+    made = uncertainty.factorised_once
+    monkeypatch.setattr(uncertainty, "factorised_once", lambda *given: calls.append(1) or made(*given))
+    for _ in range(3):
+        fit.predict({"plate": ["a"], "sample": ["B"]}, se_fit=True)
+    fit.leverage()
+    fit.save(tmp_path / "fit.json")
+    assert len(calls) == 1
+    monkeypatch.setattr(uncertainty, "MOST_KEPT", 1)
+    model.fit().save(tmp_path / "fit.json")
+    assert len(calls) == 1

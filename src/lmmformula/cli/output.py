@@ -7,6 +7,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import DataError, printable
+from lmmformula.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ def show(options: Namespace, text: str, table: "pd.DataFrame") -> None:
         kind = SUFFIXES.get(options.output.suffix.lower())
         if kind is None:
             raise DataError(f"can't tell the format of '{options.output}'", hint=f"it can end in {', '.join(SUFFIXES)}")
-        options.output.write_text(formatted(table, kind), encoding="utf-8")
+        write_text(options.output, formatted(table, kind))
     print(text if options.format is None else formatted(table, options.format).rstrip("\n"))
 
 

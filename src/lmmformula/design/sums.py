@@ -16,6 +16,7 @@ from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.design.coordinates import Coordinates
 from lmmformula.design.crossproducts import CrossProducts, FactorProducts, PairProducts
 from lmmformula.errors import FitError
+from lmmformula.files import as_arrays, path_of, write_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ class PartialProducts:
         """Write the sums to `path`, an .npz file without pickles, with the factors beside them as JSON text."""
         import json
 
-        np.savez(path, about=np.array(json.dumps(self.about())), **self.arrays())  # type: ignore[arg-type]
+        write_files({path_of(path): as_arrays(about=np.array(json.dumps(self.about())), **self.arrays())})
 
     @classmethod
     def load(cls, path: str | Path) -> "PartialProducts":

@@ -23,6 +23,7 @@ from lmmformula.fit.lmm import Fit
 from lmmformula.fit.objective import Point
 from lmmformula.fit.problem import Problem, prepare
 from lmmformula.fit.theta import split_theta
+from lmmformula.waiting import waiting
 
 DIFFERENCE_STEP = 1e-3
 """Step of the central difference of the gradient, in standard deviations relative to sigma."""
@@ -116,10 +117,12 @@ def _derivatives(
         there, moved = problem.objective.at(parameters.roots(at)), parameters.directions(at)
         return parameters.derivatives(at, moved, there.gradients(), np.zeros_like(curvature))[0]
 
-    rows = []
-    for step in DIFFERENCE_STEP * np.eye(len(values)):
-        near, far = (slope(values + s * step) - slope(values - s * step) for s in (1, 2))
-        rows.append((8 * near - far) / (12 * DIFFERENCE_STEP))
+    rows: list[FloatArray] = []
+    with waiting("second derivatives of the likelihood", len(values)) as count:
+        for step in DIFFERENCE_STEP * np.eye(len(values)):
+            near, far = (slope(values + s * step) - slope(values - s * step) for s in (1, 2))
+            rows.append((8 * near - far) / (12 * DIFFERENCE_STEP))
+            count(len(rows))
     hessian = np.array(rows)
     return gradient, (hessian + hessian.T) / 2
 

@@ -95,7 +95,7 @@ def _place(found: Token, text: str, tokens: Iterable[Token]) -> Place:
 
 def _explain_token(place: Place) -> FormulaError:
     """Look the two tokens up between which the parser stopped."""
-    for rule in (_name, _bar, _end, _equals, _operator, _missing_operator, _bracket):
+    for rule in (_name, _package, _bar, _end, _equals, _operator, _missing_operator, _bracket):
         error = rule(place)
         if error is not None:
             return error
@@ -111,6 +111,13 @@ def _name(place: Place) -> FormulaError | None:
         if not f"_{character.replace('.', '_')}".isidentifier():
             return unusable_character(character, (place.found.start_pos or 0) + offset, place.text)
     return None
+
+
+def _package(place: Place) -> FormulaError | None:
+    """Tell `::` where there is no package before it, or no function behind it."""
+    if "::" not in (str(place.before), str(place.found)) and place.text[place.found.start_pos or 0 :][:2] != "::":
+        return None
+    return place.error("`::` can't stand here", "it joins a package and its function: splines::bs(x, df = 4)")
 
 
 def _bar(place: Place) -> FormulaError | None:

@@ -11,7 +11,7 @@ from lmmformula.inference.anova_contrasts import AnovaType, hypotheses
 from lmmformula.results.grid_values import grid_values
 from lmmformula.results.kept import Hypotheses, Kept, kept_of
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.uncertainty import JointCovariance
+from lmmformula.results.uncertainty import is_small
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def keep(result: LinearMixedResult) -> Kept:
         hypotheses=_all_types(result) if tested else None,
         residuals=result.residual_quantiles,
         r_squared=result.r_squared if linear and result.has_data else None,
-        modes=_unless_refused(lambda: JointCovariance.of(result.design, result.fit).to_keep()),
+        modes=_unless_refused(lambda: result.joint_covariance.to_keep()) if is_small(result.design) else None,  # noqa: PLW0108 (made late)
     )
 
 

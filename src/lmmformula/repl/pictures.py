@@ -3,6 +3,7 @@
 from typing import Any
 
 from lmmformula.ir.family import GAUSSIAN
+from lmmformula.present.canvas import save_figure
 from lmmformula.repl.families import is_fitted
 from lmmformula.repl.fitting import posterior_of, result_of
 from lmmformula.repl.sampling import comparison
@@ -29,10 +30,10 @@ def plot(session: Session, argument: str) -> str:
     path = path or f"{kind}.png"
     name, source = _pictured(session, kind)
     if kind == "compare":
-        source.plot().savefig(path)
+        save_figure(source.plot(), path)
         session.note(f"lf.compare(fit, posterior).plot().savefig({path!r})")
     else:
-        np.ravel(source.plot(kind))[0].figure.savefig(path)
+        save_figure(np.ravel(source.plot(kind))[0].figure, path)
         session.note(f"np.ravel({name}.plot({kind!r}))[0].figure.savefig({path!r})")
     return f"written: {path}"
 

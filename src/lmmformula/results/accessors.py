@@ -24,6 +24,10 @@ class FitAccessors(DesignAccessors):
     ir: ModelIR
     fit: Fit | GlmmFit
 
+    def __getstate__(self) -> dict[str, object]:
+        """Copy all but the sparse factor, which can't be copied and is made again where it is needed."""
+        return {name: value for name, value in vars(self).items() if name != "joint_covariance"}
+
     @cached_property
     def fixef(self) -> "pd.Series[float]":
         """(p,) fixed effects beta."""

@@ -1,8 +1,6 @@
 """Checks of what users pass to the methods of fits and posteriors."""
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -47,13 +45,6 @@ def check_flag(name: str, value: object) -> None:
     """Refuse what is neither True nor False."""
     if not isinstance(value, (bool, np.bool_)):
         raise FitError(f"{name} is True or False, and {value!r:.60} was given")
-
-
-def path_of(path: object) -> Path:
-    """Return a path, or say that it is none."""
-    if not isinstance(path, str | os.PathLike):
-        raise FitError(f"a file is named by text or a path, not by {path!r:.60}")
-    return Path(path)
 
 
 def check_choice(name: str, value: object, choices: Sequence[str | None]) -> None:

@@ -1,8 +1,7 @@
 """Predictions of a generalised linear mixed model, with standard errors and bounds of the mean."""
 
 import warnings
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from lmmformula.results.effects import by_row
 from lmmformula.results.families import mean_of
 from lmmformula.results.prediction import Request
 from lmmformula.results.rows import NewRows, OldRows
-from lmmformula.results.uncertainty import JointCovariance, quadratic
+from lmmformula.results.uncertainty import quadratic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,22 +20,6 @@ if TYPE_CHECKING:
 
 STEP = 1e-5
 """Of the linear predictor, for the slope of the mean: central differences are then exact to ten digits."""
-
-
-class WorkingCovariance(JointCovariance):
-    """The joint covariance at the working weights of the modes; the Laplace fit has the blocks of a single term."""
-
-    @property
-    def one_factor(self) -> bool:
-        """Whether W is made of the blocks that are known."""
-        return len(self.design.random_terms) == 1
-
-    @property
-    def blocks(self) -> FloatArray:
-        """(J, k, k) diagonal blocks of W."""
-        fit: Any = self.fit  # a GlmmFit
-        found: FloatArray = fit.mode_covariances[0]
-        return found
 
 
 def predictions(
@@ -91,11 +74,9 @@ def _errors(result: "GeneralizedMixedResult", rows: NewRows) -> FloatArray:
 
 def _variances(result: "GeneralizedMixedResult", rows: NewRows) -> FloatArray:
     """Return (m,) variances of the linear predictor's errors."""
-    fit: Any = result.fit
     if not rows.random:
-        return quadratic(rows.X, fit.vcov)
-    working = replace(result.design, weights=fit.weights)
-    return WorkingCovariance.of(working, fit).variances(rows.X, rows.random)
+        return quadratic(rows.X, result.fit.vcov)
+    return result.joint_covariance.variances(rows.X, rows.random)
 
 
 def _normal_quantile(level: float) -> float:

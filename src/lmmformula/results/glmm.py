@@ -28,6 +28,7 @@ from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.moments import slope_of, unit_deviance, variance_of
 from lmmformula.results.prediction import Interval, Request, generator, population_means
 from lmmformula.results.rows import NewLevels, random_part
+from lmmformula.results.uncertainty import JointCovariance, WorkingCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,12 @@ class GeneralizedMixedResult(FitAccessors):
         """(p,) standard errors of the fixed effects; infinite where the likelihood is flat (separation)."""
         errors = np.where(self.fit.flat.any(axis=1), np.inf, np.sqrt(np.diag(self.fit.vcov)))
         return self._by_coefficient(errors, "std_error")
+
+    @cached_property
+    def joint_covariance(self) -> JointCovariance:
+        """How well linear predictors are known, at the working weights of the modes."""
+        fit: Any = self.fit  # has all that is asked of a linear fit
+        return WorkingCovariance.of(replace(self.design, weights=self.fit.weights), fit)
 
     @property
     def sigma(self) -> float:

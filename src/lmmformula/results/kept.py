@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.design.layout import conform, is_shape, require
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit.variance import VarianceParameters
 
@@ -105,6 +106,7 @@ class Kept:
         """Return what `to_dict` (or JSON made of it) describes; nothing if that is of another version, or empty."""
         if data.get("version") != VERSION:
             return NOTHING
+        conform(data, LAYOUT, "kept")
         grid, variance, hypotheses = data["grid"], data["variance"], data["hypotheses"]
         residuals, modes = data["residuals"], data.get("modes")
         return cls(
@@ -126,6 +128,19 @@ def kept_of(design: DesignMatrices) -> Kept:
     return kept
 
 
+_ARRAY = {"shape": [int], "numbers": [float]}
+_COLUMN = ({"levels": [str], "usual": str}, {"mean": float, "low": float, "high": float, "values": [float]})
+LAYOUT = {
+    "grid": ({"columns": {str: _COLUMN}, "aliases": _ARRAY}, None),
+    "variance": ({own.name: _ARRAY for own in fields(VarianceParameters)}, None),
+    "hypotheses": ({str: {str: _ARRAY}}, None),
+    "residuals": (_ARRAY, None),
+    "r_squared": (float, None),
+    "modes?": ({"pull": _ARRAY, "W": _ARRAY}, None),
+}
+"""What JSON holds of what was kept."""
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401 (part of a record)
     """Return arrays as their shape and numbers, so that those without any keep their shape."""
     match value:
@@ -138,6 +153,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 (part of a record)
 
 
 def _array(data: Mapping[str, Any]) -> FloatArray:
+    require(is_shape(data["shape"], len(data["numbers"])), "an array's shape")
     return np.array(data["numbers"], dtype=np.float64).reshape(data["shape"])
 
 

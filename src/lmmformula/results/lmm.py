@@ -24,6 +24,7 @@ from lmmformula.results.effects import conditional_variances, modes_by_group
 from lmmformula.results.kept import kept_of
 from lmmformula.results.prediction import Interval, Request, generator, population_means, predictions, simulated
 from lmmformula.results.rows import NewLevels, random_part
+from lmmformula.results.uncertainty import JointCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class LinearMixedResult(FitAccessors):
         """How well the variance parameters are known, and how the covariance of the fixed effects moves with them."""
         kept = kept_of(self.design).variance
         return variance_parameters(self.design, self.fit) if kept is None else kept
+
+    @cached_property
+    def joint_covariance(self) -> JointCovariance:
+        """How well conditional means are known: the covariance of fixed effects and random effects."""
+        return JointCovariance.of(self.design, self.fit)
 
     @property
     def knows_variances(self) -> bool:

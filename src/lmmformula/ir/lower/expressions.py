@@ -99,11 +99,22 @@ def _expression(expr: Expr) -> Expression:
             for operator, operand in zip(operators, others, strict=True):
                 right = _expression(operand)
                 total = Apply(operator, (total, right), span=total.span | right.span)
+                _refuse_double(total)
             return total
         case Call():
             return _call(expr)
         case _:
             raise AssertionError(expr)
+
+
+def _refuse_double(joined: Apply) -> None:
+    """Refuse `&&` and `||` between columns: as in R they join two single values, not row by row."""
+    if joined.function in ("&&", "||") and next(variables(joined), None) is not None:
+        one = joined.function[0]
+        raise FormulaError(
+            f"`{joined.function}` joins two single values, and can't join columns", span=joined.span,
+            hint=f"row by row it is `{one}`: I(a {one} b)",
+        )  # fmt: skip
 
 
 def _name(name: Name) -> Expression:
