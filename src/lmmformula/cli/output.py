@@ -3,6 +3,7 @@
 
 import json
 import math
+import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,11 @@ def show(options: Namespace, text: str, table: "pd.DataFrame") -> None:
             raise DataError(f"can't tell the format of '{options.output}'", hint=f"it can end in {', '.join(SUFFIXES)}")
         options.output.write_text(formatted(table, kind), encoding="utf-8")
     print(text if options.format is None else formatted(table, options.format).rstrip("\n"))
+
+
+def note(text: str) -> None:
+    """Tell what should be known of the data, beside what is printed."""
+    print(f"note: {text}", file=sys.stderr)
 
 
 def formatted(table: "pd.DataFrame", kind: str) -> str:

@@ -8,10 +8,13 @@ CSV file, a frame of a list, a partition. It comes as one or more tables of at m
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
+from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, read_table
 from lmmformula.errors import DataError, LmmFormulaError, printable
+
+T = TypeVar("T")
 
 BATCH_ROWS = 1 << 20
 """Rows that are held in memory at once."""
@@ -30,10 +33,18 @@ class Part:
     read: Callable[[Collection[str]], Iterable[Any]]
 
     def tables(self, columns: Collection[str]) -> Iterator[Table]:
-        """Read the part, table by table; what a library says of its data becomes a DataError that names the part."""
+        """Read the part, table by table."""
+        yield from self._each(columns, read_part)
+
+    def frames(self, columns: Collection[str]) -> Iterator[Any]:
+        """Read the part as its library has it."""
+        yield from self._each(columns, lambda frame, _: frame)
+
+    def _each(self, columns: Collection[str], made: Callable[[Any, Collection[str]], T]) -> Iterator[T]:
+        """Read frame by frame; what a library says of its data becomes a DataError that names the part."""
         try:
             for frame in self.read(columns):
-                yield read_part(frame, columns)
+                yield made(frame, columns)
         except LmmFormulaError:
             raise
         except Exception as error:
@@ -51,6 +62,9 @@ class Chunks:
     n_parts : their number, where it is known beforehand
     identity : changes when the data change, as far as that can be told
     elsewhere : computes the sum over all parts where they are, on a cluster (see `Elsewhere`)
+    remarks : what was found out of files, to be told
+    stored : whether they are on a disk or behind a query, and can be asked for as often as one likes
+    n_bytes : about how large they are, where that is known beforehand
     """
 
     name: str
@@ -59,6 +73,9 @@ class Chunks:
     n_parts: int | None = None
     identity: tuple[Any, ...] = ()
     elsewhere: "Total | None" = None
+    remarks: tuple[str, ...] = ()
+    stored: bool = False
+    n_bytes: float = 0.0
 
 
 Total = Callable[[Callable[[Any, int], Any], Callable[[Any, Any], Any], list[str]], Any]
@@ -87,9 +104,11 @@ class Elsewhere:
     total: Total
 
 
-def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user gives)
+def as_chunks(data: Any, text: TextOptions | None = None) -> Chunks | None:  # noqa: ANN401 (whatever a user gives)
     """
     Recognise data that come in parts; None for a data frame, which is read at once.
+
+    text : how text files are read
 
     A path, a pattern of paths ("data/*.parquet") or a list of them; a pyarrow Dataset; a polars LazyFrame; a DuckDB
     relation; a Dask data frame; a list of frames; a function that returns a new iterator of frames at each call.
@@ -107,7 +126,7 @@ def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user give
     if isinstance(data, Chunks):
         return data
     if (paths := paths_of(data)) is not None:
-        return of_files(paths, str(data) if isinstance(data, str) else "files")
+        return of_files(paths, str(data) if isinstance(data, str) else "files", text or TextOptions())
     if isinstance(data, (list, tuple)):
         return _of_frames(data)
     if (chunks := of_library(data, type(data).__module__.partition(".")[0])) is not None:

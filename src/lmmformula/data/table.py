@@ -91,14 +91,15 @@ class Table:
     def _only(self, name: str) -> Any:  # noqa: ANN401 (a numpy array or a narwhals series)
         columns = self.raw.get(name)
         if columns is None:
-            raise self._unknown(name)
+            raise self.unknown(name)
         if len(columns) > 1:
             raise DataError(
                 f"the data have {len(columns)} columns named '{printable(name)}'", hint="rename all but one"
             )
         return columns[0]()
 
-    def _unknown(self, name: str) -> DataError:
+    def unknown(self, name: str) -> DataError:
+        """Make the error that says what is there instead of a column."""
         message = f"no column named '{printable(name)}'"
         for label in self.unnamed:
             if str(label) == name:
