@@ -82,6 +82,10 @@ class EngineError(LmmFormulaError):
 class FitWarning(UserWarning):
     """A fit or a design that stands, but that its reader must know something about."""
 
+    def __str__(self) -> str:
+        """Return the message, whatever names are in it."""
+        return legible(super().__str__())
+
 
 def printable(text: str) -> str:
     r"""
@@ -93,6 +97,16 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def legible(text: str) -> str:
+    r"""
+    Escape what would disturb a terminal, line by line.
+
+    >>> legible("a\x1b[31m\nb")
+    'a\\x1b[31m\nb'
+    """
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def is_text(value: object) -> bool:
@@ -108,7 +122,7 @@ def brief(text: str) -> str:
     True
     """
     shown = _ENDLESS.sub(lambda word: word[0][:SHOWN_OF_WORD] + "...", text[:LONGEST_MESSAGE])
-    return "\n".join(map(printable, shown.split("\n")))
+    return legible(shown)
 
 
 def mark(text: str, span: Span) -> str:

@@ -98,7 +98,10 @@ def test_a_name_twice_is_refused_by_name() -> None:
 
 
 BROKEN = {
-    "cut.csv.gz": (gzip.compress(b"y,x\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(50_000)))[:-9000], "cut off"),
+    "cut.csv.gz": (
+        gzip.compress(b"y,x\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(50_000)))[:-9000],
+        "cut off",
+    ),
     "short.csv.gz": (gzip.compress(b"y,x\n1,2\n")[:-12], "cut off"),
     "cut.csv.bz2": (bz2.compress(b"y,x\n1,2\n")[:-12], "cut off"),
     "none.csv.gz": (b"y,x\n1,2\n", "can't read the data"),

@@ -339,7 +339,9 @@ def test_the_text_of_a_date_depends_on_itself_alone(value: Any, text: str) -> No
 
 def test_dates_are_levels_in_the_order_of_time() -> None:
     """Days, times and their mixtures; where the order could not be told, the mixture is refused."""
-    column = read_table({"d": [dt.datetime(2014, 1, 2, 3), dt.date(2014, 1, 2), None, pd.Timestamp("2013-12-31")]})["d"]
+    column = read_table(
+        {"d": [MIDNIGHT.replace(2014, 1, 2, 3), dt.date(2014, 1, 2), None, pd.Timestamp("2013-12-31")]}
+    )["d"]
     assert isinstance(column, FactorColumn)
     assert column.levels == ("2013-12-31", "2014-01-02", "2014-01-02 03:00:00")
     assert column.codes.tolist() == [2, 1, -1, 0]

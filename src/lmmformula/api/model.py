@@ -91,7 +91,7 @@ class Model:
         self.remarks = made.remarks
         self.data_name = _name_of(data)
         self.na_action: NaAction = na_action
-        self._choices = choices | made.options
+        self._choices = {**choices, **made.options}
         self._data = made.data
 
     def __repr__(self) -> str:

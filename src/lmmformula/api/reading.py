@@ -80,6 +80,8 @@ def _of_chunks(
     passes = Passes(chunks, needed, settings)
     for remark in chunks.remarks:
         passes.say(remark)
+    schema: Schema
+    design: DesignMatrices
     table = gathered(passes)
     if table is None:
         absent = replace(absent_rows(chunks), library=library_of(data))

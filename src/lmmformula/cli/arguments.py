@@ -15,7 +15,8 @@ examples:
   lmmformula repl coffee.csv
 """
 
-EXIT_CODES = "exit codes: 0 done, 1 an error that the message explains, 2 bad usage, 130 interrupted"
+EXIT_CODES = """exit codes: 0 done, 1 an error that the message explains, 2 bad usage, 130 interrupted,
+141 nobody reads the output any more"""
 
 HERDS = '"cbind(incidence, size - incidence) ~ period + (1 | herd)" --data cbpp --family binomial'
 

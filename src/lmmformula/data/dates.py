@@ -1,6 +1,7 @@
 """Dates, times and durations as levels: the text of each depends on itself alone, and tells its place in time."""
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ DATES = (dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64)
 PRECISIONS = ("D", "s", "ms", "us", "ns", "ps", "fs")
 """Units of dates and durations, the coarsest first: the first that is exact is written."""
 
-WORDS = {word: unit for unit in PRECISIONS for word in [str(np.timedelta64(1, unit)).removeprefix("1 ")]}
+WORDS = {str(np.array(1, f"m8[{unit}]")).removeprefix("1 "): unit for unit in PRECISIONS}
 """What numpy calls them."""
 
 
@@ -30,7 +31,7 @@ def date_label(value: object) -> str:
     return str(exact).replace("T", " ")
 
 
-def _of_numpy(value: object) -> np.datetime64 | np.timedelta64 | None:
+def _of_numpy(value: object) -> Any:  # noqa: ANN401 (a datetime64 or timedelta64; their types differ by release)
     """Return numpy's word for a date or a duration; None for what numpy does not have."""
     match value:
         case np.datetime64() | np.timedelta64():
@@ -38,18 +39,16 @@ def _of_numpy(value: object) -> np.datetime64 | np.timedelta64 | None:
         case dt.datetime(tzinfo=zone):
             local = value if zone is None else value.astimezone(dt.UTC).replace(tzinfo=None)
             # pandas' own have nanoseconds, which numpy would not ask for
-            found: np.datetime64 = local.to_datetime64() if hasattr(local, "to_datetime64") else np.datetime64(local)
-            return found
+            return getattr(local, "to_datetime64", lambda: np.datetime64(local))()
         case dt.date():
             return np.datetime64(value)
         case dt.timedelta():
-            exact: np.timedelta64 = value.to_timedelta64() if hasattr(value, "to_timedelta64") else np.timedelta64(value)
-            return exact
+            return getattr(value, "to_timedelta64", lambda: np.array(value, "m8[us]")[()])()
         case _:
             return None
 
 
-def date_key(label: str) -> tuple[np.datetime64 | np.timedelta64 | int, str]:
+def date_key(label: str) -> tuple[Any, str]:
     """
     Return what puts the labels of a column into the order of time.
 
@@ -58,6 +57,6 @@ def date_key(label: str) -> tuple[np.datetime64 | np.timedelta64 | int, str]:
     """
     count, _, word = label.partition(" ")
     try:
-        return (np.timedelta64(int(count), WORDS[word]) if word in WORDS else np.datetime64(label)), label
+        return (np.array(int(count), f"m8[{WORDS[word]}]")[()] if word in WORDS else np.datetime64(label)), label
     except ValueError:  # the time of a day
         return 0, label

@@ -91,7 +91,8 @@ def paragraph(model: "Model") -> str:
     cutpoints = max(len(design.categories) - 1, 0)
     parts = [_fixed(design), *([f"{cutpoints} cutpoints"] if cutpoints else []), *map(_random, design.random_terms)]
     dropped = design.n_given - design.nobs
-    rows = f"{design.nobs} rows" + (f" ({dropped} left out with missing values: {missing_text(design)})" if dropped else "") + _family(model)
+    gone = f" ({dropped} left out with missing values: {missing_text(design)})" if dropped else ""
+    rows = f"{design.nobs} rows{gone}{_family(model)}"
     count = design.n_fixed + cutpoints + len(design.theta_names) + len(own_parameters(model.ir.family))
     text = f"{printable(design.response_name)} on {rows}: {'; '.join(parts)}. {count} parameters in all."
     return fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)

@@ -61,12 +61,12 @@ def _binary(source: str, reader: str) -> "pd.DataFrame":
 
 
 def _standard_input() -> str:
-    if sys.stdin is None:
-        raise DataError("standard input is closed", hint="give the name of a file")
+    """Read UTF-8, as from a file, whatever the terminal's own encoding is."""
+    raw = getattr(sys.stdin, "buffer", None)
     try:
-        return sys.stdin.read()
-    except UnicodeDecodeError as error:
-        raise DataError(f"standard input is no {error.encoding} text", hint="give UTF-8") from None
+        return sys.stdin.read() if raw is None else str(raw.read(), "utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError("standard input is no UTF-8 text", hint="save it as UTF-8") from None
 
 
 def is_dataset(source: str) -> bool:

@@ -51,7 +51,9 @@ def data_from(source: str, text: TextOptions | None = None) -> Data:
     text : how text files are read
     """
     frame = read_source(source, text)
-    return data_of(frame, **{name: str(frame.attrs[name]) for name in ("name", "code", "remark") if name in frame.attrs})
+    return data_of(
+        frame, **{name: str(frame.attrs[name]) for name in ("name", "code", "remark") if name in frame.attrs}
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
