@@ -13,7 +13,7 @@ from lmmformula.design.frame import Frame
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import random_columns, unseen_levels
 from lmmformula.design.schema import FactorVariable, RandomSchema, Schema
-from lmmformula.errors import DataError, FitError, printable
+from lmmformula.errors import DataError, FitError, look_alike, printable
 from lmmformula.ir.model import ModelIR, RandomTerm
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class NewRows:
         self.random: tuple[tuple[FloatArray, IntArray], ...] = ()
         if any(mask.any() for mask in masks):
             if new_levels == "error":
-                _refuse(unseen_levels(model.ir, model.schema, table))
+                _refuse(model.schema, unseen_levels(model.ir, model.schema, table))
             self.random = masked(random_columns(model.ir, model.schema, table), masks)
 
     def linear_predictor(self, beta: FloatArray, modes: Sequence[FloatArray]) -> FloatArray:
@@ -169,13 +169,14 @@ def _require_known_offset(model: Estimates) -> None:
         )
 
 
-def _refuse(unseen: Mapping[str, Sequence[str]]) -> None:
+def _refuse(schema: Schema, unseen: Mapping[str, Sequence[str]]) -> None:
     """Refuse levels that the fit has not seen."""
     for group, levels in unseen.items():
+        known = next(random.levels for random in schema.random if random.group == group)
         shown = ", ".join(printable(level) for level in levels[:5]) + (", ..." if len(levels) > 5 else "")
         raise DataError(
             f"the new data have levels of '{printable(group)}' that the fit has not seen: {shown}",
-            hint='new_levels="population" predicts them without a random effect',
+            hint=look_alike(levels[0], known) or 'new_levels="population" predicts them without a random effect',
         )
 
 
