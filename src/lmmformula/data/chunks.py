@@ -7,10 +7,11 @@ CSV file, a frame of a list, a partition. It comes as one or more tables of at m
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from lmmformula.data.delimited import TextOptions
+from lmmformula.data.fingerprint import fingerprint
 from lmmformula.data.table import Table, read_table
 from lmmformula.errors import DataError, LmmFormulaError, printable
 
@@ -160,16 +161,35 @@ def _of_frames(frames: Sequence[Any]) -> Chunks | None:
 
 
 def _of_function(function: Callable[[], Any]) -> Chunks:
-    """Call a function once per pass; each of its frames is a part."""
+    """Call a function once per pass; each of its frames is a part. Whoever gives other frames each time is told."""
+    looked_at = [read_part(frame) for frame in islice(_iterated(function), 1)]
+    if not looked_at:
+        raise DataError("the function gives no frames")
+    names = looked_at[0].names
+
+    def first(frame: Any, columns: Collection[str]) -> Iterator[Any]:  # noqa: ANN401 (any frame)
+        if looked_at:  # once: later passes are compared with the first as a whole
+            before, now = looked_at.pop(), read_part(frame)
+            known = [name for name in before.names if name in columns and name in now]
+            if before.n_rows != now.n_rows or fingerprint(before, known) != fingerprint(now, known):
+                raise other_rows("the function gives other rows when it is called again")
+        yield frame
 
     def parts() -> Iterator[Part]:
         for i, frame in enumerate(_iterated(function)):
-            yield Part(f"frame {i}", lambda _, frame=frame: [frame])  # type: ignore[misc]
+            read = first if i == 0 else _as_it_is
+            yield Part(f"frame {i}", lambda columns, frame=frame, read=read: read(frame, columns))  # type: ignore[misc]
 
-    first = next(iter(parts()), None)
-    if first is None:
-        raise DataError("the function gives no frames")
-    return Chunks("frames", next(first.tables(())).names, parts)
+    return Chunks("frames", names, parts)
+
+
+def _as_it_is(frame: Any, _: Collection[str]) -> Iterator[Any]:  # noqa: ANN401 (any frame)
+    yield frame
+
+
+def other_rows(message: str) -> DataError:
+    """Say that two passes have not read the same rows."""
+    return DataError(message, hint="each pass must give the same rows: keep them, or fix the seed of what draws them")
 
 
 def _iterated(function: Callable[[], Any]) -> Iterator[Any]:

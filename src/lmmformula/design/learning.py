@@ -13,6 +13,7 @@ import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.data.columns import FactorColumn, NumericColumn
+from lmmformula.data.fingerprint import WORD, fingerprint
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.contrasts import Contrast
 from lmmformula.design.factors import State
@@ -20,7 +21,7 @@ from lmmformula.design.fixed import term_expressions
 from lmmformula.design.frame import Frame
 from lmmformula.design.inputs import Inputs, complete_rows
 from lmmformula.design.levels import Levels, levels_of, number_key, united
-from lmmformula.design.mergeable import LEVELS_OF, SCALED, calls, expressions, spread_of
+from lmmformula.design.mergeable import LEVELS_OF, SCALED, calls, columns_read, expressions, spread_of
 from lmmformula.design.random import Grouping
 from lmmformula.design.schema import ColumnSchema
 from lmmformula.design.values import Factor, Numbers, column_of_numbers
@@ -136,6 +137,7 @@ class Learned:
     states : what other functions remember, which is the same in all parts
     response : of the response less the offset, in complete rows
     sample : some of the complete rows
+    rows : the fingerprint of all rows
     """
 
     n_given: int
@@ -150,6 +152,7 @@ class Learned:
     states: dict[str, State]
     response: Moments
     sample: Sample
+    rows: int
 
     def __add__(self, other: "Learned") -> "Learned":
         return Learned(
@@ -165,6 +168,7 @@ class Learned:
             states=other.states | self.states,
             response=self.response + other.response,
             sample=self.sample + other.sample,
+            rows=(self.rows + other.rows) % WORD,
         )
 
 
@@ -197,8 +201,7 @@ class Plan:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the model reads."""
-        names = [variable.name for variable in self.ir.variables()]
-        return tuple(dict.fromkeys([*names, *(n for n in (self.weights, self.offset) if n is not None)]))
+        return columns_read(self.ir, self.weights, self.offset)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -234,6 +237,7 @@ def learn(plan: Plan, table: Table, place: tuple[int, ...]) -> Learned:
         states={text: state for text, state in frame.states.items() if text not in states},
         response=Moments.of(y),
         sample=_sample(plan, table, inputs.rows, place),
+        rows=fingerprint(table, plan.columns),
     )
 
 

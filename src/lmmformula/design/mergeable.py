@@ -32,6 +32,12 @@ EXPLICIT: dict[str, tuple[tuple[str, ...], str]] = {
 """Function -> the arguments with which it needs to know nothing of other rows, and what to do."""
 
 
+def columns_read(ir: ModelIR, *named: str | None) -> tuple[str, ...]:
+    """List the columns that a model reads; `named` are those of its weights and offset."""
+    names = [variable.name for variable in ir.variables()]
+    return tuple(dict.fromkeys([*names, *(name for name in named if name is not None)]))
+
+
 def expressions(ir: ModelIR) -> Iterator[Expression]:
     """List all expressions of a model, and all within them."""
     waiting = [*ir.response.expressions, *ir.offsets, *term_expressions(ir)]

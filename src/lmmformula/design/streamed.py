@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.data.fingerprint import fingerprint
 from lmmformula.data.table import Table
 from lmmformula.design.build import fixed_columns_of
 from lmmformula.design.coding import matrix
@@ -16,6 +17,7 @@ from lmmformula.design.frame import Frame
 from lmmformula.design.inner import InnerMap
 from lmmformula.design.inputs import Inputs, complete_rows
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.mergeable import columns_read
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.sums import PartialProducts
 from lmmformula.design.values import Factor, Numbers, recode
@@ -23,6 +25,9 @@ from lmmformula.errors import DataError, FitError, printable
 from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import label
+
+PLAIN = ("weights", "offset", "n_given", "n", "missing", "rows")
+"""Fields of `Frozen` that are in JSON's types as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Frozen:
     inner : the coordinates in which products are summed
     n_given, n : rows, and complete rows
     missing : column or expression -> number of rows in which it is missing
+    rows : the fingerprint of all rows
     sample : the design of some rows, with all columns of X; not in JSON
     """
 
@@ -45,6 +51,7 @@ class Frozen:
     n_given: int = 0
     n: int = 0
     missing: dict[str, int] = field(default_factory=dict)
+    rows: int = 0
     sample: DesignMatrices | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -65,7 +72,7 @@ class Frozen:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
-        same = {name: getattr(self, name) for name in ("weights", "offset", "n_given", "n", "missing")}
+        same = {name: getattr(self, name) for name in PLAIN}
         own = {"ir": self.ir.to_dict(), "source": self.ir.source}
         return own | {"schema": self.schema.to_dict(), "inner": self.inner.to_dict()} | same
 
@@ -76,7 +83,7 @@ class Frozen:
             ir=replace(ModelIR.from_dict(data["ir"]), source=data["source"]),
             schema=Schema.from_dict(data["schema"]),
             inner=InnerMap.from_dict(data["inner"]),
-            **{name: data[name] for name in ("weights", "offset", "n_given", "n", "missing")},
+            **{name: data[name] for name in PLAIN},
         )
 
 
@@ -151,7 +158,9 @@ def part_products(
     design = part_design(frozen.ir, frozen.schema, table, weights=frozen.weights, offset=frozen.offset)
     products = raw_products(frozen.inner.columns(design), design)
     numbers = [_numbers(factor.group, levels[factor.group], design, factor.terms[0]) for factor in products.factors]
-    return PartialProducts.of(products, numbers, [len(levels[factor.group]) for factor in products.factors])
+    sizes = [len(levels[factor.group]) for factor in products.factors]
+    rows = fingerprint(table, columns_read(frozen.ir, frozen.weights, frozen.offset))
+    return PartialProducts.of(products, numbers, sizes, rows)
 
 
 def _numbers(group: str, levels: Mapping[str, int], design: DesignMatrices, term: int) -> IntArray:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lmmformula.arrays import BoolArray
-from lmmformula.data.chunks import Chunks
+from lmmformula.data.chunks import Chunks, other_rows
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.build import NaAction, make_schema, refuse_constant_response, warn_of_correlated, warn_of_dropped
 from lmmformula.design.checkpoint import Checkpoint
@@ -111,7 +111,8 @@ def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, 
     needs.refuse_above(passes.settings.memory_limit or default_limit())
     passes.say(f"{learned.n:,} rows; {needs}")
     inner = _map_of(ir, schema, sample)
-    return Frozen(ir, schema, inner, plan.weights, plan.offset, learned.n_given, learned.n, learned.missing, sample)
+    counts = (learned.n_given, learned.n, learned.missing, learned.rows)
+    return Frozen(ir, schema, inner, plan.weights, plan.offset, *counts, sample)
 
 
 def _map_of(ir: ModelIR, schema: Schema, sample: Any) -> InnerMap:  # noqa: ANN401
@@ -161,6 +162,8 @@ def _second_pass(frozen: Frozen, passes: Passes, checkpoint: Checkpoint | None) 
             f"the second pass found {0 if found is None else found.n} complete rows, the first {frozen.n}",
             hint="did the data change between the passes?",
         )
+    if found.rows != frozen.rows:
+        raise other_rows("the second pass read other rows than the first")
     return found
 
 
