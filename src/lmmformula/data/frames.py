@@ -60,11 +60,13 @@ def _of_pandas(frames: Sequence[Any]) -> Any:  # noqa: ANN401 (pandas' frames, m
     import pandas as pd
 
     own = [pd.DataFrame(dict(frame)) if isinstance(frame, Mapping) else frame for frame in frames]
-    whole = pd.concat([frame for frame in own if len(frame)] or own[:1], ignore_index=True)
-    for name in whole.columns:
-        before = own[0].dtypes.get(name)
-        _refuse_ordered(str(name), ordered=getattr(before, "ordered", False) and whole[name].dtype != before)
-    return whole
+    own = [frame for frame in own if len(frame)] or own[:1]
+    for name in own[0].select_dtypes("category").columns:
+        dtypes = [frame.dtypes[name] for frame in own]
+        if len({tuple(getattr(dtype, "categories", ())) for dtype in dtypes}) > 1:
+            _refuse_ordered(str(name), ordered=any(getattr(dtype, "ordered", False) for dtype in dtypes))
+            own = [frame.astype({name: object}) for frame in own]
+    return pd.concat(own, ignore_index=True)
 
 
 def _refuse_ordered(name: str, *, ordered: bool) -> None:

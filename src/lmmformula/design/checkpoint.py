@@ -11,13 +11,12 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lmmformula.design.streamed import Frozen, arrays_of, sample_from
+from lmmformula.design.streamed import Frozen, arrays_of, with_sample
 from lmmformula.design.sums import PartialProducts, Tally
 from lmmformula.errors import DataError, printable
 
@@ -55,12 +54,11 @@ class Checkpoint:
             self._check(content["identity"])
             found = Frozen.from_dict(content["found"])
             with (self.folder / "sample.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return replace(found, sample=sample_from(found, dict(stored)))
+                return with_sample(found, dict(stored))
 
     def keep_first_pass(self, found: Frozen) -> None:
         """Keep a complete first pass; its rows first, so that there are rows where there is a file that needs them."""
-        assert found.sample is not None
-        np.savez(self.folder / "sample.npz", **arrays_of(found.sample))  # type: ignore[arg-type]
+        np.savez(self.folder / "sample.npz", **arrays_of(found))  # type: ignore[arg-type]
         text = json.dumps({"identity": self.identity, "found": found.to_dict()})
         temporary = self.folder / "first_pass.json.new"
         temporary.write_text(text, encoding="utf-8")

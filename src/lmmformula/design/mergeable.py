@@ -13,7 +13,7 @@ from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Apply, Constant, Expression, Variable, children, label
 
 if TYPE_CHECKING:
-    from lmmformula.design.learning import Moments
+    from lmmformula.design.summaries import Moments
 
 SCALED = frozenset({"scale", "center"})
 """They must know the mean and spread of all rows, which are merged."""

@@ -31,6 +31,7 @@ from lmmformula.design.learning import (
     learn_levels,
     level_columns,
     merged_inputs,
+    summaries,
     with_levels,
 )
 from lmmformula.design.memory import default_limit, needs_of
@@ -111,8 +112,21 @@ def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, 
     needs.refuse_above(passes.settings.memory_limit or default_limit())
     passes.say(f"{learned.n:,} rows; {needs}")
     inner = _map_of(ir, schema, sample)
-    counts = (learned.n_given, learned.n, learned.missing, learned.rows)
-    return Frozen(ir, schema, inner, plan.weights, plan.offset, *counts, sample)
+    return Frozen(
+        ir,
+        schema,
+        inner,
+        plan.weights,
+        plan.offset,
+        n_given=learned.n_given,
+        n=learned.n,
+        missing=learned.missing,
+        rows=learned.rows,
+        summaries=summaries(plan, learned),
+        total=learned.response.squares + (0.0 if ir.fixed.intercept else learned.n * learned.response.mean**2),
+        sample=sample,
+        columns=learned.sample.columns,
+    )
 
 
 def _map_of(ir: ModelIR, schema: Schema, sample: Any) -> InnerMap:  # noqa: ANN401
