@@ -381,6 +381,6 @@ def _refuse(name: str) -> NoReturn:
     if name in DesignMatrices.__dataclass_fields__ or name in RandomTermDesign.__dataclass_fields__:
         raise FitError(
             "this needs the rows of the data, which were read in parts and not kept",
-            hint="predict(newdata) works; for the rest, give the model a data frame that fits in memory",
+            hint="predict(newdata) works; for the rest, keep_rows=True reads the data into memory",
         )
     raise AttributeError(name)
