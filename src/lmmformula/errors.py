@@ -114,12 +114,12 @@ def printable(text: str) -> str:
 
 def legible(text: str) -> str:
     r"""
-    Escape what would disturb a terminal, line by line.
+    Escape what would disturb a terminal; lines stay lines, and tabs tabs.
 
     >>> legible("a\x1b[31m\nb")
     'a\\x1b[31m\nb'
     """
-    return "\n".join(map(printable, text.split("\n")))
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
 def is_text(value: object) -> bool:

@@ -104,10 +104,10 @@ BROKEN = {
     ),
     "short.csv.gz": (gzip.compress(b"y,x\n1,2\n")[:-12], "cut off"),
     "cut.csv.bz2": (bz2.compress(b"y,x\n1,2\n")[:-12], "cut off"),
-    "none.csv.gz": (b"y,x\n1,2\n", "can't read the data"),
+    "none.csv.gz": (b"y,x\n1,2\n", "can't be read"),
     "latin1.csv": ("y,ö\n1,2\n".encode("latin-1"), "no UTF-8"),
     "empty.csv": (b"", "no header"),
-    "ragged.csv": (b"y,x\n1,2\n1,2,3,4\n", "can't read the data"),
+    "ragged.csv": (b"y,x\n1,2\n1,2,3,4\n", "can't be read"),
 }
 
 

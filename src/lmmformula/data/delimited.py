@@ -174,12 +174,14 @@ def unreadable(source: Source, error: Exception) -> DataError:
         return DataError(f"{_named(source)} is no UTF-8 text", hint="save it as UTF-8")
     if isinstance(error, EOFError):
         return DataError(f"{_named(source)} ends too early: it was cut off", hint="copy or make the file again")
-    reason = getattr(error, "strerror", None) or str(error)
-    return DataError(f"can't read the data {_named(source)}: {printable(reason)}")
+    reason = printable(getattr(error, "strerror", None) or str(error).strip())
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"can't read the data '{_named(source)}': {reason}")
+    return DataError(f"{_named(source)} can't be read: {reason}")
 
 
 def _named(source: Source) -> str:
-    return f"'{printable(fspath(source))}'" if isinstance(source, (str, PathLike)) else "standard input"
+    return printable(fspath(source)) if isinstance(source, (str, PathLike)) else "standard input"
 
 
 def _first_lines(source: Source) -> list[str]:

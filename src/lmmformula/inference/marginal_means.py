@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray
-from lmmformula.design.summaries import NumericSummary, fixed_variables, used_as_levels
+from lmmformula.design.summaries import NumericSummary
 from lmmformula.errors import FitError, printable
 from lmmformula.inference.estimators import Bayesian, Comparison, Estimator, all_pairs, estimator_of
 from lmmformula.inference.multiplicity import Adjustment, refuse_unknown
@@ -26,7 +26,7 @@ from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests import Ddf
 from lmmformula.results.arguments import check_choice, check_level
 from lmmformula.results.glmm import MixedResult
-from lmmformula.results.grid_values import column_summary
+from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
 from lmmformula.results.posterior import PosteriorResult
 
 Estimated = MixedResult | PosteriorResult
@@ -187,9 +187,9 @@ def slopes(
     names, within = _variables(model, spec, by)
     check_choice("weights", weights, WEIGHTS)
     refuse_uncounted(model, weights)
-    refuse_unknown_variable(str(variable), fixed_variables(model.ir, model.schema.offset))
+    refuse_unknown_variable(str(variable), fixed_variables(model))
     column = column_summary(model, variable)
-    if not isinstance(column, NumericSummary) or variable in used_as_levels(model.ir):
+    if not isinstance(column, NumericSummary) or variable in used_as_levels(model):
         raise FitError(f"'{printable(variable)}' is not numeric, so there is no slope in it")
     step = STEP * (column.high - column.low)
     grid = reference_grid(model, at)
@@ -245,7 +245,7 @@ def _table(
 
 def _variables(model: Estimated, spec: Spec, by: Spec) -> tuple[list[str], list[str]]:
     """Return the variables of the rows, and those within whose values comparisons stay."""
-    known = fixed_variables(model.ir, model.schema.offset)
+    known = fixed_variables(model)
     names, within = _listed(spec, known)
     within = list(dict.fromkeys([*within, *_listed(by, known)[0]]))
     names = [name for name in names if name not in within]

@@ -17,10 +17,10 @@ from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.data.columns import FactorColumn, NumericColumn
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.fixed import fixed_matrix, offset_values
-from lmmformula.design.summaries import FactorSummary, NumericSummary, fixed_variables
+from lmmformula.design.summaries import FactorSummary, NumericSummary
 from lmmformula.errors import FitError, meant, printable
 from lmmformula.results.arguments import check_mapping
-from lmmformula.results.grid_values import FixedModel, aliases, column_summary
+from lmmformula.results.grid_values import FixedModel, aliases, column_summary, fixed_variables
 
 MOST_POINTS = 100_000
 """Number of combinations that a grid may have."""
@@ -158,7 +158,7 @@ def estimable(model: FixedModel, L: FloatArray) -> FloatArray:
 
 def grid_values(model: FixedModel, at: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return the values at which each variable of the fixed part stands."""
-    names = fixed_variables(model.ir, model.schema.offset)
+    names = fixed_variables(model)
     for name in at:
         refuse_unknown_variable(str(name), names)
     values: dict[str, list[Any]] = {}

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.data.columns import NumericColumn
-from lmmformula.design.summaries import FactorSummary, NumericSummary, predictors
+from lmmformula.design.summaries import FactorSummary, NumericSummary
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances
 from lmmformula.inference.parameters import normal_quantile
@@ -30,7 +30,7 @@ from lmmformula.present.canvas import (
 )
 from lmmformula.results.arguments import check_mapping
 from lmmformula.results.glmm import GeneralizedMixedResult
-from lmmformula.results.grid_values import column_summary
+from lmmformula.results.grid_values import column_summary, predictors
 from lmmformula.results.lmm import LinearMixedResult, ResidualKind
 from lmmformula.results.varcorr import unique_labels
 
@@ -226,7 +226,7 @@ def first_numeric(result: Any) -> str:  # noqa: ANN401 (a fit or a posterior)
 def _drawable(result: Any) -> list[str]:  # noqa: ANN401 (a fit or a posterior)
     """List the columns of the terms that are not part of the response."""
     passed = {v.name for expression in result.ir.response.expressions for v in variables(expression)}
-    return [name for name in predictors(result.ir, result.schema.offset) if name not in passed]
+    return [name for name in predictors(result) if name not in passed]
 
 
 def _range(result: Any, name: str) -> tuple[float, float]:  # noqa: ANN401 (a fit or a posterior)

@@ -8,9 +8,10 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.data.columns import FactorColumn
 from lmmformula.data.table import Table
+from lmmformula.design import summaries
 from lmmformula.design.fixed import fixed_matrix
 from lmmformula.design.rank import independent_columns
-from lmmformula.design.summaries import ColumnSummary, Values, predictors, used_as_levels
+from lmmformula.design.summaries import ColumnSummary, Values
 from lmmformula.errors import FitError, LmmFormulaError, printable
 from lmmformula.results.kept import GridValues, kept_of
 from lmmformula.results.rows import Estimates
@@ -33,7 +34,7 @@ def column_summary(model: FixedModel, name: str) -> ColumnSummary:
         return known[name] if name in known else _refuse(name)
     column = model.table[name]  # which says of itself that it is not here, if it is not
     order = column.levels if isinstance(column, FactorColumn) else ()
-    as_levels = name in used_as_levels(model.ir)
+    as_levels = name in used_as_levels(model)
     found = Values.of(column, model.design.kept_rows, as_levels=as_levels).summary(order, as_levels=as_levels)
     return found or _refuse(name)
 
@@ -80,7 +81,21 @@ def grid_values(model: FixedModel) -> GridValues | None:
     if not model.design.has_rows and model.design.summaries is None:
         return kept_of(model.design).grid
     try:
-        names = predictors(model.ir, model.schema.offset)
-        return GridValues({name: column_summary(model, name) for name in names}, aliases(model))
+        return GridValues({name: column_summary(model, name) for name in predictors(model)}, aliases(model))
     except (LmmFormulaError, np.linalg.LinAlgError):  # nor would a grid be made of these data
         return None
+
+
+def fixed_variables(model: Estimates) -> list[str]:
+    """List the columns of the data that the fixed part reads, offsets included."""
+    return summaries.fixed_variables(model.ir, model.schema.offset)
+
+
+def predictors(model: Estimates) -> list[str]:
+    """List the columns that the fixed and the random terms read; those that do but name groups are not among them."""
+    return summaries.predictors(model.ir, model.schema.offset)
+
+
+def used_as_levels(model: Estimates) -> set[str]:
+    """Return the variables that a call such as factor(k) turns into levels."""
+    return summaries.used_as_levels(model.ir)
