@@ -523,6 +523,7 @@ CLOSED = [
     ("lmm fit 'y ~ x' --data - <&-", 1),
     ("lmm datasets sleepstudy | (exec <&-; sleep 3)", 141),
     ("lmm datasets > /dev/full", 1),
+    ("lmm fit --help | (exec <&-; sleep 3)", 0),
 ]
 
 

@@ -179,3 +179,12 @@ def test_a_linear_model_of_parts_tells_its_r_squared(tmp_path: Path) -> None:
         assert lf.load(tmp_path / "fit.json").r_squared == pytest.approx(whole.r_squared)
     with pytest.raises(lf.FitError, match="needs the rows"):
         _ = lf.Model("y ~ x", PARTS, weights="w", progress=False).fit().r_squared
+
+
+def test_files_without_rows_say_so(tmp_path: Path) -> None:
+    """There is nothing to be read into memory, and nothing to be summed."""
+    DATA.head(0).to_parquet(tmp_path / "none.parquet")
+    DATA.head(0).to_csv(tmp_path / "none.csv", index=False)
+    for name in ("none.parquet", "none.csv"):
+        with pytest.raises(lf.DataError, match="the data have no rows"):
+            lf.Model(FORMULA, tmp_path / name, progress=False)

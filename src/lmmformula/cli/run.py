@@ -21,28 +21,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 an error the user can mend, 2 bad usage, 130 interrupted, 141 nobody reads the output any more
     """
     prepare_streams()
+    try:
+        try:
+            return _told(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()
+        return UNREAD
+    except OSError as error:
+        if error.filename is None:
+            silence_stdout()
+        print(f"error: {error.strerror or error}: {error.filename or 'output'}", file=sys.stderr)
+        return FAILED
+
+
+def _told(arguments: Sequence[str] | None) -> int:
+    """Run one command, and tell what went wrong."""
     options = parser().parse_args(arguments)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         warnings.simplefilter("always", FitWarning)
         try:
-            code = run(options)
-            sys.stdout.flush()
+            return run(options)
         except LmmFormulaError as error:
             print(f"error: {error}", file=sys.stderr)
             return FAILED
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return INTERRUPTED
-        except BrokenPipeError:
-            silence_stdout()
-            return UNREAD
-        except OSError as error:
-            if error.filename is None:
-                silence_stdout()
-            print(f"error: {error.strerror or error}: {error.filename or 'output'}", file=sys.stderr)
-            return FAILED
-    return code
 
 
 def run(options: Namespace) -> int:

@@ -37,7 +37,7 @@ def gathered(passes: Passes) -> Table | None:
     for columns in dict.fromkeys((chunks.names, needed)):
         foretold = chunks.n_bytes * len(columns) / max(len(chunks.names), 1)
         if foretold * COPIES <= limit and (frames := _within(passes, columns, limit)) is not None:
-            return read_table(joined(frames))
+            return read_table(joined(frames)) if frames else None
     return None
 
 
