@@ -469,3 +469,81 @@ def test_the_installed_command() -> None:
         check=True,
     )
     assert gone.stderr == ""
+
+
+NULLS = "y,g,f\n" + "".join(f"{i % 5 + i / 10},{'abcde'[i % 5]},{('None', 'x', 'null')[i % 3]}\n" for i in range(15))
+
+
+def test_words_for_nothing_are_levels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No row is lost to a level that another program would take for a missing value."""
+    (tmp_path / "a.csv").write_text(NULLS)
+    assert cli.main(["fit", "y ~ f + (1 | g)", "--data", str(tmp_path / "a.csv")]) == 0
+    captured = capsys.readouterr()
+    assert "Number of obs: 15" in captured.out
+    assert "fnull" in captured.out
+    assert "left out" not in captured.err
+
+
+def test_rows_that_are_left_out_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """How many, why and which; what counts as missing can be said, and no table is disturbed by the telling."""
+    (tmp_path / "a.csv").write_text(NULLS)
+    command = ["fit", "y ~ f + (1 | g)", "--data", str(tmp_path / "a.csv"), "--na", "null", "--na", "-9"]
+    assert cli.main([*command, "--csv"]) == 0
+    captured = capsys.readouterr()
+    wanted = "note: of 15 rows 5 left out with missing values (f in 5): rows 2, 5, 8, 11, 14, counted from 0\n"
+    assert captured.err == wanted
+    assert captured.out.startswith("effect,")
+
+
+@pytest.mark.parametrize(("sep", "said"), [(";", "separated by ';', decimals by ','"), ("\t", "separated by tabs")])
+def test_separators_are_found_out_and_told(
+    sep: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a spreadsheet writes where the comma is for decimals is read, in the session too."""
+    path = tmp_path / "sleep.csv"
+    dataset("sleepstudy").to_csv(path, index=False, sep=sep, decimal=",")
+    assert cli.main(["fit", FORMULA, "--data", str(path)]) == 0
+    captured = capsys.readouterr()
+    assert "REML criterion at convergence: 1743.6" in captured.out
+    assert said in captured.err
+    assert cli.main(["fit", FORMULA, "--data", str(path), "--sep", ","]) == 1
+
+
+def run_in_shell(line: str, **variables: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run a line of a shell in which `lmm` is the command."""
+    command = f"{shlex.quote(sys.executable)} -m lmmformula"
+    text = f'set -o pipefail; lmm() {{ {command} "$@"; }}; {line}'
+    return subprocess.run(["bash", "-c", text], capture_output=True, check=False, env={**os.environ, **variables})  # noqa: S607
+
+
+CLOSED = [
+    ("lmm datasets >&-", 0),
+    ("lmm datasets nothing >&- 2>&-", 1),
+    ("lmm repl <&-", 0),
+    ("lmm fit 'y ~ x' --data - <&-", 1),
+    ("lmm datasets sleepstudy | (exec <&-; sleep 3)", 141),
+    ("lmm datasets > /dev/full", 1),
+    ("lmm fit --help | (exec <&-; sleep 3)", 0),
+]
+
+
+@pytest.mark.parametrize(("line", "code"), CLOSED)
+def test_streams_may_be_closed_or_full(line: str, code: int) -> None:
+    """Nothing but our own messages on stderr, and an exit code that tells what happened."""
+    done = run_in_shell(line)
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
+def test_any_encoding_of_the_output_will_do(encoding: str) -> None:
+    """Mathematics are spelled where their signs are lacking, and names are written as far as they can be."""
+    rows = r"y,\303\251t\303\251,g\n1,2,a\n3,3,b\n2,5,a\n5,6,b\n"
+    line = f"printf '{rows}' | lmm explain 'y ~ été + (1 | g)' --data -"
+    done = run_in_shell(line, PYTHONIOENCODING=encoding, PYTHONUTF8="1")
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode(encoding)
+    maths, name = ("ε ~ N(0, σ²)", "β2·") if encoding == "utf-8" else ("epsilon ~ N(0, sigma^2)", "beta2*")
+    assert maths in text
+    assert name + "été".encode(encoding, "backslashreplace").decode(encoding) in text

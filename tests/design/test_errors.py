@@ -241,7 +241,7 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], str, str, str]] = [
         {"contrasts": {"F": "sum"}},
         "",
         "contrasts are given for 'F', which is no factor of the model",
-        "the factors are: f",
+        "did you mean 'f'?",
     ),
     (
         "y ~ f + x + (1 | g)",

@@ -330,3 +330,17 @@ def test_lines_belong_together_until_they_are_complete(capsys: pytest.CaptureFix
     assert "`(` is opened and never closed" in captured.err
     assert "1 random effect ((Intercept))" in captured.out
     assert "REML" not in captured.out
+
+
+def test_text_files_are_read_as_is_said(tmp_path: Path) -> None:
+    """Semicolons are found out and told; the words for a missing value can be named behind the file."""
+    path = tmp_path / "a b.csv"
+    path.write_text("y;f\n1,5;-\n2;NA\n3;null\n4,5;null\n")
+    session = Session()
+    first = str(session.run(f":data {path}"))
+    assert first.startswith("a b.csv: 4 rows, 2 columns (columns are separated by ';', decimals by ',')\ny (numeric)")
+    assert "2 levels" in first
+    assert "2 levels" in str(session.run(f":data {path} sep=; na=-"))
+    assert "1 level" in str(session.run(f":data {path} na=-,NA"))
+    assert "na_values=['', '-', 'NA']" in str(session.run(":script"))
+    assert "sep is" in str(session.run(f":data {path} sep=;;"))

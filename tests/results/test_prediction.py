@@ -95,6 +95,20 @@ def test_an_offset_given_as_an_array_is_not_known_for_new_rows() -> None:
         fit.predict(data)
 
 
+def test_days_are_found_again_whatever_else_is_asked() -> None:
+    """Groups that are dates: as a list, as a series, and where the fit had a time of day among its midnights."""
+    days = pd.Series(pd.to_datetime(np.repeat(["2014-01-15", "2014-01-16", "2014-02-17"], 6)))
+    y = np.random.default_rng(0).normal(size=18) + np.repeat([0, 3, 6], 6)
+    timed = days.copy()
+    timed[0] += pd.Timedelta(hours=12)
+    day = pd.Timestamp("2014-01-16")
+    for own in (days, timed):
+        fit = lf.lmer("y ~ 1 + (1 | day)", pd.DataFrame({"y": y, "day": own}))
+        wanted = fit.fitted[6]
+        for asked in ([day], pd.Series([day]), [day.date()], ["2014-01-16"], np.array([day], "M8[s]")):
+            assert fit.predict({"day": asked})[0] == pytest.approx(wanted)
+
+
 def test_new_data_may_be_of_any_kind() -> None:
     """polars, or a mapping; without the group's column where random effects are left out."""
     fit = fit_of("lmm-003r")

@@ -14,10 +14,11 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import dataset
+from lmmformula.design.summaries import NumericSummary
 from lmmformula.inference import keeping
 from lmmformula.results import uncertainty
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
-from lmmformula.results.kept import NOTHING, Kept, NumericSummary, kept_of
+from lmmformula.results.kept import NOTHING, Kept, kept_of
 from lmmformula.results.saved import SavedDesign, checksum, to_json
 
 IDENTIFIERS = ["lmm-003r", "lmm-024m", "lmm-041r", "lmm-012r", "lmm-107r", "lmm-119r", "lmm-014r", "lmm-004r"]
@@ -367,14 +368,17 @@ def test_streamed_data_are_kept_as_far_as_they_are_known(tmp_path: Path) -> None
 
 
 def test_types_of_anova_that_are_known_are_kept(tmp_path: Path) -> None:
-    """Cross-products tell types I and II of several terms, and not type III."""
-    data = dataset("toy")
-    fit = lf.Model("y ~ x * f3 + (1 | g)", [data.head(120), data.tail(120)]).fit()
-    again = reloaded(fit, tmp_path)
-    for kind in ("I", "II"):
-        assert str(again.anova(type=kind)) == str(fit.anova(type=kind))
-    with pytest.raises(lf.FitError, match="loaded from a file"):
-        again.anova(type="III")
+    """Cross-products and a sample of the rows tell all types; those that were weighted tell type III alone."""
+    data = dataset("toy").assign(w=lambda frame: 1.0 + np.arange(len(frame)) % 3)
+    for weights, known, unknown in ((None, ("I", "II", "III"), ()), ("w", ("III",), ("I", "II"))):
+        parts = [data.head(120), data.tail(120)]
+        fit = lf.Model("y ~ x * f3 + (1 | g)", parts, weights=weights, progress=False).fit()
+        again = reloaded(fit, tmp_path)
+        for kind in known:
+            assert str(again.anova(type=kind)) == str(fit.anova(type=kind))
+        for kind in unknown:
+            with pytest.raises(lf.FitError, match="loaded from a file"):
+                again.anova(type=kind)
 
 
 def test_tests_of_very_many_coefficients_are_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ class Model:
 
     spec : formula, with prior statements behind it if you like; or a `ModelIR`
     data : a data frame of any kind that narwhals reads (pandas, polars, pyarrow), or a mapping of columns; or data in
-        parts, which are summed and not kept: "data/*.parquet", a lazy query, a list of frames (docs/large_data.md)
+        parts, which are summed and not kept unless they are small: "data/*.parquet", a lazy query, a list of frames
+        (docs/large_data.md)
     family : the response's distribution, "gaussian" or "binomial(probit)"
     weights : column name or array; the residual variance of row i is sigma^2 / weights[i]
     offset : column name or array, added to the linear predictor
@@ -53,7 +54,8 @@ class Model:
     priors : prior statements, a text or a list, that join those of `spec`; the later of equals wins
     na_action : "omit" leaves out rows with missing values and counts them; "exclude" does too, but fitted values and
         residuals have NaN in their place; "fail" refuses them
-    streaming : for data in parts: memory_limit (bytes), progress (a function, or False), checkpoint (a folder)
+    reading : for data in parts: memory_limit (bytes), progress (a function, or False), checkpoint (a folder), keep_rows
+        (True reads them into memory, False does not); for text files: sep (";"), na (words for a missing value)
 
     >>> import lmmformula as lf
     >>> model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
@@ -76,36 +78,30 @@ class Model:
         contrasts: Mapping[str, Any] | None = None,
         priors: Priors = None,
         na_action: NaAction = "omit",
-        **streaming: Any,  # noqa: ANN401 (fields of StreamSettings)
+        **reading: Any,  # noqa: ANN401 (fields of StreamSettings and TextOptions)
     ) -> None:
-        self.table, self.ir, self.schema, self.design = designed(
-            specification(spec, family, priors),
-            data,
-            streaming,
-            weights=weights,
-            offset=offset,
-            contrasts=contrasts,
-            na_action=na_action,
-        )
-        self.data_name = _name_of(data)
-        self.na_action: NaAction = na_action
-        self._choices: dict[str, Any] = {
+        choices: dict[str, Any] = {
             "weights": weights,
             "offset": offset,
             "contrasts": contrasts,
             "na_action": na_action,
-            **{name: option for name, option in streaming.items() if name != "checkpoint"},  # of this model alone
         }
-        self._data = self.table if self.design.has_rows else data
+        made = designed(specification(spec, family, priors), data, reading, **choices)
+        self.table, self.ir, self.schema, self.design = made.table, made.ir, made.schema, made.design
+        self.remarks = made.remarks
+        self.data_name = _name_of(data)
+        self.na_action: NaAction = na_action
+        self._choices = {**choices, **made.options}
+        self._data = made.data
 
     def __repr__(self) -> str:
         return f"Model({self.ir.formula!r}, {self.design.nobs} rows)"
 
     def _repr_html_(self) -> str:
-        return model_html(self.ir, self.design)
+        return model_html(self.ir, self.design, self.remarks)
 
     def _repr_markdown_(self) -> str:
-        return model_markdown(self.ir, self.design)
+        return model_markdown(self.ir, self.design, self.remarks)
 
     def _repr_latex_(self) -> str:
         return self.ir._repr_latex_()
@@ -132,7 +128,7 @@ class Model:
 
     def explain(self) -> Text:
         """Say what the formula means for these data: variables, terms, dimensions, and the model in maths."""
-        return Text(explain(self.ir, self.schema, self.design))
+        return Text(explain(self.ir, self.schema, self.design, self.remarks))
 
     def fit(
         self,

@@ -6,8 +6,9 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.cli.output import show
+from lmmformula.cli.output import note, show
 from lmmformula.cli.shell import completion_script
+from lmmformula.data.delimited import TextOptions
 from lmmformula.errors import FitError
 from lmmformula.repl.sources import read_source
 
@@ -87,7 +88,7 @@ def repl(options: Namespace) -> int:
     from lmmformula.repl.session import Session
     from lmmformula.repl.state import data_from
 
-    session = Session(None if options.data is None else data_from(options.data))
+    session = Session(None if options.data is None else data_from(options.data, _text(options)))
     if sys.stdin.isatty() and sys.stdout.isatty():
         from lmmformula.repl.terminal import run_terminal
 
@@ -132,9 +133,21 @@ ACTIONS: dict[str, Callable[[Namespace], int | None]] = {
 
 def _model(options: Namespace) -> "Model":
     from lmmformula.api.model import Model
+    from lmmformula.present.explain import rows_left_out
 
     columns = {"weights": options.weights, "offset": options.offset}
-    return Model(options.formula, read_source(options.data), family=options.family, priors=options.prior, **columns)
+    frame = read_source(options.data, _text(options))
+    if frame.attrs.get("remark"):
+        note(f"{frame.attrs['name']}: {frame.attrs['remark']}")
+    model = Model(options.formula, frame, family=options.family, priors=options.prior, **columns)
+    if left_out := rows_left_out(model.design):
+        note(f"of {model.design.n_given} rows {left_out}")
+    return model
+
+
+def _text(options: Namespace) -> TextOptions:
+    """How text files are read."""
+    return TextOptions(options.sep, options.na)
 
 
 def _sampling(options: Namespace) -> dict[str, Any]:

@@ -15,7 +15,8 @@ examples:
   lmmformula repl coffee.csv
 """
 
-EXIT_CODES = "exit codes: 0 done, 1 an error that the message explains, 2 bad usage, 130 interrupted"
+EXIT_CODES = """exit codes: 0 done, 1 an error that the message explains, 2 bad usage, 130 interrupted,
+141 nobody reads the output any more"""
 
 HERDS = '"cbind(incidence, size - incidence) ~ period + (1 | herd)" --data cbpp --family binomial'
 
@@ -124,12 +125,23 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data", required=True, help="a .csv, .tsv, .parquet or .feather file, - for CSV on stdin, or a name"
     )
+    _add_text(command)
     command.add_argument(
         "--family", default="gaussian", metavar="NAME(LINK)", help='such as "binomial(probit)" (default: gaussian)'
     )
     command.add_argument("--weights", metavar="COLUMN", help="precision weights; of shares of successes, the trials")
     command.add_argument("--offset", metavar="COLUMN", help="known part of the linear predictor")
     command.add_argument("--prior", action="append", metavar="STATEMENT", help='such as "sd ~ exponential(1)"; repeat')
+
+
+def _add_text(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--sep", metavar="CHAR", help="between the columns of a text file; found out by default")
+    command.add_argument(
+        "--na",
+        action="append",
+        metavar="WORD",
+        help="stands for a missing value, as an empty cell does, in the place of NA; repeat",
+    )
 
 
 def _add_method(command: argparse.ArgumentParser) -> None:
@@ -197,6 +209,7 @@ def _add_power(command: argparse.ArgumentParser) -> None:
 
 def _add_repl(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", nargs="?", metavar="DATA", help="a file, or the name of a data set of the package")
+    _add_text(command)
 
 
 def _add_datasets(command: argparse.ArgumentParser) -> None:

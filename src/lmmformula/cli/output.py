@@ -3,6 +3,7 @@
 
 import json
 import math
+import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,11 @@ def show(options: Namespace, text: str, table: "pd.DataFrame") -> None:
             raise DataError(f"can't tell the format of '{options.output}'", hint=f"it can end in {', '.join(SUFFIXES)}")
         write_text(options.output, formatted(table, kind))
     print(text if options.format is None else formatted(table, options.format).rstrip("\n"))
+
+
+def note(text: str) -> None:
+    """Tell what should be known of the data, beside what is printed."""
+    print(f"note: {text}", file=sys.stderr)
 
 
 def formatted(table: "pd.DataFrame", kind: str) -> str:

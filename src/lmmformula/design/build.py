@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +21,7 @@ from lmmformula.design.response import response_name
 from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
 from lmmformula.design.times import check_structure
 from lmmformula.design.values import Factor, Numbers
-from lmmformula.errors import DataError, FitWarning, LmmFormulaError, brief, mark, printable
+from lmmformula.errors import DataError, FitWarning, LmmFormulaError, brief, mark, meant, printable
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Expression, Variable, label
 from lmmformula.ir.text import random_text
@@ -277,9 +276,8 @@ def _refuse_unknown_contrasts(contrasts: Mapping[str, Contrast], variables: Mapp
     for name in contrasts:
         if name in factors or label(Variable(name)) in factors:
             continue
-        near = get_close_matches(name, factors, n=1)
         known = f"the factors are: {', '.join(map(printable, factors))}" if factors else "the model has no factors"
         raise DataError(
             f"contrasts are given for '{printable(name)}', which is no factor of the model",
-            hint=f"did you mean '{printable(near[0])}'?" if near else known,
+            hint=meant(name, factors, known),
         )

@@ -11,13 +11,12 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lmmformula.design.streamed import Frozen, arrays_of, sample_from
+from lmmformula.design.streamed import Frozen, arrays_of, with_sample
 from lmmformula.design.sums import PartialProducts, Tally
 from lmmformula.errors import DataError, printable
 from lmmformula.files import as_arrays, as_text, write_files
@@ -57,14 +56,13 @@ class Checkpoint:
             self._check(content["identity"])
             found = Frozen.from_dict(content["found"])
             with (self.folder / "sample.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return replace(found, sample=sample_from(found, dict(stored)))
+                return with_sample(found, dict(stored))
 
     def keep_first_pass(self, found: Frozen) -> None:
         """Keep a complete first pass; its rows first, so that there are rows where there is a file that needs them."""
-        assert found.sample is not None
         text = json.dumps({"identity": self.identity, "found": found.to_dict()})
         sample, first = self.folder / "sample.npz", self.folder / "first_pass.json"
-        write_files({sample: as_arrays(**arrays_of(found.sample)), first: as_text(text)})
+        write_files({sample: as_arrays(**arrays_of(found)), first: as_text(text)})
 
     def sums(self) -> tuple[int, Tally[PartialProducts]]:
         """Return the number of parts that were summed, and their sums."""

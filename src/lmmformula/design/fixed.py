@@ -10,7 +10,7 @@ from lmmformula.design.coding import matrix
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.values import Factor, Numbers, column_of_numbers, of_column, recode
-from lmmformula.errors import DataError, printable
+from lmmformula.errors import DataError, look_alike, printable
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Expression, Term, label
 
@@ -59,9 +59,10 @@ def known_values(frame: Frame, schema: Schema, terms: Sequence[Term]) -> dict[st
             value, unseen = recode(value, variable.levels)
             if unseen:
                 known = ", ".join(map(printable, variable.levels[:12]))
+                listed = f"the levels are: {known}" + (", ..." if len(variable.levels) > 12 else "")
                 error = DataError(
                     f"`{name}` has a level that the model has not seen: {', '.join(map(printable, unseen[:5]))}",
-                    hint=f"the levels are: {known}" + (", ..." if len(variable.levels) > 12 else ""),
+                    hint=look_alike(unseen[0], variable.levels) or listed,
                 )
                 raise at(error, expression.span, frame.source)
         values[name] = value

@@ -168,8 +168,17 @@ def _refuse_infinite(frame: Frame, expression: Expression, values: FloatArray, r
 
 def _listed(places: IntArray) -> str:
     """Write how many rows there are, and the first of them."""
-    shown = ", ".join(map(str, places[:SHOWN].tolist())) + (", ..." if len(places) > SHOWN else "")
-    return f"{len(places)} row{'s' if len(places) > 1 else ''} ({shown}, counted from 0)"
+    return f"{len(places)} row{'s' if len(places) > 1 else ''} ({listed(places)})"
+
+
+def listed(places: IntArray) -> str:
+    """
+    Write the first of some rows.
+
+    >>> listed(np.arange(7))
+    '0, 1, 2, 3, 4, ..., counted from 0'
+    """
+    return ", ".join(map(str, places[:SHOWN].tolist())) + (", ..." if len(places) > SHOWN else "") + ", counted from 0"
 
 
 def _kept(column: FloatArray, rows: IntArray | None) -> FloatArray:

@@ -10,7 +10,11 @@ from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.ir.covariance import UNSTRUCTURED, Covariance
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lmmformula.data.table import Table
     from lmmformula.design.crossproducts import CrossProducts
+    from lmmformula.design.summaries import ColumnSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,21 @@ class DesignMatrices:
     def sample(self) -> "DesignMatrices":
         """Rows that show the size and spread of the columns: all, or some of them where the data came in parts."""
         return self
+
+    @property
+    def summaries(self) -> "Mapping[str, ColumnSummary] | None":
+        """The variables in a few numbers, where these were found without keeping the rows."""
+        return None
+
+    @property
+    def sample_table(self) -> "Table | None":
+        """The variables of the rows of `sample`, where the data came in parts and these are known."""
+        return None
+
+    @property
+    def total_squares(self) -> float | None:
+        """Sum of squares of the response less the offset, around the mean if there is an intercept; None with rows."""
+        return None
 
     @property
     def has_criterion(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lmmformula.arrays import BoolArray
-from lmmformula.data.chunks import Chunks
+from lmmformula.data.chunks import Chunks, other_rows
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.build import NaAction, make_schema, refuse_constant_response, warn_of_correlated, warn_of_dropped
 from lmmformula.design.checkpoint import Checkpoint
@@ -31,6 +31,7 @@ from lmmformula.design.learning import (
     learn_levels,
     level_columns,
     merged_inputs,
+    summaries,
     with_levels,
 )
 from lmmformula.design.memory import default_limit, needs_of
@@ -111,7 +112,21 @@ def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, 
     needs.refuse_above(passes.settings.memory_limit or default_limit())
     passes.say(f"{learned.n:,} rows; {needs}")
     inner = _map_of(ir, schema, sample)
-    return Frozen(ir, schema, inner, plan.weights, plan.offset, learned.n_given, learned.n, learned.missing, sample)
+    return Frozen(
+        ir,
+        schema,
+        inner,
+        plan.weights,
+        plan.offset,
+        n_given=learned.n_given,
+        n=learned.n,
+        missing=learned.missing,
+        rows=learned.rows,
+        summaries=summaries(plan, learned),
+        total=learned.response.squares + (0.0 if ir.fixed.intercept else learned.n * learned.response.mean**2),
+        sample=sample,
+        columns=learned.sample.columns,
+    )
 
 
 def _map_of(ir: ModelIR, schema: Schema, sample: Any) -> InnerMap:  # noqa: ANN401
@@ -161,6 +176,8 @@ def _second_pass(frozen: Frozen, passes: Passes, checkpoint: Checkpoint | None) 
             f"the second pass found {0 if found is None else found.n} complete rows, the first {frozen.n}",
             hint="did the data change between the passes?",
         )
+    if found.rows != frozen.rows:
+        raise other_rows("the second pass read other rows than the first")
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
+from lmmformula.design.summaries import NumericSummary
 from lmmformula.errors import FitError, printable
 from lmmformula.inference.categories import category_draws
 from lmmformula.inference.estimators import (
@@ -36,7 +37,6 @@ from lmmformula.inference.tests import Ddf
 from lmmformula.results.arguments import check_choice, check_level
 from lmmformula.results.glmm import MixedResult
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
-from lmmformula.results.kept import NumericSummary
 from lmmformula.results.posterior import PosteriorResult
 
 Estimated = MixedResult | PosteriorResult

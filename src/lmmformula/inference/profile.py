@@ -17,7 +17,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError, FitWarning
+from lmmformula.errors import FitError, FitWarning, legible
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.problem import Problem, prepare
 from lmmformula.inference.curves import Curve, curve_of
@@ -76,7 +76,7 @@ class Profile:
 
     def __str__(self) -> str:
         points = ", ".join(f"{c.parameter.label} ({len(c.values)})" for c in self.curves)
-        return f"Profiles of the deviance, number of points: {points}"
+        return legible(f"Profiles of the deviance, number of points: {points}")
 
     __repr__ = __str__
 

@@ -7,7 +7,6 @@ Factors stand at each of their levels, numeric variables at their mean (at both 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from itertools import product
 from math import prod
 from typing import Any, Literal
@@ -18,12 +17,12 @@ from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.data.columns import FactorColumn, NumericColumn
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.fixed import fixed_matrix
-from lmmformula.errors import FitError, printable
+from lmmformula.design.summaries import FactorSummary, NumericSummary
+from lmmformula.errors import FitError, meant, printable
 from lmmformula.inference.offsets import Offsets, offsets_of
 from lmmformula.inference.tests import with_estimate
 from lmmformula.results.arguments import check_mapping
 from lmmformula.results.grid_values import column_summary, fixed_variables, term_variables
-from lmmformula.results.kept import FactorSummary, NumericSummary
 from lmmformula.results.rows import FixedModel, inestimable
 
 MOST_POINTS = 100_000
@@ -189,8 +188,7 @@ def grid_values(model: FixedModel, at: Mapping[str, Any], offsets: Offsets) -> d
 def refuse_unknown_variable(name: str, known: Sequence[str]) -> None:
     """Refuse a variable that the fixed part does not have."""
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"they are: {', '.join(map(printable, known))}"
+        hint = meant(name, known, f"they are: {', '.join(map(printable, known))}")
         raise FitError(
             f"'{printable(name)}' is no variable of the fixed effects", hint=hint if known else "there is none"
         )
@@ -212,7 +210,7 @@ def _given_levels(name: str, given: Any, known: Sequence[str]) -> list[str]:  # 
         if level not in known:
             raise FitError(
                 f"'{printable(level)}' is no level of '{printable(name)}'",
-                hint=f"the levels are: {', '.join(map(printable, known[:12]))}",
+                hint=meant(level, known, f"the levels are: {', '.join(map(printable, known[:12]))}"),
             )
     return levels
 

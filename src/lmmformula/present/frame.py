@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from lmmformula.errors import legible
 from lmmformula.present.posterior import parameter_rows
 from lmmformula.results.posterior import SUMMARY_COLUMNS
 from lmmformula.results.sheets import Sheet
@@ -23,6 +24,12 @@ class SummaryFrame(pd.DataFrame):
         if arguments or options or list(self.columns) != SUMMARY_COLUMNS:
             return super().to_markdown(*arguments, **options)
         return self._sheet.markdown()
+
+    def __repr__(self) -> str:
+        """Return pandas' text, whatever names are in it."""
+        return legible(super().__repr__())
+
+    __str__ = __repr__
 
     @property
     def _sheet(self) -> Sheet:

@@ -162,7 +162,9 @@ INTRODUCTION = """A line is a formula, a prior, or a command:
 """
 
 COMMANDS: dict[str, Command] = {
-    "data": Command(changing.use_data, "[FILE|NAME]", "read data; without an argument, describe them", "data"),
+    "data": Command(
+        changing.use_data, "[FILE|NAME]", "read data (behind a file: sep=; na=WORD); alone, describe them", "data"
+    ),
     "columns": Command(columns, "", "describe the columns: kinds, levels, missing values"),
     "head": Command(head, "[N]", "the first rows"),
     "terms": Command(terms, "", "the terms of the model and their columns"),

@@ -13,6 +13,7 @@ from lmmformula.data.table import Table
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import printable
 from lmmformula.ir.family import GAUSSIAN
+from lmmformula.present.explain import missing_text
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import WIDTH, matrix_lines, table_lines
 from lmmformula.repl.facts import can_group, column_text
@@ -38,7 +39,8 @@ def data_lines(data: Data) -> str:
     shown = table.names[:MOST_COLUMNS]
     columns = ", ".join(f"{printable(name)} ({column_text(table, name)})" for name in shown)
     more = ", ..." if len(table.names) > len(shown) else ""
-    heading = f"{printable(data.name)}: {table.n_rows} rows, {len(table.names)} columns"
+    remark = f" ({data.remark})" if data.remark else ""
+    heading = f"{printable(data.name)}: {table.n_rows} rows, {len(table.names)} columns{remark}"
     return f"{heading}\n{fill(columns + more, WIDTH, break_long_words=False, break_on_hyphens=False)}"
 
 
@@ -89,7 +91,8 @@ def paragraph(model: "Model") -> str:
     cutpoints = max(len(design.categories) - 1, 0)
     parts = [_fixed(design), *([f"{cutpoints} cutpoints"] if cutpoints else []), *map(_random, design.random_terms)]
     dropped = design.n_given - design.nobs
-    rows = f"{design.nobs} rows" + (f" ({dropped} incomplete ones left out)" if dropped else "") + _family(model)
+    gone = f" ({dropped} left out with missing values: {missing_text(design)})" if dropped else ""
+    rows = f"{design.nobs} rows{gone}{_family(model)}"
     count = design.n_fixed + cutpoints + design.n_variance_parameters + len(own_parameters(model.ir.family))
     text = f"{printable(design.response_name)} on {rows}: {'; '.join(parts)}. {count} parameters in all."
     return fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)

@@ -10,7 +10,7 @@ from lmmformula.present.tables import matrix_lines, table_lines
 from lmmformula.repl.changing import set_formula
 from lmmformula.repl.families import is_fitted, need_fitted
 from lmmformula.repl.session import Session
-from lmmformula.repl.sources import loading_code, read_source
+from lmmformula.repl.sources import read_source
 from lmmformula.repl.state import Data
 
 if TYPE_CHECKING:
@@ -154,8 +154,9 @@ def predict(session: Session, argument: str) -> str:
         kind = "with the random effects of its levels" if grouped else "random effects at zero"
         return f"{_prediction(values)} ({kind})"
     if argument:
-        session.note(f"print({name}.predict({loading_code(argument)}, new_levels='population'))")
-        return _first_rows(found.predict(read_source(argument), new_levels="population"))
+        new = read_source(argument)
+        session.note(f"print({name}.predict({new.attrs['code']}, new_levels='population'))")
+        return _first_rows(found.predict(new, new_levels="population"))
     session.note(f"print({name}.predict())")
     return _first_rows(found.predict())
 

@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lmmformula.errors import FitWarning, LmmFormulaError
+from lmmformula.errors import FitWarning, LmmFormulaError, legible
 from lmmformula.repl.state import Data, State
 
 
@@ -80,7 +80,7 @@ class Session:
             warnings.simplefilter("always", FitWarning)
             said, failed = self._attempted(text.strip())
         told = dict.fromkeys(str(warning.message) for warning in caught)
-        return Reply(said, failed, tuple(told))
+        return Reply(legible(said), failed, tuple(told))
 
     def _attempted(self, text: str) -> tuple[str, bool]:
         from lmmformula.repl.commands import carry_out

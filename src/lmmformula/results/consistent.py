@@ -14,13 +14,14 @@ from lmmformula.design.layout import require
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.random import random_columns
 from lmmformula.design.schema import FactorVariable, Schema
+from lmmformula.design.summaries import FactorSummary
 from lmmformula.errors import LmmFormulaError
 from lmmformula.fit.covariances import natural_map
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.functions import REGISTERED
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Apply, Expression, children, label
-from lmmformula.results.kept import FactorSummary, GridValues, Kept, kept_of
+from lmmformula.results.kept import GridValues, Kept, kept_of
 from lmmformula.results.uncertainty import has_one_factor
 
 

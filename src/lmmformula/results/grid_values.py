@@ -1,23 +1,19 @@
 """What a reference grid needs of the data: of each variable its levels, or its mean and range; from rows, or kept."""
 
-from collections.abc import Iterator
+from typing import NoReturn
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.data.columns import Column, FactorColumn
+from lmmformula.data.columns import FactorColumn
+from lmmformula.design import summaries
 from lmmformula.design.fixed import offset_of
 from lmmformula.design.frame import Frame
-from lmmformula.errors import LmmFormulaError
-from lmmformula.ir.terms import Apply, Expression, Variable, children, variables
-from lmmformula.results.kept import ColumnSummary, FactorSummary, GridValues, NumericSummary, kept_of
+from lmmformula.design.summaries import ColumnSummary, Values
+from lmmformula.errors import FitError, LmmFormulaError, printable
+from lmmformula.ir.terms import variables
+from lmmformula.results.kept import GridValues, kept_of
 from lmmformula.results.rows import Estimates, FixedModel, aliases
-
-FEW_VALUES = 2
-"""A numeric variable with so many values or fewer stands at each of them."""
-
-FACTOR_CALLS = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
-"""Functions that make a numeric variable one of levels."""
 
 
 def column_summary(model: FixedModel, name: str) -> ColumnSummary:
@@ -25,7 +21,19 @@ def column_summary(model: FixedModel, name: str) -> ColumnSummary:
     grid = kept_of(model.design).grid
     if grid is not None and name in grid.columns:
         return grid.columns[name]
-    return _summary(model.table[name], model, as_levels=name in used_as_levels(model))
+    known = model.design.summaries
+    if known is not None:
+        return known[name] if name in known else _refuse(name)
+    column = model.table[name]  # which says of itself that it is not here, if it is not
+    order = column.levels if isinstance(column, FactorColumn) else ()
+    as_levels = name in used_as_levels(model)
+    found = Values.of(column, model.design.kept_rows, as_levels=as_levels).summary(order, as_levels=as_levels)
+    return found or _refuse(name)
+
+
+def _refuse(name: str) -> NoReturn:
+    message = f"'{printable(name)}' is used as levels and has too many values to keep of data that come in parts"
+    raise FitError(message, hint="give the model a data frame that fits in memory")
 
 
 def offset_variables(model: Estimates) -> list[frozenset[str]]:
@@ -48,7 +56,7 @@ def offset_means(model: FixedModel) -> FloatArray | None:
 
 def grid_values(model: FixedModel) -> GridValues | None:
     """Sum up all that a reference grid may be asked; None where the rows are not there to tell."""
-    if not model.design.has_rows:
+    if not model.design.has_rows and model.design.summaries is None:
         return kept_of(model.design).grid
     try:
         columns = {name: column_summary(model, name) for name in predictors(model)}
@@ -59,9 +67,7 @@ def grid_values(model: FixedModel) -> GridValues | None:
 
 def fixed_variables(model: Estimates) -> list[str]:
     """List the columns of the data that the fixed part reads, offsets included."""
-    offsets = [variable.name for term in model.ir.offsets for variable in variables(term)]
-    argument = [] if model.schema.offset is None else [model.schema.offset]
-    return list(dict.fromkeys([*term_variables(model), *offsets, *argument]))
+    return summaries.fixed_variables(model.ir, model.schema.offset)
 
 
 def term_variables(model: Estimates) -> list[str]:
@@ -72,38 +78,9 @@ def term_variables(model: Estimates) -> list[str]:
 
 def predictors(model: Estimates) -> list[str]:
     """List the columns that the fixed and the random terms read; those that do but name groups are not among them."""
-    terms = [term for random in model.ir.random for term in random.terms]
-    names = [variable.name for term in terms for e in term.factors for variable in variables(e)]
-    return list(dict.fromkeys([*fixed_variables(model), *names]))
+    return summaries.predictors(model.ir, model.schema.offset)
 
 
 def used_as_levels(model: Estimates) -> set[str]:
     """Return the variables that a call such as factor(k) turns into levels."""
-    return {variable.name for e in _expressions(model) for variable in _inside_factor(e)}
-
-
-def _summary(column: Column, model: FixedModel, *, as_levels: bool) -> ColumnSummary:
-    kept = model.design.kept_rows
-    if isinstance(column, FactorColumn):
-        counts = np.bincount(column.codes[kept][column.codes[kept] >= 0], minlength=len(column.levels))
-        levels = tuple(level for level, count in zip(column.levels, counts, strict=True) if count)
-        return FactorSummary(levels, column.levels[int(counts.argmax())])
-    numbers = column.values[kept]
-    low, high = float(numbers.min()), float(numbers.max())
-    few = as_levels or bool(np.all((numbers == low) | (numbers == high)))
-    return NumericSummary(float(numbers.mean()), low, high, tuple(np.unique(numbers).tolist()) if few else ())
-
-
-def _expressions(model: Estimates) -> Iterator[Expression]:
-    yield from (factor for term in model.ir.fixed.terms for factor in term.factors)
-    yield from model.ir.offsets
-
-
-def _inside_factor(expression: Expression) -> Iterator[Variable]:
-    """List the variables that a call such as factor(k) turns into levels."""
-    match expression:
-        case Apply(function=function) if function in FACTOR_CALLS:
-            yield from variables(expression)
-        case _:
-            for child in children(expression):
-                yield from _inside_factor(child)
+    return summaries.used_as_levels(model.ir)

@@ -9,40 +9,11 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.layout import conform, is_shape, require
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.summaries import ColumnSummary, summary_from
 from lmmformula.fit.variance import VarianceParameters
 
 VERSION = 1
 """Of what is kept; a file with another says nothing of it, and is read for the rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class NumericSummary:
-    """
-    A numeric variable in the rows used.
-
-    values : at which it stands in a reference grid, if it has few or is used as levels; else none, and it is its mean
-    """
-
-    mean: float
-    low: float
-    high: float
-    values: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FactorSummary:
-    """
-    A factor in the rows used.
-
-    levels : those that occur
-    usual : the one that most rows have
-    """
-
-    levels: tuple[str, ...]
-    usual: str
-
-
-ColumnSummary = NumericSummary | FactorSummary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,16 +135,10 @@ def _arrays(data: Mapping[str, Any]) -> dict[str, FloatArray]:
 def _grid(data: Mapping[str, Any]) -> GridValues:
     columns, offsets = data["columns"], data.get("offsets")
     return GridValues(
-        {name: _column(part) for name, part in columns.items()},
+        {name: summary_from(part) for name, part in columns.items()},
         _array(data["aliases"]),
         None if offsets is None else _array(offsets),
     )
-
-
-def _column(data: Mapping[str, Any]) -> ColumnSummary:
-    if "levels" in data:
-        return FactorSummary(tuple(data["levels"]), data["usual"])
-    return NumericSummary(data["mean"], data["low"], data["high"], tuple(data["values"]))
 
 
 def _variance(data: Mapping[str, Any]) -> VarianceParameters:

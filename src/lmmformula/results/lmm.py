@@ -277,6 +277,8 @@ class LinearMixedResult(FitAccessors):
         """Multiple R^2 of a linear model, around the mean where it has an intercept."""
         if (kept := kept_of(self.design).r_squared) is not None:
             return kept
+        if (total := self.design.total_squares) is not None and self.is_linear_model:
+            return 1.0 - self.fit.pwrss / total
         roots = self._root_weights
         y = self.design.y if self.design.offset is None else self.design.y - self.design.offset
         centre = np.average(y, weights=roots**2) if self.has_intercept else 0.0

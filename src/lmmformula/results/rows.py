@@ -14,8 +14,9 @@ from lmmformula.design.fixed import distinct, fixed_matrix, known_values, offset
 from lmmformula.design.frame import Frame
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import random_columns, unseen_levels
+from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, RandomSchema, Schema
-from lmmformula.errors import DataError, FitError, FitWarning, printable
+from lmmformula.errors import DataError, FitError, FitWarning, look_alike, printable
 from lmmformula.ir.model import ModelIR, RandomTerm
 from lmmformula.ir.terms import label, variables
 from lmmformula.results.kept import kept_of
@@ -58,10 +59,28 @@ def aliases(model: FixedModel) -> FloatArray:
     dropped = list(model.schema.aliased)
     if not dropped:
         return np.empty((model.design.n_fixed, 0))
-    rows = model.design.kept_rows
-    used = model.table if len(rows) == model.table.n_rows else model.table.take(rows)
-    columns = fixed_matrix(model.ir, replace(model.schema, aliased=()), used)[:, dropped]
-    return np.asarray(np.linalg.lstsq(model.design.X, columns, rcond=None)[0], dtype=np.float64)
+    table, X = some_rows(model)
+    columns = fixed_matrix(model.ir, replace(model.schema, aliased=()), table)[:, dropped]
+    return np.asarray(np.linalg.lstsq(X, columns, rcond=None)[0], dtype=np.float64)
+
+
+def some_rows(model: FixedModel) -> tuple[Table, FloatArray]:
+    """
+    Return rows from which it can be told how columns depend on one another, and their X.
+
+    They are all rows used, or a sample of those that have passed by; FitError where X is not of full rank in that.
+    """
+    design = model.design
+    if design.has_rows or design.sample_table is None:
+        rows = design.kept_rows
+        return model.table if len(rows) == model.table.n_rows else model.table.take(rows), design.X
+    X = design.sample.X
+    if not independent_columns(X, intercept=model.ir.fixed.intercept).all():
+        raise FitError(
+            "some fixed effects are not in the sample of the rows that was kept of data in parts",
+            hint="give the model a data frame that fits in memory",
+        )
+    return design.sample_table, X
 
 
 def inestimable(model: FixedModel, L: FloatArray) -> BoolArray:
@@ -79,7 +98,8 @@ def inestimable(model: FixedModel, L: FloatArray) -> BoolArray:
 
 def estimable_rows(model: FixedModel, table: Table) -> FloatArray:
     """Make the columns of X of new data; rows that can't be estimated are NaN, with a warning that names them."""
-    if not model.schema.aliased or not (model.design.has_rows or kept_of(model.design).grid):
+    known = model.design.has_rows or model.design.sample_table is not None or kept_of(model.design).grid
+    if not model.schema.aliased or not known:
         return fixed_matrix(model.ir, model.schema, table)
     full = fixed_matrix(model.ir, replace(model.schema, aliased=()), table)
     X = np.asfortranarray(full[:, list(model.schema.kept)])
@@ -135,7 +155,7 @@ class NewRows:
         self.random: tuple[tuple[FloatArray, IntArray], ...] = ()
         if any(mask.any() for mask in masks):
             if new_levels == "error":
-                _refuse(unseen_levels(model.ir, model.schema, table))
+                _refuse(model.schema, unseen_levels(model.ir, model.schema, table))
             self.random = masked(random_columns(model.ir, model.schema, table), masks)
 
     def linear_predictor(self, beta: FloatArray, modes: Sequence[FloatArray]) -> FloatArray:
@@ -244,13 +264,14 @@ def _require_known_offset(model: Estimates) -> None:
         )
 
 
-def _refuse(unseen: Mapping[str, Sequence[str]]) -> None:
+def _refuse(schema: Schema, unseen: Mapping[str, Sequence[str]]) -> None:
     """Refuse levels that the fit has not seen."""
     for group, levels in unseen.items():
+        known = next(random.levels for random in schema.random if random.group == group)
         shown = ", ".join(printable(level) for level in levels[:5]) + (", ..." if len(levels) > 5 else "")
         raise DataError(
             f"the new data have levels of '{printable(group)}' that the fit has not seen: {shown}",
-            hint='new_levels="population" predicts them without a random effect',
+            hint=look_alike(levels[0], known) or 'new_levels="population" predicts them without a random effect',
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.errors import legible
 from lmmformula.stan.diagnostics import MAX_RHAT, MAX_RHAT_OF_ANY, MIN_EBFMI, MIN_ESS_PER_CHAIN, ebfmi, summarise
 
 ROUNDING = 1e-12
@@ -192,4 +193,4 @@ class Diagnostics:
         if self.ok:
             ess = min(self.ess_bulk, self.ess_tail)
             return f"converged: no divergences, largest R-hat {self.rhat:.3f}, smallest ESS {ess:.0f}"
-        return ("" if self.approximation else "not to be trusted yet: ") + "; ".join(self.problems)
+        return legible(("" if self.approximation else "not to be trusted yet: ") + "; ".join(self.problems))

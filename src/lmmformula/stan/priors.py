@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Literal
 
-from lmmformula.errors import FormulaError
+from lmmformula.errors import FormulaError, look_alike
 from lmmformula.ir.names import backticked
 from lmmformula.ir.priors import Prior, PriorTarget
 from lmmformula.stan.names import Identifiers
@@ -168,10 +168,10 @@ def _matches(statement: Prior, slot: Slot) -> bool:
 def _no_target(statement: Prior, slots: Sequence[Slot], source: str) -> FormulaError:
     target = statement.target
     typed = target.parameter + (f"[{', '.join(target.selectors)}]" if target.selectors else "")
-    known = ", ".join(dict.fromkeys(str(slot) for slot in slots))
-    return FormulaError(
-        f"the model has no parameter '{typed}' for a prior", text=source, span=statement.span, hint=f"it has {known}"
-    )
+    known = list(dict.fromkeys(str(slot) for slot in slots))
+    hint = look_alike(typed, known) or f"it has {', '.join(known)}"
+    message = f"the model has no parameter '{typed}' for a prior"
+    return FormulaError(message, text=source, span=statement.span, hint=hint)
 
 
 def _check(statement: Prior, slot: Slot) -> FormulaError | None:
