@@ -56,7 +56,7 @@ def test_derivatives_in_the_linear_predictor(name: str) -> None:
     psi = kernel.start()
     rows = kernel.at(eta, psi)
     np.testing.assert_allclose(rows.score, slope(lambda h: kernel.at(eta + h, psi).loglik), atol=1e-8)
-    np.testing.assert_allclose(rows.observed, -slope(lambda h: kernel.at(eta + h, psi).score), atol=1e-8)
+    np.testing.assert_allclose(rows.weight, -slope(lambda h: kernel.at(eta + h, psi).score), atol=1e-8)
     np.testing.assert_allclose(rows.slope, slope(lambda h: kernel.at(eta + h, psi).weight), atol=1e-8)
 
 
@@ -128,7 +128,7 @@ def test_probabilities_next_to_the_bounds(link: str) -> None:
     """At linear predictors of +-20 (cloglog 5) log density and curvatures are finite and right where they vanish."""
     eta = np.array([-20.0, 5.0 if link == "cloglog" else 20.0])
     rows = Binomial(np.array([0.0, 1.0]), np.ones(2), link).at(eta, np.zeros(0))
-    for values in (rows.loglik, rows.score, rows.observed, rows.weight, rows.slope):
+    for values in (rows.loglik, rows.score, rows.weight, rows.slope):
         assert np.isfinite(values).all()
         assert np.abs(values).max() < 1e-6
 

@@ -10,7 +10,7 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.kernels import Beta, Binomial, Gamma, Kernel, Normal, Student
 from lmmformula.fit.kernels_counts import Counts, NegativeBinomial, RootCounts
-from lmmformula.ir.family import Family
+from lmmformula.ir.family import GAUSSIAN, Family
 
 Weights = FloatArray | float
 
@@ -44,9 +44,39 @@ WEIGHTED = {"binomial", "poisson", "negbinomial", "lognormal", "student"}
 """Families in which weights have a meaning: trials, factors of the log density as in lme4, or precision weights."""
 
 
+CURVATURES = ("observed", "expected")
+"""Of a row's log density; the expected one makes lme4's criterion."""
+
+
 def can_fit(family: Family) -> bool:
     """Tell whether Laplace's method is there for a family."""
     return family in KERNELS
+
+
+def check_curvature(family: Family, curvature: object) -> None:
+    """
+    Refuse a curvature that there is not.
+
+    Raises
+    ------
+    FitError
+        It is no curvature, or not one of the family's.
+    """
+    if not isinstance(curvature, str) or curvature not in CURVATURES:
+        raise FitError(
+            f'the curvature is "observed" or "expected", not {curvature!r:.60}',
+            hint='"observed" is the default; "expected" gives lme4\'s criterion',
+        )
+    if curvature == "expected" and family == GAUSSIAN:
+        raise FitError(
+            "a gaussian likelihood needs no approximation, and so no curvature: it is exact",
+            hint="leave out curvature",
+        )
+    if curvature == "expected" and family.name.startswith("zero_inflated"):
+        raise FitError(
+            f"the family {family.name} is fitted with the observed curvature alone; lme4 does not have it",
+            hint="leave out curvature",
+        )
 
 
 def kernel_of(design: DesignMatrices, family: Family) -> Kernel:

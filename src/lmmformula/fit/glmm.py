@@ -13,9 +13,9 @@ from lmmformula.errors import FitError
 from lmmformula.fit import blocks
 from lmmformula.fit.convergence import Judgement, judge
 from lmmformula.fit.covariances import Parameters, covariance_map
-from lmmformula.fit.families import kernel_of
+from lmmformula.fit.families import check_curvature, kernel_of
 from lmmformula.fit.laplace import Laplace, laplace
-from lmmformula.fit.modes import Target, joint_mode
+from lmmformula.fit.modes import CurvatureKind, Target, joint_mode
 from lmmformula.fit.quadrature import Approximation, approximation
 from lmmformula.fit.quasi_newton import descend
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
@@ -58,11 +58,12 @@ class GlmmFit:
         off it; NaN on a boundary
     vcov : (p, p) covariance of beta, from the second derivatives of the criterion in all parameters
     vcov_conditional : (p, p) the same for known theta and working weights, (X' V^-1 X)^-1
-    weights : (n,) working weights at the modes
+    weights : (n,) working weights at the modes: the curvature of the rows' log densities that the criterion counts
     log_det_L, penalty : log|L| and u'u
     verdict : "ok", "boundary" (singular, and rightly so) or "failed"
     message : what the verdict is about, and what to try; empty for "ok"
     nagq : nodes of the quadrature, 1 for Laplace's approximation
+    curvature : "observed", or "expected" as in lme4
     log : what the optimiser did
     settings : its tolerances
     """
@@ -85,6 +86,7 @@ class GlmmFit:
     verdict: Literal["ok", "boundary", "failed"]
     message: str
     nagq: int = 1
+    curvature: CurvatureKind = "observed"
     log: OptimizerLog = field(default=OptimizerLog(), repr=False)
     settings: OptimizerSettings = field(default=OptimizerSettings(), repr=False)
 
@@ -93,6 +95,11 @@ class GlmmFit:
         """1, by which covariances are relative."""
         return 1.0
 
+    def again(self, design: DesignMatrices, *, start: FloatArray | None = None) -> "GlmmFit":
+        """Fit another design by the same approximation and tolerances; without random terms there is no quadrature."""
+        nagq = self.nagq if design.random_terms else 1
+        return fit_glmm(design, self.family, start=start, nagq=nagq, curvature=self.curvature, settings=self.settings)
+
 
 def fit_glmm(
     design: DesignMatrices,
@@ -100,6 +107,7 @@ def fit_glmm(
     *,
     start: FloatArray | None = None,
     nagq: int = 1,
+    curvature: CurvatureKind = "observed",
     settings: OptimizerSettings | None = None,
 ) -> GlmmFit:
     """
@@ -107,6 +115,7 @@ def fit_glmm(
 
     start : theta to start from, lme4's order
     nagq : nodes of adaptive Gauss-Hermite quadrature; 1 is Laplace's approximation
+    curvature : of the log density, which the approximation takes: "observed", or "expected" as in lme4
 
     Raises
     ------
@@ -114,14 +123,14 @@ def fit_glmm(
         There is no such fit: of this family, of data whose rows were not kept, or because it can't be computed.
     """
     settings = settings or OptimizerSettings()
-    problem = _Problem.of(design, family)
+    problem = _Problem.of(design, family, curvature)
     approximate = approximation(problem.target, nagq)
     try:
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
             first = problem.start() if start is None else problem.started(start)
             found, log = descend(problem.target, *first, approximate, settings)
             fit = _report(problem, _snapped(problem, found, approximate, settings), log, settings)
-            return replace(fit, nagq=nagq)
+            return replace(fit, nagq=nagq, curvature=curvature)
     except np.linalg.LinAlgError as error:
         raise FitError(
             f"the likelihood can't be computed for these data ({error})",
@@ -139,13 +148,14 @@ class _Problem:
     target: Target
 
     @classmethod
-    def of(cls, design: DesignMatrices, family: Family) -> "_Problem":
+    def of(cls, design: DesignMatrices, family: Family, curvature: CurvatureKind) -> "_Problem":
         """Refuse what can't be fitted, and prepare the rest."""
         if not design.has_rows:
             raise FitError(
                 f"the fit of the family {family.name} reads the rows of the data, which were not kept",
                 hint="read the data into memory; only gaussian models are fitted from sums",
             )
+        check_curvature(family, curvature)
         kernel, columns, terms = kernel_of(design, family), inner_columns(design), design.random_terms
         pattern = Pattern.of(columns.factors)
         needed = DENSE_COPIES * 8.0 * pattern.q2**2
@@ -159,7 +169,8 @@ class _Problem:
             for f in columns.factors
         )
         offset = 0.0 if design.offset is None else design.offset / kernel.scale
-        return cls(design, family, columns, Target(kernel, columns.X, offset, pattern, Parameters(maps)))
+        target = Target(kernel, columns.X, offset, pattern, Parameters(maps), curvature)
+        return cls(design, family, columns, target)
 
     @property
     def terms(self) -> tuple[RandomTermDesign, ...]:
@@ -194,7 +205,7 @@ class _Problem:
         beta = target.X.T @ (kernel.predictor() - target.offset) / self.design.nobs
         for step in range(steps + 1):
             mode = joint_mode(target, target.parameters.roots(t), beta, psi, u)
-            beta, u = mode.beta, mode.u
+            beta, u, psi = mode.beta, mode.u, kernel.again(mode.eta, psi)
             if step < steps:
                 t = self._expected(laplace(target, np.concatenate([t, beta, psi]), u))
         return np.concatenate([t, beta, psi]), u
@@ -262,7 +273,7 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
         covariance_errors=tuple(_covariance_errors(problem, t, whole[: len(t), : len(t)], covariances)),
         vcov=basis @ joint[:p, :p] @ basis.T,
         vcov_conditional=basis @ conditional @ basis.T,
-        weights=point.mode.rows.weight / scale**2,
+        weights=point.rows.weight / scale**2,
         log_det_L=point.curvature.log_det / 2,
         penalty=point.mode.u.dot(point.mode.u),
         verdict=judgement.verdict,
@@ -318,7 +329,7 @@ def _slopes(S: FloatArray, directions: FloatArray) -> FloatArray:
 
 def _conditional(point: Laplace) -> FloatArray:
     """Return (X'V^-1X)^-1 at the working weights."""
-    M, X, w = point.curvature, point.target.X, point.mode.rows.weight
+    M, X, w = point.curvature, point.target.X, point.rows.weight
     weighted = w[:, None] * X
     B = M.root_transposed(point.target.pattern.table(weighted))
     A = X.T @ weighted - B.gram(M.solve(B))

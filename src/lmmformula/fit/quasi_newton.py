@@ -73,6 +73,7 @@ def descend(
     point = approximate(target, x, u)
     hessian, steps = point.rough_hessian(), list[Step]()
     for _ in range(MOST_ROUNDS):
+        settings = _noticing(point, settings)
         memory = _Memory(point.x, point.gradient, hessian, point.mode.u)
 
         def evaluate(x: FloatArray, memory: _Memory = memory) -> _Evaluated:
@@ -92,6 +93,12 @@ def descend(
     reason = f"{verb}: a further step promises {promise:.1e} of deviance"
     strategy = f"Laplace: {_described(target)}"
     return point, OptimizerLog(strategy, tuple(steps), reason, converged)
+
+
+def _noticing(point: Laplace, settings: OptimizerSettings) -> OptimizerSettings:
+    """Let changes count as none that rounding makes in a criterion whose terms are larger than their sum."""
+    noise = 2 * point.mode.noise / max(abs(point.value), 1.0)
+    return replace(settings, rounding=max(settings.rounding, noise))
 
 
 def _described(target: Target) -> str:
