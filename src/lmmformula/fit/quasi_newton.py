@@ -16,6 +16,7 @@ from lmmformula.fit.laplace import Laplace
 from lmmformula.fit.modes import Target
 from lmmformula.fit.newton import minimise, trust_step
 from lmmformula.fit.quadrature import Approximation
+from lmmformula.fit.sides import on_better_sides
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings, Step
 from lmmformula.fit.weighted import Effects
 
@@ -70,7 +71,7 @@ def descend(
     x, u : parameters to start at, and random effects near their modes there
     approximate : how the likelihood is approximated
     """
-    point = approximate(target, x, u)
+    point = _on_better_sides(target, approximate(target, x, u), approximate)
     hessian, steps = point.rough_hessian(), list[Step]()
     for _ in range(MOST_ROUNDS):
         settings = _noticing(point, settings)
@@ -82,10 +83,12 @@ def descend(
         found = minimise(evaluate, point.x, settings)
         steps += found.log.steps
         moved = not np.array_equal(found.parameters, point.x)
-        point = found.point.point
+        there = found.point.point
+        point = _on_better_sides(target, there, approximate)
         hessian = point.hessian
         promise = trust_step(point.gradient, hessian, settings.first_radius)[1]
-        if promise <= max(settings.stop_decrease, settings.stop_decrease_relative * abs(point.value)) or not moved:
+        enough = promise <= max(settings.stop_decrease, settings.stop_decrease_relative * abs(point.value))
+        if point is there and (enough or not moved):
             break
     steps[-1] = replace(steps[-1], predicted=promise)
     converged = promise <= settings.gradient_tolerance
@@ -93,6 +96,10 @@ def descend(
     reason = f"{verb}: a further step promises {promise:.1e} of deviance"
     strategy = f"Laplace: {_described(target)}"
     return point, OptimizerLog(strategy, tuple(steps), reason, converged)
+
+
+def _on_better_sides(target: Target, point: Laplace, approximate: Approximation) -> Laplace:
+    return on_better_sides(point, lambda u: approximate(target, point.x, u))
 
 
 def _noticing(point: Laplace, settings: OptimizerSettings) -> OptimizerSettings:
