@@ -29,7 +29,7 @@ KERNELS: dict[Family, Callable[[FloatArray, Weights], Kernel]] = {
     Family("binomial", "probit"): lambda y, w: Binomial(y, w, "probit"),
     Family("binomial", "cloglog"): lambda y, w: Binomial(y, w, "cloglog"),
     Family("poisson", "log"): Counts,
-    Family("poisson", "sqrt"): RootCounts,
+    Family("poisson", "sqrt"): lambda y, w: RootCounts(y, w, scale_of(np.sqrt(y))),
     Family("negbinomial", "log"): NegativeBinomial,
     Family("zero_inflated_poisson", "log"): lambda y, w: Counts(y, w, zeros=True),
     Family("zero_inflated_negbinomial", "log"): lambda y, w: NegativeBinomial(y, w, zeros=True),

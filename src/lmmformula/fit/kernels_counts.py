@@ -57,10 +57,15 @@ class Counts(Kernel):
 
 @dataclass(slots=True)
 class RootCounts(Kernel):
-    """Poisson counts with a square root link, mean = eta^2; the expected curvature is constant."""
+    """
+    Poisson counts with a square root link, mean = (scale eta)^2; the expected curvature is constant.
+
+    scale : units of the linear predictor
+    """
 
     y: FloatArray
     weights: FloatArray | float = 1.0
+    scale: float = 1.0
     best: FloatArray = field(init=False)
     root: FloatArray = field(init=False)
     mirrored = True
@@ -70,20 +75,21 @@ class RootCounts(Kernel):
 
     def predictor(self) -> FloatArray:
         """Return sqrt(y + 1/2)."""
-        return np.sqrt(self.y + 0.5)
+        return np.sqrt(self.y + 0.5) / self.scale
 
     def at(self, eta: FloatArray, psi: FloatArray) -> Rows:  # noqa: ARG002 (no parameters)
         """Evaluate it."""
-        y, w = self.y, self.weights
-        x = np.where(eta == 0.0, 1e-300, eta)
+        y, w, unit = self.y, self.weights, self.scale
+        x = np.where(eta == 0.0, 1e-300, unit * eta)
         ratio = y / x
-        lost = below_best(y, 2 * np.log(np.abs(x) / self.root), eta * eta)
         bent = ratio / x
-        return Rows(w * (self.best - lost), 2 * w * (ratio - eta), 2 * w * (bent + 1), -4 * w * bent / x)
+        lost = below_best(y, 2 * np.log(np.abs(x) / self.root), x * x)
+        score, weight, slope = 2 * w * (ratio - x), 2 * w * (bent + 1), -4 * w * bent / x
+        return Rows(w * (self.best - lost), unit * score, unit**2 * weight, unit**3 * slope)
 
     def expected(self, rows: Rows, eta: FloatArray, psi: FloatArray) -> Rows:  # noqa: ARG002 (no parameters)
-        """Return rows with the expected curvature, 4."""
-        return rows.weighted(4 * self.weights * np.ones_like(eta), np.zeros_like(eta))
+        """Return rows with the expected curvature, 4 in units of 1."""
+        return rows.weighted(4 * self.scale**2 * self.weights * np.ones_like(eta), np.zeros_like(eta))
 
 
 @dataclass(slots=True)

@@ -44,11 +44,9 @@ def laplace(target: Target, x: FloatArray, start: Effects) -> "Laplace":
     t, beta, psi = target.split(x)
     roots, psi = target.parameters.roots(t), target.limited(psi)
     mode = mode_of(target, roots, beta, psi, start)
-    observed = Curvature.of(target.pattern, roots, mode.rows.weight)
-    if target.counted == "observed":
-        return Laplace(target, x, mode, mode.rows, observed, observed)
-    rows = target.kernel.expected(mode.rows, mode.eta, psi)
-    counted = observed if rows is mode.rows else Curvature.of(target.pattern, roots, rows.weight)
+    rows = mode.rows if target.counted == "observed" else target.kernel.expected(mode.rows, mode.eta, psi)
+    counted = Curvature.of(target.pattern, roots, rows.weight)
+    observed = counted if rows is mode.rows else _observed(counted, mode.rows.weight)
     return Laplace(target, x, mode, rows, counted, observed)
 
 
@@ -146,3 +144,11 @@ class Laplace:
         largest = float(np.square(self.observed.L).max(initial=1.0))
         rounding = np.finfo(np.float64).eps * float(np.abs(self.mode.eta).max()) * largest
         return max(DIFFERENCE_STEP, NOISY_STEP * float(np.cbrt(rounding)))
+
+
+def _observed(M: Curvature, w: FloatArray) -> Curvature:
+    """Return M with observed weights; M itself where these are not those of a maximum."""
+    try:
+        return Curvature.of(M.pattern, M.roots, w)
+    except np.linalg.LinAlgError:
+        return M

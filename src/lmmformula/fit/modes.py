@@ -32,6 +32,9 @@ HALVINGS = 30
 ROUNDING = 1e-14
 """Part of the sizes of all terms of the penalised density by which rounding may change it."""
 
+LEAST_CURVATURE = 0.1
+"""Smallest eigenvalue of a level's block of M with which a step is made from where there is no maximum."""
+
 NUDGE = 0.1
 """Spherical random effects are moved so far from a point that is stationary and no maximum."""
 
@@ -161,12 +164,27 @@ class Path:
         return self.target.kernel.positive(found.rows, found.eta, self.psi)
 
     def newton(self, found: Mode) -> tuple[Curvature, bool]:
-        """Factorise M with observed weights, or with positive ones where that is not positive definite; tell which."""
+        """
+        Factorise M with observed weights, or else with positive ones for levels where it is not positive definite.
+
+        Tell which.
+        """
         pattern, roots = self.target.pattern, self.roots
         try:
             return Curvature.of(pattern, roots, found.rows.weight), True
         except np.linalg.LinAlgError:
-            return Curvature.of(pattern, roots, self.positive(found)), False
+            positive = self.positive(found)
+        try:
+            return Curvature.of(pattern, roots, self._raised(found.rows.weight, positive)), False
+        except np.linalg.LinAlgError:
+            return Curvature.of(pattern, roots, positive), False
+
+    def _raised(self, observed: FloatArray, positive: FloatArray) -> FloatArray:
+        """Return observed weights, moved towards positive ones until each level of the first factor has a maximum's."""
+        low, high = (np.linalg.eigvalsh(self._blocks(w))[:, 0] for w in (observed, positive))
+        share = np.where(low < LEAST_CURVATURE, (LEAST_CURVATURE - low) / (high - low), 0.0)
+        out: FloatArray = observed + share[self.target.pattern.first.codes] * (positive - observed)
+        return out
 
     def joint_step(self, found: Mode, w: FloatArray) -> tuple[FloatArray, Effects, float]:
         """
@@ -205,6 +223,13 @@ class Path:
         if gain > max(ENOUGH, found.noise):
             raise np.linalg.LinAlgError("no step raises the density of the response any more")
         return found, True
+
+    def _blocks(self, w: FloatArray) -> FloatArray:
+        """(J, k, k) the first factor's diagonal blocks of M."""
+        T = self.roots[0]
+        C = np.moveaxis(blocks.unpack(self.target.pattern.products(w).first), 2, 0)
+        out: FloatArray = np.eye(len(T)) + T.T @ C @ T
+        return out
 
     def is_maximum(self, found: Mode) -> bool:
         """Tell whether M is positive definite with the observed weights."""
