@@ -178,7 +178,7 @@ COMMANDS: dict[str, Command] = {
     "weights": Command(
         changing.use_weights, "[COLUMN|none]", "weights of the rows; of binomial shares trials", "weights"
     ),
-    "fit": Command(fitting.fit, "[reml|ml|nagq=9|curvature=expected] [FORMULA]", "fit the model", "formula"),
+    "fit": Command(fitting.fit, "[reml|ml|nagq=9] [FORMULA]", "fit the model", "formula"),
     "summary": Command(fitting.summary, "", "the fit with tests of its coefficients"),
     "anova": Command(fitting.anova, "[I|II|III]", "tests of the fixed terms", "type"),
     "confint": Command(fitting.confint, "[METHOD]", "intervals: wald, profile, boot; quantile, hdi of draws", "method"),

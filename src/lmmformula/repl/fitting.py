@@ -31,7 +31,7 @@ MOST_LEVELS = 10
 
 
 def fit(session: Session, argument: str) -> str:
-    """`:fit [reml|ml|nagq=9|curvature=expected] [FORMULA]`."""
+    """`:fit [reml|ml|nagq=9] [FORMULA]`; `curvature=expected` makes lme4's criterion."""
     method, _, formula = argument.partition(" ")
     options = fit_options(method)
     if options is None:
