@@ -19,7 +19,7 @@ SERIES_OF_SLOPE = (-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132)
 """That of the derivative, of 1/x^2, 1/x^4, ..."""
 
 LARGE = 1e4
-"""Counts below which it is no matter that mean - y - y log(mean / y) is a difference."""
+"""Counts below which differences of terms of their size do no harm."""
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -111,6 +111,9 @@ def loss(x: FloatArray) -> FloatArray:
 
 def below_best(y: FloatArray, x: FloatArray, mean: FloatArray) -> FloatArray:
     """Return by how much counts' log density at a mean of y exp(x) is below the best one; x of a zero is not read."""
-    if y.max(initial=0.0) < LARGE:
-        return mean - y - y * x
     return np.where(y > 0, y * loss(x), mean)
+
+
+def is_large(y: FloatArray) -> bool:
+    """Tell whether there are counts of which terms of the size y log y must not be formed."""
+    return bool(y.max(initial=0.0) >= LARGE)

@@ -343,17 +343,16 @@ class Student(Kernel):
         total = nu + z * z
         tail = np.log1p(z * z / nu)
         constant, slope = _half_step(nu)
-        score = (nu + 1) * z / (sigma * total)
-        lead = (nu + 1) / (sigma * total) ** 2
-        observed, bent = lead * (nu - z * z), 2 * lead * z * z * (z * z - 3 * nu) / total
-        by_sigma = Own((nu + 1) * z * z / total - 1, -score - sigma * observed * z, -2 * observed - bent)
-        by_nu = slope + 0.5 * ((nu + 1) * z * z / (nu * total) - tail)
-        score_by_nu = z * (z * z - 1) / (sigma * total * total)
-        weight_by_nu = (2 * nu - z * z + 1 - 2 * (nu + 1) * (nu - z * z) / total) / (sigma * total) ** 2
+        unit, square = 1 / (sigma * total), z * z
+        score, lead = (nu + 1) * z * unit, (nu + 1) * unit * unit
+        observed, bent = lead * (nu - square), 2 * lead * (square - 3 * nu) / total
+        by_sigma = Own((nu + 1) * square / total - 1, -score - sigma * observed * z, -2 * observed - bent * square)
+        by_nu = slope + 0.5 * ((nu + 1) / nu * square / total - tail)
+        score_by_nu = z * (square - 1) * unit / total
+        weight_by_nu = (2 * nu + 1 - square - 2 * (nu + 1) * (nu - square) / total) * unit * unit
         own = Own(nu * by_nu, nu * score_by_nu, nu * weight_by_nu)
         loglik = constant - np.log(sigma * self.scale) - 0.5 * (nu + 1) * tail
-        turn = -2 * lead * z * (z * z - 3 * nu) / (sigma * total)
-        return Rows(loglik, score, observed, turn, (by_sigma, own))
+        return Rows(loglik, score, observed, -bent * z / sigma, (by_sigma, own))
 
     def expected(self, rows: Rows, eta: FloatArray, psi: FloatArray) -> Rows:
         """Return rows with the expected curvature, (nu + 1) / (nu + 3) / sigma^2."""

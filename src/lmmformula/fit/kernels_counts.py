@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray, IntArray
-from lmmformula.fit.densities import below_best, best_negbinomial, best_poisson, loss
+from lmmformula.fit.densities import below_best, best_negbinomial, best_poisson, is_large, loss
 from lmmformula.fit.kernels import LEAST_WEIGHT, Kernel, Own, Rows, inv_logit
 
 CLOSE = 0.5
@@ -18,16 +18,20 @@ class Counts(Kernel):
     Poisson counts, with weights on the log density; zeros may have a source of their own.
 
     zeros : whether they have, with probability zi
+    best, constant : log density at a mean of y, and -log y!
     """
 
     y: FloatArray
     weights: FloatArray | float = 1.0
     zeros: bool = False
+    large: bool = field(init=False)
     best: FloatArray = field(init=False)
+    constant: FloatArray = field(init=False)
     log_y: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
         self.best, self.log_y = best_poisson(self.y), _log(self.y)
+        self.large, self.constant = is_large(self.y), self.best + self.y - self.y * self.log_y
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -46,8 +50,8 @@ class Counts(Kernel):
         """Evaluate it."""
         mean, y, w = np.exp(eta), self.y, self.weights
         curvature = w * mean
-        lost = below_best(y, eta - self.log_y, mean)
-        rows = Rows(w * (self.best - lost), w * (y - mean), curvature, curvature)
+        loglik = self.best - below_best(y, eta - self.log_y, mean) if self.large else y * eta - mean + self.constant
+        rows = Rows(w * loglik, w * (y - mean), curvature, curvature)
         return _with_zeros(rows, y == 0, float(psi[0])) if self.zeros else rows
 
     def positive(self, rows: Rows, eta: FloatArray, psi: FloatArray) -> FloatArray:  # noqa: ARG002 (others need them)

@@ -155,8 +155,9 @@ class Path:
         eta = target.X @ beta + target.offset + target.pattern.applied(spread(target.pattern, self.roots, u))
         rows = target.kernel.at(eta, self.psi)
         penalty = u.dot(u) / 2
+        left = math.sqrt(len(eta) * float(rows.loglik @ rows.loglik))
         moved = math.sqrt(float(rows.score @ rows.score) * float(eta @ eta))  # by the rounding of eta
-        size = float(np.abs(rows.loglik).sum()) + penalty + moved + target.kernel.terms
+        size = left + moved + penalty + target.kernel.terms
         return Mode(beta, u, eta, rows, float(rows.loglik.sum()) - penalty, ROUNDING * size)
 
     def positive(self, found: Mode) -> FloatArray:
