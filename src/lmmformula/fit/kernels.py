@@ -188,7 +188,7 @@ def _probit(eta: FloatArray) -> tuple[Derivatives, Derivatives]:
 
 
 def _cloglog(eta: FloatArray) -> tuple[Derivatives, Derivatives]:
-    rate = np.exp(np.minimum(eta, 700.0))
+    rate = np.exp(np.clip(eta, -700.0, 700.0))
     a = rate / np.expm1(rate)
     left = 1 - rate - a
     a1 = a * left
