@@ -137,6 +137,7 @@ FAMILIES = [
     (["fit", *HERDS, "--table", "augment", "--csv"], "row,herd,incidence,size,period,fitted"),
     (["fit", *HERDS, "--table", "ranef", "--csv"], "herd,1,(Intercept),0.59"),
     (["fit", *TICKS, "--csv"], ",shape,"),
+    (["fit", *TICKS, "--curvature", "expected"], "(Laplace Approximation, expected curvature)"),
     (["explain", *LIKING], "logit(P(Informed.liking ≤ k)) = cutpoint[k] - ("),
     (["explain", *SHARES], "Family     binomial, link logit"),
     (["stan", *LIKING], "ordered_logistic"),
@@ -394,6 +395,10 @@ FAULTS = [
     (["compare", *LIKING], "no fit by Laplace's method"),
     (["fit", *HERDS, "--save", "fit.json"], "fits of the family binomial are not saved"),
     (["fit", FORMULA, "--data", "sleepstudy", "--nagq", "9"], "a gaussian likelihood needs no quadrature"),
+    (
+        ["fit", FORMULA, "--data", "sleepstudy", "--curvature", "expected"],
+        "a gaussian likelihood needs no approximation",
+    ),
     (["fit", FORMULA, "--data", "sleepstudy", "--family", "weibull"], "there is no family 'weibull'"),
     (["explain", FORMULA, "--data", "sleepstudy", "--family", "poisson"], "must be whole numbers from 0"),
     (["power", *HERDS, "--effect", "period2"], "power is simulated for gaussian models, not for the family binomial"),

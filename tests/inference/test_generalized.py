@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 import lmmformula as lf
 from corpus import dataset, record
+from lmmformula.fit.glmm import GlmmFit
 
 CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
 MODELS = {
@@ -263,17 +264,15 @@ def test_a_likelihood_that_does_not_fall_has_no_bound() -> None:
 
 def test_a_response_that_cannot_be_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts as one that did not converge, and leaves the others as they are."""
-    from lmmformula.inference import generalized_bootstrap
-
     fits = iter([True, False, True])
-    real = generalized_bootstrap.fit_glmm
+    real = GlmmFit.again
 
     def sometimes(*arguments: Any, **options: Any) -> Any:
         if next(fits):
             return real(*arguments, **options)
         raise lf.FitError("not this one")
 
-    monkeypatch.setattr(generalized_bootstrap, "fit_glmm", sometimes)
+    monkeypatch.setattr(GlmmFit, "again", sometimes)
     found = fit_of("binomial").bootstrap(n=3, seed=1, workers=1)
     assert np.isnan(found.replicates).all(axis=1).tolist() == [False, True, False]
     assert found.n_failed == 1

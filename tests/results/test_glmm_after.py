@@ -1,5 +1,7 @@
 """After the fit of a generalised linear mixed model: tests, intervals, comparisons, what is printed."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -222,6 +224,49 @@ def test_quadrature(model: lf.Model, fit: lf.GeneralizedMixedFit) -> None:
     assert "quadrature with 5 nodes" in str(better.anova(model.update(". ~ . - period").fit(nagq=5)))
     with pytest.raises(lf.FitError, match="needs no quadrature"):
         lf.glmer("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff"), family="gaussian", nagq=5)
+
+
+def test_the_expected_curvature() -> None:
+    """It is named in the heading, whatever is fitted again has it, and it does not compare with the observed one."""
+    formula, data = "TICKS ~ YEAR + (1 | BROOD)", dataset("grouseticks")
+    model = lf.Model(formula, data, family="negbinomial")
+    observed, expected = model.fit(), lf.glmer(formula, data, family="negbinomial", curvature="expected")
+    assert isinstance(observed, lf.GeneralizedMixedFit)
+    assert isinstance(expected, lf.GeneralizedMixedFit)
+    assert abs(observed.deviance - expected.deviance) > 0.01
+    assert "(Laplace Approximation, expected curvature)" in str(expected)
+    assert "curvature" not in str(observed)
+    smaller = lf.Model("TICKS ~ 1 + (1 | BROOD)", data, family="negbinomial").fit(curvature="expected")
+    tested = expected.anova(smaller)
+    assert "expected curvature" in str(tested)
+    assert expected.drop1().frame["aic"]["YEAR"] == pytest.approx(smaller.aic, abs=1e-6)
+    without = lf.Model("TICKS ~ YEAR", data, family="negbinomial").fit(curvature="expected")
+    assert without.loglik == pytest.approx(expected.ranova().frame["loglik"].iloc[1], abs=1e-6)
+    with pytest.raises(lf.FitError, match=r"approximated in different ways \(curvature\)"):
+        observed.anova(expected)
+    again = expected.refit(expected.design.y)
+    assert again.fit.curvature == "expected"
+    assert again.deviance == pytest.approx(expected.deviance, abs=1e-6)
+    assert pickle.loads(pickle.dumps(expected)).fit.curvature == "expected"  # noqa: S301 (our own)
+    kept = expected.bootstrap(lambda fit: float(fit.fit.curvature == "expected"), n=2, seed=1, workers=1)
+    assert (kept.replicates == 1.0).all()
+    profiled = [fit.confint("YEAR96", method="profile", workers=1).low[0] for fit in (observed, expected)]
+    assert abs(profiled[0] - profiled[1]) > 1e-4
+
+
+def test_a_curvature_that_there_is_not() -> None:
+    """Wrong words are refused, and the expected one where it has no meaning."""
+    batches = lf.Model("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff"))
+    for wrong in ("fisher", None, 1):
+        with pytest.raises(lf.FitError, match='"observed" or "expected"'):
+            batches.fit(curvature=wrong)  # type: ignore[arg-type]
+    with pytest.raises(lf.FitError, match="a gaussian likelihood needs no approximation"):
+        batches.fit(curvature="expected")
+    with pytest.raises(lf.FitError, match="a gaussian likelihood needs no approximation"):
+        lf.glmer("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff"), family="gaussian", curvature="expected")
+    ticks = lf.Model("TICKS ~ YEAR + (1 | BROOD)", dataset("grouseticks"), family="zero_inflated_poisson")
+    with pytest.raises(lf.FitError, match="with the observed curvature alone"):
+        ticks.fit(curvature="expected")
 
 
 def test_lmer_fits_gaussian_models() -> None:

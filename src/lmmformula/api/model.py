@@ -17,8 +17,10 @@ from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, FitWarning
+from lmmformula.fit.families import check_curvature
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.fit.lmm import Fit, fit_lmm
+from lmmformula.fit.modes import CurvatureKind
 from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.lower import update
@@ -135,6 +137,7 @@ class Model:
         *,
         reml: bool = True,
         nagq: int = 1,
+        curvature: CurvatureKind = "observed",
         start: npt.ArrayLike | None = None,
         settings: OptimizerSettings | None = None,
     ) -> LinearMixedFit | GeneralizedMixedFit:
@@ -144,6 +147,8 @@ class Model:
         reml : REML; False for maximum likelihood; not read in other families
         nagq : of other families with a single random coefficient, nodes of adaptive Gauss-Hermite quadrature; 1 is
             Laplace's approximation
+        curvature : of other families, the second derivative of the rows' log density that the approximation takes:
+            "observed" is Laplace's approximation itself, "expected" makes lme4's criterion
         start : theta to start from; found from the data where None
         settings : of the optimiser
         """
@@ -154,11 +159,14 @@ class Model:
         theta = None if start is None else _numbers(start, "start")
         rest = (self.table, self.data_name, self.na_action)
         if self.ir.family != GAUSSIAN:
-            laplace = fit_glmm(self.design, self.ir.family, start=theta, nagq=nagq, settings=settings)
+            laplace = fit_glmm(
+                self.design, self.ir.family, start=theta, nagq=nagq, curvature=curvature, settings=settings
+            )
             _warn(laplace)
             return GeneralizedMixedFit(self.ir, self.schema, self.design, laplace, *rest)
         if nagq != 1:
             raise FitError("a gaussian likelihood needs no quadrature: it is exact", hint="leave out nagq")
+        check_curvature(self.ir.family, curvature)
         fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)
         _warn(fit)
         return LinearMixedFit(self.ir, self.schema, self.design, fit, *rest)
@@ -333,17 +341,20 @@ def glmer(
     *,
     family: str | Family,
     nagq: int = 1,
+    curvature: CurvatureKind = "observed",
     **options: Any,  # noqa: ANN401
 ) -> LinearMixedFit | GeneralizedMixedFit:
     """
     Fit a generalised linear mixed model, for people who come from R: `Model(formula, data, family=...).fit(nagq=...)`.
+
+    curvature : "expected" gives lme4's criterion where the link is not the canonical one
 
     >>> import lmmformula as lf
     >>> formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
     >>> lf.glmer(formula, lf.datasets.load("cbpp"), family="binomial").fixef.round(3).tolist()
     [-1.399, -0.992, -1.129, -1.58]
     """
-    return Model(formula, data, family=family, **options).fit(reml=False, nagq=nagq)
+    return Model(formula, data, family=family, **options).fit(reml=False, nagq=nagq, curvature=curvature)
 
 
 def _warn(fit: Fit | GlmmFit) -> None:

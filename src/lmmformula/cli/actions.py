@@ -33,7 +33,7 @@ def explain(options: Namespace) -> None:
 
 def fit(options: Namespace) -> None:
     """Fit, and print the summary or a table."""
-    found: Any = _model(options).fit(reml=options.reml, nagq=options.nagq)
+    found: Any = _model(options).fit(**_approximation(options))
     table = _table(found, options.table or "tidy")
     show(options, str(found) if options.table is None else table.to_string(index=False), table)
     if options.save is not None:
@@ -63,9 +63,7 @@ def compare(options: Namespace) -> None:
     from lmmformula.api.comparison import compare as side_by_side
 
     model = _model(options)
-    found = side_by_side(
-        model.fit(reml=options.reml, nagq=options.nagq), model.sample(**_sampling(options), **_engine(options))
-    )
+    found = side_by_side(model.fit(**_approximation(options)), model.sample(**_sampling(options), **_engine(options)))
     show(options, str(found), _compared(found.fixed, found.variance))
 
 
@@ -148,6 +146,10 @@ def _model(options: Namespace) -> "Model":
 def _text(options: Namespace) -> TextOptions:
     """How text files are read."""
     return TextOptions(options.sep, options.na)
+
+
+def _approximation(options: Namespace) -> dict[str, Any]:
+    return {"reml": options.reml, "nagq": options.nagq, "curvature": options.curvature}
 
 
 def _sampling(options: Namespace) -> dict[str, Any]:

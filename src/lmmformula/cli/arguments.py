@@ -155,6 +155,12 @@ def _add_method(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="nodes of quadrature, of a family with one random coefficient",
     )
+    command.add_argument(
+        "--curvature",
+        choices=("observed", "expected"),
+        default="observed",
+        help="of Laplace's approximation: itself (default), or lme4's criterion",
+    )
 
 
 def _add_fit(command: argparse.ArgumentParser) -> None:

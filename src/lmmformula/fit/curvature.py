@@ -65,6 +65,12 @@ class Curvature:
         own = 2 * blocks.log_det_factor(self.L)
         return own + 2 * float(np.log(np.diag(self.S)).sum()) if self.pattern.q2 else own
 
+    @property
+    def least_pivot(self) -> float:
+        """Smallest pivot of M, which is no less than 1 where no weight is negative."""
+        own = self.L[np.diag(blocks.packed_index(len(self.roots[0])))]
+        return float(min(np.square(own).min(initial=np.inf), np.square(np.diag(self.S)).min(initial=np.inf)))
+
     def solve(self, right: Effects) -> Effects:
         """Return M^-1 right, for one column or many."""
         if right.first.ndim == 2:

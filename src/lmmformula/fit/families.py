@@ -10,7 +10,7 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, printable
 from lmmformula.fit.kernels import Beta, Binomial, Gamma, Kernel, Normal, Student
 from lmmformula.fit.kernels_counts import Counts, NegativeBinomial, RootCounts
-from lmmformula.ir.family import Family
+from lmmformula.ir.family import GAUSSIAN, Family
 
 Weights = FloatArray | float
 
@@ -29,7 +29,7 @@ KERNELS: dict[Family, Callable[[FloatArray, Weights], Kernel]] = {
     Family("binomial", "probit"): lambda y, w: Binomial(y, w, "probit"),
     Family("binomial", "cloglog"): lambda y, w: Binomial(y, w, "cloglog"),
     Family("poisson", "log"): Counts,
-    Family("poisson", "sqrt"): RootCounts,
+    Family("poisson", "sqrt"): lambda y, w: RootCounts(y, w, scale_of(np.sqrt(y))),
     Family("negbinomial", "log"): NegativeBinomial,
     Family("zero_inflated_poisson", "log"): lambda y, w: Counts(y, w, zeros=True),
     Family("zero_inflated_negbinomial", "log"): lambda y, w: NegativeBinomial(y, w, zeros=True),
@@ -58,9 +58,39 @@ def refuse_constant(design: DesignMatrices, family: Family) -> None:
         )
 
 
+CURVATURES = ("observed", "expected")
+"""Of a row's log density; the expected one makes lme4's criterion."""
+
+
 def can_fit(family: Family) -> bool:
     """Tell whether Laplace's method is there for a family."""
     return family in KERNELS
+
+
+def check_curvature(family: Family, curvature: object) -> None:
+    """
+    Refuse a curvature that there is not.
+
+    Raises
+    ------
+    FitError
+        It is no curvature, or not one of the family's.
+    """
+    if not isinstance(curvature, str) or curvature not in CURVATURES:
+        raise FitError(
+            f'the curvature is "observed" or "expected", not {curvature!r:.60}',
+            hint='"observed" is the default; "expected" gives lme4\'s criterion',
+        )
+    if curvature == "expected" and family == GAUSSIAN:
+        raise FitError(
+            "a gaussian likelihood needs no approximation, and so no curvature: it is exact",
+            hint="leave out curvature",
+        )
+    if curvature == "expected" and family.name.startswith("zero_inflated"):
+        raise FitError(
+            f"the family {family.name} is fitted with the observed curvature alone; lme4 does not have it",
+            hint="leave out curvature",
+        )
 
 
 def kernel_of(design: DesignMatrices, family: Family) -> Kernel:

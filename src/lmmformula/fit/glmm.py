@@ -13,10 +13,10 @@ from lmmformula.errors import FitError
 from lmmformula.fit import blocks
 from lmmformula.fit.convergence import Judgement, judge, undetermined
 from lmmformula.fit.covariances import Parameters, covariance_map
-from lmmformula.fit.families import kernel_of
+from lmmformula.fit.families import check_curvature, kernel_of
 from lmmformula.fit.information import Information
 from lmmformula.fit.laplace import Laplace, laplace
-from lmmformula.fit.modes import Target, joint_mode
+from lmmformula.fit.modes import CurvatureKind, Target, joint_mode
 from lmmformula.fit.quadrature import Approximation, approximation
 from lmmformula.fit.quasi_newton import descend
 from lmmformula.fit.separation import Flat, touched
@@ -69,11 +69,12 @@ class GlmmFit:
     vcov : (p, p) covariance of beta, from the second derivatives of the criterion in all parameters; along a flat
         direction a very large variance stands for an infinite one, so that functions without a part in it keep theirs
     vcov_conditional : (p, p) the same for known theta and working weights, (X' V^-1 X)^-1
-    weights : (n,) working weights at the modes
+    weights : (n,) working weights at the modes: the curvature of the rows' log densities that the criterion counts
     log_det_L, penalty : log|L| and u'u
     verdict : "ok", "boundary" (singular, and rightly so) or "failed"
     message : what the verdict is about, and what to try; mostly empty for "ok"
     nagq : nodes of the quadrature, 1 for Laplace's approximation
+    curvature : "observed", or "expected" as in lme4
     log : what the optimiser did
     settings : its tolerances
     """
@@ -97,6 +98,7 @@ class GlmmFit:
     verdict: Literal["ok", "boundary", "failed"]
     message: str
     nagq: int = 1
+    curvature: CurvatureKind = "observed"
     log: OptimizerLog = field(default=OptimizerLog(), repr=False)
     settings: OptimizerSettings = field(default=OptimizerSettings(), repr=False)
 
@@ -109,6 +111,11 @@ class GlmmFit:
         """Tell which of (r, p) functions of beta have no finite estimate, (r,)."""
         return touched(L, self.flat)
 
+    def again(self, design: DesignMatrices, *, start: FloatArray | None = None) -> "GlmmFit":
+        """Fit another design by the same approximation and tolerances; without random terms there is no quadrature."""
+        nagq = self.nagq if design.random_terms else 1
+        return fit_glmm(design, self.family, start=start, nagq=nagq, curvature=self.curvature, settings=self.settings)
+
 
 def fit_glmm(
     design: DesignMatrices,
@@ -116,6 +123,7 @@ def fit_glmm(
     *,
     start: FloatArray | None = None,
     nagq: int = 1,
+    curvature: CurvatureKind = "observed",
     settings: OptimizerSettings | None = None,
 ) -> GlmmFit:
     """
@@ -123,6 +131,7 @@ def fit_glmm(
 
     start : theta to start from, lme4's order
     nagq : nodes of adaptive Gauss-Hermite quadrature; 1 is Laplace's approximation
+    curvature : of the log density, which the approximation takes: "observed", or "expected" as in lme4
 
     Raises
     ------
@@ -130,7 +139,7 @@ def fit_glmm(
         There is no such fit: of this family, of data whose rows were not kept, or because it can't be computed.
     """
     settings = settings or OptimizerSettings()
-    problem = _Problem.of(design, family)
+    problem = _Problem.of(design, family, curvature)
     approximate = approximation(problem.target, nagq)
     try:
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
@@ -138,7 +147,7 @@ def fit_glmm(
             found, log = descend(problem.target, *first, approximate, settings)
             kept = _held(problem, _snapped(problem, found, approximate, settings), approximate, settings)
             fit = _report(problem, kept, log, settings)
-            return replace(fit, nagq=nagq)
+            return replace(fit, nagq=nagq, curvature=curvature)
     except np.linalg.LinAlgError as error:
         raise FitError(
             f"the likelihood can't be computed for these data ({error})",
@@ -156,7 +165,7 @@ class _Problem:
     target: Target
 
     @classmethod
-    def of(cls, design: DesignMatrices, family: Family) -> "_Problem":
+    def of(cls, design: DesignMatrices, family: Family, curvature: CurvatureKind) -> "_Problem":
         """Refuse what can't be fitted, and prepare the rest."""
         if not design.has_rows:
             raise FitError(
@@ -164,6 +173,7 @@ class _Problem:
                 hint="read the data into memory; only gaussian models are fitted from sums",
             )
         refuse_wide(design.random_terms)
+        check_curvature(family, curvature)
         kernel, columns, terms = kernel_of(design, family), inner_columns(design), design.random_terms
         pattern = Pattern.of(columns.factors)
         needed = DENSE_COPIES * 8.0 * pattern.q2**2
@@ -177,7 +187,8 @@ class _Problem:
             for f in columns.factors
         )
         offset = 0.0 if design.offset is None else design.offset / kernel.scale
-        return cls(design, family, columns, Target(kernel, columns.X, offset, pattern, Parameters(maps)))
+        target = Target(kernel, columns.X, offset, pattern, Parameters(maps), curvature)
+        return cls(design, family, columns, target)
 
     @property
     def terms(self) -> tuple[RandomTermDesign, ...]:
@@ -215,7 +226,7 @@ class _Problem:
                 mode = joint_mode(target, target.parameters.roots(t), beta, psi, u)
             except np.linalg.LinAlgError:  # there may be none: the optimiser begins here
                 break
-            beta, u = mode.beta, mode.u
+            beta, u, psi = mode.beta, mode.u, kernel.again(mode.eta, psi)
             if step < steps:
                 t = self._expected(laplace(target, np.concatenate([t, beta, psi]), u))
         return np.concatenate([t, beta, psi]), u
@@ -252,7 +263,7 @@ def _held(problem: _Problem, point: Laplace, approximate: Approximation, setting
     """Bring estimates that ran far along a flat direction back to where the criterion begins to be flat."""
     target, columns = problem.target, problem.columns
     t, beta, psi = target.split(point.x)
-    flat = Flat.of(problem.design.X, target.X, columns.fixed, point.mode.rows.weight, beta).directions
+    flat = Flat.of(problem.design.X, target.X, columns.fixed, point.rows.weight, beta).directions
     highest = point.value + settings.stop_decrease + settings.rounding * abs(point.value)
     for _ in range(HALVINGS if flat.size else 0):
         beta = beta - flat @ (flat.T @ beta) / 2
@@ -297,7 +308,7 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
         flat=known.flat.user,
         vcov=scale**2 * known.vcov,
         vcov_conditional=scale**2 * known.conditional,
-        weights=point.mode.rows.weight / scale**2,
+        weights=point.rows.weight / scale**2,
         log_det_L=point.curvature.log_det / 2,
         penalty=point.mode.u.dot(point.mode.u),
         verdict=judgement.verdict,

@@ -55,7 +55,7 @@ class Information:
         X : (n, p) fixed effects in the user's coordinates
         basis : beta = basis @ beta_inner
         """
-        rows, (t, beta, psi) = point.mode.rows, point.target.split(point.x)
+        rows, (t, beta, psi) = point.rows, point.target.split(point.x)
         flat, start = Flat.of(X, point.target.X, basis, rows.weight, beta), len(t) + len(beta)
         limits = np.diag(point.hessian)[start:] / 2 < SILENT
         slopes = np.array([float(own.loglik.sum()) for own in rows.own])
@@ -123,7 +123,7 @@ def _slopes(S: FloatArray, directions: FloatArray) -> FloatArray:
 
 def _conditional(point: Laplace, flat: Flat) -> FloatArray:
     """Return (X'V^-1X)^-1 at the working weights, of all directions but the flat ones."""
-    M, X, w = point.curvature, point.target.X @ flat.rest, point.mode.rows.weight
+    M, X, w = point.curvature, point.target.X @ flat.rest, point.rows.weight
     weighted = w[:, None] * X
     B = M.root_transposed(point.target.pattern.table(weighted))
     A = X.T @ weighted - B.gram(M.solve(B))

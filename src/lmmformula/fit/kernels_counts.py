@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.fit.kernels import Kernel, Own, Rows, inv_logit, log_factorial
+from lmmformula.arrays import BoolArray, FloatArray, IntArray
+from lmmformula.fit.densities import below_best, best_negbinomial, best_poisson, is_large, loss
+from lmmformula.fit.kernels import LEAST_WEIGHT, Kernel, Own, Rows, inv_logit
 
-STIRLING = 100.0
-"""Shape from which Stirling's series with three terms is exact."""
+CLOSE = 0.5
+"""To zero, for which log(1 + x) is better than the logarithm of a ratio."""
 
 
 @dataclass(slots=True)
@@ -17,15 +18,20 @@ class Counts(Kernel):
     Poisson counts, with weights on the log density; zeros may have a source of their own.
 
     zeros : whether they have, with probability zi
+    best, constant : log density at a mean of y, and -log y!
     """
 
     y: FloatArray
     weights: FloatArray | float = 1.0
     zeros: bool = False
+    large: bool = field(init=False)
+    best: FloatArray = field(init=False)
     constant: FloatArray = field(init=False)
+    log_y: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.constant = log_factorial(self.y)
+        self.best, self.log_y = best_poisson(self.y), _log(self.y)
+        self.large, self.constant = is_large(self.y), self.best + self.y - self.y * self.log_y
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -44,33 +50,50 @@ class Counts(Kernel):
         """Evaluate it."""
         mean, y, w = np.exp(eta), self.y, self.weights
         curvature = w * mean
-        rows = Rows(w * (y * eta - mean - self.constant), w * (y - mean), curvature, curvature, curvature)
+        loglik = self.best - below_best(y, eta - self.log_y, mean) if self.large else y * eta - mean + self.constant
+        rows = Rows(w * loglik, w * (y - mean), curvature, curvature)
         return _with_zeros(rows, y == 0, float(psi[0])) if self.zeros else rows
+
+    def positive(self, rows: Rows, eta: FloatArray, psi: FloatArray) -> FloatArray:  # noqa: ARG002 (others need them)
+        """Return the curvature of a count times the probability that the row is one."""
+        return np.maximum(np.where(self.y == 0, -rows.score, rows.weight), LEAST_WEIGHT)
 
 
 @dataclass(slots=True)
 class RootCounts(Kernel):
-    """Poisson counts with a square root link, mean = eta^2."""
+    """
+    Poisson counts with a square root link, mean = (scale eta)^2; the expected curvature is constant.
+
+    scale : units of the linear predictor
+    """
 
     y: FloatArray
     weights: FloatArray | float = 1.0
-    constant: FloatArray = field(init=False)
+    scale: float = 1.0
+    best: FloatArray = field(init=False)
+    root: FloatArray = field(init=False)
+    mirrored = True
 
     def __post_init__(self) -> None:
-        self.constant = log_factorial(self.y)
+        self.best, self.root = best_poisson(self.y), np.sqrt(np.where(self.y > 0, self.y, 1.0))
 
     def predictor(self) -> FloatArray:
         """Return sqrt(y + 1/2)."""
-        return np.sqrt(self.y + 0.5)
+        return np.sqrt(self.y + 0.5) / self.scale
 
     def at(self, eta: FloatArray, psi: FloatArray) -> Rows:  # noqa: ARG002 (no parameters)
         """Evaluate it."""
-        y, w = self.y, self.weights
-        x = np.where(eta == 0.0, 1e-300, eta)
+        y, w, unit = self.y, self.weights, self.scale
+        x = np.where(eta == 0.0, 1e-300, unit * eta)
         ratio = y / x
-        loglik = w * (2 * np.where(y > 0, y * np.log(np.abs(x)), 0.0) - eta * eta - self.constant)
-        flat = 4 * w * np.ones_like(eta)
-        return Rows(loglik, 2 * w * (ratio - eta), 2 * w * (ratio / x + 1), flat, np.zeros_like(eta))
+        bent = ratio / x
+        lost = below_best(y, 2 * np.log(np.abs(x) / self.root), x * x)
+        score, weight, slope = 2 * w * (ratio - x), 2 * w * (bent + 1), -4 * w * bent / x
+        return Rows(w * (self.best - lost), unit * score, unit**2 * weight, unit**3 * slope)
+
+    def expected(self, rows: Rows, eta: FloatArray, psi: FloatArray) -> Rows:  # noqa: ARG002 (no parameters)
+        """Return rows with the expected curvature, 4 in units of 1."""
+        return rows.weighted(4 * self.scale**2 * self.weights * np.ones_like(eta), np.zeros_like(eta))
 
 
 @dataclass(slots=True)
@@ -78,16 +101,20 @@ class NegativeBinomial(Kernel):
     """
     Counts of mean mu = exp(eta) and variance mu + mu^2 / shape; the expected curvature is mu r / (r + mu).
 
-    With zeros of their own the observed curvature is used, which the mixture has in closed form.
+    values, which : the counts that there are, and which of them each row has
     """
 
     y: FloatArray
     weights: FloatArray | float = 1.0
     zeros: bool = False
-    constant: FloatArray = field(init=False)
+    log_y: FloatArray = field(init=False)
+    counts: FloatArray = field(init=False)
+    which: IntArray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.constant = log_factorial(self.y)
+        self.log_y = _log(self.y)
+        self.counts, self.which = np.unique(self.y, return_inverse=True)
+        self.farthest = Kernel.farthest + float(np.log(max(self.y.mean(), 1.0)))  # a shape is large beside the mean
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -104,39 +131,45 @@ class NegativeBinomial(Kernel):
         shape = np.clip(2 * mean**2 / max(variance - mean, 1e-3 * mean), 0.3, 50.0)
         return np.array([np.log(shape), *([_logit_of_zeros(self.y)] if self.zeros else [])])
 
+    def again(self, eta: FloatArray, psi: FloatArray) -> FloatArray:
+        """Take the shape from the variance around the means, which may be nearer to them than the data can tell."""
+        if self.zeros:
+            return psi
+        mu = np.exp(eta)
+        excess, mean = float(np.sum(np.square(self.y - mu) / mu - 1)), float(mu.mean())
+        least = float(np.sqrt(2 * len(mu)))  # its standard error where there is none
+        return np.array([np.log(len(mu) * mean / max(excess, least))]) if np.isfinite(excess * mean) else psi
+
     def at(self, eta: FloatArray, psi: FloatArray) -> Rows:
         """Evaluate it."""
         y, w, mu, r = self.y, self.weights, np.exp(eta), float(np.exp(psi[0]))
         total = r + mu
-        share = mu / total  # of the mean in the sum of shape and mean
-        rise, rise_slope = _rising(y, r)
-        loglik = rise - self.constant + y * eta - (r + y) * np.log1p(mu / r)
-        observed = w * (y + r) * share * (r / total)
-        by_shape = rise_slope + y / r - np.log1p(mu / r) + (mu - y) / total
-        own = Own(w * r * by_shape, w * r * (y - mu) * share / total, w * r * share * share)
-        if not self.zeros:
-            weight = w * mu * (r / total)
-            return Rows(w * loglik, w * r * (y - mu) / total, observed, weight, weight * (r / total), (own,))
-        own.weight = w * r * share * ((y + 2 * r) * total - 2 * (y + r) * r) / (total * total)
-        slope = observed * (r - mu) / total
-        rows = Rows(w * loglik, w * r * (y - mu) / total, observed, observed, slope, (own,))
-        return _with_zeros(rows, y == 0, float(psi[1]))
+        share, miss, ratio = mu / total, (y - mu) / total, (y + r) / total
+        rise = np.where(np.abs(miss) < CLOSE, np.log1p(miss), np.log(ratio))
+        best, best_slope = (part[self.which] for part in best_negbinomial(self.counts, r))
+        lost = np.where(y > 0, y * loss(eta - self.log_y + rise) + r * (miss - rise), -r * rise)
+        loglik, by_shape = w * (best - lost), w * r * (best_slope + rise - miss)
+        score, weight = w * r * miss, w * r * share * ratio
+        turn = w * r * share * (share * (y + 2 * r) - y * (r / total)) / total
+        own = Own(by_shape, w * r * share * miss, turn)
+        rows = Rows(loglik, score, weight, weight * (r - mu) / total, (own,))
+        return _with_zeros(rows, y == 0, float(psi[1])) if self.zeros else rows
+
+    def expected(self, rows: Rows, eta: FloatArray, psi: FloatArray) -> Rows:
+        """Return rows with the expected curvature."""
+        mu, r = np.exp(eta), float(np.exp(psi[0]))
+        weight = self.weights * mu * (r / (r + mu))
+        return rows.weighted(weight, weight * (r / (r + mu)), weight * (mu / (r + mu)))
+
+    def positive(self, rows: Rows, eta: FloatArray, psi: FloatArray) -> FloatArray:
+        """Return the curvature of a count times the probability that the row is one."""
+        r = float(np.exp(psi[0]))
+        return np.maximum(np.where(self.y == 0, -rows.score * r / (r + np.exp(eta)), rows.weight), LEAST_WEIGHT)
 
 
-def _rising(y: FloatArray, r: float) -> tuple[FloatArray, FloatArray]:
-    """
-    Return log[Gamma(y + r) / (Gamma(r) r^y)] and its derivative in r, by Stirling's series where r is large.
-
-    The difference of two logarithms of gamma functions would lose as many digits as r has.
-    """
-    from scipy.special import digamma, gammaln
-
-    if r < STIRLING:
-        return gammaln(y + r) - gammaln(r) - y * np.log(r), digamma(y + r) - digamma(r) - y / r
-    end, log_ratio = y + r, np.log1p(y / r)
-    value = (end - 0.5) * log_ratio - y + (1 / end - 1 / r) / 12 - (end**-3 - r**-3) / 360
-    slope = log_ratio - y / r - (1 / end - 1 / r) / 2 - (end**-2 - r**-2) / 12 + (end**-4 - r**-4) / 120
-    return value, slope
+def _log(y: FloatArray) -> FloatArray:
+    """Return log y, 0 for a zero."""
+    return np.log(np.where(y > 0, y, 1.0))
 
 
 def _logit_of_zeros(y: FloatArray) -> float:
@@ -147,7 +180,7 @@ def _logit_of_zeros(y: FloatArray) -> float:
 
 def _with_zeros(rows: Rows, zero: BoolArray, logit: float) -> Rows:
     """
-    Mix a count's density (its weight being the observed curvature) with a point mass at zero.
+    Mix a count's density with a point mass at zero.
 
     f = log(zi + (1 - zi) P) for a zero; with q = (1 - zi) P / (zi + (1 - zi) P) its derivatives are
 
@@ -167,4 +200,4 @@ def _with_zeros(rows: Rows, zero: BoolArray, logit: float) -> Rows:
         return Own(q * own.loglik, q1 * s + q * t, -change)
 
     of_zi = Own(np.where(zero, 1 - q - zi, -zi), -spread * s, spread * (s1 + (1 - 2 * q) * s * s))
-    return Rows(loglik, q * s, weight, weight, slope, (*(mixed(own) for own in rows.own), of_zi))
+    return Rows(loglik, q * s, weight, slope, (*(mixed(own) for own in rows.own), of_zi))

@@ -5,8 +5,9 @@ With b = Lambda u, eta = X beta + offset + Z b, the mode u of the penalised dens
 
     d(Sigma, beta, psi) = -2 sum log f(y | eta, psi) + u'u + log|M|
 
-as lme4 computes it. The gradient includes the movement of the mode. With s the score, h_i = z_i'V z_i, v = h dW/deta,
-M_o the same as M with observed weights W_o, c = Z Lambda M_o^-1 Lambda'Z'v and rho = Z'(v - W_o c):
+with observed weights W; with expected ones it is what lme4 computes. The gradient includes the movement of the mode.
+With s the score, h_i = z_i'V z_i, v = h dW/deta, M_o the same as M with observed weights W_o, c = Z Lambda M_o^-1
+Lambda'Z'v and rho = Z'(v - W_o c):
 
     dd/dbeta = X'(-2s + v - W_o c),    dd/dpsi = sum(-2 dlog f/dpsi + h dW/dpsi + c ds/dpsi),    dd = tr(G dSigma),
     G = sum over levels of K - Z's s'Z + (rho s'Z + Z's rho') / 2,    K = Z'WZ - Z'WZ V Z'WZ
@@ -14,22 +15,23 @@ M_o the same as M with observed weights W_o, c = Z Lambda M_o^-1 Lambda'Z'v and 
 At the mode u = Lambda'Z's, so that only Sigma = Lambda Lambda' is left, and Lambda need not have an inverse.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray
+from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.fit.curvature import Curvature, spread
+from lmmformula.fit.kernels import Rows
 from lmmformula.fit.modes import Mode, Target, mode_of
 from lmmformula.fit.weighted import Effects
 
 DIFFERENCE_STEP = 1e-4
 """Step of the differences of the gradient; all parameters are of the size of the linear predictor."""
 
-
-FARTHEST = 14.0
-"""Logarithm or logit of a family's parameter beyond which it is as good as infinite, or zero: the criterion is flat."""
+NOISY_STEP = 0.25
+"""Part of the cube root of the gradient's rounding that the step is at least."""
 
 
 def laplace(target: Target, x: FloatArray, start: Effects) -> "Laplace":
@@ -40,9 +42,12 @@ def laplace(target: Target, x: FloatArray, start: Effects) -> "Laplace":
     start : random effects from which the mode is sought
     """
     t, beta, psi = target.split(x)
-    roots = target.parameters.roots(t)
-    mode = mode_of(target, roots, beta, np.clip(psi, -FARTHEST, FARTHEST), start)
-    return Laplace(target, x, mode, Curvature.of(target.pattern, roots, mode.rows.weight))
+    roots, psi = target.parameters.roots(t), target.limited(psi)
+    mode = mode_of(target, roots, beta, psi, start)
+    rows = mode.rows if target.counted == "observed" else target.kernel.expected(mode.rows, mode.eta, psi)
+    counted = Curvature.of(target.pattern, roots, rows.weight)
+    observed = counted if rows is mode.rows else _observed(counted, mode.rows.weight)
+    return Laplace(target, x, mode, rows, counted, observed)
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,18 @@ class Laplace:
     """
     The approximation at parameters x.
 
+    mode : of the random effects, its rows with the observed curvature
+    rows : those with the curvature that counts
     curvature : M with the weights that count
+    observed : M with the observed ones
     """
 
     target: Target
     x: FloatArray
     mode: Mode
+    rows: Rows
     curvature: Curvature
+    observed: Curvature
 
     @cached_property
     def value(self) -> float:
@@ -66,20 +76,20 @@ class Laplace:
     @cached_property
     def gradient(self) -> FloatArray:
         """Derivatives of the value in x."""
-        target, pattern, rows, M = self.target, self.target.pattern, self.mode.rows, self.curvature
+        target, pattern, rows, M = self.target, self.target.pattern, self.rows, self.curvature
         h = M.leverages()
         v = h * rows.slope
-        observed = M if rows.observed is rows.weight else _observed(M, rows.observed)
-        r = observed.solve(M.root_transposed(pattern.transposed(v)))
+        r = self.observed.solve(M.root_transposed(pattern.transposed(v)))
         c = pattern.applied(spread(pattern, M.roots, r))
-        moved = v - rows.observed * c
+        moved = v - self.mode.rows.weight * c
         score, rho = (self._by_factor(pattern.transposed(x)) for x in (rows.score, moved))
         G = [K - s @ s.T + (own @ s.T + s @ own.T) / 2 for K, s, own in zip(M.level_sums(), score, rho, strict=True)]
         by_psi = np.array([float(np.sum(-2 * o.loglik + h * o.weight + c * o.score)) for o in rows.own])
-        by_psi[np.abs(target.split(self.x)[2]) > FARTHEST] = 0.0
         directions = target.parameters.directions(target.split(self.x)[0])
         by_t = target.parameters.gradient(directions, G)
-        return np.concatenate([by_t, target.X.T @ (moved - 2 * rows.score), by_psi])
+        out = np.concatenate([by_t, target.X.T @ (moved - 2 * rows.score), by_psi])
+        out[self._flat] = 0.0
+        return out
 
     def _by_factor(self, effects: Effects) -> list[FloatArray]:
         """Cut effects into (k, J) arrays."""
@@ -94,28 +104,51 @@ class Laplace:
     @cached_property
     def hessian(self) -> FloatArray:
         """Second derivatives in x, central differences of the gradient."""
-        h, rows = DIFFERENCE_STEP, []
-        for step in h * np.eye(len(self.x)):
+
+        def row(step: FloatArray) -> FloatArray:
             after = laplace(self.target, self.x + step, self.mode.u)
             before = laplace(self.target, self.x - step, 2.0 * self.mode.u - after.mode.u)  # the mode moves in a line
-            rows.append((after.gradient - before.gradient) / (2 * h))
-        return _symmetric(rows)
+            return (after.gradient - before.gradient) / (2 * self._step)
+
+        return self._rows(row)
 
     def rough_hessian(self) -> FloatArray:
         """Return second derivatives in x, forward differences of the gradient: half the work, good enough to begin."""
-        h = DIFFERENCE_STEP
-        points = (laplace(self.target, self.x + step, self.mode.u) for step in h * np.eye(len(self.x)))
-        return _symmetric([(there.gradient - self.gradient) / h for there in points])
+        return self._rows(
+            lambda step: (laplace(self.target, self.x + step, self.mode.u).gradient - self.gradient) / self._step
+        )
+
+    def _rows(self, row: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """Make a symmetric matrix of rows for steps; nothing changes with parameters that are as good as infinite."""
+        out = np.zeros((len(self.x), len(self.x)))
+        for i in np.flatnonzero(~self._flat):
+            step = np.zeros(len(self.x))
+            step[i] = self._step
+            out[i] = row(step)
+        out[:, self._flat] = 0.0
+        return (out + out.T) / 2
+
+    @property
+    def _flat(self) -> BoolArray:
+        """(n,) parameters of the family that are as good as infinite."""
+        t, beta, psi = self.target.split(self.x)
+        return np.concatenate([np.zeros(len(t) + len(beta), dtype=bool), np.abs(psi) > self.target.kernel.farthest])
+
+    @property
+    def _step(self) -> float:
+        """
+        Step of the differences of the gradient, longer where it has fewer digits.
+
+        That of the linear predictor's rounding moves it by the largest element of M.
+        """
+        largest = float(np.square(self.observed.L).max(initial=1.0))
+        rounding = np.finfo(np.float64).eps * float(np.abs(self.mode.eta).max()) * largest
+        return max(DIFFERENCE_STEP, NOISY_STEP * float(np.cbrt(rounding)))
 
 
 def _observed(M: Curvature, w: FloatArray) -> Curvature:
-    """Return M with observed weights; M itself where rounding makes them no maximum's."""
+    """Return M with observed weights; M itself where these are not those of a maximum."""
     try:
         return Curvature.of(M.pattern, M.roots, w)
     except np.linalg.LinAlgError:
         return M
-
-
-def _symmetric(rows: list[FloatArray]) -> FloatArray:
-    square = np.array(rows).reshape(len(rows), len(rows))
-    return (square + square.T) / 2

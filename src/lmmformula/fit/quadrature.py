@@ -19,8 +19,8 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.fit.curvature import spread
-from lmmformula.fit.kernels import LOG_2PI
-from lmmformula.fit.laplace import FARTHEST, Laplace, laplace
+from lmmformula.fit.densities import LOG_2PI
+from lmmformula.fit.laplace import Laplace, laplace
 from lmmformula.fit.modes import Target
 from lmmformula.fit.weighted import Effects
 
@@ -61,7 +61,7 @@ def approximation(target: Target, nagq: int) -> Approximation:
 def quadrature(target: Target, x: FloatArray, start: Effects, nagq: int) -> "Quadrature":
     """Approximate the likelihood with `nagq` nodes for each level."""
     point = laplace(target, x, start)
-    return Quadrature(target, x, point.mode, point.curvature, nagq)
+    return Quadrature(target, x, point.mode, point.rows, point.curvature, point.observed, nagq)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Quadrature(Laplace):
             there = u + s * z
             effects = Effects(there[None], self.mode.u.rest)
             eta = fixed + pattern.applied(spread(pattern, self.curvature.roots, effects))
-            rows = self.target.kernel.at(eta, np.clip(psi, -FARTHEST, FARTHEST)).loglik
+            rows = self.target.kernel.at(eta, self.target.limited(psi)).loglik
             logs[k] = np.log(w) + (z * z - there * there) / 2 + np.bincount(pattern.first.codes, rows, len(u))
         top = logs.max(axis=0)
         whole = np.log(s) + top + np.log(np.exp(logs - top).sum(axis=0)) - LOG_2PI / 2

@@ -17,10 +17,19 @@ from lmmformula.fit.modes import Target
 from lmmformula.fit.newton import minimise, trust_step
 from lmmformula.fit.quadrature import Approximation
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings, Step
+from lmmformula.fit.sides import on_better_sides
 from lmmformula.fit.weighted import Effects
 
 MOST_ROUNDS = 8
 """Times the second derivatives are computed anew."""
+
+LEAST_PIVOT = 0.05
+"""Of M, below which Laplace's approximation has broken down: at 0 the likelihood that it gives is infinite."""
+
+BREAKDOWN = (
+    "Laplace's approximation breaks down where the density of a level's random effects is flat at its mode"
+    ' (with curvature="expected", in families that have it, it does not)'
+)
 
 LEAST_UPDATE = 1e-8
 """Cosine of the angle below which an update says nothing."""
@@ -34,6 +43,7 @@ class _Memory:
     gradient: FloatArray
     hessian: FloatArray
     u: Effects
+    breakdowns: int = 0
 
     def update(self, point: Laplace) -> tuple[FloatArray, FloatArray]:
         """Move to a point; return its gradient, and the Hessian as far as it is known."""
@@ -70,28 +80,46 @@ def descend(
     x, u : parameters to start at, and random effects near their modes there
     approximate : how the likelihood is approximated
     """
-    point = approximate(target, x, u)
+    point = _on_better_sides(target, approximate(target, x, u), approximate)
     hessian, steps = point.rough_hessian(), list[Step]()
     for _ in range(MOST_ROUNDS):
+        settings = _noticing(point, settings)
         memory = _Memory(point.x, point.gradient, hessian, point.mode.u)
 
-        def evaluate(x: FloatArray, memory: _Memory = memory) -> _Evaluated:
-            return _Evaluated(approximate(target, x, memory.u), memory)
+        def evaluate(x: FloatArray, memory: _Memory = memory, start: FloatArray = point.x) -> _Evaluated:
+            there = approximate(target, x, memory.u)
+            if there.curvature.least_pivot < LEAST_PIVOT and x is not start:
+                memory.breakdowns += 1
+                raise np.linalg.LinAlgError(BREAKDOWN)
+            return _Evaluated(there, memory)
 
         found = minimise(evaluate, point.x, settings)
         steps += found.log.steps
         moved = not np.array_equal(found.parameters, point.x)
-        point = found.point.point
+        there = found.point.point
+        point = _on_better_sides(target, there, approximate)
         hessian = point.hessian
         promise = trust_step(point.gradient, hessian, settings.first_radius)[1]
-        if promise <= max(settings.stop_decrease, settings.stop_decrease_relative * abs(point.value)) or not moved:
+        enough = promise <= max(settings.stop_decrease, settings.stop_decrease_relative * abs(point.value))
+        if point is there and (enough or not moved):
             break
     steps[-1] = replace(steps[-1], predicted=promise)
     converged = promise <= settings.gradient_tolerance
     verb = "converged" if converged else "stopped"
     reason = f"{verb}: a further step promises {promise:.1e} of deviance"
+    reason = BREAKDOWN if memory.breakdowns and not converged else reason
     strategy = f"Laplace: {_described(target)}"
     return point, OptimizerLog(strategy, tuple(steps), reason, converged)
+
+
+def _on_better_sides(target: Target, point: Laplace, approximate: Approximation) -> Laplace:
+    return on_better_sides(point, lambda u: approximate(target, point.x, u))
+
+
+def _noticing(point: Laplace, settings: OptimizerSettings) -> OptimizerSettings:
+    """Let changes count as none that rounding makes in a criterion whose terms are larger than their sum."""
+    noise = 2 * point.mode.noise / max(abs(point.value), 1.0)
+    return replace(settings, rounding=max(settings.rounding, noise))
 
 
 def _described(target: Target) -> str:

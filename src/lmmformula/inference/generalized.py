@@ -185,8 +185,9 @@ def compare_fits(results: Sequence[GeneralizedMixedResult]) -> ResultTable:
     found = [Likelihood(results[i].loglik, results[i].n_parameters) for i in order]
     frame = compared(found, results[0].nobs, [f"model {i + 1}" for i in order])
     notes = [f"model {i + 1}: {result.ir.formula}" for i, result in enumerate(results)]
-    nagq = results[0].fit.nagq
-    how = "Laplace's approximation" if nagq == 1 else f"quadrature with {nagq} nodes"
+    first = results[0].fit
+    how = "Laplace's approximation" if first.nagq == 1 else f"quadrature with {first.nagq} nodes"
+    how += ", expected curvature" if first.curvature == "expected" else ""
     return ResultTable(f"Likelihood ratio tests, {how}", frame, tuple(notes))
 
 
@@ -206,8 +207,9 @@ def _refuse_unlike(results: Sequence[GeneralizedMixedResult]) -> None:
                 f"models 1 and {number} have different responses or weights, so their likelihoods don't compare",
                 hint="are values missing in a variable of only one of them? leave those rows out of the data",
             )
-        if result.fit.nagq != first.fit.nagq:
-            raise FitError(f"the likelihoods of models 1 and {number} are approximated in different ways (nagq)")
+        for name in ("nagq", "curvature"):
+            if getattr(result.fit, name) != getattr(first.fit, name):
+                raise FitError(f"the likelihoods of models 1 and {number} are approximated in different ways ({name})")
 
 
 def _same(left: Any, right: Any) -> bool:  # noqa: ANN401 (arrays or None)

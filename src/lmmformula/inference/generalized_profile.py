@@ -13,7 +13,7 @@ import numpy as np
 
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.inference.generalized import chosen, estimated
 from lmmformula.inference.intervals import Intervals
 from lmmformula.inference.parameters import normal_quantile
@@ -82,7 +82,7 @@ class Profiler:
             if not steps:
                 return -self.z
             held = replace(smaller, offset=offset + design.X[:, j] * (own.beta[j] + unit * steps))
-            again = fit_glmm(held, own.family, start=own.theta, nagq=own.nagq, settings=own.settings)
+            again = own.again(held, start=own.theta)
             return float(np.sqrt(max(again.criterion - own.criterion, 0.0))) - self.z
 
         return excess

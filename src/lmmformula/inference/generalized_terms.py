@@ -8,7 +8,6 @@ import numpy as np
 
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.fit.glmm import fit_glmm
 from lmmformula.inference.anova import anova_type, droppable
 from lmmformula.inference.anova_contrasts import AnovaType, hypotheses
 from lmmformula.inference.columns import without_term
@@ -107,6 +106,5 @@ def _likelihood(result: GeneralizedMixedResult) -> Likelihood:
 
 def _fitted(result: GeneralizedMixedResult, design: DesignMatrices) -> Likelihood:
     """Fit another design to the same response, by the same approximation; without random terms there is none."""
-    own = result.fit
-    fit = fit_glmm(design, own.family, nagq=own.nagq if design.random_terms else 1, settings=own.settings)
+    fit = result.fit.again(design)
     return Likelihood(-fit.criterion / 2, design.n_fixed + design.n_variance_parameters + len(fit.parameters))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmmformula.design.schema import FactorVariable
 from lmmformula.errors import FitError, FormulaError, printable
+from lmmformula.fit.families import CURVATURES
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import matrix_lines, table_lines
 from lmmformula.repl.changing import set_formula
@@ -30,7 +31,7 @@ MOST_LEVELS = 10
 
 
 def fit(session: Session, argument: str) -> str:
-    """`:fit [reml|ml|nagq=9] [FORMULA]`."""
+    """`:fit [reml|ml|nagq=9] [FORMULA]`; `curvature=expected` makes lme4's criterion."""
     method, _, formula = argument.partition(" ")
     options = fit_options(method)
     if options is None:
@@ -44,12 +45,14 @@ def fit_options(word: str) -> dict[str, Any] | None:
     """
     Read how to fit; None if a word does not tell.
 
-    >>> fit_options("ML"), fit_options("nagq=9"), fit_options("y")
-    ({'reml': False}, {'nagq': 9}, None)
+    >>> fit_options("ML"), fit_options("nagq=9"), fit_options("curvature=expected"), fit_options("y")
+    ({'reml': False}, {'nagq': 9}, {'curvature': 'expected'}, None)
     """
-    name, _, nodes = word.lower().partition("=")
-    if name == "nagq" and nodes.isdecimal():
-        return {"nagq": int(nodes)}
+    name, _, value = word.lower().partition("=")
+    if name == "nagq" and value.isdecimal():
+        return {"nagq": int(value)}
+    if name == "curvature" and value in CURVATURES:
+        return {"curvature": value}
     return {"reml": {}, "ml": {"reml": False}}.get(word.lower())
 
 

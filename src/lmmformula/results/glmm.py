@@ -16,7 +16,7 @@ from lmmformula.design.response import check_support
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
 from lmmformula.fit.blocks import square_root
-from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.accessors import FitAccessors
@@ -245,8 +245,7 @@ class GeneralizedMixedResult(FitAccessors):
             raise FitError("refit can't use a response with missing or infinite values")
         check_support(response, self.ir.response, self.family)
         design = replace(self.design, y=response)
-        fit = fit_glmm(design, self.family, nagq=self.fit.nagq, settings=self.fit.settings)
-        return replace(self, design=design, fit=fit)
+        return replace(self, design=design, fit=self.fit.again(design))
 
     @cached_property
     def _eta(self) -> FloatArray:
