@@ -1,6 +1,5 @@
 """The model a user holds: a formula on its data, and the doors to everything that can be done with it."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +15,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
-from lmmformula.errors import FitError, FitWarning
+from lmmformula.errors import FitError, warn
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.settings import OptimizerSettings
@@ -351,9 +350,9 @@ def glmer(
 
 
 def _warn(fit: Fit | GlmmFit) -> None:
-    """Warn, at the call of `Model.fit`, of a fit that failed."""
+    """Warn of a fit that failed."""
     if fit.verdict == "failed":
-        warnings.warn(fit.message, FitWarning, stacklevel=3)
+        warn(fit.message)
 
 
 def _numbers(values: npt.ArrayLike, what: str) -> FloatArray:

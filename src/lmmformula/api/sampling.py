@@ -1,6 +1,5 @@
 """From a model to its Stan program, and from there to its posterior."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -8,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from lmmformula.api.mode import PosteriorMode
 from lmmformula.api.posterior import Posterior
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError, FitWarning, is_text
+from lmmformula.errors import FitError, SamplingWarning, is_text, warn
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.results.arguments import check_flag
 from lmmformula.results.warmstart import estimates_of, information_of
-from lmmformula.stan.draws import Draws
+from lmmformula.stan.draws import Diagnostics, Draws
 from lmmformula.stan.edited import check_read_back, edited, same_parameters
 from lmmformula.stan.engines import optimize, sample
 from lmmformula.stan.generate import StanProgram, stan_program
@@ -100,11 +99,9 @@ def mode_of(model: "Model", *, warm_start: bool, **options: Any) -> PosteriorMod
     """
     program, start = _prepared(model, options, warm_start=warm_start)
     if program.program.sampled:
-        warnings.warn(
+        warn(
             "random effects are sampled along with their standard deviations: of all of them together the mode is "
-            "often where a standard deviation is near zero, and it may not be found",
-            FitWarning,
-            stacklevel=3,
+            "often where a standard deviation is near zero, and it may not be found"
         )
     return PosteriorMode(_result(model, program, optimize(program, start=start, **options)))
 
@@ -116,7 +113,25 @@ def posterior_of(model: "Model", *, warm_start: bool, **options: Any) -> Posteri
     options : those of `ProgramOptions`, and those of `lmmformula.stan.engines.sample`
     """
     program, start = _prepared(model, options, warm_start=warm_start)
-    return _result(model, program, sample(program, start=start, **options))
+    posterior = _result(model, program, sample(program, start=start, **options))
+    _warn_of_draws(posterior)
+    return posterior
+
+
+def _warn_of_draws(posterior: Posterior) -> None:
+    """Warn of draws that the diagnostics don't trust; whoever asks for an approximation knows what it is."""
+    raw = posterior.raw
+    if raw.approximation:
+        return
+    found = posterior.diagnostics() if sum(a.size for a in raw.values()) <= QUICK else _of_sampled(posterior)
+    if not found.ok:
+        warn(f"draws {found}", hint=HELP, category=SamplingWarning)
+
+
+def _of_sampled(posterior: Posterior) -> Diagnostics:
+    """Judge the chains by what was sampled, which all else follows from."""
+    declared = tuple(d.name for d in posterior.program.program.parameters if d.name in posterior.raw)
+    return posterior.raw.diagnose(declared or None, posterior.program.parameters.called)
 
 
 def _prepared(model: "Model", options: dict[str, Any], *, warm_start: bool) -> tuple[StanProgram, StartingPoint | None]:
@@ -138,5 +153,9 @@ def _result(model: "Model", program: StanProgram, draws: Draws) -> Posterior:
     parts = (model.ir, model.schema, model.design, program, draws, model.table, model.data_name, model.na_action)
     return Posterior(*parts)
 
+
+QUICK = 1_000_000
+"""Numbers drawn up to which the diagnostics of all of them take next to no time beside the sampling."""
+HELP = "more warmup and draws help against R-hat and ESS, adapt_delta=0.99 against divergences"
 
 PROGRAM_OPTIONS = frozenset(own.name for own in fields(ProgramOptions))

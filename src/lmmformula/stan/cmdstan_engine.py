@@ -2,7 +2,6 @@
 
 import logging
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import EngineError, FitWarning
+from lmmformula.errors import EngineError, warn
 from lmmformula.stan.cmdstan_cache import EXECUTABLE, LINES, SOURCE, compiled
 from lmmformula.stan.cmdstan_files import Growing, read_chains, variables_of
 from lmmformula.stan.draws import Draws
@@ -135,7 +134,7 @@ class _Session:
         options |= _radius(options)
         found = self._call("pathfinder", draws=self.run.draws, **options)
         if poor := re.search(r"Pareto k value \([\d.naif]+\) is greater than [\d.]+", "".join(self.watch.console)):
-            warnings.warn(f"the approximation is poor: {poor[0]}", FitWarning, stacklevel=2)
+            warn(f"the approximation is poor: {poor[0]}")
         return self._single(found.stan_variables(), found.method_variables())
 
     def laplace(self, options: dict[str, Any]) -> Draws:

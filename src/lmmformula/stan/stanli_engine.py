@@ -1,7 +1,6 @@
 """The embedded engine: stanli compiles and samples inside this process, without a C++ toolchain."""
 
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import TextIOBase
@@ -14,7 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import NOWHERE, EngineError, FitWarning
+from lmmformula.errors import NOWHERE, EngineError, warn
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run, compile_error, data_error, place_in
 from lmmformula.stan.generate import StanProgram
@@ -113,7 +112,7 @@ class StanliEngine:
         if run.start is not None and run.start.inverse_metric is not None:
             _, gradient = model.log_prob_grad(mode.unconstrained)
             if gradient @ (run.start.inverse_metric * gradient) > LEFT_TO_GAIN:
-                warnings.warn("the search has stopped before it reached the mode", FitWarning, stacklevel=2)
+                warn("the search has stopped before it reached the mode")
         # As a fit of one draw: the result's own way to variables turns matrices over.
         point = np.array([[list(mode.values())]])
         fit = stanli.Fit(list(mode), point, np.zeros((1, 1, len(stanli.SAMPLER_COLUMNS))), 0, run.seed, ())
