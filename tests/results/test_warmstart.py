@@ -40,7 +40,7 @@ def test_what_is_told_least_of_counts() -> None:
 
 def _glmm(formula: str, name: str, family: str) -> tuple[lf.Model, GlmmFit]:
     model = lf.Model(formula, dataset(name), family=family)
-    fit = model.pilot_fit
+    fit = model.pilot.fit
     assert isinstance(fit, GlmmFit)
     return model, fit
 
@@ -101,14 +101,14 @@ def test_starts_of_a_family_s_parameters() -> None:
     """A parameter starts at its estimate; one that the data hardly determine starts at a mild value."""
     data = dataset("sim_glmm").assign(count=np.random.default_rng(3).poisson(3.0, 360))
     model = lf.Model("count ~ 1 + (1 | grp)", data, family="negbinomial")
-    fit = model.pilot_fit
+    fit = model.pilot.fit
     assert isinstance(fit, GlmmFit)
     assert fit.parameters["shape"] > 50  # there is no excess of variance
     start = starting_point(model.stan(), estimates_of(fit))
     assert float(start.values["shape"]) == 10.0
     formula = "SiblingNegotiation ~ FoodTreatment + offset(logBroodSize) + (1 | Nest)"
     model = lf.Model(formula, dataset("Owls"), family="zero_inflated_negbinomial")
-    fit = model.pilot_fit
+    fit = model.pilot.fit
     assert isinstance(fit, GlmmFit)
     start = starting_point(model.stan(), estimates_of(fit))
     assert {name: float(start.values[name]) for name in ("shape", "zi")} == pytest.approx(fit.parameters)
@@ -135,6 +135,6 @@ HOPELESS = {"y": [0.0, 0, 0, 0, 1, 1, 1, 1] * 3, "x": [0.0, 0, 0, 0, 1, 1, 1, 1]
 def test_a_fit_that_fails_does_not_stop_sampling() -> None:
     """With separation there are no estimates to start from, and there is a posterior all the same."""
     model = lf.Model("y ~ x + (1 | g)", HOPELESS, family="binomial")
-    assert model.pilot_fit is None
+    assert model.pilot.fit is None
     posterior = model.sample(chains=1, warmup=200, draws=100, seed=1, progress=False)
     assert np.isfinite(posterior.fixef).all()

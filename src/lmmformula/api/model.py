@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.generalized import GeneralizedMixedFit, laplace_pilot
+from lmmformula.api.generalized import GeneralizedMixedFit, Pilot, laplace_pilot
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
@@ -284,9 +284,10 @@ class Model:
         kind : "priors"
         options : figsize=(width, height) in inches
         """
+        from lmmformula.api.sampling import priors_of
         from lmmformula.present.plots import model_plot
 
-        return model_plot(self.stan().priors, self.design, kind, **options)
+        return model_plot(priors_of(self), self.design, kind, **options)
 
     @cached_property
     def reml_fit(self) -> Fit:
@@ -294,9 +295,9 @@ class Model:
         return fit_lmm(self.design)
 
     @cached_property
-    def pilot_fit(self) -> Fit | GlmmFit | None:
-        """The fit on which the Stan program's geometry and start rest: REML, or Laplace's; None where there is none."""
-        return self.reml_fit if self.ir.family == GAUSSIAN else laplace_pilot(self.design, self.ir.family)
+    def pilot(self) -> Pilot:
+        """The fit on which the Stan program's geometry and start rest: REML, or Laplace's."""
+        return Pilot(self.reml_fit) if self.ir.family == GAUSSIAN else laplace_pilot(self.design, self.ir.family)
 
     @cached_property
     def priors(self) -> "pd.DataFrame":
@@ -307,9 +308,10 @@ class Model:
         """
         import pandas as pd
 
+        from lmmformula.api.sampling import priors_of
         from lmmformula.present.plots_priors import neat
 
-        rows = self.stan().priors
+        rows = priors_of(self)
         return pd.DataFrame([(r.target, neat(r.distribution), r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
 
 

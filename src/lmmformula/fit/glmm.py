@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
 from lmmformula.fit.structure import DENSE_COPIES, memory
 from lmmformula.fit.theta import sigma_of, split_theta, theta_of
 from lmmformula.fit.weighted import Effects, InnerColumns, Pattern, inner_columns
+from lmmformula.fit.work import Budget
 from lmmformula.ir.family import Family
 
 FIRST_DEVIATION = 0.7
@@ -101,20 +103,24 @@ def fit_glmm(
     start: FloatArray | None = None,
     nagq: int = 1,
     settings: OptimizerSettings | None = None,
+    most_work: float = inf,
 ) -> GlmmFit:
     """
     Fit by maximum likelihood, Laplace's approximation.
 
     start : theta to start from, lme4's order
     nagq : nodes of adaptive Gauss-Hermite quadrature; 1 is Laplace's approximation
+    most_work : rows times columns times evaluations, see `lmmformula.fit.work`, after which it gives up
 
     Raises
     ------
     FitError
         There is no such fit: of this family, of data whose rows were not kept, or because it can't be computed.
+    OutOfWork
+        It takes more work than that.
     """
     settings = settings or OptimizerSettings()
-    problem = _Problem.of(design, family)
+    problem = _Problem.of(design, family, Budget(most_work))
     approximate = approximation(problem.target, nagq)
     try:
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
@@ -139,7 +145,7 @@ class _Problem:
     target: Target
 
     @classmethod
-    def of(cls, design: DesignMatrices, family: Family) -> "_Problem":
+    def of(cls, design: DesignMatrices, family: Family, budget: Budget) -> "_Problem":
         """Refuse what can't be fitted, and prepare the rest."""
         if not design.has_rows:
             raise FitError(
@@ -147,7 +153,7 @@ class _Problem:
                 hint="read the data into memory; only gaussian models are fitted from sums",
             )
         kernel, columns, terms = kernel_of(design, family), inner_columns(design), design.random_terms
-        pattern = Pattern.of(columns.factors)
+        pattern = Pattern.of(columns.factors, budget)
         needed = DENSE_COPIES * 8.0 * pattern.q2**2
         if needed > memory():
             raise FitError(

@@ -101,6 +101,8 @@ class _Session:
         """Run chains."""
         run = self.run
         options |= _start(self.model, self.program, run, options)
+        if run.keep_metric:  # all of the warm-up is its last phase, which adapts the step size alone
+            options |= {"adapt_init_phase": 0, "adapt_metric_window": 0, "adapt_step_size": run.warmup}
         settings = {"chains": run.chains, "iter_warmup": run.warmup, "iter_sampling": run.draws}
         with reporter(run.progress) as report:
             if report is not None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from io import TextIOBase
 from threading import Lock, get_ident
 from time import perf_counter
@@ -20,6 +21,7 @@ from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.interrupted import kept, warn_of_interrupt
 from lmmformula.stan.options import checked
 from lmmformula.stan.progress import Report, Tally, reporter
+from lmmformula.stan.start import StartingPoint
 
 RENAMED = {"adapt_delta": "delta", "max_treedepth": "max_depth", "iterations": "iter"}
 """Options that stanli has another name for."""
@@ -30,6 +32,8 @@ OPTIONS = {
     ),
     "optimize": ("iterations", "init_radius", "jacobian"),
 }  # fmt: skip
+KEEPS_METRIC = 149
+"""Iterations of the longest warm-up in which stanli leaves a metric as it is, and adapts the step size alone."""
 LEFT_TO_GAIN = 0.1
 """Twice the log density that Newton's step from a mode may promise to gain, g'Vg with gradient g and variances V."""
 FAILURES = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, NotImplementedError)
@@ -44,6 +48,8 @@ class StanliEngine:
     def sample(self, program: StanProgram, run: Run) -> Draws:
         """Draw from the posterior distribution."""
         given = checked(self.name, run.algorithm, OPTIONS, run.options)
+        if run.keep_metric:
+            run = replace(run, warmup=min(run.warmup, KEEPS_METRIC))
         options = {RENAMED.get(name, name): value for name, value in given.items()}
         stanli = _stanli()
         model = self._model(stanli, program)
@@ -140,15 +146,13 @@ def _start(model: Any, run: Run, metric: str) -> dict[str, Any]:  # noqa: ANN401
     """Scatter the chains around a start by the spread it expects there, and give that to the metric that is asked."""
     if run.start is None:
         return {}
-    middle, variances = _middle(model, run), run.start.inverse_metric
-    if variances is None:
+    middle = _middle(model, run)
+    if run.start.inverse_metric is None:
         return {"inits": middle}
-    forms: dict[str, dict[str, Any]] = {
-        "diag_e": {"inv_metric": variances},
-        "dense_e": {"inv_metric": run.start.matrix},
-        "unit_e": {},
-    }
-    return {"inits": scattered(middle, variances, run), **forms[metric]}
+    starts = {"inits": scattered(middle, run.start, run)}
+    if metric == "unit_e":
+        return starts
+    return starts | {"inv_metric": run.start.matrix if metric == "dense_e" else run.start.inverse_metric}
 
 
 def _middle(model: Any, run: Run) -> FloatArray:  # noqa: ANN401
@@ -162,10 +166,9 @@ def _middle(model: Any, run: Run) -> FloatArray:  # noqa: ANN401
     return middle
 
 
-def scattered(middle: FloatArray, variances: FloatArray, run: Run) -> FloatArray:
+def scattered(middle: FloatArray, start: StartingPoint, run: Run) -> FloatArray:
     """Draw a start for each chain, one posterior standard deviation around the middle, so that R-hat can tell."""
-    noise = np.random.default_rng(run.seed).standard_normal((run.chains, len(middle)))
-    return middle + np.sqrt(variances) * noise
+    return middle + start.steps(np.random.default_rng(run.seed).standard_normal((run.chains, len(middle))))
 
 
 def _what_there_is(stanli: ModuleType, interrupt: KeyboardInterrupt, tally: Tally, run: Run) -> Any:  # noqa: ANN401
