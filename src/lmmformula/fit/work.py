@@ -51,7 +51,8 @@ def work_of(rows: int, columns: int, eliminated: int = 0, dense: int = 0) -> flo
     eliminated, dense : numbers of effects that are eliminated level by level, and of all others together
 
     >>> work_of(20_000, 2), work_of(120, 1)
-    (71500.0, 10740.0)
+    (71509.0, 10741.0)
     """
-    small = EACH * (1 + columns * (columns + 1) / 2 / SMALL)
+    elements = columns * (columns + 1) / 2
+    small = EACH * (1 + elements / SMALL) + elements**2
     return small + rows * (1 + columns) + dense**2 * (eliminated + dense) / DENSE
