@@ -172,6 +172,7 @@ def test_a_program_does_not_wait_for_a_fit_that_takes_long(monkeypatch: pytest.M
     assert "given up after a set amount of work" in str(caught[0].message)
 
 
+@pytest.mark.slow
 def test_a_model_of_few_rows_and_many_parameters_is_given_up() -> None:
     """Hundreds of covariance parameters in 120 rows cost as much as thousands of rows."""
     rng = np.random.default_rng(7)
