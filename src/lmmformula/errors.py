@@ -1,10 +1,16 @@
 """What can go wrong, said so that a user can mend it: what, where (a caret under the formula) and what to try."""
 
+import os
 import re
+import sysconfig
 import unicodedata
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from inspect import currentframe
+from pathlib import Path
+from types import FrameType
 
 CONTEXT = 70
 """Characters of a long line that are shown to either side of the caret."""
@@ -14,6 +20,11 @@ SHOWN_OF_WORD = 100
 
 LONGEST_MESSAGE = 2_000
 _ENDLESS = re.compile(r"\S{200,}")
+
+OURS = str(Path(__file__).parent) + os.sep
+STANDARD = (*(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")), "<frozen ")
+"""How the names of files begin whose code is Python's own."""
+_INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")
 
 
 LOOK_ALIKES = str.maketrans(
@@ -98,6 +109,45 @@ class FitWarning(UserWarning):
     def __str__(self) -> str:
         """Return the message, whatever names are in it."""
         return legible(super().__str__())
+
+
+class SamplingWarning(FitWarning):
+    """Draws that are not to be trusted: what the sampler's diagnostics say of them."""
+
+
+class PriorWarning(FitWarning):
+    """A default prior that lies elsewhere than the estimate."""
+
+
+def warn(
+    message: str, *, text: str = "", span: Span = NOWHERE, hint: str = "", category: type[FitWarning] = FitWarning
+) -> None:
+    """
+    Warn at the line of the user's that led here, as deep as it may be in this package and in others.
+
+    text, span, hint : as in `LmmFormulaError`
+    """
+    told = "\n".join(part for part in (brief(message), mark(text, span), brief(hint)) if part)
+    frame = _line_of_user(currentframe())
+    names = frame.f_globals
+    registry = names.setdefault("__warningregistry__", {})
+    file, module = frame.f_code.co_filename, names.get("__name__", "<string>")
+    warnings.warn_explicit(told, category, file, frame.f_lineno, module=module, registry=registry)
+
+
+def _line_of_user(frame: FrameType | None) -> FrameType:
+    """Return the innermost frame that is in no package; where there is none, the innermost outside of this one."""
+    assert frame is not None
+    outside = None
+    while True:
+        file = frame.f_code.co_filename
+        if not file.startswith(OURS):
+            if not (file.startswith(STANDARD) or _INSTALLED.search(file)):
+                return frame
+            outside = outside or frame
+        if frame.f_back is None:
+            return outside or frame
+        frame = frame.f_back
 
 
 def printable(text: str) -> str:

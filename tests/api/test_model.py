@@ -187,6 +187,7 @@ def test_singular_fits_say_so() -> None:
     assert "estimated as zero" in str(fit)
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_models_fits_and_posteriors_can_be_pickled() -> None:
     """So that they can be stored, and sent to other processes."""
     model = lf.Model(FORMULA, dataset("sleepstudy"))

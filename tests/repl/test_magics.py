@@ -62,6 +62,7 @@ def test_a_cell_holds_a_formula_and_priors(shell: Any) -> None:
     assert shell.run_line_magic("lmm", ":priors").count("typed") == 2
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_a_cell_with_priors_is_sampled(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """And compared, where that is asked for."""
     sample = lf.Model.sample

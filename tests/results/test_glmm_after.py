@@ -12,6 +12,9 @@ from lmmformula.fit.glmm import fit_glmm
 from lmmformula.inference.generalized import Estimated
 from lmmformula.ir.family import Family
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+"""Few draws are enough for what is tested here."""
+
 CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
 
 SUMMARY = """\

@@ -284,6 +284,7 @@ def test_fits_and_weights_are_refused() -> None:
         lf.Model("rating ~ x", ratings().assign(w=2.0), family="cumulative", weights="w").stan()
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_the_prior_gives_every_category() -> None:
     """Draws from the prior predictive distribution are categories, each of them at times."""
     model = lf.Model("rating ~ x + (1 | g)", ratings(), family="ordinal")

@@ -8,6 +8,9 @@ import programs
 from corpus import dataset
 from fits import posterior_of
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+"""Few draws are enough for what is tested here."""
+
 SLEEPSTUDY = "lmm-003r"
 BAD = {
     "draws": ({"draws": 0}, "2000 draws"),

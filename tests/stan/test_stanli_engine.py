@@ -109,11 +109,20 @@ def test_scattered_starts_are_points_of_their_programs(name: str) -> None:
 
 def test_chains_start_apart() -> None:
     """Chains are scattered around a start by the posterior's spread, the same way for the same seed."""
-    variances = np.array([1.0, 4.0])
+    start = StartingPoint({}, np.array([1.0, 4.0]))
     run = Run(chains=1000, warmup=1, draws=1, seed=5)
-    points = scattered(np.zeros(2), variances, run)
-    np.testing.assert_allclose(points.std(axis=0), np.sqrt(variances), rtol=0.1)
-    np.testing.assert_array_equal(points, scattered(np.zeros(2), variances, run))
+    points = scattered(np.zeros(2), start, run)
+    np.testing.assert_allclose(points.std(axis=0), [1, 2], rtol=0.1)
+    np.testing.assert_array_equal(points, scattered(np.zeros(2), start, run))
+
+
+def test_chains_start_apart_along_the_axes_of_a_dense_metric() -> None:
+    """Of two coefficients that nearly cancel, chains start where their sum is what it is."""
+    dense = np.array([[1.0, -0.999], [-0.999, 1.0]])
+    run = Run(chains=1000, warmup=1, draws=1, seed=5)
+    points = scattered(np.zeros(2), StartingPoint({}, np.ones(2), dense), run)
+    np.testing.assert_allclose(np.cov(points.T), dense, atol=0.1)
+    assert points.sum(axis=1).std() < 0.1
 
 
 def test_matrices_of_a_start_keep_their_orientation() -> None:

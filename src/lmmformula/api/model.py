@@ -1,6 +1,5 @@
 """The model a user holds: a formula on its data, and the doors to everything that can be done with it."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.generalized import GeneralizedMixedFit, laplace_pilot
+from lmmformula.api.generalized import GeneralizedMixedFit, Pilot, laplace_pilot
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
 from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
-from lmmformula.errors import FitError, FitWarning
+from lmmformula.errors import FitError, warn
 from lmmformula.fit.families import check_curvature
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.fit.lmm import Fit, fit_lmm
@@ -289,9 +288,10 @@ class Model:
         kind : "priors"
         options : figsize=(width, height) in inches
         """
+        from lmmformula.api.sampling import priors_of
         from lmmformula.present.plots import model_plot
 
-        return model_plot(self.stan().priors, self.design, kind, **options)
+        return model_plot(priors_of(self), self.design, kind, **options)
 
     @cached_property
     def reml_fit(self) -> Fit:
@@ -299,9 +299,9 @@ class Model:
         return fit_lmm(self.design)
 
     @cached_property
-    def pilot_fit(self) -> Fit | GlmmFit | None:
-        """The fit on which the Stan program's geometry and start rest: REML, or Laplace's; None where there is none."""
-        return self.reml_fit if self.ir.family == GAUSSIAN else laplace_pilot(self.design, self.ir.family)
+    def pilot(self) -> Pilot:
+        """The fit on which the Stan program's geometry and start rest: REML, or Laplace's."""
+        return Pilot(self.reml_fit) if self.ir.family == GAUSSIAN else laplace_pilot(self.design, self.ir.family)
 
     @cached_property
     def priors(self) -> "pd.DataFrame":
@@ -312,9 +312,10 @@ class Model:
         """
         import pandas as pd
 
+        from lmmformula.api.sampling import priors_of
         from lmmformula.present.plots_priors import neat
 
-        rows = self.stan().priors
+        rows = priors_of(self)
         return pd.DataFrame([(r.target, neat(r.distribution), r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
 
 
@@ -358,9 +359,9 @@ def glmer(
 
 
 def _warn(fit: Fit | GlmmFit) -> None:
-    """Warn, at the call of `Model.fit`, of a fit that failed."""
+    """Warn of a fit that failed."""
     if fit.verdict == "failed":
-        warnings.warn(fit.message, FitWarning, stacklevel=3)
+        warn(fit.message)
 
 
 def _numbers(values: npt.ArrayLike, what: str) -> FloatArray:

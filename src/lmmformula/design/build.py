@@ -1,6 +1,5 @@
 """A model and its data -> what its variables are (`Schema`) and its numbers (`DesignMatrices`)."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -21,7 +20,7 @@ from lmmformula.design.response import response_name
 from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
 from lmmformula.design.times import check_structure
 from lmmformula.design.values import Factor, Numbers
-from lmmformula.errors import DataError, FitWarning, LmmFormulaError, brief, mark, meant, printable
+from lmmformula.errors import DataError, LmmFormulaError, meant, printable, warn
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Expression, Variable, label
 from lmmformula.ir.text import random_text
@@ -112,7 +111,7 @@ def warn_of_correlated(ir: ModelIR, schema: Schema) -> None:
         typed = ir.source[span.start : span.end].replace("||", "|")
         message = f"`||` separates terms, not the columns of a term; this is read, as in lme4, as {parts}"
         hint = f"diag({typed}) makes all columns independent"
-        warnings.warn("\n".join([brief(message), mark(ir.source, span), brief(hint)]), FitWarning, stacklevel=4)
+        warn(message, text=ir.source, span=span, hint=hint)
 
 
 def _variable(expression: Expression, value: Numbers | Factor, contrasts: Mapping[str, Contrast]) -> VariableSchema:
@@ -189,12 +188,8 @@ def warn_of_dropped(schema: Schema) -> None:
     """Say which columns of X were dropped."""
     dropped = schema.dropped
     shown = ", ".join(f"`{printable(name)}`" for name in dropped[:SHOWN]) + (", ..." if len(dropped) > SHOWN else "")
-    warnings.warn(
-        f"the fixed effects are linearly dependent: {len(dropped)} of {len(schema.fixed_columns)} columns dropped: "
-        f"{shown}",
-        FitWarning,
-        stacklevel=4,
-    )
+    columns = f"{len(dropped)} of {len(schema.fixed_columns)} columns dropped"
+    warn(f"the fixed effects are linearly dependent: {columns}: {shown}")
 
 
 def fixed_columns_of(ir: ModelIR, schema: Schema) -> tuple[tuple[str, int], ...]:

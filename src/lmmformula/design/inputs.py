@@ -1,6 +1,5 @@
 """All that a model reads, evaluated and cut to the rows in which nothing is missing."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from lmmformula.design.frame import Frame, at
 from lmmformula.design.random import Grouping, group_column, grouping
 from lmmformula.design.response import categories_of, check_support, response_name, response_values
 from lmmformula.design.values import Factor, Numbers, missing, restrict
-from lmmformula.errors import DataError, FitWarning, is_text, printable
+from lmmformula.errors import DataError, is_text, printable, warn
 from lmmformula.ir.model import ModelIR, Response
 from lmmformula.ir.terms import Expression, Variable, label
 
@@ -149,11 +148,8 @@ def _tell_of_invented(frame: Frame, expression: Expression) -> None:
     invented = frame.invented(expression)
     if invented is not None:
         rows = _listed(np.flatnonzero(invented))
-        warnings.warn(
-            f"`{printable(label(expression))}` has no value where its columns have one, in {rows}; they are dropped",
-            FitWarning,
-            stacklevel=4,
-        )
+        name = printable(label(expression))
+        warn(f"`{name}` has no value where its columns have one, in {rows}; they are dropped")
 
 
 def _refuse_infinite(frame: Frame, expression: Expression, values: FloatArray, rows: IntArray | None) -> None:

@@ -4,7 +4,6 @@ Two passes over data in parts: the first learns the schema, the second sums; wha
 Each pass computes something of every part and adds it up in a fixed order, here or on a Dask cluster.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -40,7 +39,7 @@ from lmmformula.design.passes import Passes, StreamSettings
 from lmmformula.design.schema import Schema
 from lmmformula.design.streamed import Frozen, StreamedDesign, part_design, part_products, without_columns
 from lmmformula.design.sums import PartialProducts
-from lmmformula.errors import DataError, FitError, FitWarning, LmmFormulaError, printable
+from lmmformula.errors import DataError, FitError, LmmFormulaError, printable, warn
 from lmmformula.ir.model import ModelIR
 
 DEPENDENT = 1e-11
@@ -151,11 +150,7 @@ def _with_levels(plan: Plan, passes: Passes) -> Plan:
 def _tell_of_invented(learned: Learned) -> None:
     """Warn of rows that are dropped although no value of theirs was missing in the data."""
     for name, count in learned.invented.items():
-        warnings.warn(
-            f"`{printable(name)}` has no value where its columns have one, in {count} rows; they are dropped",
-            FitWarning,
-            stacklevel=4,
-        )
+        warn(f"`{printable(name)}` has no value where its columns have one, in {count} rows; they are dropped")
 
 
 def _second_pass(frozen: Frozen, passes: Passes, checkpoint: Checkpoint | None) -> PartialProducts:

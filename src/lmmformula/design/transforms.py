@@ -1,7 +1,6 @@
 """Functions that depend on all rows, and so must remember what they saw: scale, poly, and spline bases."""
 
 import math
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,7 +10,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.factors import State
 from lmmformula.design.limits import refuse_large
 from lmmformula.design.values import LARGEST, Factor, Numbers, Value, column_of_numbers, flag, scalar, whole
-from lmmformula.errors import DataError, FitWarning
+from lmmformula.errors import DataError, warn
 
 
 def scale(state: State, x: Value, *, center: Value = True, scale: Value = True) -> Value:
@@ -139,7 +138,7 @@ def _tell_of_beyond(values: FloatArray, lower: float, upper: float) -> None:
     if beyond:
         message = f"bs(): {beyond} of {len(values)} values are beyond the boundary knots, {lower:g} and {upper:g}"
         hint = "polynomials run away there; columns of these may be ill-conditioned"
-        warnings.warn(f"{message}; {hint}", FitWarning, stacklevel=2)
+        warn(f"{message}; {hint}")
 
 
 def ns(

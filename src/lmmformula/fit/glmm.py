@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
 from lmmformula.fit.structure import DENSE_COPIES, memory, refuse_wide
 from lmmformula.fit.theta import sigma_of, split_theta, theta_of
 from lmmformula.fit.weighted import Effects, InnerColumns, Pattern, inner_columns
+from lmmformula.fit.work import Budget
 from lmmformula.ir.family import Family
 
 FIRST_DEVIATION = 0.7
@@ -125,6 +127,7 @@ def fit_glmm(
     nagq: int = 1,
     curvature: CurvatureKind = "observed",
     settings: OptimizerSettings | None = None,
+    most_work: float = inf,
 ) -> GlmmFit:
     """
     Fit by maximum likelihood, Laplace's approximation.
@@ -132,14 +135,17 @@ def fit_glmm(
     start : theta to start from, lme4's order
     nagq : nodes of adaptive Gauss-Hermite quadrature; 1 is Laplace's approximation
     curvature : of the log density, which the approximation takes: "observed", or "expected" as in lme4
+    most_work : rows times columns times evaluations, see `lmmformula.fit.work`, after which it gives up
 
     Raises
     ------
     FitError
         There is no such fit: of this family, of data whose rows were not kept, or because it can't be computed.
+    OutOfWork
+        It takes more work than that.
     """
     settings = settings or OptimizerSettings()
-    problem = _Problem.of(design, family, curvature)
+    problem = _Problem.of(design, family, curvature, Budget(most_work))
     approximate = approximation(problem.target, nagq)
     try:
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
@@ -165,7 +171,7 @@ class _Problem:
     target: Target
 
     @classmethod
-    def of(cls, design: DesignMatrices, family: Family, curvature: CurvatureKind) -> "_Problem":
+    def of(cls, design: DesignMatrices, family: Family, curvature: CurvatureKind, budget: Budget) -> "_Problem":
         """Refuse what can't be fitted, and prepare the rest."""
         if not design.has_rows:
             raise FitError(
@@ -175,7 +181,7 @@ class _Problem:
         refuse_wide(design.random_terms)
         check_curvature(family, curvature)
         kernel, columns, terms = kernel_of(design, family), inner_columns(design), design.random_terms
-        pattern = Pattern.of(columns.factors)
+        pattern = Pattern.of(columns.factors, budget)
         needed = DENSE_COPIES * 8.0 * pattern.q2**2
         if needed > memory():
             raise FitError(

@@ -6,7 +6,7 @@ The factor with most random effects comes first and is eliminated level by level
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from lmmformula.design.coordinates import orthogonaliser, shifted
 from lmmformula.design.crossproducts import factors_of, turn
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.fit import blocks
+from lmmformula.fit.work import Budget, work_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class Pattern:
     cells : (r, n) their positions in the sparse products of the first factor with the rest
     pointer, indices : pattern of these, CSR, (J, q2)
     rows : (m,) level of the first factor of each
+    budget : from which each pass over the rows is paid
     """
 
     factors: tuple[Level, ...]
@@ -115,9 +117,10 @@ class Pattern:
     pointer: IntArray
     indices: IntArray
     rows: IntArray
+    budget: Budget = field(default_factory=Budget)
 
     @classmethod
-    def of(cls, factors: Sequence[Level]) -> "Pattern":
+    def of(cls, factors: Sequence[Level], budget: Budget | None = None) -> "Pattern":
         """Find which effects meet which."""
         first, rest = factors[0], factors[1:]
         rows, columns = blocks.lower(first.k)
@@ -132,7 +135,7 @@ class Pattern:
         squares = first.columns[rows] * first.columns[columns]
         level, index = np.divmod(found, max(q2, 1))
         cells = cells.reshape(table.shape)
-        return cls(tuple(factors), squares, places, table, values, cells, pointer, index, level)
+        return cls(tuple(factors), squares, places, table, values, cells, pointer, index, level, budget or Budget())
 
     @property
     def first(self) -> Level:
@@ -149,8 +152,15 @@ class Pattern:
         """Number of the rest's effects."""
         return self.places[-1].stop if self.places else 0
 
+    @property
+    def work(self) -> float:
+        """What a pass over the rows costs."""
+        n, first = len(self.first.codes), self.first
+        return work_of(n, first.k + len(self.columns), first.k * first.n_levels, self.q2)
+
     def products(self, w: FloatArray) -> "Products":
         """Sum over rows, with weights w."""
+        self.budget.spend(self.work)
         first, J, q2, r = self.first, self.first.n_levels, self.q2, len(self.columns)
         own = np.array([np.bincount(first.codes, w * z, J) for z in self.squares]).reshape(-1, J)
         if not q2:
@@ -178,6 +188,7 @@ class Pattern:
 
     def applied(self, b: "Effects") -> FloatArray:
         """Return Z b."""
+        self.budget.spend(self.work)
         out: FloatArray = blocks.einsum("an,an->n", self.first.columns, b.first[:, self.first.codes])
         return out + blocks.einsum("rn,rn->n", self.values, b.rest[self.columns]) if self.places else out
 

@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lmmformula.errors import FitWarning, LmmFormulaError, legible
+from lmmformula.errors import FitWarning, LmmFormulaError, SamplingWarning, legible
 from lmmformula.repl.state import Data, State
 
 
@@ -78,6 +78,7 @@ class Session:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", FitWarning)
+            warnings.simplefilter("ignore", SamplingWarning)  # the reply shows the verdict
             said, failed = self._attempted(text.strip())
         told = dict.fromkeys(str(warning.message) for warning in caught)
         return Reply(legible(said), failed, tuple(told))

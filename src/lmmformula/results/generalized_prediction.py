@@ -1,12 +1,11 @@
 """Predictions of a generalised linear mixed model, with standard errors and bounds of the mean."""
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import FitError, FitWarning
+from lmmformula.errors import FitError, warn
 from lmmformula.results.effects import by_row
 from lmmformula.results.families import mean_of
 from lmmformula.results.prediction import Request
@@ -68,7 +67,7 @@ def _errors(result: "GeneralizedMixedResult", rows: NewRows) -> FloatArray:
     unknown = result.fit.unestimable(rows.X)
     if unknown.any():
         message = f"the likelihood is flat (separation) in {int(unknown.sum())} of the {len(unknown)} rows predicted"
-        warnings.warn(f"{message}: their standard errors can't be estimated", FitWarning, stacklevel=4)
+        warn(f"{message}: their standard errors can't be estimated")
     return np.where(unknown, np.nan, np.sqrt(_variances(result, rows)))
 
 

@@ -1,6 +1,5 @@
 """Rows that a model predicts, old or new: their columns, and which random coefficients are conditioned on."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -16,7 +15,7 @@ from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import random_columns, unseen_levels
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, RandomSchema, Schema
-from lmmformula.errors import DataError, FitError, FitWarning, look_alike, printable
+from lmmformula.errors import DataError, FitError, look_alike, printable, warn
 from lmmformula.ir.model import ModelIR, RandomTerm
 from lmmformula.ir.terms import label, variables
 from lmmformula.results.kept import kept_of
@@ -108,11 +107,7 @@ def estimable_rows(model: FixedModel, table: Table) -> FloatArray:
         X[off] = np.nan
         cells = list(dict.fromkeys(_cells(model, table, off)))
         shown = "; ".join(cells[:SHOWN]) + ("; ..." if len(cells) > SHOWN else "")
-        warnings.warn(
-            f"the data tell nothing of {shown}: such predictions can't be estimated, and are NaN",
-            FitWarning,
-            stacklevel=5,
-        )
+        warn(f"the data tell nothing of {shown}: such predictions can't be estimated, and are NaN")
     return X
 
 

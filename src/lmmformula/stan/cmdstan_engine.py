@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import EngineError, FitWarning
+from lmmformula.errors import EngineError, warn
 from lmmformula.stan.cmdstan_cache import EXECUTABLE, LINES, SOURCE, compiled
 from lmmformula.stan.cmdstan_files import Growing, read_chains, variables_of
 from lmmformula.stan.draws import Draws
@@ -106,6 +105,8 @@ class _Session:
         """Run chains."""
         run = self.run
         options |= _start(self.model, self.program, run, options)
+        if run.keep_metric:  # all of the warm-up is its last phase, which adapts the step size alone
+            options |= {"adapt_init_phase": 0, "adapt_metric_window": 0, "adapt_step_size": run.warmup}
         settings = {"chains": run.chains, "iter_warmup": run.warmup, "iter_sampling": run.draws}
         with reporter(run.progress, run.iterations) as report:
             if report is not None:
@@ -139,7 +140,7 @@ class _Session:
         options |= _radius(options)
         found = self._call("pathfinder", draws=self.run.draws, **options)
         if poor := re.search(r"Pareto k value \([\d.naif]+\) is greater than [\d.]+", "".join(self.watch.console)):
-            warnings.warn(f"the approximation is poor: {poor[0]}", FitWarning, stacklevel=2)
+            warn(f"the approximation is poor: {poor[0]}")
         return self._single(found.stan_variables(), found.method_variables())
 
     def laplace(self, options: dict[str, Any]) -> Draws:

@@ -12,6 +12,7 @@ from lmmformula.errors import FitError
 from lmmformula.ir.covariance import UNSTRUCTURED
 from lmmformula.stan.names import Identifiers, suffixes
 from lmmformula.stan.program import Block, Column, Covariate, Cross, DataForm, Factor, Fixed, Form, Treatment
+from lmmformula.stan.scales import own_parts
 
 if TYPE_CHECKING:
     from lmmformula.arrays import FloatArray
@@ -33,7 +34,9 @@ def fixed_effects(design: DesignMatrices) -> Fixed:
     intercept = design.fixed_assign.index(0) if 0 in design.fixed_assign else -1
     columns = tuple(i for i in range(design.n_fixed) if i != intercept)
     labels = tuple(design.fixed_names[i] for i in columns)
-    return Fixed(intercept >= 0, labels, columns, intercept, design.categories)
+    beside = intercept >= 0 or bool(design.categories)
+    own = own_parts(design.sample.X[:, list(columns)], centred=beside)
+    return Fixed(intercept >= 0, labels, columns, intercept, design.categories, tuple(own.tolist()))
 
 
 def choose_form(form: str, design: DesignMatrices, geometry: Mapping[str, str]) -> Form:

@@ -184,8 +184,8 @@ def _population(design: DesignMatrices, fixed: Fixed, expected: Scale, cutpoints
         )
     if fixed.K:
         slots = tuple(
-            Slot("b", (label,), ("normal", (0.0, scale / spread(design.sample.X[:, column]))))
-            for label, column in zip(fixed.labels, fixed.columns, strict=True)
+            Slot("b", (label,), ("normal", (0.0, scale / (spread(design.sample.X[:, column]) * own))))
+            for label, column, own in zip(fixed.labels, fixed.columns, fixed.own, strict=True)
         )
         parameters.append(Parameter(Declaration("vector", str(fixed.K), "b", ", ".join(fixed.labels)), slots))
     return Part("population level", tuple(parameters))

@@ -175,6 +175,7 @@ class Fixed:
     labels : names of the columns of X without the intercept
     columns : positions of those columns, and of the intercept (or -1), in the design's X
     categories : of an ordinal response, whose cutpoints stand in the place of an intercept
+    own : for each column of X what part of its spread the others don't explain
     """
 
     intercept: bool
@@ -182,6 +183,7 @@ class Fixed:
     columns: tuple[int, ...]
     intercept_column: int
     categories: tuple[str, ...] = ()
+    own: tuple[float, ...] = ()
 
     @property
     def K(self) -> int:

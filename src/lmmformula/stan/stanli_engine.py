@@ -2,7 +2,6 @@
 
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import NOWHERE, EngineError, FitWarning
+from lmmformula.errors import NOWHERE, EngineError, warn
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run, compile_error, data_error, place_in
 from lmmformula.stan.generate import StanProgram
@@ -24,6 +23,7 @@ from lmmformula.stan.interrupted import kept, warn_of_interrupt
 from lmmformula.stan.options import checked
 from lmmformula.stan.progress import Report, Tally, reporter
 from lmmformula.stan.stanli_process import draws_elsewhere
+from lmmformula.stan.start import StartingPoint
 
 RENAMED = {"adapt_delta": "delta", "max_treedepth": "max_depth", "iterations": "iter"}
 """Options that stanli has another name for."""
@@ -34,6 +34,8 @@ OPTIONS = {
     ),
     "optimize": ("iterations", "init_radius", "jacobian"),
 }  # fmt: skip
+KEEPS_METRIC = 149
+"""Iterations of the longest warm-up in which stanli leaves a metric as it is, and adapts the step size alone."""
 LEFT_TO_GAIN = 0.1
 """Twice the log density that Newton's step from a mode may promise to gain, g'Vg with gradient g and variances V."""
 FAILURES = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, NotImplementedError)
@@ -48,6 +50,8 @@ class StanliEngine:
     def sample(self, program: StanProgram, run: Run) -> Draws:
         """Draw from the posterior distribution."""
         run = replace(run, options=checked(self.name, run.algorithm, OPTIONS, run.options))
+        if run.keep_metric:
+            run = replace(run, warmup=min(run.warmup, KEEPS_METRIC))
         loaded()
         with reporter(run.progress if run.algorithm == "nuts" else False, run.iterations) as report:
             return (draws_here if _can_run_here(run) else draws_elsewhere)(program, run, report)
@@ -158,7 +162,7 @@ def _mode(stanli: ModuleType, model: Any, run: Run, options: dict[str, Any]) -> 
     if run.start is not None and run.start.inverse_metric is not None:
         _, gradient = model.log_prob_grad(mode.unconstrained)
         if gradient @ (run.start.inverse_metric * gradient) > LEFT_TO_GAIN:
-            warnings.warn("the search has stopped before it reached the mode", FitWarning, stacklevel=2)
+            warn("the search has stopped before it reached the mode")
     # As a fit of one draw: the result's own way to variables turns matrices over.
     point = np.array([[list(mode.values())]])
     fit = stanli.Fit(list(mode), point, np.zeros((1, 1, len(stanli.SAMPLER_COLUMNS))), 0, run.seed, ())
@@ -177,15 +181,13 @@ def _start(model: Any, run: Run, metric: str) -> dict[str, Any]:  # noqa: ANN401
     """Scatter the chains around a start by the spread it expects there, and give that to the metric that is asked."""
     if run.start is None:
         return {}
-    middle, variances = _middle(model, run), run.start.inverse_metric
-    if variances is None:
+    middle = _middle(model, run)
+    if run.start.inverse_metric is None:
         return {"inits": middle}
-    forms: dict[str, dict[str, Any]] = {
-        "diag_e": {"inv_metric": variances},
-        "dense_e": {"inv_metric": run.start.matrix},
-        "unit_e": {},
-    }
-    return {"inits": scattered(middle, variances, run), **forms[metric]}
+    starts = {"inits": scattered(middle, run.start, run)}
+    if metric == "unit_e":
+        return starts
+    return starts | {"inv_metric": run.start.matrix if metric == "dense_e" else run.start.inverse_metric}
 
 
 def _middle(model: Any, run: Run) -> FloatArray:  # noqa: ANN401
@@ -199,10 +201,9 @@ def _middle(model: Any, run: Run) -> FloatArray:  # noqa: ANN401
     return middle
 
 
-def scattered(middle: FloatArray, variances: FloatArray, run: Run) -> FloatArray:
+def scattered(middle: FloatArray, start: StartingPoint, run: Run) -> FloatArray:
     """Draw a start for each chain, one posterior standard deviation around the middle, so that R-hat can tell."""
-    noise = np.random.default_rng(run.seed).standard_normal((run.chains, len(middle)))
-    return middle + np.sqrt(variances) * noise
+    return middle + start.steps(np.random.default_rng(run.seed).standard_normal((run.chains, len(middle))))
 
 
 def _what_there_is(stanli: ModuleType, interrupt: KeyboardInterrupt, tally: Tally, run: Run) -> Any:  # noqa: ANN401

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.errors import EngineError
+from lmmformula.errors import EngineError, warn
 from lmmformula.processes import close_pipes, is_possible, started
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run
@@ -80,7 +80,7 @@ def _result(said: "SimpleQueue[Any]", tally: Tally, report: Report | None) -> Dr
             continue
         result, heard = message
         for warning in heard:
-            warnings.warn(warning, stacklevel=2)
+            warn(str(warning), category=type(warning))
         if isinstance(result, BaseException):
             raise result
         return result  # type: ignore[no-any-return]

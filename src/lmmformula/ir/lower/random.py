@@ -1,9 +1,8 @@
 """Random-effects terms: what stands in a bar, a double bar, or a covariance structure's call."""
 
-import warnings
 from dataclasses import dataclass
 
-from lmmformula.errors import FitWarning, FormulaError, mark
+from lmmformula.errors import FormulaError, warn
 from lmmformula.formula.ast import Argument, Call, Chain, Expr, Name, Number, Prefix, children, walk
 from lmmformula.ir.covariance import STRUCTURES, UNSTRUCTURED, Covariance
 from lmmformula.ir.expand import expand
@@ -11,7 +10,7 @@ from lmmformula.ir.functions import FUNCTIONS, REGISTERED
 from lmmformula.ir.limits import LIMITS
 from lmmformula.ir.lower.expressions import terms_expression
 from lmmformula.ir.lower.groups import grouping_factors, strip
-from lmmformula.ir.model import RandomTerm, Response
+from lmmformula.ir.model import RandomTerm
 
 BARS = frozenset(("|", "||"))
 ELSEWHERE = {
@@ -136,7 +135,8 @@ class RandomReader:
         match call.function:
             case "us":
                 if hom is not None:
-                    warn("us() has no common standard deviation: `hom` changes nothing", self.text, call)
+                    message = "us() has no common standard deviation: `hom` changes nothing"
+                    warn(message, text=self.text, span=call.span)
                 return UNSTRUCTURED
             case "ar1":
                 return Covariance("ar1", homogeneous=hom is not False)
@@ -200,8 +200,3 @@ def _holds_number(group: Expr) -> bool:
             return any(map(_holds_number, operands))
         case _:
             return False
-
-
-def warn(message: str, text: str, expr: Expr | Response, hint: str = "") -> None:
-    """Warn about a formula that is read in a way that its writer may not have meant."""
-    warnings.warn("\n".join(part for part in (message, mark(text, expr.span), hint) if part), FitWarning, stacklevel=2)
