@@ -197,9 +197,8 @@ def _refuse_unlike(results: Sequence[GeneralizedMixedResult]) -> None:
                 f"model {number} is a {result.__class__.__name__}, and model 1 a fit of another kind",
                 hint="likelihoods compare between fits by Laplace's method to the same response",
             )
-        if not np.array_equal(result.design.y, first.design.y) or not _same(
-            result.design.weights, first.design.weights
-        ):
+        names = ("y", "weights", "loglik_weights")
+        if not all(_same(getattr(result.design, name), getattr(first.design, name)) for name in names):
             raise FitError(
                 f"models 1 and {number} have different responses or weights, so their likelihoods don't compare",
                 hint="are values missing in a variable of only one of them? leave those rows out of the data",

@@ -7,14 +7,12 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import DataError, FitError
+from lmmformula.design.weights import WHOLE
+from lmmformula.errors import DataError
 from lmmformula.ir.family import Family
 from lmmformula.stan.likelihood import Likelihood
 from lmmformula.stan.priors import Slot
 from lmmformula.stan.scales import spread
-
-WEIGHTED = frozenset({"gaussian", "student", "lognormal"})
-"""Families with a residual standard deviation, that of row i being sigma / sqrt(weights[i])."""
 
 LEAST_SPREAD = 1.0
 """Of counts and odds on the logarithmic scale, below which a default prior does not go; it has no units there."""
@@ -29,13 +27,10 @@ def counted(y: FloatArray, weights: FloatArray | None, family: Family) -> tuple[
 
     Raises
     ------
-    DataError, FitError
-        Counts that are no whole numbers, or weights where they have no meaning.
+    DataError
+        Successes that are no whole numbers.
     """
     if family.name != "binomial":
-        if weights is not None and family.name not in WEIGHTED:
-            message = f"weights have no meaning in the Stan program of the family {family.name}"
-            raise FitError(message, hint="known differences of size are an offset")
         return y, None
     if weights is None:
         if np.any((y != 0) & (y != 1)):
@@ -43,9 +38,8 @@ def counted(y: FloatArray, weights: FloatArray | None, family: Family) -> tuple[
             raise DataError("a response of shares needs the number of trials of each", hint=hint)
         return y, None
     successes = y * weights
-    for values, what in ((weights, "trials"), (successes, "successes")):
-        if np.max(np.abs(values - np.rint(values))) > 1e-6 * max(1.0, float(np.max(weights))):
-            raise DataError(f"the {what} of a binomial family must be whole numbers in its Stan program")
+    if np.max(np.abs(successes - np.rint(successes))) > WHOLE:
+        raise DataError("the successes of a binomial family must be whole numbers in its Stan program")
     return np.rint(successes), np.rint(weights)
 
 

@@ -53,14 +53,15 @@ class Likelihood:
         text = _named(self.distribution, {"cutpoint": cutpoint})
         return _named(text, {"sigma": "sigma ./ root_weights"}) if weights else text
 
-    def of_row(self, kind: Literal["density", "rng"], *, weights: bool = False) -> str:
+    def of_row(self, kind: Literal["density", "rng"], *, weights: bool = False, cutpoint: str = "cutpoint") -> str:
         """
         Write the log density of one row, or a draw of it.
 
         weights : whether the residual standard deviation is divided by the roots of weights
+        cutpoint : name of the cutpoints
         """
         row = "[n : n]" if self.own and kind == "density" else "[n]"
-        places = {"eta": f"eta{row}", "trials": f"trials{row}"}
+        places = {"eta": f"eta{row}", "trials": f"trials{row}", "cutpoint": cutpoint}
         if weights:
             places["sigma"] = "sigma / root_weights[n]"
         if kind == "rng" and self.drawn:
