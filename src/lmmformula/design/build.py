@@ -181,7 +181,8 @@ def _without_intercept(ir: ModelIR, schema: Schema, X: FloatArray) -> tuple[Sche
     """Leave the intercept to the cutpoints of an ordinal response; the other columns stay as they are beside one."""
     if not ir.fixed.intercept:
         message = "a cumulative model has cutpoints in the place of its intercept, and the formula removes that"
-        raise DataError(message, hint="leave out `0 +` or `- 1`")
+        instead = f"write {response_name(ir.response)} ~ 1"
+        raise DataError(message, hint="leave out `0 +` or `- 1`" if ir.fixed.terms else instead)
     aliased = tuple(position - 1 for position in schema.aliased)
     return replace(schema, fixed=schema.fixed[1:], aliased=aliased), X[:, 1:]
 
