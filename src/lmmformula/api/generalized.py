@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.marginal import MarginalEffects
+from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.refusals import Refusals
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, is_text
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lmmformula.inference.tidy import Effects
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Refusals):
     """

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.generalized import GeneralizedMixedFit, laplace_pilot
+from lmmformula.api.newcomers import answering, answers_newcomers
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
@@ -39,6 +40,7 @@ Geometry = Literal["centered", "noncentered"]
 Engine = Literal["auto", "stanli", "cmdstan"]
 
 
+@answers_newcomers({"fit()": "lmmformula.api.fits:LinearMixedFit", "sample()": "lmmformula.api.posterior:Posterior"})
 class Model:
     """
     A mixed-effects model on its data: parsed, and its design matrices built; nothing is fitted yet.
@@ -329,6 +331,7 @@ class Model:
 PRIOR_COLUMNS = ["target", "distribution", "default", "stan"]
 
 
+@answering
 def lmer(
     formula: str,
     data: object,
@@ -349,6 +352,7 @@ def lmer(
     return model.fit(reml=reml)
 
 
+@answering
 def glmer(
     formula: str,
     data: object,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from lmmformula.api.newcomers import unknown_argument
 from lmmformula.data.chunks import as_chunks
 from lmmformula.data.table import Table, library_of, read_table
 from lmmformula.design.build import build_design
@@ -31,7 +32,7 @@ def designed(
     chunks = as_chunks(data)
     unknown = streaming.keys() - OPTIONS
     if unknown:
-        raise TypeError(f"Model() got an unexpected keyword argument '{min(unknown)}'")
+        raise unknown_argument("Model()", min(unknown), (*choices, "family", "priors", *sorted(OPTIONS)))
     if chunks is None:
         if streaming:
             raise DataError(f"{min(streaming)} is for data that come in parts", hint="these are read at once")
