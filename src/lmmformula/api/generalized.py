@@ -119,16 +119,18 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         self,
         *others: GeneralizedMixedResult,
         type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
+        names: Sequence[str] | None = None,
     ) -> "ResultTable":
         """
         Test each fixed term by Wald's chi-squared; or, with other fits, compare them by likelihood ratios.
 
         type : "I" after the terms before it, "II" after all that don't contain it, "III" averaged over other factors
+        names : of the fits that are compared, this one's first
         """
         if others:
             from lmmformula.inference.generalized import compare_fits
 
-            return compare_fits([self, *others])
+            return compare_fits([self, *others], names)
         from lmmformula.inference.generalized_terms import wald_anova
 
         return wald_anova(self, type)

@@ -320,12 +320,11 @@ class Model:
 
         Numbers are shown with six digits; `model.stan().priors` and `.data` have them in full.
         """
-        import pandas as pd
-
         from lmmformula.present.plots_priors import neat
+        from lmmformula.results.shown import Shown
 
         rows = self.stan().priors
-        return pd.DataFrame([(r.target, neat(r.distribution), r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
+        return Shown([(r.target, neat(r.distribution), r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
 
 
 PRIOR_COLUMNS = ["target", "distribution", "default", "stan"]

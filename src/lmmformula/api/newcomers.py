@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 from types import FunctionType, MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
-from lmmformula.errors import FitError, printable
+from lmmformula.errors import FitError, FormulaError, printable
 
 Made = TypeVar("Made", bound=type)
 Called = TypeVar("Called", bound=Callable[..., Any])
@@ -139,13 +139,16 @@ def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({})) -> Ca
 
 
 def answering(function: Called) -> Called:
-    """Make a function that says of arguments that it doesn't have what to write instead."""
+    """Make a function that answers unknown arguments, and whose errors in formulas have no trace of ours."""
     assert isinstance(function, FunctionType)
-    check = check_arguments
+    check, faults = check_arguments, FormulaError
 
     def answered(*given: Any, **named: Any) -> Any:  # noqa: ANN401 (the function's)
         check(function, given, named)
-        return function(*given, **named)
+        try:
+            return function(*given, **named)
+        except faults as error:
+            raise error.with_traceback(None) from None  # the fault is in the formula, and our frames add nothing
 
     # in the namespace of what it wraps, where doctest looks for the functions of a module
     made = FunctionType(answered.__code__, function.__globals__, function.__name__, None, answered.__closure__)

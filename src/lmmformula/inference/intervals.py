@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.results.markup import shortened
+from lmmformula.results.screen import rounded
 from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
@@ -62,13 +63,3 @@ class Intervals(Framed):
     def heading(self) -> str:
         """What these intervals are."""
         return f"{100 * self.level:g} % intervals ({self.method})"
-
-
-def rounded(value: float) -> str:
-    """
-    Write a number for a table.
-
-    >>> rounded(251.40510), rounded(0.00001234), rounded(-1.5)
-    ('251.4', '1.234e-05', '-1.5')
-    """
-    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"

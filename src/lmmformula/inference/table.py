@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import FitError
+from lmmformula.results.screen import side_by_side
 from lmmformula.results.sheets import Framed, Report, Sheet
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class ResultTable(Framed):
             for column, to_left in zip(columns, left, strict=True)
             for width in [max(map(len, column))]
         ]
-        return ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
+        return side_by_side(aligned, left.index(False) if False in left else len(left))
 
     def _columns(self) -> list[list[str]]:
         """Return header and cells, column by column, names of rows first if there are any."""

@@ -13,6 +13,7 @@ from lmmformula.repl.diff import diff
 from lmmformula.repl.families import model_text
 from lmmformula.repl.session import Quit, Session
 from lmmformula.repl.simplify import simplify
+from lmmformula.results.screen import folded
 
 Takes = Literal[
     "nothing", "data", "file", "formula", "prior", "group", "command", "values", "picture", "type", "method", "drop",
@@ -135,7 +136,8 @@ def show_help(_: Session, argument: str) -> str:
         command = command_of(name)
         return f"{_signature(next(key for key, value in COMMANDS.items() if value is command))}\n{command.about}"
     width = max(len(_signature(name)) for name in COMMANDS)
-    return "\n".join([INTRODUCTION, *(f"{_signature(n).ljust(width)}  {c.about}" for n, c in COMMANDS.items())])
+    lines = (f"{_signature(n).ljust(width)}  {c.about}" for n, c in COMMANDS.items())
+    return "\n".join([INTRODUCTION, *(folded(line, width + 2) for line in lines)])
 
 
 def leave(_session: Session, _argument: str) -> str:

@@ -133,7 +133,7 @@ def _of(quantity: str) -> str:
     return f" of {quantity}" if quantity else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Diagnostics:
     """
     Whether draws can be trusted.
@@ -191,3 +191,5 @@ class Diagnostics:
             ess = min(self.ess_bulk, self.ess_tail)
             return f"converged: no divergences, largest R-hat {self.rhat:.3f}, smallest ESS {ess:.0f}"
         return ("" if self.approximation else "not to be trusted yet: ") + "; ".join(self.problems)
+
+    __repr__ = __str__
