@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.special import gammaln
 
+import lmmformula as lf
 from densities import Point, compiled, free, log_jacobian, log_prior, random_point, root
 from designs import design, model
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import DataError
+from lmmformula.errors import FitWarning
 from lmmformula.ir.family import Family
 from lmmformula.stan.engines import sample
 from lmmformula.stan.families import counted
@@ -188,14 +191,23 @@ def test_every_likelihood_has_a_program() -> None:
     assert {case.family for case in FAMILIES.values()} == set(LIKELIHOODS)
 
 
-@pytest.mark.parametrize(
-    ("y", "trials", "message"),
-    [([0.5, 1.0], None, "number of trials"), ([0.5, 1.0], [3.0, 2.0], "successes .* whole numbers")],
-)
-def test_shares_that_are_no_successes_are_refused(y: list[float], trials: list[float] | None, message: str) -> None:
-    """Shares without trials, and those of which the trials make no whole number."""
-    with pytest.raises(DataError, match=message):
-        counted(np.array(y), None if trials is None else np.array(trials), Family("binomial", "logit"))
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+@pytest.mark.parametrize("weights", [None, "n"])
+def test_successes_that_are_no_whole_numbers(link: str, weights: str | None) -> None:
+    """They are taken, with the warning of the design: shares of one trial each, or of as many as there are."""
+    rng = np.random.default_rng(5)
+    data = {"s": rng.random(40), "n": 1 + rng.integers(5, size=40), "x": rng.normal(size=40), "g": np.arange(40) % 8}
+    with pytest.warns(FitWarning, match="trials"):
+        made = lf.Model("s ~ x + (1 | g)", data, family=f"binomial({link})", weights=weights)
+    post = made.sample(chains=1, draws=15, warmup=60, seed=1, progress=False, log_lik=True)
+    eta = post.raw["Intercept"].reshape(15, 1) + post.raw["b"].reshape(15, 1) * data["x"]
+    eta = eta + post.raw["u_g"].reshape(15, 8)[:, data["g"]]
+    p = {"logit": stats.logistic.cdf, "probit": stats.norm.cdf, "cloglog": lambda x: -np.expm1(-np.exp(x))}[link](eta)
+    n = np.ones(40) if weights is None else data["n"]
+    k = data["s"] * n
+    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    np.testing.assert_allclose(post.raw["log_lik"][0], ways + k * np.log(p) + (n - k) * np.log1p(-p), rtol=1e-6)
+    np.testing.assert_allclose(post.log_likelihood(), post.raw["log_lik"], rtol=1e-6)
 
 
 def test_defaults_do_not_depend_on_units() -> None:

@@ -165,7 +165,8 @@ def check_arguments(function: Callable[..., Any], given: tuple[Any, ...], named:
     """Refuse arguments that a function doesn't have, and say what they may have meant."""
     signature = _parameters(function)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
-    words = () if function.__name__ == "plot" else ARGUMENTS  # pictures have arguments of their own
+    takes_all = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()) and open_ended
+    words = () if takes_all or function.__name__ == "plot" else ARGUMENTS  # a refusal; pictures have words of their own
     for name in named:
         if name not in signature.parameters and (not open_ended or name in words):
             raise unknown_argument(_title(function), name, signature.parameters)

@@ -101,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--version", action=_Version)
-    commands = made.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    commands = made.add_subparsers(metavar="COMMAND", dest="command")
     for name, entry in COMMANDS.items():
         command = commands.add_parser(
             name,

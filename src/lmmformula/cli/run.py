@@ -16,7 +16,11 @@ FAILED, INTERRUPTED = 1, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code: 0 done, 1 an error the user can mend, 2 bad usage, 130 interrupted."""
-    options = parser().parse_args(arguments)
+    typed = parser()
+    options = typed.parse_args(arguments)
+    if options.command is None:
+        typed.print_help()
+        return 0
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         warnings.simplefilter("always", FitWarning)

@@ -67,8 +67,8 @@ def check_trials(y: FloatArray, trials: FloatArray | None, rows: IntArray | None
             _warn(f"the response `{name}` has shares without trials: each row counts as one trial")
         return
     used = _used(trials, rows)
-    _refuse(_broken(used), used, rows, f"the trials of `{name}` must be whole numbers", INSTEAD)
-    broken = np.flatnonzero(_broken(y * used))
+    _refuse(are_broken(used), used, rows, f"the trials of `{name}` must be whole numbers", INSTEAD)
+    broken = np.flatnonzero(are_broken(y * used))
     if len(broken):
         first = broken[0]
         _warn(
@@ -85,7 +85,8 @@ def _refuse(bad: BoolArray, used: FloatArray, rows: IntArray | None, message: st
         raise DataError(f"{message}: {int(bad.sum())} are not, the first {used[first]:g} in row {row}", hint=hint)
 
 
-def _broken(counts: FloatArray) -> BoolArray:
+def are_broken(counts: FloatArray) -> BoolArray:
+    """Tell which numbers are no whole ones."""
     out: BoolArray = np.abs(counts - np.rint(counts)) > WHOLE
     return out
 

@@ -91,7 +91,9 @@ def explain(error: UnexpectedInput, text: str, tokens: Iterable[Token]) -> Formu
 
 def unusable_character(character: str, position: int, text: str = "") -> FormulaError:
     """Say that a character can't stand in a formula."""
-    if character in LOOK_ALIKES:
+    if text[position : position + 2] == "\\n":
+        hint = "statements are separated by `;`, or stand in lines of their own"
+    elif character in LOOK_ALIKES:
         hint = f"did you mean `{LOOK_ALIKES[character]}`?"
     else:
         hint = UNUSABLE.get(character, "a column whose name holds it goes into backticks: `a b`")

@@ -30,7 +30,10 @@ def read_source(source: str) -> "pd.DataFrame":
     if is_dataset(source):
         from lmmformula import datasets
 
-        return datasets.load(source)
+        try:
+            return datasets.load(source)
+        except DataError as error:
+            raise DataError(f"there is no file and no data set '{printable(source)}'", hint=error.hint) from None
     import pandas as pd
 
     name, options = reader(source)

@@ -7,8 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.weights import WHOLE
-from lmmformula.errors import DataError
+from lmmformula.design.weights import are_broken
 from lmmformula.ir.family import Family
 from lmmformula.stan.likelihood import Likelihood
 from lmmformula.stan.priors import Slot
@@ -25,22 +24,19 @@ def counted(y: FloatArray, weights: FloatArray | None, family: Family) -> tuple[
     """
     Turn shares and weights into counts and trials, of a binomial family; other families have their response as it is.
 
-    Raises
-    ------
-    DataError
-        Successes that are no whole numbers.
+    Successes that are no whole numbers stay so; shares without weights are of one trial each.
     """
     if family.name != "binomial":
         return y, None
     if weights is None:
-        if np.any((y != 0) & (y != 1)):
-            hint = "write cbind(successes, failures), or give the trials as weights"
-            raise DataError("a response of shares needs the number of trials of each", hint=hint)
-        return y, None
+        return y, np.ones(len(y)) if are_broken(y).any() else None
     successes = y * weights
-    if np.max(np.abs(successes - np.rint(successes))) > WHOLE:
-        raise DataError("the successes of a binomial family must be whole numbers in its Stan program")
-    return np.rint(successes), np.rint(weights)
+    return successes if are_broken(successes).any() else np.rint(successes), np.rint(weights)
+
+
+def has_broken_counts(design: DesignMatrices, family: Family) -> bool:
+    """Tell whether the successes of a binomial family are no whole numbers, which R takes with a warning."""
+    return family.name == "binomial" and bool(are_broken(counted(design.y, design.weights, family)[0]).any())
 
 
 # --- default priors -------------------------------------------------------------------------------------------------

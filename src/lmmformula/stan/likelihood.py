@@ -119,6 +119,19 @@ def _of_trials(link: str) -> Likelihood:
     )
 
 
+def _of_shares(link: str) -> Likelihood:
+    """Successes that are no whole numbers, as R takes them."""
+    probability = _PROBABILITIES[link]
+    return Likelihood(
+        "vector<lower=0>[N] y;",
+        f"shares_{link}(trials, eta)",
+        f"binomial(trials, {probability}), continued to successes that are no whole numbers",
+        trials=True,
+        own=True,
+        drawn=f"binomial_rng(trials, {probability})",
+    )
+
+
 def _of_categories(link: str) -> Likelihood:
     name = {"logit": "ordered_logistic"}.get(link, f"ordered_{link}")
     return Likelihood(
@@ -201,11 +214,12 @@ LIKELIHOODS: dict[Family, Likelihood] = {
 """What a program can be written for; a binomial family without trials is that of zeros and ones."""
 
 
-def likelihood_of(family: Family, *, trials: bool = False, categories: int = 0) -> Likelihood:
+def likelihood_of(family: Family, *, trials: bool = False, broken: bool = False, categories: int = 0) -> Likelihood:
     """
     Find the likelihood of a family.
 
     trials : whether a binomial family counts successes among several
+    broken : whether its successes are no whole numbers
     categories : their number, of an ordinal response
 
     Raises
@@ -223,6 +237,8 @@ def likelihood_of(family: Family, *, trials: bool = False, categories: int = 0) 
             if links
             else f"the families are: {names}",
         )
+    if broken:
+        return _of_shares(family.link)
     if family.name == "binomial" and not trials:
         return _binary(family.link)
     found = LIKELIHOODS[family]

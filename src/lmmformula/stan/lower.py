@@ -12,7 +12,7 @@ from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.stan import factors as f
-from lmmformula.stan.families import Scale, counted, cutpoint_locations, family_slots, link_scale
+from lmmformula.stan.families import Scale, counted, cutpoint_locations, family_slots, has_broken_counts, link_scale
 from lmmformula.stan.likelihood import Likelihood, likelihood_of
 from lmmformula.stan.priors import Choice, PriorRow, Slot, bounds_of, of_cutpoints, prior_statements, resolve
 from lmmformula.stan.program import Block, Factor, Fixed, Form, Program, Section
@@ -66,7 +66,12 @@ def lower_program(
     FormulaError
         A prior statement fits no parameter.
     """
-    likelihood = likelihood_of(ir.family, trials=design.has_weights, categories=len(design.categories))
+    likelihood = likelihood_of(
+        ir.family,
+        trials=design.has_weights,
+        broken=has_broken_counts(design, ir.family),
+        categories=len(design.categories),
+    )
     fixed = f.fixed_effects(design)
     columns, covariates = f.random_covariates(design, fixed)
     exact = ir.family == GAUSSIAN and not design.has_loglik_weights
