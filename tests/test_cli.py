@@ -428,7 +428,6 @@ def test_faults_that_a_user_can_mend(arguments: list[str], message: str, capsys:
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["fly"],
         ["fit"],
         ["fit", FORMULA],

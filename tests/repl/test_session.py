@@ -120,7 +120,7 @@ FAILS = [
     ([FORMULA, ":confint magic"], "there are no intervals by 'magic'"),
     ([FORMULA, ":plot traces"], "the model was not sampled yet"),
     ([FORMULA, ":ranef Day"], "`Day` is not a grouping factor of the model\nthey are: Subject"),
-    ([FORMULA, ":predict Days"], "no data set named 'Days'"),
+    ([FORMULA, ":predict Days"], "there is no file and no data set 'Days'"),
     ([FORMULA, ":predict Days=many"], "`Days` is numeric, and `many` no number"),
     ([FORMULA, ":predict Days="], "`Days=` is no value"),
     ([FORMULA, ":predict Days='1"], "a quote is opened and never closed"),
@@ -218,7 +218,7 @@ def test_what_was_undone_stays_in_the_history() -> None:
     assert lines[1].endswith("   (undone)")
     session.run(". ~ . + I(Days^2)")
     session.run(":undo")
-    assert session.run(":history").text.endswith("I(Days^2)   (undone)")
+    assert session.run(":history").text.endswith("3. Reaction ~ Days + I(Days^2) + (Days | Subject)   (undone)")
     assert "fit" not in session.run(":script").text
 
 

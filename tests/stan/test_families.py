@@ -59,7 +59,8 @@ def log_likelihood(case: Case, design: DesignMatrices, eta: np.ndarray, point: P
         own["trials"] = trials
     elif design.weights is not None:
         own["sigma"] = point["sigma"] / np.sqrt(design.weights)
-    return response_log_density(case.family, y, eta, own)
+    factors = 1.0 if design.loglik_weights is None else design.loglik_weights
+    return factors * response_log_density(case.family, y, eta, own)
 
 
 @each_family

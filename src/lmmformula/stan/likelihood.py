@@ -125,7 +125,7 @@ def _of_shares(link: str) -> Likelihood:
     return Likelihood(
         "vector<lower=0>[N] y;",
         f"shares_{link}(trials, eta)",
-        f"binomial(trials, {probability}), continued to successes that are no whole numbers",
+        f"binomial(trials, {probability}), y in parts",
         trials=True,
         own=True,
         drawn=f"binomial_rng(trials, {probability})",

@@ -302,9 +302,8 @@ class Program:
         return assembled or any(not factor.simple for factor in self.sampled)
 
     def of_row(self, kind: Literal["density", "rng"], *, cutpoint: str = "cutpoint") -> str:
-        """Write the log density of one row, times its factor, or a draw of it."""
-        text = self.likelihood.of_row(kind, weights=self.weights, cutpoint=cutpoint)
-        return f"loglik_weights[n] * {text}" if self.loglik_weights and kind == "density" else text
+        """Write the log density of one row, or a draw of it."""
+        return self.likelihood.of_row(kind, weights=self.weights, cutpoint=cutpoint)
 
     def means(self, factor: Factor) -> tuple[str, ...]:
         """Write what a factor's centred coefficients vary around: fixed effects where these are carried, else 0."""
