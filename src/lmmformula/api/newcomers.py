@@ -29,7 +29,7 @@ ARGUMENTS: dict[str, str] = {
         "groups stand in the formula: y ~ x + (x | group)",
     ),
     **dict.fromkeys(("prior", "set_prior"), 'priors are statements: priors="b ~ normal(0, 5)", of Model()'),
-    "cores": "chains run side by side as far as there are cores; parallel_chains= sets how many",
+    "cores": "it is parallel_chains=, how many chains run at once",
     **dict.fromkeys(("iter", "niter"), "it is warmup= and draws=, of each chain"),
     **dict.fromkeys(("tune", "iter_warmup", "burnin", "num_warmup", "n_warmup"), "it is warmup="),
     **dict.fromkeys(("samples", "iter_sampling", "num_samples", "n_samples"), "it is draws="),

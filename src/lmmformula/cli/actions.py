@@ -133,7 +133,7 @@ ACTIONS: dict[str, Callable[[Namespace], int | None]] = {
 def _model(options: Namespace) -> "Model":
     from lmmformula.api.model import Model
 
-    columns = {"weights": options.weights, "offset": options.offset}
+    columns = {name: getattr(options, name) for name in ("weights", "loglik_weights", "offset")}
     return Model(options.formula, read_source(options.data), family=options.family, priors=options.prior, **columns)
 
 

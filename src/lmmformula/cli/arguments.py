@@ -128,6 +128,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
         "--family", default="gaussian", metavar="NAME(LINK)", help='such as "binomial(probit)" (default: gaussian)'
     )
     command.add_argument("--weights", metavar="COLUMN", help="precision weights; of shares of successes, the trials")
+    command.add_argument("--loglik-weights", metavar="COLUMN", help="factors of the log density of each row")
     command.add_argument("--offset", metavar="COLUMN", help="known part of the linear predictor")
     command.add_argument("--prior", action="append", metavar="STATEMENT", help='such as "sd ~ exponential(1)"; repeat')
 
