@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.results.markup import shortened
-from lmmformula.results.screen import rounded
+from lmmformula.results.screen import rounded, screen_width
 from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Intervals(Framed):
 
     def __str__(self) -> str:
         shown = self.frame.set_axis(shortened(self.labels, MOST_CHARACTERS), axis=0)
-        return f"{self.heading}\n{shown.to_string(float_format=rounded)}"
+        return f"{self.heading}\n{shown.to_string(float_format=rounded, line_width=screen_width())}"
 
     __repr__ = __str__
 

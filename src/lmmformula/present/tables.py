@@ -89,4 +89,4 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: i
         [cell.ljust(width) if i < left else cell.rjust(width) for cell in column]
         for i, (column, width) in enumerate(zip(columns, widths, strict=True))
     ]
-    return side_by_side(aligned, left, gap=gap)
+    return side_by_side(aligned, left if left < len(aligned) else 1, gap=gap)

@@ -28,6 +28,16 @@ def folded(line: str, indent: int) -> str:
     return fill(line, max(room, indent + LEAST_WORDS), subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
+def filled(text: str, width: int) -> str:
+    r"""
+    Break a text between words, at a width or where the screen ends.
+
+    >>> filled("one two three", 8)
+    'one two\nthree'
+    """
+    return fill(text, min(width, screen_width() or width), break_long_words=False, break_on_hyphens=False)
+
+
 LEAST_WORDS = 20
 """Columns that text is never squeezed below."""
 
