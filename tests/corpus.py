@@ -25,6 +25,12 @@ def record(kind: str, identifier: str) -> dict[str, Any]:
     return next(r for r in records(kind) if r["id"] == identifier)
 
 
+def weights_of(about: dict[str, Any]) -> dict[str, Any]:
+    """Return the weights of a record under our name; lme4 has one for all three kinds."""
+    family = about.get("family") or "gaussian"
+    return {"weights" if family in ("gaussian", "binomial") else "loglik_weights": about.get("weights")}
+
+
 @cache
 def _catalogue() -> dict[str, Any]:
     return json.loads((REFERENCE / "data" / "datasets.json").read_text(encoding="utf-8"))

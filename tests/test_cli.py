@@ -381,12 +381,22 @@ def test_datasets_are_listed_and_printed(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.splitlines()[0] == "Batch,Yield"
 
 
+def test_nothing_is_answered_by_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """The program's name alone is no fault."""
+    assert cli.main([]) == 0
+    captured = capsys.readouterr()
+    assert "examples:" in captured.out
+    assert not captured.err
+
+
 FAULTS = [
+    (["fit", FORMULA, "--data", "nowhere"], "there is no file and no data set 'nowhere'"),
+    (["fit", r"Reaction ~ Days\n b ~ normal(0, 1)", "--data", "sleepstudy"], "statements are separated by `;`"),
     (["fit", FORMULA, "--data", "sleepstudi"], "did you mean 'sleepstudy'"),
     (["fit", FORMULA, "--data", "missing.csv"], "can't read the data 'missing.csv'"),
     (["fit", FORMULA, "--data", "missing.parquet"], "can't read the data 'missing.parquet'"),
     (["fit", "Reaction ~ Day", "--data", "sleepstudy"], "did you mean 'Days'"),
-    (["fit", FORMULA, "--data", "sleepstudy", "--family", "Gamma"], "no fit by Laplace's method"),
+    (["fit", FORMULA, "--data", "sleepstudy", "--family", "Gamma(inverse)"], "no fit by Laplace's method"),
     (["fit", *GENERALIZED, "--save", "fit.json"], "fits of the family binomial are not saved"),
     (["power", *GENERALIZED, "--effect", "period2"], "power is simulated for gaussian models"),
     (["fit", FORMULA, "--data", "sleepstudy", "-o", "missing/folder/f.csv"], "missing/folder"),
@@ -399,7 +409,7 @@ FAULTS = [
         ["fit", FORMULA, "--data", "sleepstudy", "--curvature", "expected"],
         "a gaussian likelihood needs no approximation",
     ),
-    (["fit", FORMULA, "--data", "sleepstudy", "--family", "weibull"], "there is no family 'weibull'"),
+    (["fit", FORMULA, "--data", "sleepstudy", "--family", "weibull"], "the family 'weibull' is not supported yet"),
     (["explain", FORMULA, "--data", "sleepstudy", "--family", "poisson"], "must be whole numbers from 0"),
     (["power", *HERDS, "--effect", "period2"], "power is simulated for gaussian models, not for the family binomial"),
     (["datasets", "cofee"], "did you mean 'coffee'"),
@@ -423,7 +433,6 @@ def test_faults_that_a_user_can_mend(arguments: list[str], message: str, capsys:
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["fly"],
         ["fit"],
         ["fit", FORMULA],

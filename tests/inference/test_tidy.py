@@ -99,7 +99,7 @@ def test_frames_are_of_the_library_that_the_data_came_in(source: str) -> None:
     convert, kind = LIBRARIES[source]
     fit = lf.Model("Reaction ~ Days + (Days | Subject)", convert(sleepstudy())).fit()
     for made in (fit.tidy(), fit.glance(), fit.tidy("fixed"), fit.tidy("ran_pars", conf_int=False)):
-        assert type(made) is kind
+        assert isinstance(made, kind)
     expected = fit.tidy(frame="pandas")
     assert list(expected) == COLUMNS
     for library, wanted in (("polars", pl.DataFrame), ("pyarrow", pa.Table)):

@@ -95,7 +95,8 @@ FAILS = [
     ([FORMULA, "b[Dayz] ~ normal(0, 5)"], "the model has no `b[Dayz]`\nit has b[(Intercept)], b[Days]"),
     ([FORMULA, "sd ~ exponentail(1)"], "did you mean `exponential`?"),
     ([FORMULA, "b[Days ~ normal(0, 5)"], "`[` is opened and never closed"),
-    ([":family weibull"], "there is no family 'weibull'"),
+    ([":plot foo"], "there is no picture `foo`\nthe kinds are: fit, ranef, residuals"),
+    ([":family weibull"], "the family 'weibull' is not supported yet"),
     ([":family inverse.gaussian"], "the family inverse.gaussian is neither fitted nor sampled"),
     ([":family binomial(log)"], "its links are: logit, probit, cloglog"),
     ([FORMULA, ":weights Subject"], "weights: a factor stands where numbers are needed"),
@@ -120,7 +121,7 @@ FAILS = [
     ([FORMULA, ":confint magic"], "there are no intervals by 'magic'"),
     ([FORMULA, ":plot traces"], "the model was not sampled yet"),
     ([FORMULA, ":ranef Day"], "`Day` is not a grouping factor of the model\nthey are: Subject"),
-    ([FORMULA, ":predict Days"], "no data set named 'Days'"),
+    ([FORMULA, ":predict Days"], "there is no file and no data set 'Days'"),
     ([FORMULA, ":predict Days=many"], "`Days` is numeric, and `many` no number"),
     ([FORMULA, ":predict Days="], "`Days=` is no value"),
     ([FORMULA, ":predict Days='1"], "a quote is opened and never closed"),
@@ -193,6 +194,40 @@ def test_priors_leave_the_fit_alone() -> None:
     fit = session.state.fit
     session.run("sd ~ exponential(1)")
     assert session.state.fit is fit
+
+
+@pytest.mark.parametrize("line", ["help", "?", "help()", ":?", "help fit", ":help"])
+def test_help_is_answered_without_a_colon(line: str) -> None:
+    """And so is the end of the session; but a response may have these names."""
+    assert ":fit [reml|ml|nagq=9] [FORMULA]" in Session().run(line).text
+
+
+@pytest.mark.parametrize("line", ["quit", "exit", "quit()", "q", ":exit", ":q"])
+def test_the_session_ends_in_any_words(line: str) -> None:
+    """As in R, in Python and in a shell."""
+    with pytest.raises(Quit):
+        Session().run(line)
+    assert not Session().run("exit ~ x").failed
+
+
+def test_what_was_undone_stays_in_the_history() -> None:
+    """It is marked there, with what was known of it; it is not in the script, which a file can keep."""
+    session = session_of(FORMULA, "~ . - Days", ":fit", ":undo")
+    lines = session.run(":history").text.split("\n")
+    assert lines[0] == f"1. {FORMULA}"
+    assert lines[1].startswith("2. Reaction ~ 1 + (Days | Subject)   AIC")
+    assert lines[1].endswith("   (undone)")
+    session.run(". ~ . + I(Days^2)")
+    session.run(":undo")
+    assert session.run(":history").text.endswith("3. Reaction ~ Days + I(Days^2) + (Days | Subject)   (undone)")
+    assert "fit" not in session.run(":script").text
+
+
+def test_the_script_goes_to_a_file(tmp_path: Path) -> None:
+    """Under the name that is given."""
+    session = session_of(FORMULA)
+    assert session.run(f":script {tmp_path / 'mine.py'}").text.startswith("written: ")
+    assert (tmp_path / "mine.py").read_text(encoding="utf-8").strip() == session.run(":script").text
 
 
 def test_undo_goes_back_model_by_model() -> None:

@@ -94,6 +94,7 @@ REFUSED = {
     "y/x ~ 1": (small(y=[1, 2, 3] * 3), "has two columns"),
     "poly(y, 2) ~ 1": (small(y=[1, 2, 3] * 3), "has several columns"),
     "y ~ 0 + x": (small(y=[1, 2, 3] * 3), "cutpoints in the place of its intercept"),
+    "y ~ 0": (small(y=[1, 2, 3] * 3), "(?s)cutpoints in the place of its intercept.*write y ~ 1"),
     "y ~ x - 1": (small(y=[1, 2, 3] * 3), "cutpoints in the place of its intercept"),
 }
 

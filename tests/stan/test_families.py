@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.special import gammaln
 
+import lmmformula as lf
 from densities import Point, compiled, free, log_jacobian, log_prior, random_point, root
 from designs import design, model
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import DataError, FitError
+from lmmformula.errors import FitWarning
 from lmmformula.ir.family import Family
 from lmmformula.stan.engines import sample
 from lmmformula.stan.families import counted
@@ -57,7 +60,8 @@ def log_likelihood(case: Case, design: DesignMatrices, eta: np.ndarray, point: P
         own["trials"] = trials
     elif design.weights is not None:
         own["sigma"] = point["sigma"] / np.sqrt(design.weights)
-    return response_log_density(case.family, y, eta, own)
+    factors = 1.0 if design.loglik_weights is None else design.loglik_weights
+    return factors * response_log_density(case.family, y, eta, own)
 
 
 @each_family
@@ -219,21 +223,23 @@ def test_every_likelihood_has_a_program() -> None:
     assert {case.family for case in FAMILIES.values()} == set(LIKELIHOODS)
 
 
-@pytest.mark.parametrize(
-    ("y", "weights", "family", "error", "message"),
-    [
-        ([0.5, 1.0], None, Family("binomial", "logit"), DataError, "number of trials"),
-        ([0.5, 1.0], [3.0, 2.0], Family("binomial", "logit"), DataError, "successes .* whole numbers"),
-        ([0.5, 1.0], [2.5, 2.0], Family("binomial", "logit"), DataError, "trials .* whole numbers"),
-        ([1.0, 2.0], [2.0, 2.0], Family("poisson", "log"), FitError, "weights have no meaning"),
-    ],
-)
-def test_responses_without_a_meaning_are_refused(
-    y: list[float], weights: list[float] | None, family: Family, error: type[Exception], message: str
-) -> None:
-    """Shares without trials, trials that can't be counted, weights of a family that has none."""
-    with pytest.raises(error, match=message):
-        counted(np.array(y), None if weights is None else np.array(weights), family)
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+@pytest.mark.parametrize("weights", [None, "n"])
+def test_successes_that_are_no_whole_numbers(link: str, weights: str | None) -> None:
+    """They are taken, with the warning of the design: shares of one trial each, or of as many as there are."""
+    rng = np.random.default_rng(5)
+    data = {"s": rng.random(40), "n": 1 + rng.integers(5, size=40), "x": rng.normal(size=40), "g": np.arange(40) % 8}
+    with pytest.warns(FitWarning, match="trials"):
+        made = lf.Model("s ~ x + (1 | g)", data, family=f"binomial({link})", weights=weights)
+    post = made.sample(chains=1, draws=15, warmup=60, seed=1, progress=False, log_lik=True)
+    eta = post.raw["Intercept"].reshape(15, 1) + post.raw["b"].reshape(15, 1) * data["x"]
+    eta = eta + post.raw["u_g"].reshape(15, 8)[:, data["g"]]
+    p = {"logit": stats.logistic.cdf, "probit": stats.norm.cdf, "cloglog": lambda x: -np.expm1(-np.exp(x))}[link](eta)
+    n = np.ones(40) if weights is None else data["n"]
+    k = data["s"] * n
+    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    np.testing.assert_allclose(post.raw["log_lik"][0], ways + k * np.log(p) + (n - k) * np.log1p(-p), rtol=1e-6)
+    np.testing.assert_allclose(post.log_likelihood(), post.raw["log_lik"], rtol=1e-6)
 
 
 def test_defaults_do_not_depend_on_units() -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.marginal import MarginalEffects
+from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.refusals import Refusals
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, is_text
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lmmformula.inference.tidy import Effects
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Refusals):
     """
@@ -119,16 +121,18 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         self,
         *others: GeneralizedMixedResult,
         type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
+        names: Sequence[str] | None = None,
     ) -> "ResultTable":
         """
         Test each fixed term by Wald's chi-squared; or, with other fits, compare them by likelihood ratios.
 
         type : "I" after the terms before it, "II" after all that don't contain it, "III" averaged over other factors
+        names : of the fits that are compared, this one's first
         """
         if others:
             from lmmformula.inference.generalized import compare_fits
 
-            return compare_fits([self, *others])
+            return compare_fits([self, *others], names)
         from lmmformula.inference.generalized_terms import wald_anova
 
         return wald_anova(self, type)

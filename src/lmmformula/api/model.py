@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.generalized import GeneralizedMixedFit, Pilot, laplace_pilot
+from lmmformula.api.newcomers import answering, answers_newcomers
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
@@ -40,6 +41,7 @@ Geometry = Literal["centered", "noncentered"]
 Engine = Literal["auto", "stanli", "cmdstan"]
 
 
+@answers_newcomers({"fit()": "lmmformula.api.fits:LinearMixedFit", "sample()": "lmmformula.api.posterior:Posterior"})
 class Model:
     """
     A mixed-effects model on its data: parsed, and its design matrices built; nothing is fitted yet.
@@ -49,7 +51,9 @@ class Model:
         parts, which are summed and not kept unless they are small: "data/*.parquet", a lazy query, a list of frames
         (docs/large_data.md)
     family : the response's distribution, "gaussian" or "binomial(probit)"
-    weights : column name or array; the residual variance of row i is sigma^2 / weights[i]
+    weights : column name or array; where the family has a sigma, the residual variance of row i is
+        sigma^2 / weights[i]; of binomial shares they are the trials; other families have none
+    loglik_weights : column name or array; factors of the log density of each row, in any family
     offset : column name or array, added to the linear predictor
     contrasts : factor -> contrasts of its columns, "contr.sum", for the fixed effects
     priors : prior statements, a text or a list, that join those of `spec`; the later of equals wins
@@ -68,13 +72,14 @@ class Model:
     schema: Schema
     design: DesignMatrices
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (as many as a model has)
         self,
         spec: str | ModelIR,
         data: object,
         *,
         family: str | Family = "gaussian",
         weights: str | npt.ArrayLike | None = None,
+        loglik_weights: str | npt.ArrayLike | None = None,
         offset: str | npt.ArrayLike | None = None,
         contrasts: Mapping[str, Any] | None = None,
         priors: Priors = None,
@@ -83,6 +88,7 @@ class Model:
     ) -> None:
         choices: dict[str, Any] = {
             "weights": weights,
+            "loglik_weights": loglik_weights,
             "offset": offset,
             "contrasts": contrasts,
             "na_action": na_action,
@@ -143,7 +149,9 @@ class Model:
         """
         Fit by REML or by maximum likelihood; families other than the Gaussian by that, with Laplace's approximation.
 
-        reml : REML; False for maximum likelihood; not read in other families
+        So is a gaussian model with `loglik_weights`, for which the approximation is exact.
+
+        reml : REML; False for maximum likelihood; not read in other families, or with `loglik_weights`
         nagq : of other families with a single random coefficient, nodes of adaptive Gauss-Hermite quadrature; 1 is
             Laplace's approximation
         curvature : of other families, the second derivative of the rows' log density that the approximation takes:
@@ -157,7 +165,7 @@ class Model:
             raise FitError(f"settings are OptimizerSettings, not a {type(settings).__name__}")
         theta = None if start is None else _numbers(start, "start")
         rest = (self.table, self.data_name, self.na_action)
-        if self.ir.family != GAUSSIAN:
+        if not self._has_exact_fit:
             laplace = fit_glmm(
                 self.design, self.ir.family, start=theta, nagq=nagq, curvature=curvature, settings=settings
             )
@@ -301,7 +309,12 @@ class Model:
     @cached_property
     def pilot(self) -> Pilot:
         """The fit on which the Stan program's geometry and start rest: REML, or Laplace's."""
-        return Pilot(self.reml_fit) if self.ir.family == GAUSSIAN else laplace_pilot(self.design, self.ir.family)
+        return Pilot(self.reml_fit) if self._has_exact_fit else laplace_pilot(self.design, self.ir.family)
+
+    @property
+    def _has_exact_fit(self) -> bool:
+        """Whether random effects can be integrated out of the likelihood: of a gaussian one without factors."""
+        return self.ir.family == GAUSSIAN and not self.design.has_loglik_weights
 
     @cached_property
     def priors(self) -> "pd.DataFrame":
@@ -310,19 +323,25 @@ class Model:
 
         Numbers are shown with six digits; `model.stan().priors` and `.data` have them in full.
         """
-        import pandas as pd
-
         from lmmformula.api.sampling import priors_of
         from lmmformula.present.plots_priors import neat
+        from lmmformula.results.shown import Shown
 
         rows = priors_of(self)
-        return pd.DataFrame([(r.target, neat(r.distribution), r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
+        return Shown([(r.target, neat(r.distribution), r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
 
 
 PRIOR_COLUMNS = ["target", "distribution", "default", "stan"]
 
 
-def lmer(formula: str, data: object, *, reml: bool = True, **options: Any) -> LinearMixedFit:  # noqa: ANN401
+@answering
+def lmer(
+    formula: str,
+    data: object,
+    *,
+    reml: bool = True,
+    **options: Any,  # noqa: ANN401
+) -> LinearMixedFit | GeneralizedMixedFit:
     """
     Fit a linear mixed model, for people who come from R: `Model(formula, data, ...).fit(reml=...)`.
 
@@ -330,12 +349,13 @@ def lmer(formula: str, data: object, *, reml: bool = True, **options: Any) -> Li
     >>> lf.lmer("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fixef.round(1).to_dict()
     {'(Intercept)': 1527.5}
     """
-    fit = Model(formula, data, **options).fit(reml=reml)
-    if not isinstance(fit, LinearMixedFit):
-        raise FitError(f"lmer fits gaussian models, and the family is {fit.family.name}", hint="use glmer")
-    return fit
+    model = Model(formula, data, **options)
+    if model.ir.family != GAUSSIAN:
+        raise FitError(f"lmer fits gaussian models, and the family is {model.ir.family.name}", hint="use glmer")
+    return model.fit(reml=reml)
 
 
+@answering
 def glmer(
     formula: str,
     data: object,

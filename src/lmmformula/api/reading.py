@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lmmformula.api.newcomers import unknown_argument
 from lmmformula.data.chunks import Chunks, as_chunks
 from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, library_of, read_table
@@ -52,7 +53,8 @@ def designed(
     choices : weights, offset, contrasts and na_action
     """
     if unknown := options.keys() - STREAMING - TEXT:
-        raise TypeError(f"Model() got an unexpected keyword argument '{min(unknown)}'")
+        known = (*choices, "family", "priors", *sorted(STREAMING | TEXT))
+        raise unknown_argument("Model()", min(unknown), known)
     chunks = as_chunks(data, TextOptions(**{name: options[name] for name in TEXT & options.keys()}))
     if chunks is None:
         if options:
@@ -84,7 +86,9 @@ def _of_chunks(
     settings = StreamSettings(**{name: options[name] for name in STREAMING & options.keys()})
     again = {name: option for name, option in options.items() if name != "checkpoint"}  # which is of one model alone
     bound = ir.bind(chunks.names)
-    given = [name for name in (choices["weights"], choices["offset"]) if isinstance(name, str)]
+    given = [
+        name for name in (choices["weights"], choices["loglik_weights"], choices["offset"]) if isinstance(name, str)
+    ]
     needed = [*(variable.name for variable in bound.variables()), *given]
     passes = Passes(chunks, needed, settings)
     for remark in chunks.remarks:

@@ -133,7 +133,7 @@ def _model(options: Namespace) -> "Model":
     from lmmformula.api.model import Model
     from lmmformula.present.explain import rows_left_out
 
-    columns = {"weights": options.weights, "offset": options.offset}
+    columns = {name: getattr(options, name) for name in ("weights", "loglik_weights", "offset")}
     frame = read_source(options.data, _text(options))
     if frame.attrs.get("remark"):
         note(f"{frame.attrs['name']}: {frame.attrs['remark']}")

@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--version", action=_Version)
-    commands = made.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    commands = made.add_subparsers(metavar="COMMAND", dest="command")
     for name, entry in COMMANDS.items():
         command = commands.add_parser(
             name,
@@ -130,6 +130,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
         "--family", default="gaussian", metavar="NAME(LINK)", help='such as "binomial(probit)" (default: gaussian)'
     )
     command.add_argument("--weights", metavar="COLUMN", help="precision weights; of shares of successes, the trials")
+    command.add_argument("--loglik-weights", metavar="COLUMN", help="factors of the log density of each row")
     command.add_argument("--offset", metavar="COLUMN", help="known part of the linear predictor")
     command.add_argument("--prior", action="append", metavar="STATEMENT", help='such as "sd ~ exponential(1)"; repeat')
 

@@ -38,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _told(arguments: Sequence[str] | None) -> int:
     """Run one command, and tell what went wrong."""
-    options = parser().parse_args(arguments)
+    typed = parser()
+    options = typed.parse_args(arguments)
+    if options.command is None:
+        typed.print_help()
+        return 0
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         warnings.simplefilter("always", FitWarning)

@@ -47,11 +47,12 @@ def build_design(
     offset: Any = None,  # noqa: ANN401 (as weights)
     contrasts: Mapping[str, Any] | None = None,
     na_action: NaAction = "omit",
+    loglik_weights: Any = None,  # noqa: ANN401 (as weights)
 ) -> tuple[Schema, DesignMatrices]:
     """
     Make the design of a model on data: R's columns, in R's order, of the rows in which nothing is missing.
 
-    weights, offset : name of a column, or (n,) numbers
+    weights, offset, loglik_weights : name of a column, or (n,) numbers
     contrasts : name of a factor -> "treatment", "sum", "helmert", "poly", "SAS", a matrix with a row per level, or a
         `Contrast`; for X only, as lmer's argument, unless the `Contrast` says otherwise
     na_action : "omit" rows with something missing; "exclude" them (results show them as missing); or "fail"
@@ -62,7 +63,7 @@ def build_design(
         The data don't fit the formula; the message says where.
     """
     try:
-        inputs = read_inputs(ir, table, weights, offset, na_action)
+        inputs = read_inputs(ir, table, weights, offset, na_action, loglik_weights)
         y = inputs.y if inputs.offset is None else inputs.y - inputs.offset
         refuse_constant_response(ir, y.min(), y.max(), len(y))
         named = offset if isinstance(offset, str) else None
@@ -179,7 +180,8 @@ def _without_intercept(ir: ModelIR, schema: Schema, X: FloatArray) -> tuple[Sche
     """Leave the intercept to the cutpoints of an ordinal response; the other columns stay as they are beside one."""
     if not ir.fixed.intercept:
         message = "a cumulative model has cutpoints in the place of its intercept, and the formula removes that"
-        raise DataError(message, hint="leave out `0 +` or `- 1`")
+        instead = f"write {response_name(ir.response)} ~ 1"
+        raise DataError(message, hint="leave out `0 +` or `- 1`" if ir.fixed.terms else instead)
     aliased = tuple(position - 1 for position in schema.aliased)
     return replace(schema, fixed=schema.fixed[1:], aliased=aliased), X[:, 1:]
 
@@ -220,6 +222,7 @@ def _matrices(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> Des
         n_given=inputs.frame.table.n_rows,
         missing=inputs.missing,
         categories=inputs.categories,
+        loglik_weights=inputs.loglik_weights,
     )
 
 

@@ -94,6 +94,9 @@ def with_contrast(
             contrast = Contrast("poly") if given.ordered else Contrast("treatment")
         case Contrast():
             contrast = contr
+        case str(name) if name in given.levels:
+            message = f"C() takes contrasts, and '{printable(name)}' is a level"
+            raise DataError(message, hint=f'relevel(f, "{printable(name)}") makes it the reference')
         case str(name):
             contrast = contrast_by_name(name)
         case tuple():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
 from lmmformula.design.coding import matrix
 from lmmformula.design.frame import Frame, at
@@ -106,16 +106,3 @@ def named_numbers(table: Table, given: object, what: str) -> FloatArray:
     if array.shape != (table.n_rows,):
         raise DataError(f"{what} has shape {array.shape}, but the data have {table.n_rows} rows")
     return array
-
-
-def check_weights(weights: FloatArray, rows: IntArray | None) -> None:
-    """Refuse weights that are not positive and finite in the rows used."""
-    used = weights if rows is None else weights[rows]
-    bad = ~(used > 0) | np.isinf(used)
-    if bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        row = first if rows is None else int(rows[first])
-        raise DataError(
-            f"weights must be positive and finite: {int(bad.sum())} are not, the first {used[first]:g} in row {row}",
-            hint="leave out the rows whose weight is zero",
-        )

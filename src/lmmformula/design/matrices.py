@@ -82,7 +82,8 @@ class DesignMatrices:
 
     y : (n,) response, as given (offset not subtracted)
     X : (n, p) fixed effects, aliased columns dropped; Fortran order
-    weights : (n,) precision weights, None for all ones: the residual variance of row i is sigma^2 / weights[i]
+    weights : (n,) precision weights, None for all ones: the residual variance of row i is sigma^2 / weights[i]; of a
+        binomial family trials
     offset : (n,) known part of the linear predictor, None for zero
     fixed_names : (p,) names of the columns of X, as R names them
     fixed_assign : (p,) number of the term each column belongs to, 0 for the intercept, as R's attr(X, "assign")
@@ -94,6 +95,7 @@ class DesignMatrices:
     n_given : number of rows that were given
     missing : column or expression -> number of rows in which it is missing
     categories : of an ordinal response, whose numbers from 1 up are in y; X has no intercept then
+    loglik_weights : (n,) factors of the log density of each row, None for all ones
     """
 
     y: FloatArray
@@ -110,6 +112,7 @@ class DesignMatrices:
     n_given: int
     missing: dict[str, int] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
+    loglik_weights: FloatArray | None = None
 
     @property
     def nobs(self) -> int:
@@ -133,8 +136,13 @@ class DesignMatrices:
 
     @property
     def has_weights(self) -> bool:
-        """Whether there are precision weights."""
+        """Whether there are precision weights, or trials."""
         return self.weights is not None
+
+    @property
+    def has_loglik_weights(self) -> bool:
+        """Whether the log densities of the rows have factors."""
+        return self.loglik_weights is not None
 
     @property
     def sample(self) -> "DesignMatrices":

@@ -110,10 +110,13 @@ def check_levels(term: RandomTerm, n_levels: int, n_rows: int, *, gaussian: bool
             hint="a variance between groups needs at least two groups; leave this term out",
         )
     if gaussian and n_levels >= n_rows:
+        slopes = ", ".join(printable(own.label) for own in term.terms)
         raise DataError(
             f"the grouping factor '{name}' has as many levels as there are rows ({n_rows})",
             span=term.span,
-            hint="the residual does already what this term would do; leave it out",
+            hint="the residual does already what this term would do; leave it out"
+            if term.intercept
+            else f"this lets the residual variance depend on {slopes}, which is not supported yet",
         )
 
 

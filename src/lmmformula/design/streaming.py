@@ -54,16 +54,22 @@ def stream_design(
     offset: object = None,
     contrasts: Mapping[str, Any] | None = None,
     na_action: NaAction = "omit",
+    loglik_weights: object = None,
     settings: StreamSettings | None = None,
 ) -> tuple[Schema, StreamedDesign]:
     """
     Make the design of a model on data in parts; the arguments are those of `build_design`.
 
     weights, offset : names of columns
+    loglik_weights : None; no sums are made of them
     """
     settings = settings or StreamSettings()
     if ir.family.name != "gaussian":
         raise FitError("only gaussian models can be summed part by part", hint="give a data frame that fits in memory")
+    if loglik_weights is not None:
+        raise FitError(
+            "rows with loglik_weights are not summed part by part", hint="give a data frame that fits in memory"
+        )
     if na_action not in ("omit", "fail"):
         raise DataError(
             f"na_action={na_action!r} is not for data that come in parts", hint="it can be 'omit' or 'fail'"

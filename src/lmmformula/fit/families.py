@@ -8,6 +8,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.coordinates import scale_of
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, printable
+from lmmformula.fit.factored import Factored
 from lmmformula.fit.kernels import Beta, Binomial, Gamma, Kernel, Normal, Student
 from lmmformula.fit.kernels_counts import Counts, NegativeBinomial, RootCounts
 from lmmformula.ir.family import GAUSSIAN, Family
@@ -25,23 +26,21 @@ def spread(y: FloatArray) -> float:
 
 
 KERNELS: dict[Family, Callable[[FloatArray, Weights], Kernel]] = {
+    GAUSSIAN: lambda y, w: Normal(y / (s := spread(y)), 0.0, s, np.sqrt(w)),
     Family("binomial", "logit"): lambda y, w: Binomial(y, w, "logit"),
     Family("binomial", "probit"): lambda y, w: Binomial(y, w, "probit"),
     Family("binomial", "cloglog"): lambda y, w: Binomial(y, w, "cloglog"),
-    Family("poisson", "log"): Counts,
-    Family("poisson", "sqrt"): lambda y, w: RootCounts(y, w, scale_of(np.sqrt(y))),
-    Family("negbinomial", "log"): NegativeBinomial,
-    Family("zero_inflated_poisson", "log"): lambda y, w: Counts(y, w, zeros=True),
-    Family("zero_inflated_negbinomial", "log"): lambda y, w: NegativeBinomial(y, w, zeros=True),
+    Family("poisson", "log"): lambda y, _: Counts(y),
+    Family("poisson", "sqrt"): lambda y, _: RootCounts(y, 1.0, scale_of(np.sqrt(y))),
+    Family("negbinomial", "log"): lambda y, _: NegativeBinomial(y),
+    Family("zero_inflated_poisson", "log"): lambda y, _: Counts(y, zeros=True),
+    Family("zero_inflated_negbinomial", "log"): lambda y, _: NegativeBinomial(y, zeros=True),
     Family("Gamma", "log"): lambda y, _: Gamma(y),
     Family("beta", "logit"): lambda y, _: Beta(y),
     Family("lognormal", "identity"): lambda y, w: _lognormal(np.log(y), w),
     Family("student", "identity"): lambda y, w: Student(y / (s := spread(y)), s, np.sqrt(w)),
 }
-"""Family -> kernel of a response with prior weights (trials, of a binomial family)."""
-
-WEIGHTED = {"binomial", "poisson", "negbinomial", "lognormal", "student"}
-"""Families in which weights have a meaning: trials, factors of the log density as in lme4, or precision weights."""
+"""Family -> kernel of a response with prior weights: precision weights or, of a binomial family, trials."""
 
 COUNTS = {"poisson", "negbinomial", "zero_inflated_poisson", "zero_inflated_negbinomial"}
 
@@ -100,7 +99,7 @@ def kernel_of(design: DesignMatrices, family: Family) -> Kernel:
     Raises
     ------
     FitError
-        There is none, there are weights without a meaning, or the response has no finite mean.
+        There is none, or the response has no finite mean.
     """
     if family not in KERNELS:
         own = [f for f in KERNELS if f.name == family.name]
@@ -111,9 +110,6 @@ def kernel_of(design: DesignMatrices, family: Family) -> Kernel:
             if len(own) == 1
             else f"there is: {known}; Stan samples some others, .sample()",
         )
-    if design.weights is not None and family.name not in WEIGHTED:
-        raise FitError(
-            f"weights have no meaning in the family {family.name}", hint="known differences of size are an offset"
-        )
     refuse_constant(design, family)
-    return KERNELS[family](design.y, 1.0 if design.weights is None else design.weights)
+    kernel = KERNELS[family](design.y, 1.0 if design.weights is None else design.weights)
+    return kernel if design.loglik_weights is None else Factored(kernel, design.loglik_weights)

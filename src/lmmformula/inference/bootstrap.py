@@ -16,13 +16,14 @@ from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.refit import Refits
 from lmmformula.fit.theta import sigma_of, split_theta
-from lmmformula.inference.intervals import Intervals, rounded
+from lmmformula.inference.intervals import Intervals
 from lmmformula.inference.parameters import Parameter, chosen, estimates, tail
 from lmmformula.inference.refits import Refitter
 from lmmformula.inference.running import Progress, Running, each, outcomes
 from lmmformula.results.arguments import check_count
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.prediction import generator, population_means, simulated
+from lmmformula.results.screen import rounded
 from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.blocks import solve
 from lmmformula.fit.lmm import evaluate_at
-from lmmformula.inference.intervals import rounded
 from lmmformula.results.arguments import check_group
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.screen import rounded
 from lmmformula.results.sheets import Framed, Report, sheet_of
 from lmmformula.results.uncertainty import JointCovariance
 

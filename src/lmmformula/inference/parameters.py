@@ -113,6 +113,15 @@ def tail(level: float) -> float:
     return (1.0 - level) / 2
 
 
+MOST_ERROR = 2.0
+"""Standard error of the logarithm of a standard deviation, from which Wald bounds would say nothing."""
+
+
+def is_flat(value: float, error: float) -> bool:
+    """Tell whether a standard deviation is so near zero, on the scale of its error, that it has no Wald bounds."""
+    return not value > 0.0 or error / value > MOST_ERROR
+
+
 def normal_quantile(level: float) -> float:
     """
     Return z with probability `level` between -z and z.

@@ -17,7 +17,6 @@ from lmmformula.errors import FitError, printable
 from lmmformula.fit.lmm import Fit, evaluate_at
 from lmmformula.fit.theta import theta_of
 from lmmformula.fit.variance import variance_parameters
-from lmmformula.inference.intervals import rounded
 from lmmformula.inference.parameters import parameters_of, tail
 from lmmformula.inference.refits import Refitter
 from lmmformula.inference.replicated import replicated
@@ -26,6 +25,7 @@ from lmmformula.inference.satterthwaite import Satterthwaite
 from lmmformula.results.arguments import check_choice, check_count, check_level, check_mapping
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.prediction import generator, population_means, simulated
+from lmmformula.results.screen import rounded
 from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.fit.covariances import natural_map
 from lmmformula.inference.intervals import Intervals
-from lmmformula.inference.parameters import Parameter, chosen, estimates, normal_quantile, tail
+from lmmformula.inference.parameters import Parameter, chosen, estimates, is_flat, normal_quantile, tail
 from lmmformula.results.lmm import LinearMixedResult
 
 NEARLY_ONE = 1 - 1e-8
@@ -23,7 +23,7 @@ def wald_intervals(
     result: LinearMixedResult, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
 ) -> Intervals:
     """
-    Return Wald intervals; NaN where a variance parameter is estimated on its boundary.
+    Return Wald intervals; NaN where a variance parameter is estimated on its boundary, or too near to it.
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
@@ -54,6 +54,8 @@ def _bounds(parameter: Parameter, value: float, error: float, z: float) -> tuple
     if parameter.part == "cor":
         centre, half = np.arctanh(value), z * error / (1 - value**2)
         return float(np.tanh(centre - half)), float(np.tanh(centre + half))
+    if is_flat(value, error):
+        return np.nan, np.nan
     factor = float(np.exp(z * error / value))
     return value / factor, value * factor
 

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import pandas as pd
-
 from lmmformula.errors import legible
 from lmmformula.present.posterior import parameter_rows
 from lmmformula.results.posterior import SUMMARY_COLUMNS
 from lmmformula.results.sheets import Sheet
+from lmmformula.results.shown import Shown
 
 
-class SummaryFrame(pd.DataFrame):
+class SummaryFrame(Shown):
     """A pandas data frame; `to_latex()` and `to_markdown()` round as the printed posterior does, and escape names."""
 
     def to_latex(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (pandas')

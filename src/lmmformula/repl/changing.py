@@ -195,7 +195,7 @@ def undo(session: Session, _: str) -> str:
     """Go back to the model, priors or data before the last change."""
     if len(session.past) < 2:
         raise FormulaError("there is nothing to undo")
-    session.past.pop()
+    session.undone.append(session.past.pop())
     state = session.state
     if state.ir is None:
         said = data_lines(state.data) if state.data else "there is no model"

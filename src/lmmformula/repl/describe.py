@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,7 @@ from lmmformula.present.tables import WIDTH, matrix_lines, table_lines
 from lmmformula.repl.facts import can_group, column_text
 from lmmformula.repl.families import family_text, own_parameters, response_text
 from lmmformula.repl.state import Data
+from lmmformula.results.screen import filled
 
 if TYPE_CHECKING:
     from lmmformula.api.model import Model
@@ -41,7 +41,7 @@ def data_lines(data: Data) -> str:
     more = ", ..." if len(table.names) > len(shown) else ""
     remark = f" ({data.remark})" if data.remark else ""
     heading = f"{printable(data.name)}: {table.n_rows} rows, {len(table.names)} columns{remark}"
-    return f"{heading}\n{fill(columns + more, WIDTH, break_long_words=False, break_on_hyphens=False)}"
+    return f"{heading}\n{filled(columns + more, WIDTH)}"
 
 
 def column_lines(table: Table) -> list[str]:
@@ -95,7 +95,7 @@ def paragraph(model: "Model") -> str:
     rows = f"{design.nobs} rows{gone}{_family(model)}"
     count = design.n_fixed + cutpoints + design.n_variance_parameters + len(own_parameters(model.ir.family))
     text = f"{printable(design.response_name)} on {rows}: {'; '.join(parts)}. {count} parameters in all."
-    return fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return filled(text, WIDTH)
 
 
 def _family(model: "Model") -> str:

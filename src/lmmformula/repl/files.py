@@ -85,5 +85,8 @@ def _is_of_data(session: Session, found: "Fit | Posterior") -> bool:
         set_model(session, on_top=True)
     except LmmFormulaError:
         return False
-    made, sizes = session.state.need_model().design, ("nobs", "has_weights", "has_offset")
+    made, sizes = (
+        session.state.need_model().design,
+        ("nobs", "has_weights", "has_loglik_weights", "has_offset"),
+    )
     return all(getattr(made, name) == getattr(found.design, name) for name in sizes)

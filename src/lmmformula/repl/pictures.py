@@ -1,7 +1,9 @@
 """`:plot`: pictures, drawn to files."""
 
+from pathlib import Path
 from typing import Any
 
+from lmmformula.errors import FormulaError, printable
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.present.canvas import save_figure
 from lmmformula.repl.families import is_fitted
@@ -25,6 +27,9 @@ def plot(session: Session, argument: str) -> str:
     word, _, path = argument.partition(" ")
     if word in PICTURES:
         kind, path = word, path.strip()
+    elif argument and not Path(argument).suffix:
+        hint = f"the kinds are: {', '.join(PICTURES)}; a file's name has an ending, such as .png"
+        raise FormulaError(f"there is no picture `{printable(word)}`", hint=hint)
     else:
         kind, path = "fit" if is_fitted(session.state.family) else "densities", argument
     path = path or f"{kind}.png"

@@ -46,6 +46,7 @@ class Session:
 
     def __init__(self, data: Data | None = None) -> None:
         code = ("import lmmformula as lf",)
+        self.undone: list[State] = []
         self.past = [State(data=data, code=code if data is None else (*code, f"data = {data.code}"))]
 
     @property

@@ -33,7 +33,10 @@ def read_source(source: str, text: TextOptions | None = None) -> "pd.DataFrame":
     if is_dataset(source):
         from lmmformula import datasets
 
-        frame = datasets.load(source)
+        try:
+            frame = datasets.load(source)
+        except DataError as error:
+            raise DataError(f"there is no file and no data set '{printable(source)}'", hint=error.hint) from None
         return _with(frame, name=source, code=f"lf.datasets.load({source!r})")
     if (reader := BINARY.get(Path(source).suffix.lower())) is not None:
         return _with(_binary(source, reader), name=Path(source).name, code=f"pd.{reader}({source!r})")

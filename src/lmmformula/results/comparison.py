@@ -154,6 +154,7 @@ def _same_data(a: DesignMatrices, b: DesignMatrices) -> bool:
         (a.y, b.y),
         (a.X, b.X),
         (a.weights, b.weights),
+        (a.loglik_weights, b.loglik_weights),
         (a.offset, b.offset),
     ]
     arrays += [(s.covariates, t.covariates) for s, t in zip(a.random_terms, b.random_terms, strict=True)]

@@ -272,8 +272,8 @@ class GeneralizedMixedResult(FitAccessors):
 
     def _residuals(self, kind: ResidualKind) -> FloatArray:
         left = self.design.y - self._means
-        weights = None if "sigma" in self.fit.parameters else self.design.weights
-        roots = 1.0 if weights is None else np.sqrt(weights)
+        factors = self.design.loglik_weights
+        roots = np.sqrt(self._trials * (1.0 if factors is None else factors))
         match kind:
             case "response":
                 return left

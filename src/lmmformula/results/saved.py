@@ -93,7 +93,9 @@ class SavedDesign(DesignMatrices):
         object.__setattr__(self, "random_terms", tuple(SavedTerm(term) for term in saved["random_terms"]))
         object.__setattr__(self, "categories", tuple(saved.get("categories", ())))
         weighted = saved.get("has_weights", saved["sum_log_weights"] != 0)
-        object.__setattr__(self, "_saved", (saved["nobs"], saved["sum_log_weights"], saved["has_offset"], weighted))
+        factors = saved.get("has_loglik_weights", False)
+        known = (saved["nobs"], saved["sum_log_weights"], saved["has_offset"], weighted, factors)
+        object.__setattr__(self, "_saved", known)
 
     @property
     def nobs(self) -> int:
@@ -115,8 +117,14 @@ class SavedDesign(DesignMatrices):
 
     @property
     def has_weights(self) -> bool:
-        """Whether there are precision weights."""
+        """Whether there are precision weights, or trials."""
         known: bool = self._saved[3]
+        return known
+
+    @property
+    def has_loglik_weights(self) -> bool:
+        """Whether the log densities of the rows have factors."""
+        known: bool = self._saved[4]
         return known
 
     @property
@@ -161,7 +169,7 @@ def _refuse(name: str) -> NoReturn:
 def design_content(design: DesignMatrices) -> dict[str, Any]:
     """Write the names and sizes of a design, from which a `SavedDesign` is made."""
     sizes = {"nobs": design.nobs, "sum_log_weights": design.sum_log_weights}
-    known = {"has_offset": design.has_offset, "has_weights": design.has_weights, "categories": design.categories}
+    known = {name: getattr(design, name) for name in ("has_offset", "has_weights", "has_loglik_weights", "categories")}
     terms = [term_content(term) for term in design.random_terms]
     return {name: getattr(design, name) for name in NAMES} | sizes | known | {"random_terms": terms}
 

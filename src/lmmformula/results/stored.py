@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 FORMAT = "lmmformula posterior"
 VERSION = 1
 """Of the layout of the file; raised when a reader of the old one could not read the new one."""
-ROWS = ("y", "X", "weights", "offset", "kept_rows")
+ROWS = ("y", "X", "weights", "loglik_weights", "offset", "kept_rows")
 """What a design knows of the rows, beside its random terms."""
 STATISTIC, DESIGN, TERM, COLUMN = "stat.", "design.", "term{}.", "column."
 """Beginnings of the names of arrays; no name of a Stan program has a dot."""

@@ -136,7 +136,7 @@ def _of(quantity: str) -> str:
     return f" of {quantity}" if quantity else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Diagnostics:
     """
     Whether draws can be trusted.
@@ -194,3 +194,5 @@ class Diagnostics:
             ess = min(self.ess_bulk, self.ess_tail)
             return f"converged: no divergences, largest R-hat {self.rhat:.3f}, smallest ESS {ess:.0f}"
         return legible(("" if self.approximation else "not to be trusted yet: ") + "; ".join(self.problems))
+
+    __repr__ = __str__

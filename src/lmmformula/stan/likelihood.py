@@ -53,13 +53,14 @@ class Likelihood:
         text = _named(self.distribution, {"cutpoint": cutpoint})
         return _named(text, {"sigma": "sigma ./ root_weights"}) if weights else text
 
-    def of_row(self, kind: Literal["density", "rng"], *, weights: bool = False) -> str:
+    def of_row(self, kind: Literal["density", "rng"], *, weights: bool = False, cutpoint: str = "cutpoint") -> str:
         """
         Write the log density of one row, or a draw of it.
 
         weights : whether the residual standard deviation is divided by the roots of weights
+        cutpoint : name of the cutpoints
         """
-        places = {"eta": "eta[n]", "trials": "trials[n]"}
+        places = {"eta": "eta[n]", "trials": "trials[n]", "cutpoint": cutpoint}
         if weights:
             places["sigma"] = "sigma / root_weights[n]"
         if kind == "rng" and self.drawn:
@@ -113,6 +114,19 @@ def _of_trials(link: str) -> Likelihood:
         integer=True,
         trials=True,
         own=link != "logit",
+        drawn=f"binomial_rng(trials, {probability})",
+    )
+
+
+def _of_shares(link: str) -> Likelihood:
+    """Successes that are no whole numbers, as R takes them."""
+    probability = _PROBABILITIES[link]
+    return Likelihood(
+        "vector<lower=0>[N] y;",
+        f"shares_{link}(trials, eta)",
+        f"binomial(trials, {probability}), y in parts",
+        trials=True,
+        own=True,
         drawn=f"binomial_rng(trials, {probability})",
     )
 
@@ -199,11 +213,12 @@ LIKELIHOODS: dict[Family, Likelihood] = {
 """What a program can be written for; a binomial family without trials is that of zeros and ones."""
 
 
-def likelihood_of(family: Family, *, trials: bool = False, categories: int = 0) -> Likelihood:
+def likelihood_of(family: Family, *, trials: bool = False, broken: bool = False, categories: int = 0) -> Likelihood:
     """
     Find the likelihood of a family.
 
     trials : whether a binomial family counts successes among several
+    broken : whether its successes are no whole numbers
     categories : their number, of an ordinal response
 
     Raises
@@ -221,6 +236,8 @@ def likelihood_of(family: Family, *, trials: bool = False, categories: int = 0) 
             if links
             else f"the families are: {names}",
         )
+    if broken:
+        return _of_shares(family.link)
     if family.name == "binomial" and not trials:
         return _binary(family.link)
     found = LIKELIHOODS[family]

@@ -7,11 +7,12 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.weights import WITH_SIGMA
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.stan import factors as f
-from lmmformula.stan.families import WEIGHTED, Scale, counted, cutpoint_locations, family_slots, link_scale
+from lmmformula.stan.families import Scale, counted, cutpoint_locations, family_slots, has_broken_counts, link_scale
 from lmmformula.stan.likelihood import Likelihood, likelihood_of
 from lmmformula.stan.names import Identifiers
 from lmmformula.stan.priors import Choice, PriorRow, Slot, bounds_of, of_cutpoints, prior_statements, resolve
@@ -66,10 +67,16 @@ def lower_program(
     FormulaError
         A prior statement fits no parameter.
     """
-    likelihood = likelihood_of(ir.family, trials=design.has_weights, categories=len(design.categories))
+    likelihood = likelihood_of(
+        ir.family,
+        trials=design.has_weights,
+        broken=has_broken_counts(design, ir.family),
+        categories=len(design.categories),
+    )
     fixed = f.fixed_effects(design)
     columns, covariates = f.random_covariates(design, fixed)
-    chosen = f.choose_form(form, design, geometry or {}) if ir.family == GAUSSIAN else _conditional(form, ir.family)
+    exact = ir.family == GAUSSIAN and not design.has_loglik_weights
+    chosen = f.choose_form(form, design, geometry or {}) if exact else _conditional(form, design, ir.family)
     factors = f.grouping_factors(design, covariates, chosen, information=information or {}, geometry=geometry or {})
     expected = expected_scale(design, fixed, ir.family)
     parts = [
@@ -91,7 +98,8 @@ def lower_program(
         n_rows=design.nobs,
         response=design.response_name,
         fixed=fixed,
-        weights=design.has_weights and ir.family.name in WEIGHTED,
+        weights=design.has_weights and ir.family.name in WITH_SIGMA,
+        loglik_weights=design.has_loglik_weights,
         offset=design.has_offset,
         columns=columns,
         factors=factors,
@@ -107,10 +115,11 @@ def lower_program(
     return program, tuple(row for _, _, rows in written for row in rows)
 
 
-def _conditional(form: str, family: Family) -> Form:
+def _conditional(form: str, design: DesignMatrices, family: Family) -> Form:
     """Refuse to integrate random effects out where that can't be done exactly."""
     if form == "marginal":
-        message = f"the marginal form integrates random effects out, which the family {family.name} does not allow"
+        why = "loglik_weights do" if design.has_loglik_weights else f"the family {family.name} does"
+        message = f"the marginal form integrates random effects out, which {why} not allow"
         raise FitError(message, hint="form='auto' chooses the form that a model can have")
     if form not in ("auto", "conditional"):
         raise FitError(f"a Stan program has no form {form!r}", hint="choose 'auto', 'marginal' or 'conditional'")

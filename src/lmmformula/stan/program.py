@@ -255,6 +255,7 @@ class Program:
     sections : prior statements
     numbers : the numbers of the priors that stand in the data block
     parameters : in the order of the parameters block
+    loglik_weights : whether the log density of each row has a factor
     data_form : whether the data are rows, or the sums over rows that the marginal form makes of them
     """
 
@@ -276,6 +277,7 @@ class Program:
     link: str = "identity"
     likelihood: Likelihood = NORMAL
     extra: Extra = NOTHING_EXTRA
+    loglik_weights: bool = False
 
     @property
     def structures(self) -> tuple[str, ...]:
@@ -316,6 +318,10 @@ class Program:
         """Whether there is a transformed parameters block."""
         assembled = any(factor.sd_from_blocks or factor.L_from_blocks for factor in self.factors)
         return assembled or any(not factor.simple for factor in self.sampled)
+
+    def of_row(self, kind: Literal["density", "rng"], *, cutpoint: str = "cutpoint") -> str:
+        """Write the log density of one row, or a draw of it."""
+        return self.likelihood.of_row(kind, weights=self.weights, cutpoint=cutpoint)
 
     def means(self, factor: Factor) -> tuple[str, ...]:
         """Write what a factor's centred coefficients vary around: fixed effects where these are carried, else 0."""
