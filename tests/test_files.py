@@ -24,7 +24,10 @@ from lmmformula.design.sums import PartialProducts
 from lmmformula.files import as_text, read_text, write_files, write_text
 from lmmformula.repl.session import Session
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and limits are those of POSIX systems")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and limits are those of POSIX systems"),
+    pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning"),
+]
 OLD = "what was there"
 
 

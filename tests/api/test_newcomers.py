@@ -13,6 +13,8 @@ import lmmformula as lf
 from corpus import dataset
 from lmmformula.api.newcomers import ARGUMENTS, ATTRIBUTES, FUNCTIONS
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+
 FORMULA = "y ~ x + (1 | g)"
 
 

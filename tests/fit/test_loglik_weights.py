@@ -10,6 +10,8 @@ import lmmformula as lf
 from lmmformula.results.densities import log_density
 from lmmformula.stan.families import counted
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+
 
 def counted_rows() -> pd.DataFrame:
     """Make rows of several kinds of response, each of which stands for w rows."""

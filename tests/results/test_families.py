@@ -15,6 +15,8 @@ from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.results.families import draw_from, mean_of
 from lmmformula.stan.likelihood import LIKELIHOODS
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+
 RECORDS = {record["id"]: record for record in records("glmm")}
 
 # --- posteriors of small models -------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ import pytest
 
 import lmmformula as lf
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+
 
 def crossed() -> pd.DataFrame:
     """Return nine cells of a and b with ten rows each, but for the last, which is empty; u is twice x."""

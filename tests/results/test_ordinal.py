@@ -11,6 +11,8 @@ import lmmformula as lf
 from lmmformula.ir.family import Family
 from lmmformula.results.families import category_probability, draw_from, mean_of
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+
 CATEGORIES = ("poor", "fair", "good", "best")
 BETWEEN = ("poor|fair", "fair|good", "good|best")
 CUTPOINTS = np.array([0.5, 1.8, 3.5])

@@ -12,7 +12,10 @@ import programs
 from corpus import dataset
 from fits import model_of, posterior_of
 
-pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning"),
+    pytest.mark.filterwarnings("ignore:.*trials:lmmformula.FitWarning"),
+]
 """Few draws are enough for what is tested here."""
 
 SLEEPSTUDY = "lmm-003r"

@@ -17,7 +17,10 @@ from corpus import dataset
 from fits import data_of, model_of
 from lmmformula.results.netcdf import HEADER, Named, read_netcdf, write_netcdf
 
-pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning"),
+    pytest.mark.filterwarnings("ignore:.*trials:lmmformula.FitWarning"),
+]
 """Few draws are enough for what is tested here."""
 
 IDENTIFIERS = ["lmm-003r", "lmm-024m", "lmm-041r", "lmm-012r", "lmm-119r", "lmm-014r", "lmm-004r"]

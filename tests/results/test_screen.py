@@ -18,6 +18,8 @@ from lmmformula.present.tables import table_lines
 from lmmformula.repl.session import Session
 from lmmformula.results.screen import folded, screen_width
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+
 MODEL = lf.Model("Reaction ~ Days + (Days | Subject)", dataset("sleepstudy"))
 
 

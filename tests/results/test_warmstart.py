@@ -120,6 +120,7 @@ def test_starts_of_a_family_s_parameters() -> None:
     assert np.isclose(start.inverse_metric, (error / (zi * (1 - zi))) ** 2, rtol=1e-6).any()
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 @pytest.mark.parametrize(("formula", "name", "family"), [g[:3] for g in GEOMETRIES], ids=[g[2] for g in GEOMETRIES])
 def test_the_start_does_not_change_the_posterior(formula: str, name: str, family: str) -> None:
     """With the start and without, means agree within their Monte Carlo errors, and both have converged."""

@@ -223,6 +223,7 @@ def test_every_likelihood_has_a_program() -> None:
     assert {case.family for case in FAMILIES.values()} == set(LIKELIHOODS)
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 @pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
 @pytest.mark.parametrize("weights", [None, "n"])
 def test_successes_that_are_no_whole_numbers(link: str, weights: str | None) -> None:

@@ -1,6 +1,6 @@
 """One verdict on a fit: converged inside, converged on a boundary, or failed; where, and what to try."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -18,6 +18,9 @@ NOTICEABLE = 0.1
 
 FLAT = 1e-6
 """Second derivative of the criterion in the logarithm of a covariance's size, below which it is flat."""
+
+NEARLY_FLAT = 1e-2
+"""From what it is in the optimiser's parameters, as what is left of the gradient bends it there, is it looked at."""
 
 LEAST_SIZE = 0.03
 """Relative standard deviation from which a covariance's own size measures its parameters."""
@@ -97,6 +100,7 @@ def undetermined(
     factors: Sequence[Sequence[int]],
     parameters: Sequence[Sequence[FloatArray]],
     hessian: FloatArray,
+    straight: Callable[[FloatArray], float],
 ) -> Ridge | None:
     """
     Find in which term's covariance the criterion is flat.
@@ -106,6 +110,7 @@ def undetermined(
     inner : per term, the relative covariance of its coefficients in columns of unit mean square
     factors, parameters : per factor, the numbers of its terms and their parameters
     hessian : second derivatives of the criterion in all these parameters
+    straight : gives that along the straight line of the covariances in a direction, as which a ridge runs
     """
     parts = list(zip(chain(*factors), chain(*parameters), strict=True))
     if not parts:
@@ -118,10 +123,12 @@ def undetermined(
     ]
     free = np.array([told[t] for t in owners], dtype=np.bool_)
     values, vectors = np.linalg.eigh((hessian * np.outer(sizes, sizes))[np.ix_(free, free)])
-    if not values.size or values[0] >= FLAT:
+    if not values.size or values[0] >= NEARLY_FLAT:
         return None
     direction = np.zeros(len(sizes))
     direction[free] = vectors[:, 0]
+    if values[0] >= FLAT and straight(sizes * direction) >= FLAT:
+        return None
     return Ridge(terms[owners[int(np.argmax(np.abs(direction)))]].group, sizes * direction)
 
 

@@ -348,7 +348,8 @@ def _judged(
         message = f"the likelihood grows without end: {ends[known.steep][0]}, for the model tells the response exactly"
         return Judgement("failed", f"{message}. Make it simpler.")
     factors, parts = [f.terms for f in problem.columns.factors], problem.target.parameters.split(t)
-    ridge = undetermined(problem.terms, inner, factors, parts, point.hessian[: len(t), : len(t)])
+    own = point.hessian[: len(t), : len(t)]
+    ridge = undetermined(problem.terms, inner, factors, parts, own, lambda _: inf)
     flat = None if ridge is None else ridge.judged(matters=False)  # by ML only random terms take a variance's place
     notes = list(ends[known.limits])
     return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes, flat)

@@ -121,11 +121,21 @@ def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerS
     log = replace(found.log, strategy=str(problem.structure))
     inner = problem.covariances(found.parameters)
     factors, parts = [f.terms for f in problem.products.factors], problem.parameters.split(found.parameters)
-    ridge = undetermined(problem.terms, inner, factors, parts, found.hessian)
+    ridge = undetermined(problem.terms, inner, factors, parts, found.hessian, lambda d: _straight(problem, found, d))
     flat = None if ridge is None else ridge.judged(matters=_matters(problem, found.parameters, ridge.direction))
     turns, n = problem.products.coordinates.random, problem.products.n
     fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, turns, n, log, settings, flat=flat))
     return replace(fit, log=log, settings=settings)
+
+
+def _straight(problem: Problem, found: Minimum[Evaluation], direction: FloatArray) -> float:
+    """Return the second derivative along the straight line of the covariances that starts in a direction."""
+    directions = problem.parameters.directions(found.parameters)
+    ends = np.cumsum([len(S) for S in directions])[:-1]
+    moved = [np.tensordot(d, S, axes=1) for d, S in zip(np.split(direction, ends), directions, strict=True)]
+    length = sum(float(np.square(S).sum()) for S in moved)
+    bend = float(direction @ found.point.point.curvature(directions) @ direction)
+    return bend / length if length > ALONG**2 else math.inf
 
 
 def _matters(problem: Problem, x: FloatArray, direction: FloatArray) -> bool:

@@ -296,7 +296,7 @@ class Program:
     @property
     def writes_density(self) -> bool:
         """Whether the likelihood is written out, since Stan has no distribution for it."""
-        return self.likelihood.own and not self.extra.prior_only
+        return self.likelihood.own and not (self.extra.prior_only or self.loglik_weights)
 
     @property
     def integrated(self) -> Factor | None:

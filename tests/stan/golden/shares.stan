@@ -10,15 +10,11 @@
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // Log density of successes, whole numbers or not, in so many trials.
-  real shares_logit_lpdf(vector y, array[] int trials, vector eta) {
-    real total = 0;
-    for (n in 1 : size(y)) {
-      total += lgamma(trials[n] + 1) - lgamma(y[n] + 1);
-      total -= lgamma(trials[n] - y[n] + 1);
-      total += y[n] * log_inv_logit(eta[n]);
-      total += (trials[n] - y[n]) * log1m_inv_logit(eta[n]);
-    }
+  // Log density of successes, a whole number or not, in so many trials.
+  real shares_logit_lpdf(real y, int trials, real eta) {
+    real total = lgamma(trials + 1) - lgamma(y + 1) - lgamma(trials - y + 1);
+    total += y * log_inv_logit(eta);
+    total += (trials - y) * log1m_inv_logit(eta);
     return total;
   }
 }
@@ -37,6 +33,7 @@ data {
 transformed data {
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
   matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  vector[N] failures = to_vector(trials) - y;
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -59,7 +56,8 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ shares_logit(trials, eta);
+    target += dot_product(y, log_inv_logit(eta));
+    target += dot_product(failures, log1m_inv_logit(eta));
   }
 }
 generated quantities {
@@ -71,7 +69,7 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      log_lik[n] = shares_logit_lpdf(y[n : n] | trials[n : n], eta[n : n]);
+      log_lik[n] = shares_logit_lpdf(y[n] | trials[n], eta[n]);
       y_rep[n] = binomial_rng(trials[n], inv_logit(eta[n]));
     }
   }

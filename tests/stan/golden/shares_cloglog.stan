@@ -9,19 +9,6 @@
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
-functions {
-  // Log density of successes, whole numbers or not, in so many trials.
-  real shares_cloglog_lpdf(vector y, array[] int trials, vector eta) {
-    real total = 0;
-    for (n in 1 : size(y)) {
-      total += lgamma(trials[n] + 1) - lgamma(y[n] + 1);
-      total -= lgamma(trials[n] - y[n] + 1);
-      total += y[n] * log1m_exp(-exp(eta[n]));
-      total += (trials[n] - y[n]) * -exp(eta[n]);
-    }
-    return total;
-  }
-}
 data {
   int<lower=1> N; // rows
   vector<lower=0>[N] y; // share
@@ -37,6 +24,7 @@ data {
 transformed data {
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
   matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  vector[N] failures = to_vector(trials) - y;
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -59,7 +47,9 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ shares_cloglog(trials, eta);
+    vector[N] hazard = exp(eta);
+    target += dot_product(y, log1m_exp(-hazard));
+    target += -dot_product(failures, hazard);
   }
 }
 generated quantities {
