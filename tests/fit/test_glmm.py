@@ -12,7 +12,7 @@ from scipy import stats
 import lmmformula as lf
 from corpus import dataset, record, records
 from lmmformula.arrays import FloatArray
-from lmmformula.fit.covariances import Parameters, covariance_map
+from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.families import KERNELS, kernel_of
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.fit.information import covariance_from
@@ -263,7 +263,7 @@ def _target(formula: str, name: str, family: Family) -> Target:
     design = lf.Model(formula, dataset(name), family=family).design
     columns = inner_columns(design)
     maps = tuple(
-        tuple(covariance_map(design.random_terms[t].covariance, design.random_terms[t].n_coefficients) for t in f.terms)
+        tuple(design.random_terms[t].covariance.free_map(design.random_terms[t].n_coefficients) for t in f.terms)
         for f in columns.factors
     )
     return Target(kernel_of(design, family), columns.X, 0.0, Pattern.of(columns.factors), Parameters(maps))

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.covariances.structure import Covariance
 from lmmformula.data.table import Table
 from lmmformula.design.build import fixed_columns_of
 from lmmformula.design.coding import matrix
@@ -20,7 +21,6 @@ from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.sums import PartialProducts
 from lmmformula.design.values import Factor, Numbers, recode
 from lmmformula.errors import DataError, FitError, printable
-from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import label
 

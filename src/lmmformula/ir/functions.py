@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from itertools import count
 from typing import Any, Literal
 
+from lmmformula.covariances.table import STRUCTURES
 from lmmformula.errors import FormulaError, is_text, printable
 from lmmformula.ir.terms import Apply, Expression
 
@@ -159,7 +160,7 @@ INSTEAD = {
 }
 """Functions that are often asked for -> what there is instead."""
 
-RESERVED_CALLS = frozenset({"cbind", "offset", "us", "diag", "cs", "ar1", "gr", "T", "F", "TRUE", "FALSE", "NULL"})
+RESERVED_CALLS = frozenset({"cbind", "offset", *STRUCTURES, "gr", "T", "F", "TRUE", "FALSE", "NULL"})
 """Calls that mean something to the language itself."""
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.errors import NOWHERE, DataError, LmmFormulaError, Span
-from lmmformula.ir.covariance import UNSTRUCTURED, Covariance
 from lmmformula.ir.expand import expand
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.names import backticked

@@ -14,12 +14,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from lmmformula.covariances.table import of_record
 from lmmformula.data.table import Table
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.schema import Schema
 from lmmformula.errors import DataError, FitError
 from lmmformula.fit.lmm import Fit
-from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.arguments import path_of
 from lmmformula.results.kept import NOTHING, Kept
@@ -95,7 +95,7 @@ class SavedTerm(RandomTermDesign):
         object.__setattr__(self, "group", saved["group"])
         object.__setattr__(self, "levels", tuple(saved["levels"]))
         object.__setattr__(self, "coefficient_names", tuple(saved["coefficient_names"]))
-        object.__setattr__(self, "covariance", Covariance(**saved["covariance"]))
+        object.__setattr__(self, "covariance", of_record(saved["covariance"]))
 
     def __getattr__(self, name: str) -> NoReturn:
         _refuse(name)
@@ -121,7 +121,7 @@ def design_content(design: DesignMatrices) -> dict[str, Any]:
             "group": term.group,
             "levels": term.levels,
             "coefficient_names": term.coefficient_names,
-            "covariance": {"structure": term.covariance.structure, "homogeneous": term.covariance.homogeneous},
+            "covariance": term.covariance.record(),
         }
         for term in design.random_terms
     ]

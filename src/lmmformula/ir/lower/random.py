@@ -3,9 +3,11 @@
 import warnings
 from dataclasses import dataclass
 
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.table import STRUCTURES
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.errors import FitWarning, FormulaError, mark
 from lmmformula.formula.ast import Argument, Call, Chain, Expr, Name, Number, Prefix, children, walk
-from lmmformula.ir.covariance import STRUCTURES, UNSTRUCTURED, Covariance
 from lmmformula.ir.expand import expand
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
 from lmmformula.ir.limits import LIMITS
@@ -133,15 +135,11 @@ class RandomReader:
                     raise FormulaError(
                         f"{call.function}() has no such argument", span=option.span, hint="it has `hom`: TRUE or FALSE"
                     )
-        match call.function:
-            case "us":
-                if hom is not None:
-                    warn("us() has no common standard deviation: `hom` changes nothing", self.text, call)
-                return UNSTRUCTURED
-            case "ar1":
-                return Covariance("ar1", homogeneous=hom is not False)
-            case _:
-                return Covariance(STRUCTURES[call.function], homogeneous=hom is True)
+        structure = STRUCTURES[call.function]
+        if hom is not None and not structure.has_homogeneous:
+            warn(f"{call.function}() has no common standard deviation: `hom` changes nothing", self.text, call)
+            hom = None
+        return structure(structure.homogeneous_by_default if hom is None else hom)
 
     def _bar(self, lhs: Expr, bar: str, group: Expr, covariance: Covariance) -> list[RandomTerm]:
         self._check_left(lhs, group)
