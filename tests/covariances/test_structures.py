@@ -26,10 +26,10 @@ def some_parameters(size: int) -> np.ndarray:
     return x
 
 
-def map_of(structure: Covariance, k: int, kind: str) -> CovarianceMap:
-    """Return one of the maps of a structure."""
+def map_of(structure: Covariance, k: int, kind: str, order: tuple[int, ...] = ()) -> CovarianceMap:
+    """Return one of the maps of a structure, the absolute ones in an order of the coefficients."""
+    order = order or tuple(range(k))
     turn = np.diag(np.linspace(1, 1 if structure.homogeneous else 2, k))
-    order = tuple(range(k))
     maps = {
         "free": lambda: structure.free_map(k),
         "natural": lambda: structure.natural_map(k, turn),
@@ -61,6 +61,8 @@ def test_derivatives_of_sigma(structure: Covariance, k: int, kind: str) -> None:
     """First and second derivatives of Sigma equal central differences, in the parameters of every map."""
     m = map_of(structure, k, kind)
     x = some_parameters(m.size)
+    if kind == "natural":  # correlations are not free of each other
+        x = structure.natural_values(structure.theta_of(own_sigma(structure, k)), own_sigma(structure, k))
     G = np.random.default_rng(0).normal(size=(k, k))
     G = G + G.T
     h = 1e-5
@@ -140,13 +142,17 @@ def test_a_turn_makes_columns_of_unit_mean_square(structure: Covariance, k: int)
 
 @every
 def test_a_held_correlation_is_an_angle_of_the_absolute_map(structure: Covariance, k: int) -> None:
-    """The angle of a correlation stands among the parameters, and its slope is its derivative."""
-    if k == 1 or not structure.correlated:
-        return
-    angle, m, sigma = structure.angle(k), map_of(structure, k, "held"), own_sigma(structure, k)
-    rho = sigma[1, 0] / math.sqrt(sigma[0, 0] * sigma[1, 1])
-    np.testing.assert_allclose(m.nearest(sigma)[angle.place], angle.of(rho))
-    np.testing.assert_allclose(angle.slope(rho), (angle.of(rho + 1e-6) - angle.of(rho - 1e-6)) / 2e-6, rtol=1e-6)
+    """The angle of each correlation stands among the parameters, and its slope is its derivative."""
+    sigma = own_sigma(structure, k)
+    for element in structure.elements(names(k)):
+        if element.part == "cor":
+            i, j = element.row, element.column
+            angle = structure.angle(k, i, j)
+            order = (j, i, *(place for place in range(k) if place not in (i, j)))
+            rho = sigma[i, j] / math.sqrt(sigma[i, i] * sigma[j, j])
+            np.testing.assert_allclose(map_of(structure, k, "held", order).nearest(sigma)[angle.place], angle.of(rho))
+            slope = (angle.of(rho + 1e-6) - angle.of(rho - 1e-6)) / 2e-6
+            np.testing.assert_allclose(angle.slope(rho), slope, rtol=1e-6)
 
 
 @every

@@ -103,7 +103,7 @@ class OneCorrelation(Tied):
         """Return the map from phi, or rho."""
         return Powers(self.lags(k), self.lowest(k), natural)
 
-    def angle(self, k: int) -> Angle:
+    def angle(self, k: int, row: int, column: int) -> Angle:  # noqa: ARG002
         """Return phi, the last parameter."""
         return Angle(self.n_parameters(k) - 1, self.lowest(k), 1.0)
 

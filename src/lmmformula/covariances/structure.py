@@ -120,9 +120,9 @@ class Covariance(ABC):
         held : whether that correlation is to be held
         """
 
-    def angle(self, k: int) -> Angle:
-        """Return where the absolute map of k coefficients has the correlation that may be held."""
-        raise NotImplementedError(k)
+    def angle(self, k: int, row: int, column: int) -> Angle:
+        """Return where the absolute map has a correlation; `column` and `row` are first in the map's order."""
+        raise NotImplementedError(k, row, column)
 
     def natural_values(self, theta: FloatArray, sigma: FloatArray) -> FloatArray:  # noqa: ARG002
         """Return the parameters of the natural map of a (k, k) relative covariance and its theta."""

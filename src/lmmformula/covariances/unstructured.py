@@ -60,7 +60,7 @@ class Unstructured(Covariance):
         """Return standard deviations and angles."""
         return Spherical(order, squares=held)
 
-    def angle(self, k: int) -> Angle:
+    def angle(self, k: int, row: int, column: int) -> Angle:  # noqa: ARG002
         """Return the first of the angles."""
         return Angle(k, -1.0, 1.0, cosine=True)
 

@@ -69,13 +69,13 @@ def check_structure(term: RandomTerm, variables: Mapping[str, VariableSchema], n
 
     lme4 fits both as random slopes, without a word.
     """
-    structure = term.covariance
+    covariance = term.covariance
     factors = [factor for part in term.terms for factor in part.factors]
     is_factor = [isinstance(variables[label(factor)], FactorVariable) for factor in factors]
-    if structure.over_times and is_factor != [True]:
-        what = f"{structure.name}() needs one factor of times"
-    elif structure.over_pairs and n_columns == 1:
-        what = f"{structure.name}() needs at least two columns to correlate"
+    if covariance.over_times and is_factor != [True]:
+        what = f"{covariance.name}() needs one factor of times"
+    elif covariance.over_pairs and n_columns == 1:
+        what = f"{covariance.name}() needs at least two columns to correlate"
     else:
         return
     plain = random_text(replace(term, covariance=UNSTRUCTURED))

@@ -185,7 +185,8 @@ def variance_curve(problem: Problem, design: DesignMatrices, fit: Fit, parameter
         estimate = abs(float(x[place])) * unit
         inward, slope = lambda v: v / unit, lambda v: 1.0 / unit  # noqa: ARG005
     else:
-        angle = design.random_terms[t].covariance.angle(design.random_terms[t].n_coefficients)
+        term = design.random_terms[t]
+        angle = term.covariance.angle(term.n_coefficients, parameter.row, parameter.column)
         place, inward, slope, limits = space.starts[t] + angle.place, angle.of, angle.slope, (angle.low, angle.high)
         covariance = fit.relative_covariance[t]
         i, j = parameter.row, parameter.column

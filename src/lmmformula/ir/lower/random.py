@@ -17,11 +17,12 @@ from lmmformula.ir.model import RandomTerm, Response
 
 BARS = frozenset(("|", "||"))
 ELSEWHERE = {
-    "homcs": "did you mean cs(x | g, hom = TRUE)?",
-    "homdiag": "did you mean diag(x | g, hom = TRUE)?",
-    "hetar1": "did you mean ar1(x | g, hom = FALSE)?",
-    **dict.fromkeys(("toep", "ou", "rr", "mat", "gau", "propto", "unstruc"), f"there are {', '.join(STRUCTURES)}"),
-}
+    ("het" if structure.homogeneous_by_default else "hom") + name: (
+        f"did you mean {structure(not structure.homogeneous_by_default).text('x | g')}?"
+    )
+    for name, structure in STRUCTURES.items()
+    if structure.has_homogeneous
+} | dict.fromkeys(("toep", "ou", "rr", "mat", "gau", "propto", "unstruc"), f"there are {', '.join(STRUCTURES)}")
 """Covariance structures of other packages -> what to say."""
 
 
