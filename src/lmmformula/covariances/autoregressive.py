@@ -7,7 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import IntArray
 from lmmformula.covariances.one_correlation import OneCorrelation
-from lmmformula.covariances.structure import Covariance, power
+from lmmformula.covariances.structure import Covariance, raised
 
 
 @dataclass(frozen=True)
@@ -54,4 +54,4 @@ class Autoregressive(OneCorrelation):
 
     def latex_correlation(self, rho: str, i: int, j: int) -> str:
         """Write a power of rho."""
-        return power(rho, abs(i - j))
+        return raised(rho, abs(i - j))

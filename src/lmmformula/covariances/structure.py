@@ -223,11 +223,11 @@ class Covariance(ABC):
         raise NotImplementedError(within, len(correlation), len(root))
 
 
-def power(symbol: str, exponent: int) -> str:
+def raised(symbol: str, exponent: int) -> str:
     r"""
     Write a power in LaTeX.
 
-    >>> power(r"\rho", 2), power(r"\rho", 1)
+    >>> raised(r"\rho", 2), raised(r"\rho", 1)
     ('\\rho^2', '\\rho')
     """
     if exponent == 1:

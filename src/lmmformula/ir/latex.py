@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from lmmformula.covariances.structure import power
+from lmmformula.covariances.structure import raised
 from lmmformula.errors import printable
 from lmmformula.ir.labels import label, number
 from lmmformula.ir.model import ModelIR, RandomTerm
@@ -105,7 +105,7 @@ def _covariance(tag: str, term: RandomTerm, coefficients: list[int]) -> str:
     tau = {k: rf"\tau{tag}" + ("" if term.covariance.homogeneous else f"_{{{k}}}") for k in coefficients}
 
     def element(i: int, j: int) -> str:
-        scale = power(tau[i], 2) if tau[i] == tau[j] else f"{tau[i]} {tau[j]}"
+        scale = raised(tau[i], 2) if tau[i] == tau[j] else f"{tau[i]} {tau[j]}"
         correlation = "" if i == j else term.covariance.latex_correlation(rf"\rho{tag}", i, j)
         return scale if i == j else f"{correlation} {scale}" if correlation else "0"
 
