@@ -7,18 +7,18 @@ import pytest
 from corpus import dataset
 from fit.oracle import example, make_design, make_term
 from lmmformula import FitWarning, glmer, lmer
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.table import covariance
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances, evaluate_at, fit_lmm
 from lmmformula.fit.settings import OptimizerSettings
-from lmmformula.fit.theta import theta_of
-from lmmformula.ir.covariance import Covariance
 
 
-def one_way(y: np.ndarray, groups: np.ndarray, covariance: Covariance | None = None) -> DesignMatrices:
+def one_way(y: np.ndarray, groups: np.ndarray, given: Covariance | None = None) -> DesignMatrices:
     """Return the design of y ~ 1 + (1 | g)."""
     one = np.ones(len(y))
-    return make_design(y, [one], [make_term("g", groups, [one], covariance or Covariance())])
+    return make_design(y, [one], [make_term("g", groups, [one], given or covariance())])
 
 
 def test_a_variance_of_zero_is_exactly_zero() -> None:
@@ -126,7 +126,7 @@ def test_one_correlation_stays_one_correlation(structure: str) -> None:
     Z = [np.ones(720), *rng.normal(size=(2, 720))]
     b = rng.multivariate_normal(np.zeros(3), truth, size=60)[g]
     y = np.einsum("in,ni->n", np.array(Z), b) + rng.normal(size=720)
-    design = make_design(y, Z, [make_term("g", g, Z, Covariance(structure))])
+    design = make_design(y, Z, [make_term("g", g, Z, covariance(structure))])
     fit = fit_lmm(design)
     S = fit.relative_covariance[0]
     C = S / np.sqrt(np.outer(np.diag(S), np.diag(S)))
@@ -134,7 +134,7 @@ def test_one_correlation_stays_one_correlation(structure: str) -> None:
     np.testing.assert_allclose([C[2, 1], C[2, 0]], [rho, rho if structure == "cs" else rho**2], atol=1e-9)
     for start in ([1, 1, 1, 0.4], [1, 1, 1, -0.4]):  # no other start leads lower
         other = fit_lmm(
-            design, start=theta_of(Covariance(structure), np.outer(start[:3], start[:3]) * one_rho(start[3]))
+            design, start=covariance(structure).theta_of(np.outer(start[:3], start[:3]) * one_rho(start[3]))
         )
         assert other.criterion >= fit.criterion - 1e-6
 

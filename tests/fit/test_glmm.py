@@ -13,7 +13,7 @@ import lmmformula as lf
 from corpus import dataset, record, records, weights_of
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.fit.covariances import Parameters, covariance_map
+from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.families import CURVATURES, KERNELS, kernel_of
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.fit.information import covariance_from
@@ -296,7 +296,7 @@ def _target(formula: str, name: str, family: Family) -> Target:
 def _target_of(design: DesignMatrices, family: Family) -> Target:
     columns = inner_columns(design)
     maps = tuple(
-        tuple(covariance_map(design.random_terms[t].covariance, design.random_terms[t].n_coefficients) for t in f.terms)
+        tuple(design.random_terms[t].covariance.free_map(design.random_terms[t].n_coefficients) for t in f.terms)
         for f in columns.factors
     )
     return Target(kernel_of(design, family), columns.X, 0.0, Pattern.of(columns.factors), Parameters(maps))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.ir.covariance import UNSTRUCTURED, Covariance
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,25 +55,8 @@ class RandomTermDesign:
 
     @property
     def theta_names(self) -> tuple[str, ...]:
-        """
-        Names of the distinct entries of the relative covariance factor, lower triangle by columns, as lme4 gives them.
-
-        A homogeneous structure repeats entries: diag has one, cs one on and one below the diagonal of each column, and
-        the third and later columns of ar1 repeat the second.
-        """
-        names, k = self.coefficient_names, self.n_coefficients
-        cells = [(i, j) for j in range(k) for i in range(j, k)]
-        match self.covariance:
-            case Covariance("diag", homogeneous=True):
-                return (f"{self.group}.*",)
-            case Covariance("diag"):
-                cells = [(i, i) for i in range(k)]
-            case Covariance("cs", homogeneous=True):
-                below = [name for j in range(k - 1) for name in (names[j], f"*.{names[j]}")]
-                return tuple(f"{self.group}.{name}" for name in (*below, names[-1]))
-            case Covariance("ar1", homogeneous=True):
-                cells = [(i, j) for i, j in cells if j < 2]
-        return tuple(f"{self.group}.{names[i]}" + (f".{names[j]}" if i != j else "") for i, j in cells)
+        """Names of the distinct entries of the relative covariance factor, as lme4 gives them."""
+        return self.covariance.theta_names(self.group, self.coefficient_names)
 
 
 @dataclass(frozen=True)

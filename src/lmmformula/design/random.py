@@ -124,7 +124,7 @@ def check_number_of_effects(
     term: RandomTerm, n_levels: int, n_coefficients: int, n_rows: int, *, gaussian: bool
 ) -> None:
     """Refuse an unstructured term with as many random effects as rows; lme4 stops checking where any term is not."""
-    if gaussian and term.covariance.structure == "us" and n_levels * n_coefficients >= n_rows:
+    if gaussian and term.covariance.any_matrix and n_levels * n_coefficients >= n_rows:
         raise DataError(
             f"the term with group '{printable(term.group_name)}' has {n_levels * n_coefficients} random effects "
             f"({n_levels} levels x {n_coefficients} coefficients) for {n_rows} rows",

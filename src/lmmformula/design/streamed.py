@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
+from lmmformula.covariances.structure import Covariance
 from lmmformula.data.fingerprint import fingerprint
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.build import fixed_columns_of
@@ -23,7 +24,6 @@ from lmmformula.design.summaries import ColumnSummary, summary_from
 from lmmformula.design.sums import PartialProducts
 from lmmformula.design.values import Factor, Numbers, recode
 from lmmformula.errors import DataError, FitError, printable
-from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import label
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.data.table import Table
 from lmmformula.design.frame import Frame
 from lmmformula.design.schema import FactorVariable, VariableSchema
 from lmmformula.design.values import Numbers
 from lmmformula.errors import DataError, printable
-from lmmformula.ir.covariance import UNSTRUCTURED
 from lmmformula.ir.model import ModelIR, RandomTerm
 from lmmformula.ir.terms import Apply, Term, Variable, label
 from lmmformula.ir.text import random_text
@@ -28,7 +28,7 @@ def read_times(ir: ModelIR, table: Table) -> ModelIR:
 def _is_timed(term: RandomTerm, frame: Frame) -> bool:
     """Tell whether a term is ar1() over one column of numbers."""
     match term.terms:
-        case (Term(factors=(Variable() as variable,)),) if term.covariance.structure == "ar1":
+        case (Term(factors=(Variable() as variable,)),) if term.covariance.over_times:
             return isinstance(frame.evaluate(variable), Numbers)
         case _:
             return False
@@ -69,13 +69,13 @@ def check_structure(term: RandomTerm, variables: Mapping[str, VariableSchema], n
 
     lme4 fits both as random slopes, without a word.
     """
-    structure = term.covariance.structure
+    covariance = term.covariance
     factors = [factor for part in term.terms for factor in part.factors]
     is_factor = [isinstance(variables[label(factor)], FactorVariable) for factor in factors]
-    if structure == "ar1" and is_factor != [True]:
-        what = "ar1() needs one factor of times"
-    elif structure == "cs" and n_columns == 1:
-        what = "cs() needs at least two columns to correlate"
+    if covariance.over_times and is_factor != [True]:
+        what = f"{covariance.name}() needs one factor of times"
+    elif covariance.over_pairs and n_columns == 1:
+        what = f"{covariance.name}() needs at least two columns to correlate"
     else:
         return
     plain = random_text(replace(term, covariance=UNSTRUCTURED))

@@ -241,31 +241,3 @@ def solve(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return left^-1 right for one small (k, k) matrix."""
     out: FloatArray = np.linalg.solve(left, right).astype(np.float64, copy=False)
     return out
-
-
-def square_root(covariance: FloatArray) -> FloatArray:
-    """Return the symmetric square root of a positive semidefinite matrix; negative eigenvalues count as zero."""
-    values, vectors = np.linalg.eigh(covariance)
-    out: FloatArray = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    return out
-
-
-def root(covariance: FloatArray) -> FloatArray:
-    """
-    Return the lower triangular L with LL' = covariance, positive semidefinite, diagonal >= 0.
-
-    Pivots below 1e-12 of the trace count as zero, so that a singular matrix has exact zeros.
-
-    >>> root(np.array([[4.0, 2.0], [2.0, 1.0]]))
-    array([[2., 0.],
-           [1., 0.]])
-    """
-    k = len(covariance)
-    rest = np.array(covariance, dtype=np.float64)
-    L = np.zeros((k, k))
-    for j in range(k):
-        if rest[j, j] <= 1e-12 * covariance[j, j] or rest[j, j] <= 0.0:
-            continue
-        L[j:, j] = rest[j:, j] / np.sqrt(rest[j, j])
-        rest[j:, j:] -= np.outer(L[j:, j], L[j:, j])
-    return L

@@ -118,7 +118,7 @@ def undetermined(
     owners = np.repeat([t for t, _ in parts], [len(own) for _, own in parts])
     sizes = np.concatenate([np.full(len(own), max(float(np.linalg.norm(own)), LEAST_SIZE)) for _, own in parts])
     told = [
-        term.covariance.structure not in {"cs", "ar1"} or np.linalg.eigvalsh(S)[0] > np.finfo(np.float64).eps
+        not term.covariance.tied or np.linalg.eigvalsh(S)[0] > np.finfo(np.float64).eps
         for term, S in zip(terms, inner, strict=True)
     ]
     free = np.array([told[t] for t in owners], dtype=np.bool_)
@@ -152,12 +152,5 @@ def _singular(term: RandomTermDesign, inner: FloatArray, turn: FloatArray, least
         return (
             f"the variance of {' and of '.join(names[zero])} between the levels of '{term.group}' is estimated as zero"
         )
-    if term.covariance.structure in {"cs", "ar1"}:
-        rho = user[1, 0] / (deviations[0] * deviations[1])
-        return f"the correlation of the coefficients between the levels of '{term.group}' is at its bound, {rho:.3g}"
-    direction = np.linalg.eigh(user / np.outer(deviations, deviations))[1][:, 0]
-    involved = names[np.abs(direction) > NOTICEABLE]
-    if len(involved) == 2:
-        sign = "1" if direction[np.abs(direction) > NOTICEABLE].prod() < 0 else "-1"
-        return f"the correlation of {involved[0]} and {involved[1]} between the levels of '{term.group}' is {sign}"
-    return f"a combination of {', '.join(involved)} does not vary between the levels of '{term.group}'"
+    correlation = user / np.outer(deviations, deviations)
+    return term.covariance.dependence(correlation, term.coefficient_names, term.group)

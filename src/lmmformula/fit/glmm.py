@@ -13,7 +13,7 @@ from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import FitError
 from lmmformula.fit import blocks
 from lmmformula.fit.convergence import Judgement, judge, undetermined
-from lmmformula.fit.covariances import Parameters, covariance_map
+from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.families import check_curvature, kernel_of
 from lmmformula.fit.information import Information
 from lmmformula.fit.laplace import Laplace, laplace
@@ -23,7 +23,7 @@ from lmmformula.fit.quasi_newton import descend
 from lmmformula.fit.separation import Flat, touched
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
 from lmmformula.fit.structure import DENSE_COPIES, memory, refuse_wide
-from lmmformula.fit.theta import sigma_of, split_theta, theta_of
+from lmmformula.fit.theta import split_theta
 from lmmformula.fit.weighted import Effects, InnerColumns, Pattern, inner_columns
 from lmmformula.fit.work import Budget
 from lmmformula.ir.family import Family
@@ -189,8 +189,7 @@ class _Problem:
                 hint="leave out a grouping factor, or merge its rare levels",
             )
         maps = tuple(
-            tuple(covariance_map(terms[t].covariance, terms[t].n_coefficients) for t in f.terms)
-            for f in columns.factors
+            tuple(terms[t].covariance.free_map(terms[t].n_coefficients) for t in f.terms) for f in columns.factors
         )
         offset = 0.0 if design.offset is None else design.offset / kernel.scale
         target = Target(kernel, columns.X, offset, pattern, Parameters(maps), curvature)
@@ -214,7 +213,7 @@ class _Problem:
         shapes = [(term.covariance, term.n_coefficients) for term in self.terms]
         parts = split_theta(shapes, theta)
         scale = self.target.kernel.scale
-        users = [sigma_of(c, own, k) / scale**2 for (c, k), own in zip(shapes, parts, strict=True)]
+        users = [c.sigma_of(own, k) / scale**2 for (c, k), own in zip(shapes, parts, strict=True)]
         inner = [self._inner(t, S) + LEAST_DEVIATION**2 * np.eye(len(S)) for t, S in enumerate(users)]
         t = self.target.parameters.nearest([[inner[t] for t in f.terms] for f in self.columns.factors])
         return self._alternated(t, 0)
@@ -296,7 +295,7 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
     return GlmmFit(
         family=problem.family,
         theta=np.concatenate(
-            [np.zeros(0), *(theta_of(a.covariance, S) for a, S in zip(terms, covariances, strict=True))]
+            [np.zeros(0), *(a.covariance.theta_of(S) for a, S in zip(terms, covariances, strict=True))]
         ),
         beta=scale * columns.fixed @ beta,
         parameters=dict(zip(names, (units * target.kernel.values(psi)).tolist(), strict=True)),

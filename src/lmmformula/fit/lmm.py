@@ -19,7 +19,7 @@ from lmmformula.fit.newton import Minimum, minimise
 from lmmformula.fit.objective import Point
 from lmmformula.fit.problem import Evaluation, Problem, prepare
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
-from lmmformula.fit.theta import split_theta, theta_of
+from lmmformula.fit.theta import split_theta
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _report(problem: Problem, point: Point, inner: Sequence[FloatArray], judgeme
     half = sigma * (coordinates.fixed @ profile.inverse_R)
     covariances = tuple(coordinates.sigma_user(t, S) for t, S in enumerate(inner))
     modes = zip(coordinates.random, problem.own_rows(point.modes()), strict=True)
-    thetas = [theta_of(term.covariance, S) for term, S in zip(problem.terms, covariances, strict=True)]
+    thetas = [term.covariance.theta_of(S) for term, S in zip(problem.terms, covariances, strict=True)]
     return Fit(
         reml=problem.reml,
         theta=np.concatenate(thetas),

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.covariances.maps import LinearRoot
+from lmmformula.covariances.matrices import square_root
 from lmmformula.design.coordinates import block_diagonal
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit import blocks
-from lmmformula.fit.covariances import LinearRoot, stacked
+from lmmformula.fit.covariances import stacked
 from lmmformula.fit.dense import Dense, level_traces
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.problem import Problem, prepare
@@ -141,7 +143,7 @@ def _projected(objective: SingleFactor, point: SinglePoint, part: slice) -> tupl
 def _as_a_whole(problem: Problem, inner: Sequence[FloatArray], directions: Sequence[FloatArray]) -> Sums:
     """Several factors: K as one matrix, whatever the strategy of the fit."""
     objective = Dense.of(problem.products, reml=False)
-    roots = [blocks.square_root(block_diagonal([inner[t] for t in f.terms])) for f in problem.products.factors]
+    roots = [square_root(block_diagonal([inner[t] for t in f.terms])) for f in problem.products.factors]
     point = objective.at(roots)
     K = objective.C - point.H.T @ point.H
     p = len(point.profile.beta)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.covariances.matrices import square_root
 from lmmformula.design.coordinates import block_diagonal
 from lmmformula.design.crossproducts import CrossProducts, cross_products
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.fit import blocks
-from lmmformula.fit.covariances import Parameters, covariance_map
+from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.objective import Objective, Point
 from lmmformula.fit.start import starting_point
 from lmmformula.fit.structure import Structure, objective_for, refuse_wide, structure_of
-from lmmformula.fit.theta import sigma_of, split_theta
+from lmmformula.fit.theta import split_theta
 
 DIFFERENCE_STEP = 1e-4
 """Step of the differences of the gradient that exact second derivatives are made of."""
@@ -96,7 +96,7 @@ class Problem:
 
     def at(self, inner: Sequence[FloatArray]) -> Point:
         """Evaluate the criterion at relative covariances in inner coordinates, per term."""
-        roots = [blocks.square_root(block_diagonal([inner[t] for t in f.terms])) for f in self.products.factors]
+        roots = [square_root(block_diagonal([inner[t] for t in f.terms])) for f in self.products.factors]
         return self.objective.at(roots)
 
     def inner(self, covariances: Sequence[FloatArray]) -> list[FloatArray]:
@@ -107,7 +107,7 @@ class Problem:
         """Return the relative covariances of lme4's theta in inner coordinates, per term."""
         shapes = [(term.covariance, term.n_coefficients) for term in self.terms]
         parts = split_theta(shapes, theta)
-        return self.inner([sigma_of(covariance, own, k) for (covariance, k), own in zip(shapes, parts, strict=True)])
+        return self.inner([covariance.sigma_of(own, k) for (covariance, k), own in zip(shapes, parts, strict=True)])
 
     def nearest(self, inner: Sequence[FloatArray]) -> FloatArray:
         """Return the parameters nearest to relative covariances in inner coordinates, per term."""
@@ -139,7 +139,7 @@ def prepare(design: DesignMatrices, *, reml: bool) -> Problem:
     products = cross_products(design)
     structure = structure_of(products)
     maps = tuple(
-        tuple(covariance_map(terms[t].covariance, terms[t].n_coefficients) for t in factor.terms)
+        tuple(terms[t].covariance.free_map(terms[t].n_coefficients) for t in factor.terms)
         for factor in products.factors
     )
     objective = objective_for(products, structure, reml=reml)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lmmformula.covariances.table import STRUCTURES
 from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.errors import FitError, printable
@@ -95,10 +96,11 @@ def refuse_wide(terms: Sequence[RandomTermDesign]) -> None:
     for term in terms:
         n, k = term.n_parameters, term.n_coefficients
         if (needed := 8.0 * n * (DIRECTION_COPIES * k**2 + n)) > memory():
+            *others, last = [f"{name}()" for name, other in STRUCTURES.items() if not other.any_matrix]
             raise FitError(
                 f"the model needs {needed / 1e9:.0f} GB: the covariance matrix of {k} coefficients of "
                 f"'{printable(term.group)}' has {n} parameters",
-                hint="diag(), cs() and ar1() have fewer; or merge rare levels",
+                hint=f"{', '.join(others)} and {last} have fewer; or merge rare levels",
             )
 
 

@@ -84,7 +84,7 @@ def inner_columns(design: DesignMatrices) -> InnerColumns:
 
 def _turned(term: RandomTermDesign) -> tuple[FloatArray, FloatArray]:
     """Return (k, n) columns of unit mean square, as far as the covariance allows, and the (k, k) way back."""
-    if term.covariance.structure == "us":
+    if term.covariance.any_matrix:
         moved, N = shifted(term.covariates, None)
         columns = np.array(moved)
     else:

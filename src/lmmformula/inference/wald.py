@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.fit.covariances import natural_map
 from lmmformula.inference.intervals import Intervals
 from lmmformula.inference.parameters import Parameter, chosen, estimates, is_flat, normal_quantile, tail
 from lmmformula.results.lmm import LinearMixedResult
@@ -87,7 +86,7 @@ def _slope(result: LinearMixedResult, parameter: Parameter, values: FloatArray) 
         return out
     at = 0
     for t, term in enumerate(result.design.random_terms):
-        own = natural_map(term.covariance, term.n_coefficients, np.eye(term.n_coefficients))
+        own = term.covariance.natural_map(term.n_coefficients, np.eye(term.n_coefficients))
         here = slice(at, at + own.size)
         at += own.size
         if t == parameter.term:

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from itertools import count
 from typing import Any, Literal
 
+from lmmformula.covariances.table import STRUCTURES
 from lmmformula.errors import FormulaError, is_text, printable
 from lmmformula.ir.elsewhere import INSTEAD, NOT_YET
 from lmmformula.ir.terms import Apply, Expression
@@ -148,7 +149,7 @@ def register(name: str, function: Callable[..., Any]) -> None:
     REGISTERED[name] = function
 
 
-RESERVED_CALLS = frozenset({"cbind", "offset", "us", "diag", "cs", "ar1", "gr", "T", "F", "TRUE", "FALSE", "NULL"})
+RESERVED_CALLS = frozenset({"cbind", "offset", *STRUCTURES, "gr", "T", "F", "TRUE", "FALSE", "NULL"})
 """Calls that mean something to the language itself."""
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.errors import NOWHERE, DataError, LmmFormulaError, Span, meant
-from lmmformula.ir.covariance import UNSTRUCTURED, Covariance
 from lmmformula.ir.expand import expand
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.names import backticked

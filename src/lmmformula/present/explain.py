@@ -158,16 +158,7 @@ def _counted(number: int) -> str:
 def _structure(term: RandomTermDesign) -> str:
     if term.n_coefficients == 1:
         return "one standard deviation"
-    match term.covariance.structure:
-        case "us":
-            return "every standard deviation and correlation free"
-        case "diag":
-            text = "uncorrelated"
-        case "cs":
-            text = "one correlation for all pairs"
-        case "ar1":
-            text = "correlation falling with distance, r^|i-j|"
-    return text + (", one standard deviation for all" if term.covariance.homogeneous else "")
+    return term.covariance.explanation()
 
 
 def _distribution(symbols: Sequence[str], term: RandomTermDesign, number: int) -> str:

@@ -255,7 +255,7 @@ def applies(prior: Prior, model: "Model") -> bool:
         case "sd", ():
             return bool(terms)
         case "cor", ():
-            return any(term.n_coefficients > 1 and term.covariance.structure != "diag" for term in terms)
+            return any(term.n_coefficients > 1 and term.covariance.correlated for term in terms)
         case "cutpoint", _:
             return family.ordinal
         case name, _:

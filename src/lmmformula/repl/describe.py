@@ -124,13 +124,7 @@ def _random(term: RandomTermDesign) -> str:
 def _covariance(term: RandomTermDesign) -> str:
     if term.n_coefficients == 1:
         return ""
-    kind = {
-        "us": ", correlated",
-        "diag": ", uncorrelated",
-        "cs": ", with one correlation",
-        "ar1": ", with correlations that fall with distance",
-    }[term.covariance.structure]
-    return kind + (" and one standard deviation" if term.covariance.homogeneous else "")
+    return f", {term.covariance.description()}"
 
 
 def _names(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmmformula.fit.blocks import root
+from lmmformula.covariances.matrices import root
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.model import ModelIR

@@ -101,7 +101,7 @@ class ComparisonResult:
         values = [*self.fit.fixef]
         for term, design in zip(self.fit.varcorr, self.fit.design.random_terms, strict=True):
             values += list(term.sds)
-            if design.covariance.structure != "diag":
+            if design.covariance.correlated:
                 values += [term.correlation[j, i] for j in range(len(term.names)) for i in range(j)]
         own = {} if isinstance(self.fit, LinearMixedResult) else self.fit.fit.parameters
         rest = quantities[len(values) :]

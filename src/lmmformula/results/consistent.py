@@ -16,7 +16,6 @@ from lmmformula.design.random import random_columns
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.summaries import FactorSummary
 from lmmformula.errors import LmmFormulaError
-from lmmformula.fit.covariances import natural_map
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.functions import REGISTERED
 from lmmformula.ir.model import ModelIR
@@ -123,7 +122,7 @@ def check_fit(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit) -> 
 def _check_kept(kept: Kept, design: DesignMatrices) -> None:
     """Refuse what was kept in other shapes than the design has."""
     p, q, terms = design.n_fixed, design.n_random, design.random_terms
-    v = 1 + sum(natural_map(t.covariance, t.n_coefficients, np.eye(t.n_coefficients)).size for t in terms)
+    v = 1 + sum(t.covariance.n_parameters(t.n_coefficients) for t in terms)
     if (variance := kept.variance) is not None:
         shapes = {"values": (v,), "gradient": (v,), "hessian": (v, v), "vcov": (v, v), "vcov_beta_slopes": (v, p, p)}
         require(all(getattr(variance, name).shape == shape for name, shape in shapes.items()), "variance")

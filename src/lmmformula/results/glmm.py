@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.arrays import FloatArray
+from lmmformula.covariances.matrices import square_root
 from lmmformula.data.table import Table
 from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.response import check_support
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
-from lmmformula.fit.blocks import square_root
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR

@@ -13,13 +13,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from lmmformula.covariances.table import STRUCTURES, of_record
 from lmmformula.data.table import Table
 from lmmformula.design.layout import conform, require
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.schema import Schema
 from lmmformula.errors import DataError, FitError, printable
 from lmmformula.fit.lmm import Fit
-from lmmformula.ir.covariance import STRUCTURES, Covariance
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.consistent import check_fit
@@ -145,7 +145,7 @@ class SavedTerm(RandomTermDesign):
         object.__setattr__(self, "group", saved["group"])
         object.__setattr__(self, "levels", tuple(saved["levels"]))
         object.__setattr__(self, "coefficient_names", tuple(saved["coefficient_names"]))
-        object.__setattr__(self, "covariance", Covariance(**saved["covariance"]))
+        object.__setattr__(self, "covariance", of_record(saved["covariance"]))
 
     def __reduce__(self) -> tuple[type["SavedTerm"], tuple[dict[str, Any]]]:
         """Copy what is here; a copy of all fields would ask for the columns."""

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.covariances.matrices import square_root
 from lmmformula.design.coordinates import block_diagonal
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.normal import user_products
-from lmmformula.fit.blocks import square_root
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.problem import prepare
 from lmmformula.fit.sparse import factorised, solved

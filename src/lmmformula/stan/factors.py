@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.design.crossproducts import PairProducts
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import FitError
-from lmmformula.ir.covariance import UNSTRUCTURED
 from lmmformula.stan.names import Identifiers, suffixes
 from lmmformula.stan.program import Block, Column, Covariate, Cross, DataForm, Factor, Fixed, Form, Treatment
 from lmmformula.stan.scales import own_parts
@@ -233,7 +233,7 @@ def _blocks(terms: Sequence[tuple[int, RandomTermDesign]], suffix: str) -> tuple
     for number, (position, term) in enumerate(terms, start=1):
         k = term.n_coefficients
         mark = str(number) if len(terms) > 1 else ""
-        kind = {"us": "L", "cs": "rho", "ar1": "rho", "diag": ""}[term.covariance.structure]
+        letter = term.covariance.stan_letter
         blocks.append(
             Block(
                 term=position,
@@ -241,7 +241,7 @@ def _blocks(terms: Sequence[tuple[int, RandomTermDesign]], suffix: str) -> tuple
                 stop=start + k - 1,
                 covariance=term.covariance if k > 1 else UNSTRUCTURED,
                 sd=f"sd{number}_{suffix}",
-                correlation=f"{kind}{mark}_{suffix}" if kind and k > 1 else "",
+                correlation=f"{letter}{mark}_{suffix}" if letter and k > 1 else "",
             )
         )
         start += k

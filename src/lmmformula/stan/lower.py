@@ -255,15 +255,11 @@ def _block_sd(factor: Factor, block: Block, slots: tuple[Slot, ...]) -> Paramete
 
 
 def _correlation(factor: Factor, block: Block) -> Parameter:
-    """Declare the correlations of one block: a Cholesky factor, or the one number that a structure has."""
-    name = block.correlation
-    if block.covariance.structure == "us":
-        slot = Slot("cor", (factor.label,), ("lkj", (2.0,)), matrix=True)
-        return Parameter(Declaration("cholesky_factor_corr", str(block.size), name, "of their correlations"), (slot,))
-    lowest = -1.0 if block.covariance.structure == "ar1" else -1.0 / (block.size - 1)
-    slot = Slot("cor", (factor.label,), ("uniform", (lowest, 1.0)), lower=lowest, upper=1.0)
-    comment = "of neighbours" if block.covariance.structure == "ar1" else "of any two"
-    return Parameter(Declaration("real", "", name, f"correlation {comment}"), (slot,))
+    """Declare what the correlations of one block are made of."""
+    made = block.covariance.stan_correlations(block.size)
+    lower, upper = made.bounds
+    slot = Slot("cor", (factor.label,), made.prior, lower=lower, upper=upper, matrix=made.matrix)
+    return Parameter(Declaration(made.base, made.size, block.correlation, made.comment), (slot,))
 
 
 def _family(likelihood: Likelihood, expected: float) -> Iterator[Part]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from lmmformula.ir.covariance import Covariance
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.table import STRUCTURES
 from lmmformula.stan.likelihood import NORMAL, Likelihood
 from lmmformula.stan.statements import Declaration, Number, Statement
 
@@ -42,7 +43,7 @@ class Block:
 
     term : its position in the design's random terms
     sd : identifier of its own standard deviations, where the factor's are put together from those of its blocks
-    correlation : identifier of its Cholesky factor ("us") or number rho ("cs", "ar1"); "" where nothing is correlated
+    correlation : identifier of its Cholesky factor or of what that is made of; "" where nothing is correlated
     """
 
     term: int
@@ -107,7 +108,7 @@ class Factor:
     @property
     def L_from_blocks(self) -> bool:
         """Whether L is put together, not a parameter itself."""
-        return self.correlated and (len(self.blocks) > 1 or self.blocks[0].covariance.structure != "us")
+        return self.correlated and (len(self.blocks) > 1 or bool(self.blocks[0].covariance.stan_function))
 
     @property
     def mean_of_intercepts(self) -> str:
@@ -280,13 +281,10 @@ class Program:
     loglik_weights: bool = False
 
     @property
-    def structures(self) -> tuple[str, ...]:
-        """The covariance structures whose Cholesky factor a function of the program makes."""
-        return tuple(
-            structure
-            for structure in ("cs", "ar1")
-            if any(b.correlation and b.covariance.structure == structure for f in self.factors for b in f.blocks)
-        )
+    def structures(self) -> tuple[Covariance, ...]:
+        """The covariance structures whose Cholesky factor a function of the program makes, one of each kind."""
+        used = {b.covariance.name: b.covariance for f in self.factors for b in f.blocks if b.correlation}
+        return tuple(used[name] for name in STRUCTURES if name in used and used[name].stan_function)
 
     @property
     def stan_version(self) -> tuple[int, int]:

@@ -206,7 +206,7 @@ def _factor(program: StanProgram, factor: Factor, estimates: Estimates) -> dict[
             value = np.asarray(sd.mean()) if block.covariance.homogeneous or len(sd) == 1 else sd
             guesses[block.sd] = Guess(value, np.minimum(looseness.mean() / (2 * factor.n_levels), 1.0))
         if block.correlation:
-            value, count = _correlation(block, correlation, roots[-1])
+            value, count = block.covariance.stan_start(correlation, roots[-1], SHRINK)
             variance = np.minimum(looseness.max() * count / factor.n_levels, 1.0)
             guesses[block.correlation] = Guess(value, variance)
     sd = np.concatenate(sds)
@@ -326,19 +326,6 @@ def _size(program: StanProgram, covariate: Covariate) -> float:
         return 1.0
     values = program.data["X"][:, covariate.fixed - 1] if covariate.fixed > 0 else program.data[covariate.text]
     return float(np.sqrt(np.mean(np.square(values))))
-
-
-def _correlation(block: Block, correlation: FloatArray, root: FloatArray) -> tuple[FloatArray, float]:
-    """Read the value of a block's correlation parameter, and a factor for its variance on the unconstrained scale."""
-    match block.covariance.structure:
-        case "ar1":
-            return np.asarray(np.diag(correlation, 1).mean()), 4.0
-        case "cs":
-            lowest = -1 / (block.size - 1)
-            mean = correlation[np.triu_indices(block.size, 1)].mean()
-            return np.asarray(np.clip(mean, SHRINK * lowest, SHRINK)), 4.0
-        case _:
-            return root, 1.0
 
 
 def _nearest(correlation: FloatArray) -> FloatArray:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.table import STRUCTURES
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.errors import FormulaError, warn
 from lmmformula.formula.ast import Argument, Call, Chain, Expr, Name, Number, Prefix, children, walk
-from lmmformula.ir.covariance import STRUCTURES, UNSTRUCTURED, Covariance
 from lmmformula.ir.elsewhere import LATER, OTHERWISE
 from lmmformula.ir.expand import Expansion, expand
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
@@ -146,16 +148,12 @@ class RandomReader:
                     raise FormulaError(
                         f"{call.function}() has no such argument", span=option.span, hint="it has `hom`: TRUE or FALSE"
                     )
-        match call.function:
-            case "us":
-                if hom is not None:
-                    message = "us() has no common standard deviation: `hom` changes nothing"
-                    warn(message, text=self.text, span=call.span)
-                return UNSTRUCTURED
-            case "ar1":
-                return Covariance("ar1", homogeneous=hom is not False)
-            case _:
-                return Covariance(STRUCTURES[call.function], homogeneous=hom is True)
+        structure = STRUCTURES[call.function]
+        if hom is not None and not structure.has_homogeneous:
+            message = f"{call.function}() has no common standard deviation: `hom` changes nothing"
+            warn(message, text=self.text, span=call.span)
+            hom = None
+        return structure(structure.homogeneous_by_default if hom is None else hom)
 
     def _bar(self, lhs: Expr, bar: str, group: Expr, covariance: Covariance) -> list[RandomTerm]:
         self._check_left(lhs, group)
