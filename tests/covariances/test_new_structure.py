@@ -79,6 +79,7 @@ def test_a_fit_has_it(model: lf.Model, tmp_path: Path) -> None:
     pd.testing.assert_series_equal(lf.load(tmp_path / "fit.json").theta, fit.theta)
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_a_program_has_it(model: lf.Model) -> None:
     """Draws of a Stan program have the structure too."""
     posterior = model.sample(chains=1, draws=50, seed=1)

@@ -38,6 +38,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_an_old_cmdstan_says_which_version_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """2.35 has no sum_to_zero_vector: the error says so, and what it hints at runs."""
     monkeypatch.setenv("CMDSTAN", str(build_standin(tmp_path / "cmdstan", version="2.35.0")))

@@ -8,12 +8,12 @@ criteria, marginal means, predictions for new rows. What needs the rows of the f
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
 
-from lmmformula.covariances.table import STRUCTURES, of_record
+from lmmformula.covariances.table import of_record
 from lmmformula.data.table import Table
 from lmmformula.design.layout import conform, require
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
@@ -54,7 +54,7 @@ LAYOUT_OF_DESIGN = {
     "random_terms": [
         {
             "group": str, "levels": [str], "coefficient_names": [str],
-            "covariance": {"structure": set(STRUCTURES), "homogeneous": bool},
+            "covariance": {"structure": str, "homogeneous": bool},
         }
     ],
 }  # fmt: skip
@@ -180,7 +180,7 @@ def term_content(term: RandomTermDesign) -> dict[str, Any]:
         "group": term.group,
         "levels": term.levels,
         "coefficient_names": term.coefficient_names,
-        "covariance": asdict(term.covariance),
+        "covariance": term.covariance.record(),
     }
 
 
