@@ -1,10 +1,13 @@
 """Options of the test suite."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from lmmformula.ir.functions import REGISTERED
+
+os.environ.pop("COLUMNS", None)  # set for test processes by some runners; tables are as wide as they like here
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import stanli
 
+from lmmformula.covariances.structure import Covariance
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.ir.covariance import Covariance
 from lmmformula.stan.data import stan_data
 from lmmformula.stan.program import Factor, Program
 from lmmformula.stan.render import render
@@ -100,10 +100,10 @@ def log_prior(statement: Statement, point: Point) -> float:
 
 def correlation_factor(covariance: Covariance, value: np.ndarray, k: int) -> np.ndarray:
     """Return the Cholesky factor of one block's correlations."""
-    if covariance.structure == "us":
+    if covariance.name == "us":
         return value
     lags = np.abs(np.subtract.outer(np.arange(k), np.arange(k)))
-    return np.linalg.cholesky(value**lags if covariance.structure == "ar1" else np.where(lags == 0, 1.0, value))
+    return np.linalg.cholesky(value**lags if covariance.name == "ar1" else np.where(lags == 0, 1.0, value))
 
 
 def root(factor: Factor, point: Point) -> np.ndarray:

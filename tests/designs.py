@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from corpus import dataset
+from corpus import dataset, weights_of
 from lmmformula.data.table import read_table
 from lmmformula.design.build import build_design
 from lmmformula.design.contrasts import Contrast
@@ -57,7 +57,7 @@ def design_of(record: dict[str, Any]) -> tuple[Schema, DesignMatrices]:
         record["formula"],
         data_of(record),
         Family(record.get("family") or "gaussian", record.get("link") or "identity"),
-        weights=record.get("weights"),
+        **weights_of(record),
         offset=record.get("offset"),
         contrasts=contrasts or None,
         na_action=action,

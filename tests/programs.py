@@ -1,5 +1,6 @@
 """The models that the tests of generated programs share: one for each kind of node and each seam between them."""
 
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -9,6 +10,7 @@ import pandas as pd
 from corpus import dataset
 from designs import design, model
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitWarning
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.stan.generate import StanProgram, stan_program
 from lmmformula.stan.lower import lower_program
@@ -29,6 +31,7 @@ class Case:
     form: str = "auto"
     literals: bool = False
     weights: str | None = None
+    loglik_weights: str | None = None
     offset: str | None = None
     geometry: dict[str, str] = field(default_factory=dict)
     data_form: str = "rows"
@@ -231,6 +234,16 @@ FAMILIES: dict[str, Case] = {
         family=Family("cumulative", "probit"),
         extra=Extra(prior_only=True, y_rep=True),
     ),
+    "shares": Case("share ~ x + (1 | a)", "counts", family=Family("binomial", "logit"), extra=BOTH),
+    "shares_probit": Case("share ~ x + (1 | a)", "counts", family=Family("binomial", "probit"), weights="trials"),
+    "shares_cloglog": Case("share ~ x + (1 | a)", "counts", family=Family("binomial", "cloglog")),
+    "loglik_weights": Case("y ~ x + (x | a)", "small", loglik_weights="w", extra=BOTH),
+    "loglik_weights_poisson": Case(
+        "count ~ x + (1 | a)", "counts", family=Family("poisson", "log"), loglik_weights="w", extra=BOTH
+    ),
+    "loglik_weights_cumulative": Case(
+        "rating ~ x + (1 | a)", "counts", family=Family("cumulative", "logit"), loglik_weights="w"
+    ),
     "log_lik": Case("y ~ x + (x | a)", "small", weights="w", offset="o", extra=BOTH),
     "log_lik_conditional": Case("y ~ x + (x | a)", "small", form="conditional", weights="w", extra=BOTH),
 }
@@ -248,7 +261,10 @@ def frame(name: str) -> pd.DataFrame:
 def design_of(name: str) -> DesignMatrices:
     """Return the design of a case."""
     case = EVERY[name]
-    return design(case.text, frame(case.data), case.family, weights=case.weights, offset=case.offset)[1]
+    options = {"weights": case.weights, "loglik_weights": case.loglik_weights, "offset": case.offset}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*trials", FitWarning)  # shares that are meant here
+        return design(case.text, frame(case.data), case.family, **options)[1]
 
 
 @cache

@@ -21,7 +21,7 @@ numbers = st.one_of(
 
 
 def _arithmetic(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    operators = ("+", "-", "*", "/", "^", "**", "%%", "%/%", "<", ">=", "==", "!=", "&", "&&", "|", "||")
+    operators = ("+", "-", "*", "/", "^", "**", "%%", "%/%", "<", ">=", "==", "!=", "&", "|")
     functions = ("log", "exp", "sqrt", "I", "scale", "factor", "abs")
     return st.one_of(
         st.tuples(inner, st.sampled_from(operators), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
@@ -104,8 +104,20 @@ alphabet = st.sampled_from(
     (*"xyzg01.~+-*/^:|&!<>=()[],;'`\"\\ \n#%$", "%in%", "poly(", "||", "cbind(", "é", "\x00", "\u2212")
 )
 
-gibberish = st.one_of(st.text(max_size=40), st.lists(alphabet, max_size=30).map("".join))
-"""Texts of anything, and texts of what formulas are made of."""
+tokens = st.sampled_from(
+    ("x", "`a b`", "1", "2L", ".5", "'s'", "TRUE", "(", ")", "[", "]", "|", "||", "&", "&&", "!", "==", "<", "+", "-",
+     "*", "/", "%in%", "%%", "%", "^", "**", ":", "::", ":::", "=", ",", "~", "y ~ ", "\n", ";", "$", "@", "?", "{",
+     "\\", "# c\n", "poly(x", "(1 | g)", "(x || g)", "ar1(", "offset(", "cbind(y, x)", "b", "normal(", ".", "...", "\t",
+     "\u00a0", "\u2212", "\x00")
+)  # fmt: skip
+"""Whole tokens, and what looks like one."""
+
+soups = st.tuples(st.sampled_from(("", "y ~ ")), st.sampled_from(("", " ")), st.lists(tokens, max_size=9)).map(
+    lambda t: t[0] + t[1].join(t[2])
+)
+
+gibberish = st.one_of(st.text(max_size=40), st.lists(alphabet, max_size=30).map("".join), soups)
+"""Texts of anything, and texts of what formulas are made of: characters and tokens."""
 
 
 @st.composite

@@ -137,6 +137,7 @@ FAMILIES = [
     (["fit", *HERDS, "--table", "augment", "--csv"], "row,herd,incidence,size,period,fitted"),
     (["fit", *HERDS, "--table", "ranef", "--csv"], "herd,1,(Intercept),0.59"),
     (["fit", *TICKS, "--csv"], ",shape,"),
+    (["fit", *TICKS, "--curvature", "expected"], "(Laplace Approximation, expected curvature)"),
     (["explain", *LIKING], "logit(P(Informed.liking ≤ k)) = cutpoint[k] - ("),
     (["explain", *SHARES], "Family     binomial, link logit"),
     (["stan", *LIKING], "ordered_logistic"),
@@ -380,12 +381,22 @@ def test_datasets_are_listed_and_printed(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.splitlines()[0] == "Batch,Yield"
 
 
+def test_nothing_is_answered_by_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """The program's name alone is no fault."""
+    assert cli.main([]) == 0
+    captured = capsys.readouterr()
+    assert "examples:" in captured.out
+    assert not captured.err
+
+
 FAULTS = [
+    (["fit", FORMULA, "--data", "nowhere"], "there is no file and no data set 'nowhere'"),
+    (["fit", r"Reaction ~ Days\n b ~ normal(0, 1)", "--data", "sleepstudy"], "statements are separated by `;`"),
     (["fit", FORMULA, "--data", "sleepstudi"], "did you mean 'sleepstudy'"),
     (["fit", FORMULA, "--data", "missing.csv"], "can't read the data 'missing.csv'"),
     (["fit", FORMULA, "--data", "missing.parquet"], "can't read the data 'missing.parquet'"),
     (["fit", "Reaction ~ Day", "--data", "sleepstudy"], "did you mean 'Days'"),
-    (["fit", FORMULA, "--data", "sleepstudy", "--family", "Gamma"], "no fit by Laplace's method"),
+    (["fit", FORMULA, "--data", "sleepstudy", "--family", "Gamma(inverse)"], "no fit by Laplace's method"),
     (["fit", *GENERALIZED, "--save", "fit.json"], "fits of the family binomial are not saved"),
     (["power", *GENERALIZED, "--effect", "period2"], "power is simulated for gaussian models"),
     (["fit", FORMULA, "--data", "sleepstudy", "-o", "missing/folder/f.csv"], "missing/folder"),
@@ -394,7 +405,11 @@ FAULTS = [
     (["compare", *LIKING], "no fit by Laplace's method"),
     (["fit", *HERDS, "--save", "fit.json"], "fits of the family binomial are not saved"),
     (["fit", FORMULA, "--data", "sleepstudy", "--nagq", "9"], "a gaussian likelihood needs no quadrature"),
-    (["fit", FORMULA, "--data", "sleepstudy", "--family", "weibull"], "there is no family 'weibull'"),
+    (
+        ["fit", FORMULA, "--data", "sleepstudy", "--curvature", "expected"],
+        "a gaussian likelihood needs no approximation",
+    ),
+    (["fit", FORMULA, "--data", "sleepstudy", "--family", "weibull"], "the family 'weibull' is not supported yet"),
     (["explain", FORMULA, "--data", "sleepstudy", "--family", "poisson"], "must be whole numbers from 0"),
     (["power", *HERDS, "--effect", "period2"], "power is simulated for gaussian models, not for the family binomial"),
     (["datasets", "cofee"], "did you mean 'coffee'"),
@@ -418,7 +433,6 @@ def test_faults_that_a_user_can_mend(arguments: list[str], message: str, capsys:
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["fly"],
         ["fit"],
         ["fit", FORMULA],
@@ -469,3 +483,81 @@ def test_the_installed_command() -> None:
         check=True,
     )
     assert gone.stderr == ""
+
+
+NULLS = "y,g,f\n" + "".join(f"{i % 5 + i / 10},{'abcde'[i % 5]},{('None', 'x', 'null')[i % 3]}\n" for i in range(15))
+
+
+def test_words_for_nothing_are_levels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No row is lost to a level that another program would take for a missing value."""
+    (tmp_path / "a.csv").write_text(NULLS)
+    assert cli.main(["fit", "y ~ f + (1 | g)", "--data", str(tmp_path / "a.csv")]) == 0
+    captured = capsys.readouterr()
+    assert "Number of obs: 15" in captured.out
+    assert "fnull" in captured.out
+    assert "left out" not in captured.err
+
+
+def test_rows_that_are_left_out_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """How many, why and which; what counts as missing can be said, and no table is disturbed by the telling."""
+    (tmp_path / "a.csv").write_text(NULLS)
+    command = ["fit", "y ~ f + (1 | g)", "--data", str(tmp_path / "a.csv"), "--na", "null", "--na", "-9"]
+    assert cli.main([*command, "--csv"]) == 0
+    captured = capsys.readouterr()
+    wanted = "note: of 15 rows 5 left out with missing values (f in 5): rows 2, 5, 8, 11, 14, counted from 0\n"
+    assert captured.err == wanted
+    assert captured.out.startswith("effect,")
+
+
+@pytest.mark.parametrize(("sep", "said"), [(";", "separated by ';', decimals by ','"), ("\t", "separated by tabs")])
+def test_separators_are_found_out_and_told(
+    sep: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a spreadsheet writes where the comma is for decimals is read, in the session too."""
+    path = tmp_path / "sleep.csv"
+    dataset("sleepstudy").to_csv(path, index=False, sep=sep, decimal=",")
+    assert cli.main(["fit", FORMULA, "--data", str(path)]) == 0
+    captured = capsys.readouterr()
+    assert "REML criterion at convergence: 1743.6" in captured.out
+    assert said in captured.err
+    assert cli.main(["fit", FORMULA, "--data", str(path), "--sep", ","]) == 1
+
+
+def run_in_shell(line: str, **variables: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run a line of a shell in which `lmm` is the command."""
+    command = f"{shlex.quote(sys.executable)} -m lmmformula"
+    text = f'set -o pipefail; lmm() {{ {command} "$@"; }}; {line}'
+    return subprocess.run(["bash", "-c", text], capture_output=True, check=False, env={**os.environ, **variables})  # noqa: S607
+
+
+CLOSED = [
+    ("lmm datasets >&-", 0),
+    ("lmm datasets nothing >&- 2>&-", 1),
+    ("lmm repl <&-", 0),
+    ("lmm fit 'y ~ x' --data - <&-", 1),
+    ("lmm datasets sleepstudy | (exec <&-; sleep 3)", 141),
+    ("lmm datasets > /dev/full", 1),
+    ("lmm fit --help | (exec <&-; sleep 3)", 0),
+]
+
+
+@pytest.mark.parametrize(("line", "code"), CLOSED)
+def test_streams_may_be_closed_or_full(line: str, code: int) -> None:
+    """Nothing but our own messages on stderr, and an exit code that tells what happened."""
+    done = run_in_shell(line)
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
+def test_any_encoding_of_the_output_will_do(encoding: str) -> None:
+    """Mathematics are spelled where their signs are lacking, and names are written as far as they can be."""
+    rows = r"y,\303\251t\303\251,g\n1,2,a\n3,3,b\n2,5,a\n5,6,b\n"
+    line = f"printf '{rows}' | lmm explain 'y ~ été + (1 | g)' --data -"
+    done = run_in_shell(line, PYTHONIOENCODING=encoding, PYTHONUTF8="1")
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode(encoding)
+    maths, name = ("ε ~ N(0, σ²)", "β2·") if encoding == "utf-8" else ("epsilon ~ N(0, sigma^2)", "beta2*")
+    assert maths in text
+    assert name + "été".encode(encoding, "backslashreplace").decode(encoding) in text

@@ -40,3 +40,14 @@ def test_the_wheel_writes_stan_programs(unpacked_wheel: Path) -> None:
     """The templates and the data sets are inside the wheel."""
     code = "m = lmmformula.Model('y ~ x + (x | group)', lmmformula.datasets.load('coffee')); print(m.stan().code)"
     assert "parameters {" in run_with(unpacked_wheel, code)
+
+
+def test_the_wheel_says_what_it_holds(unpacked_wheel: Path) -> None:
+    """Its licence expression is not the code's alone, and the texts are beside it."""
+    (metadata,) = unpacked_wheel.glob("*.dist-info/METADATA")
+    lines = metadata.read_text(encoding="utf-8").splitlines()
+    expression = "MIT AND GPL-2.0-or-later AND (GPL-2.0-only OR GPL-3.0-only) AND GPL-3.0-or-later"
+    assert f"License-Expression: {expression}" in lines
+    named = [line.removeprefix("License-File: ") for line in lines if line.startswith("License-File: ")]
+    assert {"LICENSE", "LICENSES/GPL-2.0.txt", "LICENSES/GPL-3.0.txt"} <= set(named)
+    assert all((metadata.parent / "licenses" / name).is_file() for name in named)

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from lmmformula.api.parsing import parse
     from lmmformula.api.posterior import Posterior
     from lmmformula.design.contrasts import Contrast
-    from lmmformula.errors import DataError, EngineError, FitError, FitWarning, FormulaError, LmmFormulaError
+    from lmmformula.errors import (
+        DataError,
+        EngineError,
+        FitError,
+        FitWarning,
+        FormulaError,
+        LmmFormulaError,
+        PriorWarning,
+        SamplingWarning,
+    )
     from lmmformula.ir.functions import register
     from lmmformula.ir.model import ModelIR
     from lmmformula.stan.generate import StanProgram
@@ -54,6 +63,8 @@ _HOMES = {
     "FitWarning": "errors",
     "FormulaError": "errors",
     "LmmFormulaError": "errors",
+    "PriorWarning": "errors",
+    "SamplingWarning": "errors",
     "ModelIR": "ir.model",
     "StanProgram": "stan.generate",
 }
@@ -74,6 +85,8 @@ __all__ = [
     "ModelIR",
     "Posterior",
     "PosteriorMode",
+    "PriorWarning",
+    "SamplingWarning",
     "StanProgram",
     "__version__",
     "anova",
@@ -100,7 +113,9 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever the public name is)
     elif name in _HOMES:
         value = getattr(import_module(f"lmmformula.{_HOMES[name]}"), name)
     else:
-        raise AttributeError(f"module 'lmmformula' has no attribute '{name}'")
+        from lmmformula.api.newcomers import unknown_function
+
+        raise unknown_function(name, __all__)
     globals()[name] = value
     return value
 

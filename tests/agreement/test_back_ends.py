@@ -92,6 +92,7 @@ def test_reml_and_posterior_of_sleepstudy_agree() -> None:
     assert both.fixed["sd"].to_numpy() == pytest.approx(both.fixed["se"].to_numpy(), rel=0.15)
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_marginal_and_conditional_form_agree() -> None:
     """Two programs of one model have one posterior, within Monte Carlo error."""
     model = lf.Model("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff"))

@@ -90,7 +90,7 @@ def test_other_families() -> None:
     with pytest.raises(lf.FitError, match="does not allow"):
         model.stan(form="marginal")
     with pytest.raises(lf.FitError, match="link log"):
-        lf.Model("Reaction ~ Days + (1 | Subject)", data, family="Gamma").stan()
+        lf.Model("Reaction ~ Days + (1 | Subject)", data, family="Gamma(inverse)").stan()
 
 
 def test_families_are_read_as_r_writes_them() -> None:
@@ -99,6 +99,45 @@ def test_families_are_read_as_r_writes_them() -> None:
     assert read_family("bernoulli") == Family("binomial", "logit")
     assert read_family('binomial(link = "probit")') == Family("binomial", "probit")
     assert read_family(Family("Gamma", "log")) == Family("Gamma", "log")
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("nbinom2", "negbinomial"), ("beta_family", "beta"), ("betar", "beta"), ("t_family", "student"),
+        ("Bernoulli", "binomial"), ("Poisson", "poisson"), ("zip", "zero_inflated_poisson"), ("clm", "cumulative"),
+        ('zero_inflated_poisson(link = "log", link_zi = "logit")', "zero_inflated_poisson"),
+        ('cumulative("logit", threshold = "flexible")', "cumulative"), ("Gamma(log)", "Gamma"),
+    ],
+)  # fmt: skip
+def test_families_are_known_by_the_names_of_other_packages(name: str, ours: str) -> None:
+    """Capitals don't matter, and what says what is so anyway is read."""
+    assert read_family(name).name == ours
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tweedie", "the family 'tweedie' is not supported yet"),
+        ("quasipoisson", "quasi-likelihoods have no density"),
+        ("gausian", "there is no family 'gausian'"),
+        ("zero_inflated_poisson(link_zi = probit)", "no choice of link_zi = probit"),
+        ("cumulative(threshold = equidistant)", "no choice of threshold = equidistant"),
+    ],
+)
+def test_families_that_are_not_there_are_refused(name: str, message: str) -> None:
+    """In words that say whether it is a misprint, not yet, or never."""
+    with pytest.raises(lf.FormulaError, match=message):
+        read_family(name)
+
+
+def test_the_link_of_gamma_is_said_once() -> None:
+    """Where it isn't named, since R means another one; not again by what is made of the model."""
+    data = dataset("sleepstudy")
+    with pytest.warns(lf.FitWarning, match="the family Gamma has the link log here, and inverse in R"):
+        model = lf.Model("Reaction ~ Days + (1 | Subject)", data, family="Gamma")
+    assert model.ir.family == Family("Gamma", "log")
+    assert model.update(". ~ . - Days").fit().converged
 
 
 def test_a_model_from_an_ir() -> None:
@@ -187,6 +226,7 @@ def test_singular_fits_say_so() -> None:
     assert "estimated as zero" in str(fit)
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_models_fits_and_posteriors_can_be_pickled() -> None:
     """So that they can be stored, and sent to other processes."""
     model = lf.Model(FORMULA, dataset("sleepstudy"))

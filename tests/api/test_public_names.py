@@ -10,8 +10,8 @@ import lmmformula as lf
 NAMES = [
     "Comparison", "Contrast", "DataError", "EngineError", "FitError", "FitWarning", "FormulaError",
     "GeneralizedMixedFit", "LinearMixedFit", "LmmFormulaError", "Model", "ModelIR", "Posterior", "PosteriorMode",
-    "StanProgram", "__version__", "anova", "compare", "criteria", "datasets", "glmer", "lmer", "load", "parse", "power",
-    "register",
+    "PriorWarning", "SamplingWarning", "StanProgram", "__version__", "anova", "compare", "criteria", "datasets",
+    "glmer", "lmer", "load", "parse", "power", "register",
 ]  # fmt: skip
 
 

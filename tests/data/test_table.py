@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import zoneinfo
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -289,9 +290,9 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("values", "levels"),
     [
-        ([MIDNIGHT + dt.timedelta(days=1, hours=6), MIDNIGHT], ("2024-03-01 00:00:00", "2024-03-02 06:00:00")),
+        ([MIDNIGHT + dt.timedelta(days=1, hours=6), MIDNIGHT], ("2024-03-01", "2024-03-02 06:00:00")),
         ([MIDNIGHT + dt.timedelta(days=1), None, MIDNIGHT], ("2024-03-01", "2024-03-02")),
-        ([dt.timedelta(days=2), dt.timedelta(hours=36)], ("129600 seconds", "172800 seconds")),
+        ([dt.timedelta(days=2), dt.timedelta(hours=36)], ("129600 seconds", "2 days")),
         ([2**63 + 1, 2**63], ("9223372036854775808", "9223372036854775809")),
     ],
 )
@@ -304,3 +305,45 @@ def test_levels_have_one_name_in_all_libraries(values: list[Any], levels: tuple[
             read_table({"v": column} if not hasattr(column, "name") else column.to_frame("v")).factor("v").levels
             == levels
         )
+
+
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+INSTANTS = [
+    (pd.Timestamp("2014-01-15"), "2014-01-15"),
+    (pd.Timestamp("2014-01-15 12:00"), "2014-01-15 12:00:00"),
+    (pd.Timestamp("2014-01-15 12:00:00.000000001"), "2014-01-15 12:00:00.000000001"),
+    (pd.Timestamp("2014-01-15", tz="Europe/Berlin"), "2014-01-14 23:00:00"),
+    (dt.datetime(2014, 1, 15, 1, tzinfo=BERLIN), "2014-01-15"),
+    (dt.date(2014, 1, 15), "2014-01-15"),
+    (np.datetime64("2014-01"), "2014-01-01"),
+    (pd.Timedelta(days=2), "2 days"),
+    (pd.Timedelta(90, "min"), "5400 seconds"),
+    (dt.time(8, 30), "08:30:00"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), INSTANTS)
+def test_the_text_of_a_date_depends_on_itself_alone(value: Any, text: str) -> None:
+    """In a list, a series or categories, and beside any other row, a date has the same label."""
+    others = {dt.time: dt.time(1, 2, 3, 4), pd.Timedelta: pd.Timedelta(1, "us")}
+    zone = getattr(value, "tzinfo", None)
+    other = others.get(type(value), pd.Timestamp("2013-05-05 05:05:05.5", tz=zone))
+    for values in ([value], [value, other]):
+        kinds = [values, pd.Series(values), np.array(values, dtype=object)]
+        if all(isinstance(each, type(value)) for each in values):
+            kinds.append(pd.Categorical(values))
+        for column in kinds:
+            levels = read_table({"d": column}).factor("d")
+            assert levels.levels[levels.codes[0]] == text
+
+
+def test_dates_are_levels_in_the_order_of_time() -> None:
+    """Days, times and their mixtures; where the order could not be told, the mixture is refused."""
+    column = read_table(
+        {"d": [MIDNIGHT.replace(2014, 1, 2, 3), dt.date(2014, 1, 2), None, pd.Timestamp("2013-12-31")]}
+    )["d"]
+    assert isinstance(column, FactorColumn)
+    assert column.levels == ("2013-12-31", "2014-01-02", "2014-01-02 03:00:00")
+    assert column.codes.tolist() == [2, 1, -1, 0]
+    with pytest.raises(DataError, match="with and without a zone"):
+        read_table({"d": [pd.Timestamp("2014-01-02", tz="UTC"), pd.Timestamp("2014-01-03")]}).factor("d")

@@ -18,7 +18,6 @@ WEIGHTS = {"neg": -1.0 * np.arange(240), "short": np.ones(3), None: None}
 TAKEN_HERE = {
     "rej-001": "a model without random terms is least squares",
     "rej-002": "a model without random terms is least squares",
-    "rej-026": "lme4 2 knows ar1()",
     "rej-046": "an option of lme4 makes this an error; by default columns are dropped",
 }
 """Rejections of lme4 1.1 that are models here."""
@@ -242,7 +241,7 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], str, str, str]] = [
         {"contrasts": {"F": "sum"}},
         "",
         "contrasts are given for 'F', which is no factor of the model",
-        "the factors are: f",
+        "did you mean 'f'?",
     ),
     (
         "y ~ f + x + (1 | g)",
@@ -433,6 +432,16 @@ def test_columns_that_a_double_bar_leaves_correlated_are_told(
     assert typed.strip() == formula
     assert len(carets.strip()) == len(marked)
     assert hint == f"{instead} makes all columns independent"
+
+
+@pytest.mark.parametrize("other", ["diag(x | k)", "cs(x | k)", "diag(x | k, hom = TRUE)"])
+def test_a_structure_elsewhere_leaves_the_check_of_effects_on(other: str) -> None:
+    """Each unstructured term is checked against the rows, whatever stands beside it; lme4 checks none then."""
+    data = sample(k=np.arange(ROWS) % 5, p=np.arange(ROWS) // 2)
+    with pytest.raises(DataError, match="30 random effects"):
+        design(f"y ~ x + {other} + (x | p)", data)
+    _, made = design("y ~ x + diag(x | p) + (1 | k)", data)
+    assert max(term.n_levels * term.n_coefficients for term in made.random_terms) == ROWS
 
 
 def test_a_double_bar_between_numbers_is_no_reason_to_warn() -> None:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from corpus import dataset
 from designs import design
+from lmmformula.covariances.table import covariance
 from lmmformula.data.columns import FactorColumn
 from lmmformula.data.table import read_table
 from lmmformula.design.coding import full_factors
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import grouping, lme4_order
-from lmmformula.ir.covariance import Covariance
 
 FORMULA = "y ~ f2 * f3 + poly(x, 2) + chr + (x | h) + (1 | g:f2)"
 TOY = dataset("toy")
@@ -163,7 +163,7 @@ def term(structure: Any, k: int, *, homogeneous: bool = False) -> RandomTermDesi
     """Make a random term of k coefficients for two levels."""
     names = tuple("abc"[:k])
     codes, covariates = np.array([0, 1]), np.ones((2, k))
-    return RandomTermDesign("g", ("1", "2"), codes, names, covariates, Covariance(structure, homogeneous))
+    return RandomTermDesign("g", ("1", "2"), codes, names, covariates, covariance(structure, homogeneous=homogeneous))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a model has learned of its data makes the same columns of new data, one row at a time if need be."""
 
 import json
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from lmmformula.data.table import read_table
 from lmmformula.design.fixed import fixed_matrix, offset_values
 from lmmformula.design.random import random_columns, unseen_levels
 from lmmformula.design.schema import Schema
-from lmmformula.errors import DataError
+from lmmformula.errors import DataError, FitWarning
 
 FORMULAS = [("lformula", r["id"]) for r in records("lformula") if r["dataset"] != "InstEval"]
 SAME = {"rtol": 1e-11, "atol": 1e-12}
@@ -190,8 +191,12 @@ def test_bases_go_on_outside_the_range_of_the_model() -> None:
     data = {"y": np.sin(9 * x), "x": x, "g": np.arange(21) % 3}
     formula = "y ~ bs(x, knots = c(0.3, 0.7)) + (1 | g)"
     schema, _ = design(formula, data)
-    beyond = fixed_matrix(model(formula), schema, read_table({"x": np.linspace(0.8, 1.6, 9)}))
+    with pytest.warns(FitWarning, match=r"bs\(\): 6 of 9 values are beyond the boundary knots, 0 and 1"):
+        beyond = fixed_matrix(model(formula), schema, read_table({"x": np.linspace(0.8, 1.6, 9)}))
     np.testing.assert_allclose(np.diff(beyond, n=4, axis=0), 0, atol=1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # at the boundary nothing is beyond it
+        fixed_matrix(model(formula), schema, read_table({"x": [0.0, 1.0]}))
     formula = "y ~ ns(x, df = 4) + (1 | g)"
     schema, _ = design(formula, data)
     for outside in (np.linspace(1, 3, 9), np.linspace(-2, 0, 9)):

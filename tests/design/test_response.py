@@ -26,7 +26,6 @@ SHARE = [0, 0.25, 0.5, 0.5, 1]
     ("formula", "family", "options", "y", "weights"),
     [
         ("cbind(s, f) ~ x", BINOMIAL, {}, SHARE, [4, 4, 4, 6, 2]),
-        ("cbind(s, f) ~ x", BINOMIAL, {"weights": "w"}, SHARE, [4, 8, 4, 12, 2]),
         ("cbind(s, n - s) ~ x", BINOMIAL, {}, SHARE, [4, 4, 4, 6, 2]),
         ("s/n ~ x", BINOMIAL, {}, SHARE, [4, 4, 4, 6, 2]),
         ("s/n ~ x", BINOMIAL, {"weights": "n"}, SHARE, [4, 4, 4, 6, 2]),

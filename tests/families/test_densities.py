@@ -21,9 +21,9 @@ FAMILIES: list[Family] = [
     Gaussian(),
     Student(),
     Lognormal(),
-    *(Gamma(link) for link in Gamma.links),
-    *(Beta(link) for link in Beta.links),
-    *(Binomial(link) for link in Binomial.links),
+    *(Gamma(link) for link in ("log", "inverse", "identity")),
+    *(Beta(link) for link in ("logit", "probit", "cloglog", "cauchit")),
+    *(Binomial(link) for link in ("logit", "probit", "cloglog", "cauchit", "log")),
     *(Poisson(link) for link in Poisson.links),
     NegativeBinomial(),
     ZeroInflatedPoisson(),
@@ -58,9 +58,8 @@ def test_derivatives_are_those_of_the_density(family: Family) -> None:
         ahead, behind = (family.at(observed, [*at[:j], at[j] + s * step, *at[j + 1 :]], keys) for s in (1, -1))
         for key in up_to(2, m):
             slope = (np.asarray(ahead.at(*key)) - np.asarray(behind.at(*key))) / (2 * step)
-            np.testing.assert_allclose(
-                np.broadcast_to(here.at(*key, j), 21), np.broadcast_to(slope, 21), rtol=2e-6, atol=2e-6, err_msg=f"{key}, {j}"
-            )
+            found, expected = (np.broadcast_to(values, 21) for values in (here.at(*key, j), slope))
+            np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6, err_msg=f"{key}, {j}")
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.name}-{f.link}")

@@ -5,8 +5,10 @@ import math
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.table import covariance
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.ir.covariance import UNSTRUCTURED, Covariance
 
 
 def make_term(
@@ -101,7 +103,7 @@ def example(name: str, seed: int = 1) -> DesignMatrices:
         "three": lambda: make_design(y, [one, x], [make_term("a", a, [one, x, z])], offset=0.3 * z),
         "no fixed effects": lambda: make_design(y, [], [make_term("a", a, [one, x])]),
         "uncorrelated": lambda: make_design(y, [one, x], [make_term("a", a, [one]), make_term("a", a, [x, z])]),
-        "diagonal": lambda: make_design(y, [one, x], [make_term("a", a, [one, x], Covariance("diag"))]),
+        "diagonal": lambda: make_design(y, [one, x], [make_term("a", a, [one, x], covariance("diag"))]),
         "crossed": lambda: make_design(y, [one, x], [make_term("a", a, [one]), make_term("b", b, [one])], weights=w),
         "crossed slopes": lambda: make_design(
             y, [one, x], [make_term("a", a, [one, x]), make_term("b", b, [one, z]), make_term("c", c, [one])]

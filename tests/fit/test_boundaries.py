@@ -6,18 +6,19 @@ import pytest
 
 from corpus import dataset
 from fit.oracle import example, make_design, make_term
+from lmmformula import FitWarning, glmer, lmer
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.table import covariance
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances, evaluate_at, fit_lmm
 from lmmformula.fit.settings import OptimizerSettings
-from lmmformula.fit.theta import theta_of
-from lmmformula.ir.covariance import Covariance
 
 
-def one_way(y: np.ndarray, groups: np.ndarray, covariance: Covariance | None = None) -> DesignMatrices:
+def one_way(y: np.ndarray, groups: np.ndarray, given: Covariance | None = None) -> DesignMatrices:
     """Return the design of y ~ 1 + (1 | g)."""
     one = np.ones(len(y))
-    return make_design(y, [one], [make_term("g", groups, [one], covariance or Covariance())])
+    return make_design(y, [one], [make_term("g", groups, [one], given or covariance())])
 
 
 def test_a_variance_of_zero_is_exactly_zero() -> None:
@@ -125,7 +126,7 @@ def test_one_correlation_stays_one_correlation(structure: str) -> None:
     Z = [np.ones(720), *rng.normal(size=(2, 720))]
     b = rng.multivariate_normal(np.zeros(3), truth, size=60)[g]
     y = np.einsum("in,ni->n", np.array(Z), b) + rng.normal(size=720)
-    design = make_design(y, Z, [make_term("g", g, Z, Covariance(structure))])
+    design = make_design(y, Z, [make_term("g", g, Z, covariance(structure))])
     fit = fit_lmm(design)
     S = fit.relative_covariance[0]
     C = S / np.sqrt(np.outer(np.diag(S), np.diag(S)))
@@ -133,7 +134,7 @@ def test_one_correlation_stays_one_correlation(structure: str) -> None:
     np.testing.assert_allclose([C[2, 1], C[2, 0]], [rho, rho if structure == "cs" else rho**2], atol=1e-9)
     for start in ([1, 1, 1, 0.4], [1, 1, 1, -0.4]):  # no other start leads lower
         other = fit_lmm(
-            design, start=theta_of(Covariance(structure), np.outer(start[:3], start[:3]) * one_rho(start[3]))
+            design, start=covariance(structure).theta_of(np.outer(start[:3], start[:3]) * one_rho(start[3]))
         )
         assert other.criterion >= fit.criterion - 1e-6
 
@@ -227,3 +228,66 @@ def test_a_flat_ridge_still_converges() -> None:
     total = sum(float(S[0, 0]) for S in fit.relative_covariance)
     assert total == pytest.approx(float(single.relative_covariance[0][0, 0]), rel=1e-5)
     assert fit.criterion == pytest.approx(single.criterion, rel=1e-11)
+
+
+I = np.arange(48)
+CELLS = {
+    "f": np.array([f"g{k}" for k in I % 8]),
+    "g": I % 8,
+    "h": I // 8,
+    "x": np.random.default_rng(1).normal(size=48),
+    "one": np.ones(48),
+    "y": np.random.default_rng(7).normal(size=48) + 2 * np.random.default_rng(2).normal(size=8)[I % 8],
+}
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "y ~ f + (1 | f)",
+        "y ~ 0 + f + (1 | g)",
+        "y ~ f + (x | f)",
+        "y ~ f * x + (x | f)",
+        "y ~ f + diag(x | f)",
+        "y ~ f + (1 | f) + (1 | h)",
+    ],
+)
+def test_variances_that_fixed_effects_take_up(formula: str) -> None:
+    """REML's criterion does not know a variance whose levels are fixed effects: failed, for standard errors do."""
+    with pytest.warns(FitWarning, match=r"flat in the variances between the levels of '[fg]': the data can't tell"):
+        fit = lmer(formula, CELLS)
+    assert not fit.converged
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | f) + (1 | g)", "y ~ x + (one || g)"])
+def test_terms_that_take_each_other_s_place(formula: str) -> None:
+    """The same levels twice over: only the sum of the variances is told, and all else is that of one term."""
+    fit, single = lmer(formula, CELLS), lmer("y ~ x + (1 | g)", CELLS)
+    assert fit.converged
+    assert "only their sum is estimated" in fit.fit.message
+    np.testing.assert_allclose(fit.std_errors, single.std_errors, rtol=1e-4)
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | g)", "y ~ x + (x | g)", "y ~ x + cs(1 + x | g)", "y ~ x + (1 | h)"])
+def test_what_is_told_has_no_such_message(formula: str) -> None:
+    """Regular and singular fits of the same data."""
+    assert "flat" not in lmer(formula, CELLS).fit.message
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | g)", "y ~ 1 + (x | g)"])
+def test_a_residual_below_the_precision_of_the_response(formula: str) -> None:
+    """Numbers around 1e12 are 1e-4 apart: a residual of that size is rounding, a hundred times that is none."""
+    noise = np.random.default_rng(3).normal(size=48)
+    mean = 1e12 + CELLS["x"] + 0.37 * CELLS["g"]
+    with pytest.warns(FitWarning, match=r"is below the precision of the response, 0\.00044: what is left is rounding"):
+        lmer(formula, CELLS | {"y": mean + 1e-4 * noise})
+    assert lmer(formula, CELLS | {"y": mean + 1e-2 * noise}).converged
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (I(x > -100) | g)", "y ~ x + (one | g)"])
+def test_a_column_of_ones_beside_an_intercept(formula: str) -> None:
+    """It is refused for what it is, by both engines; without the intercept it is one."""
+    for fit in (lambda: lmer(formula, CELLS), lambda: glmer(formula, CELLS | {"y": I % 2}, family="binomial")):
+        with pytest.raises(FitError, match="is the same in every row, and can't be told from the intercept"):
+            fit()
+    assert lmer("y ~ x + (0 + one | g)", CELLS).fit.verdict == "ok"

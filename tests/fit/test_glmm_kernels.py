@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
+from lmmformula.fit.kernels import Beta, Binomial, Gamma, Kernel, Normal, Student
+from lmmformula.fit.kernels_counts import Counts, NegativeBinomial, RootCounts
 from scipy import stats
 
 from lmmformula.arrays import FloatArray
-from lmmformula.fit.kernels import Beta, Binomial, Gamma, Kernel, Normal, Student
-from lmmformula.fit.kernels_counts import Counts, NegativeBinomial, RootCounts
 
 N = 40
 RNG = np.random.default_rng(1)
@@ -25,6 +26,7 @@ KERNELS: dict[str, Kernel] = {
     "poisson": Counts(COUNTS),
     "poisson, weighted": Counts(COUNTS, 2.0),
     "poisson(sqrt)": RootCounts(COUNTS),
+    "poisson(sqrt), scaled": RootCounts(COUNTS, 1.0, 4.0),
     "zero-inflated poisson": Counts(COUNTS, zeros=True),
     "negbinomial": NegativeBinomial(COUNTS),
     "zero-inflated negbinomial": NegativeBinomial(COUNTS, zeros=True),
@@ -46,7 +48,7 @@ def slope(function: Callable[[float], FloatArray], h: float = 1e-4) -> FloatArra
 
 def predictor(name: str) -> FloatArray:
     """Return a linear predictor that suits the link."""
-    return ETA + 3.0 if "sqrt" in name else ETA
+    return (ETA + 3.0) / (4.0 if "sqrt), scaled" in name else 1.0) if "sqrt" in name else ETA
 
 
 @kernels
@@ -56,8 +58,98 @@ def test_derivatives_in_the_linear_predictor(name: str) -> None:
     psi = kernel.start()
     rows = kernel.at(eta, psi)
     np.testing.assert_allclose(rows.score, slope(lambda h: kernel.at(eta + h, psi).loglik), atol=1e-8)
-    np.testing.assert_allclose(rows.observed, -slope(lambda h: kernel.at(eta + h, psi).score), atol=1e-8)
+    np.testing.assert_allclose(rows.weight, -slope(lambda h: kernel.at(eta + h, psi).score), atol=1e-8)
     np.testing.assert_allclose(rows.slope, slope(lambda h: kernel.at(eta + h, psi).weight), atol=1e-8)
+
+
+WITH_EXPECTATION = [name for name in KERNELS if "zero" not in name]
+
+
+@pytest.mark.parametrize("name", WITH_EXPECTATION)
+def test_derivatives_of_the_expected_curvature(name: str) -> None:
+    """So are those of the expected curvature, in the linear predictor and in the family's parameters."""
+    kernel, eta = KERNELS[name], predictor(name)
+    psi = kernel.start()
+
+    def weight(h: float, moved: FloatArray) -> FloatArray:
+        return kernel.expected(kernel.at(eta + h, moved), eta + h, moved).weight
+
+    rows = kernel.expected(kernel.at(eta, psi), eta, psi)
+    np.testing.assert_allclose(rows.slope, slope(lambda h: weight(h, psi)), atol=1e-8)
+    for own, step in zip(rows.own, np.eye(len(psi)), strict=True):
+        np.testing.assert_allclose(own.weight, slope(lambda h, step=step: weight(0.0, psi + h * step)), atol=1e-8)
+
+
+LEVELS, SHARE_OF = np.polynomial.legendre.leggauss(2000)
+PROBABILITIES = (1 + LEVELS) / 2
+MANY_COUNTS = np.arange(400.0)
+
+RESPONSES: dict[str, tuple[Callable[[FloatArray], Kernel], FloatArray, float, FloatArray | None]] = {
+    **{
+        f"binomial({link})": (lambda y, link=link: Binomial(y, np.full(len(y), 5.0), link), np.arange(6) / 5, 0.3, None)
+        for link in ("logit", "probit", "cloglog")
+    },
+    "poisson": (Counts, MANY_COUNTS, 0.7, None),
+    "poisson(sqrt)": (RootCounts, MANY_COUNTS, 1.7, None),
+    "negbinomial": (NegativeBinomial, MANY_COUNTS, 0.7, np.log([2.0])),
+    "Gamma": (Gamma, stats.gamma.ppf(PROBABILITIES, 3.0, scale=np.exp(0.7) / 3.0), 0.7, np.log([3.0])),
+    "beta": (Beta, stats.beta.ppf(PROBABILITIES, 3 / (1 + np.exp(-0.4)), 3 / (1 + np.exp(0.4))), 0.4, np.log([3.0])),
+    "student": (Student, stats.t.ppf(PROBABILITIES, 5.0, 0.4, 2.0), 0.4, np.log([2.0, 5.0])),
+}
+"""Family -> kernel, all responses or quantiles of them, linear predictor, psi."""
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_the_expected_curvature_is_the_mean_of_the_observed_one(name: str) -> None:
+    """Over all responses, by their probabilities."""
+    of, y, eta, psi = RESPONSES[name]
+    kernel, where, psi = of(y), np.full(len(y), eta), np.zeros(0) if psi is None else psi
+    rows = kernel.at(where, psi)
+    probabilities = SHARE_OF / 2 if len(y) == len(LEVELS) else np.exp(rows.loglik)
+    assert probabilities.sum() == pytest.approx(1.0)
+    expected = kernel.expected(rows, where, psi).weight[0]
+    assert probabilities @ rows.weight == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_weights_of_steps_are_positive(name: str) -> None:
+    """Also where the observed curvature is not."""
+    kernel, eta = KERNELS[name], predictor(name)
+    psi = kernel.start()
+    assert (kernel.positive(kernel.at(eta, psi), eta, psi) > 0.0).all()
+
+
+LARGE = 1e8
+
+
+@pytest.mark.parametrize("relative", [1e-4, 3e-5, -2e-4])
+def test_large_counts_keep_their_digits(relative: float) -> None:
+    """How a log density of counts of 1e8 falls with the mean is right to 1e-9, in 50 digits of decimal numbers."""
+    y = Decimal(int(LARGE))
+    eta = math.log(LARGE) + relative
+    with localcontext() as context:
+        context.prec = 50
+        d = Decimal(eta) - y.ln()
+        poisson = y * d - y * (d.exp() - 1)
+        r = Decimal(1000)
+        mean = Decimal(eta).exp()
+        negbinomial = y * (mean * (r + y) / (y * (r + mean))).ln() + r * ((r + y) / (r + mean)).ln()
+    best = math.log(LARGE)
+    for kernel, psi, expected in (
+        (Counts(np.array([LARGE])), np.zeros(0), poisson),
+        (RootCounts(np.array([LARGE])), np.zeros(0), None),
+        (NegativeBinomial(np.array([LARGE])), np.log([1000.0]), negbinomial),
+    ):
+        places = np.exp(np.array([eta, best]) / 2) if expected is None else np.array([eta, best])
+        there, top = (float(kernel.at(np.array([x]), psi).loglik[0]) for x in places)
+        assert there - top == pytest.approx(float(poisson if expected is None else expected), rel=1e-6, abs=1e-9)
+
+
+def test_many_trials_keep_their_digits() -> None:
+    """The log density of a share of 1e7 trials at itself is scipy's normal one to the order of 1 / trials."""
+    share = np.array([0.3])
+    rows = Binomial(share, np.array([1e7]), "logit").at(np.log(share / (1 - share)), np.zeros(0))
+    assert rows.loglik[0] == pytest.approx(stats.norm.logpdf(0.0, scale=math.sqrt(1e7 * 0.21)), abs=1e-6)
 
 
 @kernels
@@ -93,6 +185,7 @@ def densities() -> list[tuple[str, FloatArray, FloatArray]]:
         ("poisson", np.zeros(0), stats.poisson.logpmf(COUNTS, mean)),
         ("poisson, weighted", np.zeros(0), 2 * stats.poisson.logpmf(COUNTS, mean)),
         ("poisson(sqrt)", np.zeros(0), stats.poisson.logpmf(COUNTS, (ETA + 3) ** 2)),
+        ("poisson(sqrt), scaled", np.zeros(0), stats.poisson.logpmf(COUNTS, (ETA + 3) ** 2)),
         ("zero-inflated poisson", np.zeros(1), _zero_inflated(stats.poisson.logpmf(COUNTS, mean), COUNTS, 0.5)),
         ("negbinomial", np.log([2.0]), nb),
         ("zero-inflated negbinomial", np.array([np.log(2.0), 0.0]), _zero_inflated(nb, COUNTS, 0.5)),
@@ -128,7 +221,7 @@ def test_probabilities_next_to_the_bounds(link: str) -> None:
     """At linear predictors of +-20 (cloglog 5) log density and curvatures are finite and right where they vanish."""
     eta = np.array([-20.0, 5.0 if link == "cloglog" else 20.0])
     rows = Binomial(np.array([0.0, 1.0]), np.ones(2), link).at(eta, np.zeros(0))
-    for values in (rows.loglik, rows.score, rows.observed, rows.weight, rows.slope):
+    for values in (rows.loglik, rows.score, rows.weight, rows.slope):
         assert np.isfinite(values).all()
         assert np.abs(values).max() < 1e-6
 

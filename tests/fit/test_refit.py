@@ -5,9 +5,9 @@ import pytest
 
 from fit.oracle import EXAMPLES, example, make_design
 from lmmformula.errors import FitError
+from lmmformula.fit.algebra.plan import Structure
 from lmmformula.fit.lmm import fit_lmm
 from lmmformula.fit.refit import refit
-from lmmformula.fit.algebra.plan import Structure
 
 
 @pytest.mark.parametrize("warm", [True, False])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.families.beta import Beta
 from lmmformula.families.binomial import Binomial
 from lmmformula.families.family import Family, Observed
@@ -17,10 +18,9 @@ from lmmformula.families.student import Student
 from lmmformula.families.zero_inflated import ZeroInflatedNegativeBinomial, ZeroInflatedPoisson
 from lmmformula.fit.algebra.plan import Structure, elimination_of
 from lmmformula.fit.algebra.rows import Grouping, RowSums
-from lmmformula.fit.covariances import Parameters, covariance_map
+from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.laplace import laplace
 from lmmformula.fit.target import CurvatureKind, Predictor, Target
-from lmmformula.ir.covariance import Covariance
 
 N = 160
 STEP = 1e-4
@@ -36,7 +36,7 @@ def response(family: Family, eta: np.ndarray, rng: np.random.Generator) -> Obser
     return Observed(family.draw(eta, own, rng, trials), trials)
 
 
-def target(  # noqa: PLR0913 (the parts of a model)
+def target(
     family: Family,
     factors: Factors,
     *,
@@ -62,9 +62,9 @@ def target(  # noqa: PLR0913 (the parts of a model)
         observed = Observed(observed.y, observed.trials, **{weights: rng.uniform(0.5, 2, N)})
     gram = rows.gram({(j, k): np.ones(N) for j in range(3) for k in range(j, 3)})
     elimination = elimination_of(gram, Structure(structure, ""), often=False)
-    parameters = Parameters(tuple((covariance_map(Covariance(), len(p)),) for _, p in factors))
+    parameters = Parameters(tuple((UNSTRUCTURED.free_map(len(p)),) for _, p in factors))
     others = [Predictor(X if columns > 1 else np.ones((1, 1))) for _ in family.parameters]
-    made = Target(family, observed, (Predictor(X, 0.1 * X[:, 1]), *others), rows, elimination, parameters, counted)
+    made = Target(family, observed, (Predictor(X, 0.1 * X[:, 1]), *others), rows, elimination, "", parameters, counted)
     start = {"zi": -1.0}
     own = [np.append(start.get(p.name, 0.5), [0.1] * (columns - 1)) for p in family.parameters]
     return made, np.concatenate([rng.normal(0.3, 0.4, parameters.size), [0.1, 0.2], *own])

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from fit.oracle import EXAMPLES, covariance_of, criterion, dense_Z, example, marginal
+from lmmformula.covariances.matrices import square_root
 from lmmformula.design.crossproducts import CrossProducts, cross_products
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.fit.algebra.blocks import square_root
 from lmmformula.fit.algebra.gram import gram_of
 from lmmformula.fit.algebra.nested import chain_of
-from lmmformula.fit.objective import Objective, Point
 from lmmformula.fit.algebra.plan import Structure
+from lmmformula.fit.objective import Objective, Point
 from lmmformula.fit.profiled import objective_for
 
 STRATEGIES = {

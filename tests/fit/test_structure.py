@@ -6,9 +6,9 @@ from lmmformula.design.crossproducts import cross_products
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import plan as structure
-from lmmformula.fit.lmm import conditional_covariances, fit_lmm
 from lmmformula.fit.algebra.gram import gram_of
 from lmmformula.fit.algebra.plan import structure_of
+from lmmformula.fit.lmm import conditional_covariances, fit_lmm
 
 
 def pupils(n_pupils: int, n_schools: int, moving: float) -> DesignMatrices:

@@ -5,7 +5,7 @@ from corpus import record, records
 from fit.oracle import EXAMPLES, criterion, example, make_design, make_term
 from fit.recorded import recorded_design, recorded_fit
 from lmmformula.fit.lmm import evaluate_at, fit_lmm
-from lmmformula.fit.theta import sigma_of, split_theta
+from lmmformula.fit.theta import split_theta
 from lmmformula.fit.variance import log_deviations, variance_parameters
 
 REGULAR = [
@@ -38,7 +38,7 @@ def test_hessian_is_that_of_the_criterion(name: str, *, reml: bool) -> None:
 
     def value(v: np.ndarray) -> float:
         parts = split_theta(shapes, v[:-1])
-        S = [sigma_of(c, part, k) for (c, k), part in zip(shapes, parts, strict=True)]
+        S = [c.sigma_of(part, k) for (c, k), part in zip(shapes, parts, strict=True)]
         return criterion(design, S, reml=reml, sigma=float(v[-1]))
 
     v, h = found.values, 1e-3

@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from lmmformula.errors import FitWarning, FormulaError
 from lmmformula.formula.parse import parse_priors, parse_text
 from lmmformula.ir.lower import lower
+from lmmformula.repl.tokens import pieces, wants_more
 from strategies import gibberish, mutated
 
 
@@ -34,6 +35,9 @@ def survive(text: str) -> None:
 @example("y ~ \u202ex")
 @example("y ~ 9" + "9" * 5000 + "L")
 @example("y ~ 1e999 + 1e-999")
+@example("y ~ (x)::$z")
+@example("`x`::$")
+@example("1::@")
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Random texts raise nothing but FormulaError."""
     survive(text)
@@ -48,7 +52,16 @@ def test_any_damaged_formula_is_read_or_refused(text: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(gibberish)
+@example("1::@")
 def test_any_text_of_priors_is_read_or_refused(text: str) -> None:
     """Random prior statements raise nothing but FormulaError."""
     with contextlib.suppress(FormulaError):
         parse_priors(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(gibberish)
+def test_what_is_typed_is_cut_into_pieces(text: str) -> None:
+    """The session colours and completes any text while it is typed; the pieces are its own."""
+    assert all(text[piece.start : piece.end] == piece.text for piece in pieces(text))
+    assert wants_more(text) in (True, False)

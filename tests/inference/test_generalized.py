@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 import lmmformula as lf
 from corpus import dataset, record
+from lmmformula.fit.glmm import GlmmFit
 
 CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
 MODELS = {
@@ -263,17 +264,15 @@ def test_a_likelihood_that_does_not_fall_has_no_bound() -> None:
 
 def test_a_response_that_cannot_be_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts as one that did not converge, and leaves the others as they are."""
-    from lmmformula.inference import generalized_bootstrap
-
     fits = iter([True, False, True])
-    real = generalized_bootstrap.fit_glmm
+    real = GlmmFit.again
 
     def sometimes(*arguments: Any, **options: Any) -> Any:
         if next(fits):
             return real(*arguments, **options)
         raise lf.FitError("not this one")
 
-    monkeypatch.setattr(generalized_bootstrap, "fit_glmm", sometimes)
+    monkeypatch.setattr(GlmmFit, "again", sometimes)
     found = fit_of("binomial").bootstrap(n=3, seed=1, workers=1)
     assert np.isnan(found.replicates).all(axis=1).tolist() == [False, True, False]
     assert found.n_failed == 1
@@ -321,3 +320,53 @@ def test_no_method_of_a_linear_mixed_model_is_missing() -> None:
         if not name.startswith("_"):
             assert hasattr(lf.GeneralizedMixedFit, name), name
             assert getattr(lf.GeneralizedMixedFit, name).__doc__, name
+
+
+def without_success() -> lf.GeneralizedMixedFit:
+    """Fit cbpp with no case in its fourth period: that coefficient has no finite estimate."""
+    data = dataset("cbpp").copy()
+    data.loc[data["period"].astype(str) == "4", "incidence"] = 0
+    with pytest.warns(lf.FitWarning, match=r"flat in 'period4'.*separation"):
+        return lf.glmer(CBPP, data, family="binomial")
+
+
+def test_what_has_no_finite_estimate_is_empty_and_all_else_is_not() -> None:
+    """Means, differences, contrasts, intervals and tests that touch a separated level are NaN, and say why."""
+    fit = without_success()
+    means = fit.emmeans("period")
+    pairs = means.pairs()
+    assert means.frame["emmean"].isna().tolist() == means.frame["conf_low"].isna().tolist() == [False] * 3 + [True]
+    assert "can't be estimated" in str(means)
+    lost = pairs.frame["contrast"].str.contains("4")
+    assert pairs.frame["std_error"].isna().tolist() == pairs.frame["p_value"].isna().tolist() == lost.tolist()
+    assert fit.emmeans("period", type="response").frame["response"].isna().tolist() == [False] * 3 + [True]
+    found = fit.contrast(["period3 - period2", "period4 - period2"])
+    assert found.frame.loc["period4 - period2"].drop("df").isna().all()
+    assert found.frame.loc["period3 - period2"].notna().all()
+    assert "(separation)" in str(found)
+    intervals = fit.confint(["period3", "period4"])
+    assert np.isfinite(intervals["period3"]).all()
+    assert np.isnan(intervals["period4"]).all()
+    assert "can't be estimated" in str(intervals)
+    tidied = fit.tidy("fixed").set_index("term").loc["period4"]
+    assert np.isinf(tidied["std_error"])
+    assert tidied[["statistic", "p_value"]].tolist() == [0.0, 1.0]
+
+
+def test_tests_of_separated_terms_refer_to_likelihoods() -> None:
+    """Wald's statistics know nothing of a limit; the likelihood at it is finite, and its ratio tests the term."""
+    fit = without_success()
+    for kind in ("I", "II", "III"):
+        table = fit.anova(type=kind)
+        assert table.frame.loc["period"].isna().tolist() == [True, False, True]
+        assert "drop1() compares likelihoods" in str(table)
+    assert fit.linear_hypothesis(["period2", "period3"]).frame["p_value"].notna().all()
+    assert fit.linear_hypothesis(["period2", "period4"]).frame["p_value"].isna().all()
+    assert fit.drop1().frame.loc["period", "lrt"] > 20
+
+
+def test_the_profile_of_a_separated_coefficient_has_one_bound() -> None:
+    """The likelihood stays flat on one side for ever and falls on the other."""
+    low, high = without_success().confint("period4", method="profile", progress=False)["period4"]
+    assert low == -np.inf
+    assert -6 < high < 0

@@ -126,7 +126,7 @@ def explicit(fit: lf.LinearMixedFit) -> tuple[np.ndarray, np.ndarray]:
 def linear_directions(term: RandomTermDesign) -> list[np.ndarray]:
     """The matrices of which the covariance of a term is a sum."""
     k, eye = term.n_coefficients, np.eye(term.n_coefficients)
-    match term.covariance.structure:
+    match term.covariance.name:
         case "us":
             pairs = [(i, j) for i in range(k) for j in range(i + 1)]
             return [np.outer(eye[i], eye[j]) + (i != j) * np.outer(eye[j], eye[i]) for i, j in pairs]

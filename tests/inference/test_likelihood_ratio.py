@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 import lmmformula as lf
 from corpus import dataset, records
@@ -127,3 +128,26 @@ def test_dropping_a_factor_codes_the_others_anew() -> None:
     frame = drop_fixed_terms(lf.lmer("y ~ 0 + f2 + f3 + (1 | g)", data, reml=False)).frame
     direct = lf.lmer("y ~ 0 + f3 + (1 | g)", data, reml=False)
     assert frame["aic"]["f2"] == pytest.approx(direct.aic)
+
+
+def test_an_autoregression_is_one_parameter_more_than_an_intercept() -> None:
+    """`(1 | g)` is the limit of a correlation of one; eight times add no further parameter."""
+    data = dataset("sim_ar1")
+    smaller, larger = (lf.lmer(f"y ~ x + {r}", data, reml=False) for r in ("(1 | id)", "ar1(0 + time | id)"))
+    test = compare_fits([smaller, larger]).frame.iloc[1]
+    ratio = 2 * (larger.loglik - smaller.loglik)
+    assert (test["npar"], test["df"]) == (5, 1)
+    assert test["p_value"] == pytest.approx(chi2.sf(ratio, 1))
+    assert larger.aic - smaller.aic == pytest.approx(2 - ratio)
+    reduced = reduce_random_terms(larger).frame
+    assert (reduced["npar"].tolist(), reduced["df"].iloc[1]) == ([5, 4], 1)
+
+
+def test_structures_in_a_generalised_fit_are_counted_by_their_parameters() -> None:
+    """Two fixed effects, a standard deviation and a correlation."""
+    data = dataset("sim_glmm")
+    fit = lf.glmer("ypois ~ x + cs(0 + tr | grp, hom = TRUE)", data, family="poisson")
+    assert fit.n_parameters == 4
+    assert fit.aic == pytest.approx(8 - 2 * fit.loglik)
+    smaller = lf.glmer("ypois ~ x + (1 | grp)", data, family="poisson")
+    assert lf.anova(smaller, fit).frame["df"].iloc[1] == 1

@@ -194,6 +194,72 @@ def test_offsets_are_part_of_the_mean() -> None:
     assert means.pairs()["estimate"].iloc[0] == pytest.approx(-first)
 
 
+def exposed() -> pd.DataFrame:
+    """Return counts at exposures of one to eight, which more rows have low than high."""
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame({"g": np.repeat(np.arange(16), 10), "f": np.tile(list("ab"), 80)})
+    data["e"] = np.exp(rng.exponential(0.5, 160))
+    data["twice"] = np.where(rng.random(160) < 0.2, 2.0, 1.0)
+    means = data["e"] * np.exp(0.5 * (data["f"] == "b") + rng.normal(0, 0.3, 16)[data["g"]])
+    return data.assign(n=rng.poisson(means), z=np.log(data["e"]) + (data["f"] == "b") + rng.normal(size=160))
+
+
+WAYS: dict[str, tuple[str, Any]] = {
+    "a term": ("z ~ f + offset(log(e)) + (1 | g)", lambda _: None),
+    "a column": ("z ~ f + (1 | g)", lambda _: "loge"),
+    "an array": ("z ~ f + (1 | g)", lambda data: data["loge"].to_numpy()),
+    "two parts": ("z ~ f + offset(0.25 * log(e)) + (1 | g)", lambda data: 0.75 * data["loge"].to_numpy()),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_offsets_stand_at_their_mean_however_they_are_given(way: str) -> None:
+    """The mean of log(e) over the rows, as in emmeans, and not the logarithm of the mean of e."""
+    formula, offset = WAYS[way]
+    data = exposed().assign(loge=lambda d: np.log(d["e"]))
+    fit = lf.Model(formula, data, offset=offset(data)).fit()
+    expected = fit.fixef["(Intercept)"] + np.array([0.0, fit.fixef["fb"]]) + np.log(data["e"]).mean()
+    np.testing.assert_allclose(fit.emmeans("f")["emmean"], expected, rtol=1e-12)
+    np.testing.assert_allclose(fit.emmeans("f", offset=2)["emmean"], expected - np.log(data["e"]).mean() + 2)
+    assert fit.emmeans([])["emmean"].iloc[0] == pytest.approx(expected.mean(), rel=1e-12)
+
+
+def test_an_offset_is_computed_where_its_variable_is_named() -> None:
+    """In `at`, or as a variable of the table; for one unit of exposure log(1) = 0."""
+    data = exposed()
+    fit = lf.glmer("n ~ f + offset(log(e)) + (1 | g)", data, family="poisson")
+    per_unit = fit.emmeans("f", type="response", at={"e": 1})["response"]
+    np.testing.assert_allclose(per_unit, np.exp(fit.fixef["(Intercept)"] + np.array([0.0, fit.fixef["fb"]])))
+    np.testing.assert_allclose(per_unit, fit.emmeans("f", type="response", offset=0)["response"])
+    pairs = fit.emmeans("e", at={"e": [1, 8]}).pairs()
+    assert pairs["estimate"].iloc[0] == pytest.approx(-np.log(8))
+    assert fit.slopes("e", at={"e": 4})["slope"].iloc[0] == pytest.approx(1 / 4, rel=1e-9)
+    assert fit.slopes("e", at={"e": 4}, offset=1)["slope"].iloc[0] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_an_offset_of_two_values_counts_rows() -> None:
+    """Its variable is none of the reference grid, in which both values would count the same."""
+    data = exposed()
+    fit = lf.lmer("z ~ f + offset(log(twice)) + (1 | g)", data)
+    means = fit.emmeans("f")
+    assert "averaged" not in means.title
+    assert means["emmean"].iloc[0] == pytest.approx(fit.fixef["(Intercept)"] + np.log(data["twice"]).mean())
+    assert fit.emmeans("twice").pairs()["estimate"].iloc[0] == pytest.approx(-np.log(2))
+
+
+@pytest.mark.parametrize("offset", [np.nan, "e", True, [1.0, 2.0]])
+def test_an_offset_that_is_no_number_is_refused(offset: Any) -> None:
+    """One finite number stands for all rows of a table."""
+    with pytest.raises(lf.FitError, match="`offset` must be a finite number"):
+        emmeans(fit_of("lmm-049r"), "Type", offset=offset)
+
+
+def test_categories_are_of_ordinal_responses() -> None:
+    """A mean has no categories; the message says what there is."""
+    with pytest.raises(lf.FitError, match="categories of an ordinal response"):
+        emmeans(fit_of("lmm-049r"), "Type", type="prob")
+
+
 def test_what_the_data_do_not_tell_is_left_empty() -> None:
     """A mean over a cell without rows can't be estimated, nor can differences with it; the others can."""
     data = dataset("toy").query("not (f2 == 'hi' and f3 == 'c')").reset_index(drop=True)

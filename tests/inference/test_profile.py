@@ -22,7 +22,7 @@ FORMULAS = {
     "correlated": ("Reaction ~ Days + (Days | Subject)", "sleepstudy"),
     "three": ("score ~ Machine + (Machine | Worker)", "Machines"),
     "crossed": ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin"),
-    "ar1": ("Reaction ~ Days + ar1(Days | Subject, hom = FALSE)", "sleepstudy"),
+    "ar1": ("score ~ Machine + ar1(0 + Machine | Worker, hom = FALSE)", "Machines"),
     "cs": ("Reaction ~ Days + cs(Days | Subject, hom = TRUE)", "sleepstudy"),
     "shared": ("Reaction ~ Days + diag(Days | Subject, hom = TRUE)", "sleepstudy"),
 }

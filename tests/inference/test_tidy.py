@@ -99,7 +99,7 @@ def test_frames_are_of_the_library_that_the_data_came_in(source: str) -> None:
     convert, kind = LIBRARIES[source]
     fit = lf.Model("Reaction ~ Days + (Days | Subject)", convert(sleepstudy())).fit()
     for made in (fit.tidy(), fit.glance(), fit.tidy("fixed"), fit.tidy("ran_pars", conf_int=False)):
-        assert type(made) is kind
+        assert isinstance(made, kind)
     expected = fit.tidy(frame="pandas")
     assert list(expected) == COLUMNS
     for library, wanted in (("polars", pl.DataFrame), ("pyarrow", pa.Table)):
@@ -179,6 +179,7 @@ def test_a_posterior_is_tidied_alike() -> None:
 
 
 @pytest.mark.parametrize("na_action", ["omit", "exclude"])
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_rows_and_verdict_of_a_posterior(na_action: Any) -> None:
     """`augment` and `glance` as of a fit, from the draws, in the library of the data."""
     data = LIBRARIES["polars"][0](sleepstudy())
@@ -201,6 +202,7 @@ def test_rows_and_verdict_of_a_posterior(na_action: Any) -> None:
     assert row["converged"].item() == posterior.diagnostics().ok
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_rows_of_an_ordinal_posterior() -> None:
     """What is fitted is the number of a category."""
     data = {"y": ["a", "b", "c"] * 8, "x": list(range(24)), "g": list("wxyz") * 6}

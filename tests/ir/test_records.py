@@ -70,7 +70,7 @@ def test_fitted_formulas_are_read(kind: str) -> None:
         assert {random.group_name for random in ir.random} == set(record["ngrps"]), record["id"]
         assert read(str(ir)) == ir
         if kind == "lmm_structured":
-            found = {(r.group_name, r.covariance.structure, r.covariance.homogeneous) for r in ir.random}
+            found = {(r.group_name, r.covariance.name, r.covariance.homogeneous) for r in ir.random}
             expected = {(s["group"], s["structure"], bool(s["hom"])) for s in record["structure"]}
             assert found == expected, record["id"]
 
@@ -95,7 +95,7 @@ def test_structures_are_read_as_lme4_reads_them(record: dict[str, Any]) -> None:
         return
     ir = read(record["formula"])
     if record["accepted"] and record["doublevert_default"] == "split" and record["id"] != "ssyn-09":
-        found = [(r.group_name, r.covariance.structure, r.covariance.homogeneous) for r in ir.random]
+        found = [(r.group_name, r.covariance.name, r.covariance.homogeneous) for r in ir.random]
         expected = [(term["group"], term["structure"], bool(term["hom"])) for term in record["terms"]]
         assert sorted(found) == sorted(expected)
 

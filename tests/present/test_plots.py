@@ -181,6 +181,7 @@ def test_random_effects_of_both_are_drawn_by_coefficient() -> None:
     assert len(axes[0].containers[0].lines[0].get_xdata()) == 18
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_a_linear_model_is_compared_and_drawn() -> None:
     """Without random effects, the pictures that need none are there, and the others say so."""
     model = lf.Model("Reaction ~ Days", dataset("sleepstudy"))
@@ -192,6 +193,7 @@ def test_a_linear_model_is_compared_and_drawn() -> None:
         comparison.fit.plot("fit")
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_a_fit_on_the_boundary_is_drawn() -> None:
     """A standard deviation of zero has no interval, and random effects of zero none either."""
     model = lf.Model("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff2"))
@@ -286,6 +288,7 @@ def test_fits_of_other_families_are_drawn(kind: str) -> None:
         fit.plot("profile")
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_predictions_of_other_families_have_the_bands_that_there_are() -> None:
     """The mean of a count has one; an ordinal response has no mean."""
     rng = np.random.default_rng(1)

@@ -59,6 +59,13 @@ def test_doubts(formula: str, warning: str, table: pd.DataFrame) -> None:
     assert preview(formula, table).warnings == (warning,)
 
 
+def test_structures_have_few_parameters(table: pd.DataFrame) -> None:
+    """Those of the covariance matrix are counted, as the model counts them, and not the entries of theta."""
+    formula = "y ~ x + cs(0 + f | g, hom = TRUE)"
+    (term,) = preview(formula, table).terms
+    assert term.n_parameters == lf.Model(formula, table).design.n_variance_parameters == 2
+
+
 def test_no_doubts(table: pd.DataFrame) -> None:
     """A sound model has no warnings."""
     assert preview("y ~ x + (x | g)", table).warnings == ()

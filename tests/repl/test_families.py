@@ -203,6 +203,7 @@ SAYS = [
     ("grouseticks", [":family poisson", TICKS, ":explain"], "Family     poisson, link log"),
     ("grouseticks", [":family poisson", TICKS, ":fit"], "Family: poisson  ( log )"),
     ("grouseticks", [":family poisson", TICKS, ":fit ml"], "Laplace Approximation"),
+    ("grouseticks", [":family negbinomial", TICKS, ":fit curvature=expected"], "expected curvature"),
     ("cbpp", [":family binomial", HERDS, ":fit nagq=9"], "Family: binomial  ( logit )"),
     ("cbpp", [":family binomial", HERDS, ":summary"], "z value"),
     ("cbpp", [":family binomial", HERDS, ":confint"], "95 % intervals (Wald)"),

@@ -39,6 +39,7 @@ SAYS = [
     ([":columns"], "Subject   factor, 18 levels        0  308, 309, 310, ...  can group"),
     ([":head 2"], "1   258.70    1     308"),
     ([FORMULA], "2 fixed effects ((Intercept), Days); for each of 18 levels\nof Subject 2 random"),
+    ([":data Machines", "score ~ Machine + cs(0 + Machine | Worker, hom = TRUE)", ":terms"], "k=3, 2 parameters: "),
     ([FORMULA, ":terms"], "Subject: 18 levels, k=2, 3 parameters: (Intercept), Days, correlated"),
     ([FORMULA, ":explain"], "Random effects: 36 in all"),
     ([FORMULA, ":X 1"], "X: 180 x 2\n  (Intercept) Days\n0           1    0"),
@@ -94,7 +95,8 @@ FAILS = [
     ([FORMULA, "b[Dayz] ~ normal(0, 5)"], "the model has no `b[Dayz]`\nit has b[(Intercept)], b[Days]"),
     ([FORMULA, "sd ~ exponentail(1)"], "did you mean `exponential`?"),
     ([FORMULA, "b[Days ~ normal(0, 5)"], "`[` is opened and never closed"),
-    ([":family weibull"], "there is no family 'weibull'"),
+    ([":plot foo"], "there is no picture `foo`\nthe kinds are: fit, ranef, residuals"),
+    ([":family weibull"], "the family 'weibull' is not supported yet"),
     ([":family inverse.gaussian"], "the family inverse.gaussian is neither fitted nor sampled"),
     ([":family binomial(log)"], "its links are: logit, probit, cloglog"),
     ([FORMULA, ":weights Subject"], "weights: a factor stands where numbers are needed"),
@@ -119,7 +121,7 @@ FAILS = [
     ([FORMULA, ":confint magic"], "there are no intervals by 'magic'"),
     ([FORMULA, ":plot traces"], "the model was not sampled yet"),
     ([FORMULA, ":ranef Day"], "`Day` is not a grouping factor of the model\nthey are: Subject"),
-    ([FORMULA, ":predict Days"], "no data set named 'Days'"),
+    ([FORMULA, ":predict Days"], "there is no file and no data set 'Days'"),
     ([FORMULA, ":predict Days=many"], "`Days` is numeric, and `many` no number"),
     ([FORMULA, ":predict Days="], "`Days=` is no value"),
     ([FORMULA, ":predict Days='1"], "a quote is opened and never closed"),
@@ -192,6 +194,40 @@ def test_priors_leave_the_fit_alone() -> None:
     fit = session.state.fit
     session.run("sd ~ exponential(1)")
     assert session.state.fit is fit
+
+
+@pytest.mark.parametrize("line", ["help", "?", "help()", ":?", "help fit", ":help"])
+def test_help_is_answered_without_a_colon(line: str) -> None:
+    """And so is the end of the session; but a response may have these names."""
+    assert ":fit [reml|ml|nagq=9] [FORMULA]" in Session().run(line).text
+
+
+@pytest.mark.parametrize("line", ["quit", "exit", "quit()", "q", ":exit", ":q"])
+def test_the_session_ends_in_any_words(line: str) -> None:
+    """As in R, in Python and in a shell."""
+    with pytest.raises(Quit):
+        Session().run(line)
+    assert not Session().run("exit ~ x").failed
+
+
+def test_what_was_undone_stays_in_the_history() -> None:
+    """It is marked there, with what was known of it; it is not in the script, which a file can keep."""
+    session = session_of(FORMULA, "~ . - Days", ":fit", ":undo")
+    lines = session.run(":history").text.split("\n")
+    assert lines[0] == f"1. {FORMULA}"
+    assert lines[1].startswith("2. Reaction ~ 1 + (Days | Subject)   AIC")
+    assert lines[1].endswith("   (undone)")
+    session.run(". ~ . + I(Days^2)")
+    session.run(":undo")
+    assert session.run(":history").text.endswith("3. Reaction ~ Days + I(Days^2) + (Days | Subject)   (undone)")
+    assert "fit" not in session.run(":script").text
+
+
+def test_the_script_goes_to_a_file(tmp_path: Path) -> None:
+    """Under the name that is given."""
+    session = session_of(FORMULA)
+    assert session.run(f":script {tmp_path / 'mine.py'}").text.startswith("written: ")
+    assert (tmp_path / "mine.py").read_text(encoding="utf-8").strip() == session.run(":script").text
 
 
 def test_undo_goes_back_model_by_model() -> None:
@@ -329,3 +365,17 @@ def test_lines_belong_together_until_they_are_complete(capsys: pytest.CaptureFix
     assert "`(` is opened and never closed" in captured.err
     assert "1 random effect ((Intercept))" in captured.out
     assert "REML" not in captured.out
+
+
+def test_text_files_are_read_as_is_said(tmp_path: Path) -> None:
+    """Semicolons are found out and told; the words for a missing value can be named behind the file."""
+    path = tmp_path / "a b.csv"
+    path.write_text("y;f\n1,5;-\n2;NA\n3;null\n4,5;null\n")
+    session = Session()
+    first = str(session.run(f":data {path}"))
+    assert first.startswith("a b.csv: 4 rows, 2 columns (columns are separated by ';', decimals by ',')\ny (numeric)")
+    assert "2 levels" in first
+    assert "2 levels" in str(session.run(f":data {path} sep=; na=-"))
+    assert "1 level" in str(session.run(f":data {path} na=-,NA"))
+    assert "na_values=['', '-', 'NA']" in str(session.run(":script"))
+    assert "sep is" in str(session.run(f":data {path} sep=;;"))

@@ -15,7 +15,7 @@ from lmmformula.repl import plain, terminal
 from lmmformula.repl.live import look
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import data_from
-from lmmformula.repl.terminal import coloured, history_file, run_terminal, split_lines
+from lmmformula.repl.terminal import KeptHistory, coloured, history_file, run_terminal, split_lines
 
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 
@@ -86,6 +86,12 @@ def test_history_is_kept_between_sessions(keys: PipeInput, tmp_path: Path, monke
     assert f"+{FORMULA}\n" in (tmp_path / "deep" / "history").read_text(encoding="utf-8")
     with create_pipe_input() as again:
         assert typed(again, "\x1b[A\r\x04").state.need_ir().formula == FORMULA
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_history_that_can_not_be_written_ends_no_session() -> None:
+    """The line is forgotten when the session is over."""
+    KeptHistory("/dev/full").store_string("y ~ x")
 
 
 PLACES = [

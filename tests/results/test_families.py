@@ -15,6 +15,8 @@ from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.results.families import draw_from, mean_of
 from lmmformula.stan.likelihood import LIKELIHOODS
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+
 RECORDS = {record["id"]: record for record in records("glmm")}
 
 # --- posteriors of small models -------------------------------------------------------------------------------------
@@ -93,6 +95,7 @@ def reference(name: str) -> Weighted:
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_posteriors_are_those_of_importance_sampling(name: str) -> None:
     """Means and variances of all parameters agree within 4 Monte Carlo standard errors."""
     theirs = reference(name)
@@ -199,6 +202,7 @@ def test_draws_are_numbers_however_far_a_prior_goes(family: Family, own: float) 
 
 
 @pytest.mark.parametrize("family", ["poisson", "negbinomial"])
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_a_prior_may_have_infinite_means(family: str) -> None:
     """Predictions, bounds and densities of draws whose mean no float can hold come without a warning of numpy."""
     frame = {"y": [0, 3, 1, 4, 2, 5] * 4, "x": np.linspace(0.0, 50.0, 24), "g": list("abcdef") * 4}

@@ -85,3 +85,19 @@ def test_a_new_response_has_no_interval() -> None:
     with pytest.raises(lf.FitError, match="have no normal errors") as refused:
         fit_of("cbpp").predict(interval="prediction")
     assert "simulate" in refused.value.hint
+
+
+def test_predictions_without_a_finite_estimate_have_no_errors() -> None:
+    """A period without a case: its mean is 0 to all digits, how well that is known can't be said; a warning counts."""
+    data = dataset("cbpp").copy()
+    data.loc[data["period"].astype(str) == "4", "incidence"] = 0
+    with pytest.warns(lf.FitWarning, match="separation"):
+        fit = lf.glmer(f"{CBPP} ~ period + (1 | herd)", data, family="binomial")
+    new = {"period": ["3", "4"], "herd": ["1", "1"]}
+    with pytest.warns(lf.FitWarning, match=r"flat \(separation\) in 1 of the 2 rows predicted") as caught:
+        found = fit.predict(new, interval="confidence")
+    assert caught[0].filename == __file__
+    assert found.loc[0].notna().all()
+    assert found.loc[1, "prediction"] < 1e-6
+    assert found.loc[1].drop("prediction").isna().all()
+    assert fit.predict(new).notna().all()

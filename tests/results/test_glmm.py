@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import lmmformula as lf
-from corpus import dataset, record, records
+from corpus import dataset, record, records, weights_of
 from lmmformula.ir.family import Family
 from lmmformula.results.moments import slope_of, variance_of
 
@@ -26,13 +26,13 @@ fits = pytest.mark.parametrize("identifier", RECORDS)
 
 @cache
 def fit_of(identifier: str) -> lf.GeneralizedMixedFit:
-    """Fit the model of a record."""
+    """Fit the model of a record, by lme4's criterion."""
     about = record("glmm", identifier)
     family = Family(NAMES.get(about["family"], about["family"]), about["link"])
-    options = {name: about[name] for name in ("weights", "offset") if about.get(name)}
+    options = {"offset": about.get("offset")} | weights_of(about)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", lf.FitWarning)
-        fit = lf.glmer(about["formula"], dataset(about["dataset"]), family=family, **options)
+        fit = lf.glmer(about["formula"], dataset(about["dataset"]), family=family, curvature="expected", **options)
     assert isinstance(fit, lf.GeneralizedMixedFit)
     return fit
 

@@ -1,5 +1,7 @@
 """After the fit of a generalised linear mixed model: tests, intervals, comparisons, what is printed."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,9 @@ from corpus import dataset
 from lmmformula.fit.glmm import fit_glmm
 from lmmformula.inference.generalized import Estimated
 from lmmformula.ir.family import Family
+
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+"""Few draws are enough for what is tested here."""
 
 CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
 
@@ -224,6 +229,49 @@ def test_quadrature(model: lf.Model, fit: lf.GeneralizedMixedFit) -> None:
         lf.glmer("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff"), family="gaussian", nagq=5)
 
 
+def test_the_expected_curvature() -> None:
+    """It is named in the heading, whatever is fitted again has it, and it does not compare with the observed one."""
+    formula, data = "TICKS ~ YEAR + (1 | BROOD)", dataset("grouseticks")
+    model = lf.Model(formula, data, family="negbinomial")
+    observed, expected = model.fit(), lf.glmer(formula, data, family="negbinomial", curvature="expected")
+    assert isinstance(observed, lf.GeneralizedMixedFit)
+    assert isinstance(expected, lf.GeneralizedMixedFit)
+    assert abs(observed.deviance - expected.deviance) > 0.01
+    assert "(Laplace Approximation, expected curvature)" in str(expected)
+    assert "curvature" not in str(observed)
+    smaller = lf.Model("TICKS ~ 1 + (1 | BROOD)", data, family="negbinomial").fit(curvature="expected")
+    tested = expected.anova(smaller)
+    assert "expected curvature" in str(tested)
+    assert expected.drop1().frame["aic"]["YEAR"] == pytest.approx(smaller.aic, abs=1e-6)
+    without = lf.Model("TICKS ~ YEAR", data, family="negbinomial").fit(curvature="expected")
+    assert without.loglik == pytest.approx(expected.ranova().frame["loglik"].iloc[1], abs=1e-6)
+    with pytest.raises(lf.FitError, match=r"approximated in different ways \(curvature\)"):
+        observed.anova(expected)
+    again = expected.refit(expected.design.y)
+    assert again.fit.curvature == "expected"
+    assert again.deviance == pytest.approx(expected.deviance, abs=1e-6)
+    assert pickle.loads(pickle.dumps(expected)).fit.curvature == "expected"  # noqa: S301 (our own)
+    kept = expected.bootstrap(lambda fit: float(fit.fit.curvature == "expected"), n=2, seed=1, workers=1)
+    assert (kept.replicates == 1.0).all()
+    profiled = [fit.confint("YEAR96", method="profile", workers=1).low[0] for fit in (observed, expected)]
+    assert abs(profiled[0] - profiled[1]) > 1e-4
+
+
+def test_a_curvature_that_there_is_not() -> None:
+    """Wrong words are refused, and the expected one where it has no meaning."""
+    batches = lf.Model("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff"))
+    for wrong in ("fisher", None, 1):
+        with pytest.raises(lf.FitError, match='"observed" or "expected"'):
+            batches.fit(curvature=wrong)  # type: ignore[arg-type]
+    with pytest.raises(lf.FitError, match="a gaussian likelihood needs no approximation"):
+        batches.fit(curvature="expected")
+    with pytest.raises(lf.FitError, match="a gaussian likelihood needs no approximation"):
+        lf.glmer("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff"), family="gaussian", curvature="expected")
+    ticks = lf.Model("TICKS ~ YEAR + (1 | BROOD)", dataset("grouseticks"), family="zero_inflated_poisson")
+    with pytest.raises(lf.FitError, match="with the observed curvature alone"):
+        ticks.fit(curvature="expected")
+
+
 def test_lmer_fits_gaussian_models() -> None:
     """And says who fits the others; glmer of a gaussian family is lmer by maximum likelihood."""
     with pytest.raises(lf.FitError, match="lmer fits gaussian models"):
@@ -246,6 +294,6 @@ def test_data_in_parts_are_refused() -> None:
 def test_refusals_name_what_can_be_done() -> None:
     """A link without a fit is refused with the one there is; a family without one with the families, and Stan."""
     with pytest.raises(lf.FitError, match=r"(?s)no fit by Laplace's method.*write family=\"Gamma\(log\)\""):
-        lf.Model("yig ~ x + (1 | grp)", dataset("sim_glmm"), family="Gamma").fit()
+        lf.Model("yig ~ x + (1 | grp)", dataset("sim_glmm"), family="Gamma(inverse)").fit()
     with pytest.raises(lf.FitError, match=r"(?s)no fit by Laplace's method.*Gamma\(log\).*\.sample\(\)"):
         lf.Model("yig ~ x + (1 | grp)", dataset("sim_glmm"), family="inverse.gaussian").fit()

@@ -1,11 +1,15 @@
 """Every accessor of a fit against R's numbers, at R's theta."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import lmmformula as lf
-from corpus import dataset, record
+from corpus import dataset, record, records
 from fits import fit_of, usable
+from lmmformula.fit.lmm import evaluate_at
+from lmmformula.inference.parameters import parameters_of
 
 RECORDS = usable("lmm")
 CLOSE = {"rtol": 1e-6, "atol": 1e-8}
@@ -33,6 +37,19 @@ def test_likelihoods_and_criteria_are_lme4s(identifier: str) -> None:
     other = fit.deviance if expected["logLik_other"]["type"] == "ML" else fit.reml_criterion
     assert -0.5 * other == pytest.approx(expected["logLik_other"]["value"], rel=1e-9)
     assert (fit.nobs, fit.ngroups) == (expected["n"], expected["ngrps"])
+
+
+@pytest.mark.parametrize("about", records("lmm_structured"), ids=lambda about: about["id"])
+def test_parameters_of_structures_are_counted_as_lme4_counts_them(about: dict[str, Any]) -> None:
+    """Standard deviations and correlations, not entries of theta: degrees of freedom, AIC and BIC."""
+    model = lf.Model(about["formula"], dataset(about["dataset"]))
+    fit = evaluate_at(model.design, about["theta"], reml=about["REML"])
+    result = lf.LinearMixedFit(model.ir, model.schema, model.design, fit, model.table)
+    assert (result.n_parameters, result.df_residual) == (about["df"], about["df_residual"])
+    assert about["df"] == about["n_par"] + about["p"] + 1
+    assert (result.aic, result.bic) == pytest.approx((about["AIC"], about["BIC"]), rel=1e-9)
+    assert len(parameters_of(result)) == about["df"]
+    assert result.glance()["df_residual"].item() == about["df_residual"]
 
 
 @pytest.mark.parametrize("identifier", RECORDS)

@@ -11,6 +11,8 @@ import lmmformula as lf
 from lmmformula.ir.family import Family
 from lmmformula.results.families import category_probability, draw_from, mean_of
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+
 CATEGORIES = ("poor", "fair", "good", "best")
 BETWEEN = ("poor|fair", "fair|good", "good|best")
 CUTPOINTS = np.array([0.5, 1.8, 3.5])
@@ -94,6 +96,7 @@ REFUSED = {
     "y/x ~ 1": (small(y=[1, 2, 3] * 3), "has two columns"),
     "poly(y, 2) ~ 1": (small(y=[1, 2, 3] * 3), "has several columns"),
     "y ~ 0 + x": (small(y=[1, 2, 3] * 3), "cutpoints in the place of its intercept"),
+    "y ~ 0": (small(y=[1, 2, 3] * 3), "(?s)cutpoints in the place of its intercept.*write y ~ 1"),
     "y ~ x - 1": (small(y=[1, 2, 3] * 3), "cutpoints in the place of its intercept"),
 }
 
@@ -204,6 +207,47 @@ def test_what_the_data_were_made_from_is_found() -> None:
     assert found.sd.max() < 0.4
 
 
+@cache
+def of_two_factors() -> lf.Posterior:
+    """Return a posterior with two factors beside x."""
+    data = ratings().assign(f=lambda d: np.where(d["x"] % 1 < 0.3, "a", "b"), h=lambda d: d["g"] % 3)
+    model = lf.Model("rating ~ f + factor(h) + x + (1 | g)", data, family="cumulative")
+    return model.sample(seed=1, warmup=200, draws=100, chains=2, progress=False)
+
+
+@pytest.mark.parametrize("kind", ["prob", "response"])
+def test_marginal_probabilities_are_averages_of_predictions(kind: str) -> None:
+    """A row for each category: means, deviations and quantiles of the draws of predictions, averaged over h alike."""
+    found = of_two_factors()
+    means = found.emmeans("f", type=kind)
+    assert list(means["f"]) == ["a"] * 4 + ["b"] * 4
+    assert list(means["rating"]) == [*CATEGORIES, *CATEGORIES]
+    x = ratings()["x"].mean()
+    for level in "ab":
+        rows = {"f": [level] * 3, "h": [0, 1, 2], "x": [x] * 3, "g": [1] * 3}
+        expected = found.predict(rows, random="population").mean()
+        np.testing.assert_allclose(means.frame.loc[means["f"] == level, "mean"], expected, rtol=1e-12)
+    np.testing.assert_allclose(means.draws.reshape(-1, 2, 4).sum(axis=2), 1.0)
+    np.testing.assert_allclose(means["sd"], means.draws.std(axis=0, ddof=1))
+    pairs = means.pairs(level=0.9)
+    assert list(pairs["rating"]) == list(CATEGORIES)
+    np.testing.assert_allclose(pairs["mean"], (means.draws[:, :4] - means.draws[:, 4:]).mean(axis=0))
+    assert pairs["mean"].sum() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_mean_category_is_that_of_the_probabilities() -> None:
+    """Its numbers are 1, 2, ..; comparisons stay within `by`."""
+    found = of_two_factors()
+    means, chances = (found.emmeans("~ f | h", type=kind) for kind in ("mean.class", "prob"))
+    np.testing.assert_allclose(means.draws, chances.draws.reshape(len(chances.draws), -1, 4) @ [1, 2, 3, 4])
+    np.testing.assert_allclose(means["mean"], means.draws.mean(axis=0))
+    pairs = means.pairs()
+    assert list(pairs["contrast"]) == ["a - b"] * 3
+    assert "p_above" in pairs.frame
+    latent = found.emmeans("f")
+    np.testing.assert_allclose(latent.pairs()["mean"], -found.fixef["fb"])
+
+
 def test_predictions_are_probabilities() -> None:
     """A column for each category; standard errors and bounds in groups of columns; draws agree with them."""
     found, data = posterior(), ratings()
@@ -243,6 +287,7 @@ def test_fits_and_weights_are_refused() -> None:
         lf.Model("rating ~ x", ratings().assign(w=2.0), family="cumulative", weights="w").stan()
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_the_prior_gives_every_category() -> None:
     """Draws from the prior predictive distribution are categories, each of them at times."""
     model = lf.Model("rating ~ x + (1 | g)", ratings(), family="ordinal")

@@ -113,6 +113,7 @@ def test_posterior_predictive_draws_look_like_the_data() -> None:
         posterior.posterior_predictive(draws=2001)
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_the_same_seed_gives_the_same_draws() -> None:
     """And another seed others."""
     model = model_of("lmm-022r")

@@ -12,6 +12,12 @@ import programs
 from corpus import dataset
 from fits import model_of, posterior_of
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning"),
+    pytest.mark.filterwarnings("ignore:.*trials:lmmformula.FitWarning"),
+]
+"""Few draws are enough for what is tested here."""
+
 SLEEPSTUDY = "lmm-003r"
 EXACT = 1e-10
 """Between our log densities and Stan's, relative to their size; gamma functions of large arguments lose most."""

@@ -12,6 +12,9 @@ from corpus import dataset
 from fits import fit_of, posterior_of
 from lmmformula.results.posterior_intervals import bounds
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+"""Few draws are enough for what is tested here."""
+
 SLEEPSTUDY = "lmm-003r"
 
 

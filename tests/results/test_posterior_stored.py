@@ -1,6 +1,8 @@
 """Posteriors written to a netCDF file and read back."""
 
+import copy
 import json
+import pickle
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,12 @@ import programs
 from corpus import dataset
 from fits import data_of, model_of
 from lmmformula.results.netcdf import HEADER, Named, read_netcdf, write_netcdf
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning"),
+    pytest.mark.filterwarnings("ignore:.*trials:lmmformula.FitWarning"),
+]
+"""Few draws are enough for what is tested here."""
 
 IDENTIFIERS = ["lmm-003r", "lmm-024m", "lmm-041r", "lmm-012r", "lmm-119r", "lmm-014r", "lmm-004r"]
 """Correlated slopes, crossed factors, a factor's columns, scale(), splines, offset(), `||`."""
@@ -231,3 +239,12 @@ def test_arrays_come_back_as_they_went(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[name], values)
         assert found[name].dtype.kind == values.dtype.kind
     assert [file.name for file in tmp_path.iterdir()] == ["a.nc"]
+
+
+@pytest.mark.parametrize("data", [False, True])
+def test_loaded_posteriors_are_copied(data: bool, tmp_path: Path) -> None:  # noqa: FBT001 (a case)
+    """By pickle and by copy."""
+    again = reloaded(posterior_of("lmm-024m"), tmp_path, data=data)
+    for copied in (pickle.loads(pickle.dumps(again)), copy.deepcopy(again), copy.copy(again)):  # noqa: S301
+        assert str(copied) == str(again)
+        assert copied.design.random_terms[0].levels == again.design.random_terms[0].levels

@@ -95,6 +95,20 @@ def test_an_offset_given_as_an_array_is_not_known_for_new_rows() -> None:
         fit.predict(data)
 
 
+def test_days_are_found_again_whatever_else_is_asked() -> None:
+    """Groups that are dates: as a list, as a series, and where the fit had a time of day among its midnights."""
+    days = pd.Series(pd.to_datetime(np.repeat(["2014-01-15", "2014-01-16", "2014-02-17"], 6)))
+    y = np.random.default_rng(0).normal(size=18) + np.repeat([0, 3, 6], 6)
+    timed = days.copy()
+    timed[0] += pd.Timedelta(hours=12)
+    day = pd.Timestamp("2014-01-16")
+    for own in (days, timed):
+        fit = lf.lmer("y ~ 1 + (1 | day)", pd.DataFrame({"y": y, "day": own}))
+        wanted = fit.fitted[6]
+        for asked in ([day], pd.Series([day]), [day.date()], ["2014-01-16"], np.array([day], "M8[s]")):
+            assert fit.predict({"day": asked})[0] == pytest.approx(wanted)
+
+
 def test_new_data_may_be_of_any_kind() -> None:
     """polars, or a mapping; without the group's column where random effects are left out."""
     fit = fit_of("lmm-003r")
@@ -261,3 +275,16 @@ def test_a_posterior_predicts_with_the_same_arguments() -> None:
     old = posterior.predict(se_fit=True)
     np.testing.assert_allclose(old["prediction"], posterior.fitted)
     np.testing.assert_allclose(old["std_error"], fit.predict(se_fit=True)["std_error"], rtol=0.25)
+
+
+@pytest.mark.parametrize("least", [1, 10**9])
+def test_any_order_of_the_random_effects_solves_alike(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest factor first, or in an order that keeps a sparse matrix sparse: the errors are those of all of M."""
+    monkeypatch.setattr(uncertainty, "SPARSE_EFFECTS", least)
+    monkeypatch.setattr(uncertainty, "SPARSE_PAIRS", 1e9)
+    fit = lf.Model("y ~ x + (1 | h) + (x | g) + (0 + z | g)", dataset("toy")).fit()
+    joint = fit.joint_covariance
+    half = joint.Lambdat.toarray() @ fit.design.Zt.toarray()
+    M = half @ half.T + np.eye(len(half))
+    np.testing.assert_allclose(joint.solve(np.eye(len(M))) @ M, np.eye(len(M)), atol=1e-9)
+    assert (joint.order == np.arange(len(M))).all() == (least == 1)

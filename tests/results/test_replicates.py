@@ -8,6 +8,12 @@ import programs
 from corpus import dataset
 from fits import posterior_of
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning"),
+    pytest.mark.filterwarnings("ignore:.*trials:lmmformula.FitWarning"),
+]
+"""Few draws are enough for what is tested here."""
+
 SLEEPSTUDY = "lmm-003r"
 BAD = {
     "draws": ({"draws": 0}, "2000 draws"),

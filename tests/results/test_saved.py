@@ -1,6 +1,8 @@
 """Fits written to a file and read back."""
 
+import copy
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +14,12 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import dataset
+from lmmformula.design.summaries import NumericSummary
 from lmmformula.inference import keeping
 from lmmformula.results import uncertainty
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
-from lmmformula.results.kept import NOTHING, Kept, NumericSummary, kept_of
-from lmmformula.results.saved import SavedDesign, to_json
+from lmmformula.results.kept import NOTHING, Kept, kept_of
+from lmmformula.results.saved import SavedDesign, checksum, to_json
 
 IDENTIFIERS = ["lmm-003r", "lmm-024m", "lmm-041r", "lmm-012r", "lmm-107r", "lmm-119r", "lmm-014r", "lmm-004r"]
 """Correlated slopes, crossed factors, a factor's columns, scale(), weights and offset, splines, offset(), `||`."""
@@ -184,13 +187,14 @@ def test_what_was_changed_since_is_refused(key: str, tmp_path: Path) -> None:
 
 
 def test_a_file_without_its_checksum_is_refused(tmp_path: Path) -> None:
-    """Only the oldest files, which had nothing that was worked out from the rows, had none."""
+    """Whatever else it holds, or holds no longer."""
     reloaded(fits.fit_of("lmm-003r"), tmp_path)
     content = json.loads((tmp_path / "fit.json").read_text())
-    del content["checksum"]
-    (tmp_path / "fit.json").write_text(json.dumps(content))
-    with pytest.raises(lf.FitError, match="is damaged"):
-        lf.load(tmp_path / "fit.json")
+    for name in ("checksum", "kept"):
+        del content[name]
+        (tmp_path / "fit.json").write_text(json.dumps(content))
+        with pytest.raises(lf.FitError, match="is damaged"):
+            lf.load(tmp_path / "fit.json")
 
 
 def test_a_file_may_be_laid_out_anew(tmp_path: Path) -> None:
@@ -244,6 +248,26 @@ def test_marginal_means_and_slopes_are_those_of_the_fit(identifier: str, tmp_pat
             assert str(again.slopes(name, ddf="satterthwaite")) == str(fit.slopes(name, ddf="satterthwaite"))
 
 
+def test_parameters_of_a_structure_are_counted_alike(tmp_path: Path) -> None:
+    """Degrees of freedom and criteria of a loaded fit, where theta has more entries than there are parameters."""
+    fit = lf.lmer("Reaction ~ Days + ar1(Days | Subject)", dataset("sleepstudy"))
+    again = reloaded(fit, tmp_path)
+    assert len(again.theta) > again.design.n_variance_parameters == 2
+    assert (again.n_parameters, again.df_residual) == (fit.n_parameters, fit.df_residual) == (5, 175)
+    assert (again.aic, again.bic) == (fit.aic, fit.bic)
+
+
+def test_offsets_stand_at_the_same_mean(tmp_path: Path) -> None:
+    """Also that of an array, which nobody can look up any more."""
+    data = dataset("toy").assign(e=lambda d: np.exp(d["x"]))
+    extra = np.linspace(0, 1, len(data))
+    fit = lf.Model("y ~ f2 + offset(log(e)) + (1 | g)", data, offset=extra).fit()
+    again = reloaded(fit, tmp_path)
+    for options in ({}, {"at": {"e": 2}}, {"offset": 1.5}):
+        mine, theirs = (f.emmeans("f2", ddf="satterthwaite", **options) for f in (again, fit))
+        assert str(mine) == str(theirs)
+
+
 def test_all_combinations_are_there(tmp_path: Path) -> None:
     """Cells of two factors, at a value of a third variable; what the columns that were dropped leave empty is empty."""
     data = dataset("toy")
@@ -287,9 +311,15 @@ def test_what_is_kept_reads_back() -> None:
 def from_an_older_version(fit: lf.LinearMixedFit, folder: Path) -> lf.LinearMixedFit:
     """Save a fit as older versions did, with nothing that was worked out from the rows; load it."""
     content = json.loads(to_json(fit.ir, fit.schema, fit.design, fit.fit, fit.data_name))
-    del content["kept"], content["checksum"]
-    (folder / "old.json").write_text(json.dumps(content))
+    del content["kept"]
+    write_content(folder / "old.json", content)
     return lf.load(folder / "old.json")  # type: ignore[return-value]
+
+
+def write_content(path: Path, content: dict[str, Any]) -> None:
+    """Write what a file is to hold, with the checksum that belongs to it."""
+    del content["checksum"]
+    path.write_text(json.dumps(content | {"checksum": checksum(content)}))
 
 
 @pytest.mark.parametrize(
@@ -338,14 +368,17 @@ def test_streamed_data_are_kept_as_far_as_they_are_known(tmp_path: Path) -> None
 
 
 def test_types_of_anova_that_are_known_are_kept(tmp_path: Path) -> None:
-    """Cross-products tell types I and II of several terms, and not type III."""
-    data = dataset("toy")
-    fit = lf.Model("y ~ x * f3 + (1 | g)", [data.head(120), data.tail(120)]).fit()
-    again = reloaded(fit, tmp_path)
-    for kind in ("I", "II"):
-        assert str(again.anova(type=kind)) == str(fit.anova(type=kind))
-    with pytest.raises(lf.FitError, match="loaded from a file"):
-        again.anova(type="III")
+    """Cross-products and a sample of the rows tell all types; those that were weighted tell type III alone."""
+    data = dataset("toy").assign(w=lambda frame: 1.0 + np.arange(len(frame)) % 3)
+    for weights, known, unknown in ((None, ("I", "II", "III"), ()), ("w", ("III",), ("I", "II"))):
+        parts = [data.head(120), data.tail(120)]
+        fit = lf.Model("y ~ x * f3 + (1 | g)", parts, weights=weights, progress=False).fit()
+        again = reloaded(fit, tmp_path)
+        for kind in known:
+            assert str(again.anova(type=kind)) == str(fit.anova(type=kind))
+        for kind in unknown:
+            with pytest.raises(lf.FitError, match="loaded from a file"):
+                again.anova(type=kind)
 
 
 def test_tests_of_very_many_coefficients_are_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -406,3 +439,37 @@ def test_errors_of_very_many_random_effects_are_not_kept(monkeypatch: pytest.Mon
     assert len(again.predict(new)) == 1
     with pytest.raises(lf.FitError, match="needs the rows of the data"):
         again.predict(new, se_fit=True)
+
+
+COPIES: list[Callable[[Any], Any]] = [lambda value: pickle.loads(pickle.dumps(value)), copy.copy, copy.deepcopy]  # noqa: S301
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_fits_and_loaded_fits_are_copied(how: Callable[[Any], Any], tmp_path: Path) -> None:
+    """By pickle and by copy, also after an interval has been asked for, which leaves a sparse factor behind."""
+    fit = fits.fit_of("lmm-024m")
+    for each in (fit, reloaded(fit, tmp_path)):
+        rows = {"plate": ["a", "nobody"], "sample": ["B", "C"]}
+        options = {"interval": "prediction", "new_levels": "population"}
+        expected = each.predict(rows, **options)
+        again = how(each)
+        assert str(again) == str(fit)
+        np.testing.assert_allclose(again.predict(rows, **options), expected, rtol=1e-12)
+        with pytest.raises(lf.FitError, match="loaded from a file"):
+            how(reloaded(fit, tmp_path)).fitted  # noqa: B018 (what is asked of it)
+
+
+def test_what_intervals_need_is_worked_out_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the first prediction; the next ones, leverages and the file take what was found."""
+    model = fits.model_of("lmm-024m")
+    fit, calls = model.fit(), []
+    made = uncertainty.factorised_once
+    monkeypatch.setattr(uncertainty, "factorised_once", lambda *given: calls.append(1) or made(*given))
+    for _ in range(3):
+        fit.predict({"plate": ["a"], "sample": ["B"]}, se_fit=True)
+    fit.leverage()
+    fit.save(tmp_path / "fit.json")
+    assert len(calls) == 1
+    monkeypatch.setattr(uncertainty, "MOST_KEPT", 1)
+    model.fit().save(tmp_path / "fit.json")
+    assert len(calls) == 1

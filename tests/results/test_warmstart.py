@@ -1,13 +1,16 @@
 """What a fit hands to the sampler."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import lmmformula as lf
 from corpus import dataset
 from fits import fit_of
-from lmmformula.fit.glmm import GlmmFit
-from lmmformula.results.warmstart import estimates_of, information_of
+from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.work import OutOfWork
+from lmmformula.results.warmstart import contradicted, estimates_of, information_of
 from lmmformula.stan.start import starting_point
 
 
@@ -40,7 +43,7 @@ def test_what_is_told_least_of_counts() -> None:
 
 def _glmm(formula: str, name: str, family: str) -> tuple[lf.Model, GlmmFit]:
     model = lf.Model(formula, dataset(name), family=family)
-    fit = model.pilot_fit
+    fit = model.pilot.fit
     assert isinstance(fit, GlmmFit)
     return model, fit
 
@@ -101,14 +104,14 @@ def test_starts_of_a_family_s_parameters() -> None:
     """A parameter starts at its estimate; one that the data hardly determine starts at a mild value."""
     data = dataset("sim_glmm").assign(count=np.random.default_rng(3).poisson(3.0, 360))
     model = lf.Model("count ~ 1 + (1 | grp)", data, family="negbinomial")
-    fit = model.pilot_fit
+    fit = model.pilot.fit
     assert isinstance(fit, GlmmFit)
     assert fit.parameters["shape"] > 50  # there is no excess of variance
     start = starting_point(model.stan(), estimates_of(fit))
     assert float(start.values["shape"]) == 10.0
     formula = "SiblingNegotiation ~ FoodTreatment + offset(logBroodSize) + (1 | Nest)"
     model = lf.Model(formula, dataset("Owls"), family="zero_inflated_negbinomial")
-    fit = model.pilot_fit
+    fit = model.pilot.fit
     assert isinstance(fit, GlmmFit)
     start = starting_point(model.stan(), estimates_of(fit))
     assert {name: float(start.values[name]) for name in ("shape", "zi")} == pytest.approx(fit.parameters)
@@ -117,6 +120,7 @@ def test_starts_of_a_family_s_parameters() -> None:
     assert np.isclose(start.inverse_metric, (error / (zi * (1 - zi))) ** 2, rtol=1e-6).any()
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 @pytest.mark.parametrize(("formula", "name", "family"), [g[:3] for g in GEOMETRIES], ids=[g[2] for g in GEOMETRIES])
 def test_the_start_does_not_change_the_posterior(formula: str, name: str, family: str) -> None:
     """With the start and without, means agree within their Monte Carlo errors, and both have converged."""
@@ -132,9 +136,88 @@ def test_the_start_does_not_change_the_posterior(formula: str, name: str, family
 HOPELESS = {"y": [0.0, 0, 0, 0, 1, 1, 1, 1] * 3, "x": [0.0, 0, 0, 0, 1, 1, 1, 1] * 3, "g": list("abcdefgh") * 3}
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_a_fit_that_fails_does_not_stop_sampling() -> None:
     """With separation there are no estimates to start from, and there is a posterior all the same."""
     model = lf.Model("y ~ x + (1 | g)", HOPELESS, family="binomial")
-    assert model.pilot_fit is None
+    assert model.pilot.fit is None
     posterior = model.sample(chains=1, warmup=200, draws=100, seed=1, progress=False)
     assert np.isfinite(posterior.fixef).all()
+
+
+# --- how long a program waits for a fit -----------------------------------------------------------------------------
+
+
+def test_a_fit_gives_up_after_its_share_of_work() -> None:
+    """Counted, so that it does so at the same point everywhere."""
+    model = lf.Model("ypois ~ x + (x | grp)", dataset("sim_glmm"), family="poisson")
+    fit_glmm(model.design, model.ir.family, most_work=1e9)
+    for most in (0.0, 1e5):
+        with pytest.raises(OutOfWork, match="more work than it was allowed"):
+            fit_glmm(model.design, model.ir.family, most_work=most)
+
+
+def test_a_program_does_not_wait_for_a_fit_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text is the one without a fit, the same on every machine, and sampling says so."""
+    formula, name, family = "SiblingNegotiation ~ FoodTreatment + (1 | Nest)", "Owls", "poisson"
+    informed = lf.Model(formula, dataset(name), family=family).stan().code
+    for constant in ("PILOT_WORK", "PILOT_PASSES"):
+        monkeypatch.setattr(f"lmmformula.api.generalized.{constant}", 0.0)
+    model = lf.Model(formula, dataset(name), family=family)
+    program = model.stan()
+    assert model.pilot.stopped
+    assert program.code == lf.Model(formula, dataset(name), family=family).stan(geometry={"Nest": "noncentered"}).code
+    assert program.code != informed
+    with pytest.warns(lf.FitWarning) as caught:
+        model.sample(chains=1, warmup=20, draws=4, seed=1, progress=False)
+    assert "given up after a set amount of work" in str(caught[0].message)
+
+
+@pytest.mark.slow
+def test_a_model_of_few_rows_and_many_parameters_is_given_up() -> None:
+    """Hundreds of covariance parameters in 120 rows cost as much as thousands of rows."""
+    rng = np.random.default_rng(7)
+    frame = {f"f{i}": rng.choice(list("abcdef"), 120) for i in range(2)}
+    frame |= {"g": rng.integers(0, 20, 120), "h": rng.integers(0, 10, 120), "y": rng.poisson(2, 120)}
+    model = lf.Model("y ~ 1 + (f0 | g) + (f1 | h)", frame, family="zero_inflated_negbinomial")
+    assert {factor.treatment for factor in model.stan().program.factors} == {"noncentered"}
+    assert model.pilot.stopped
+
+
+def test_nothing_is_fitted_for_a_program_that_samples_no_effects() -> None:
+    """Neither for one whose geometry is chosen, nor for the table of priors."""
+    linear = lf.Model("Reaction ~ Days + (Days | Subject)", dataset("sleepstudy"))
+    linear.stan()
+    counts = lf.Model("ypois ~ x + (1 | grp)", dataset("sim_glmm"), family="poisson")
+    counts.stan(geometry={"grp": "centered"})
+    assert len(counts.priors) == 3
+    assert "reml_fit" not in vars(linear)
+    assert "pilot" not in vars(counts)
+
+
+# --- where default priors and the data disagree ---------------------------------------------------------------------
+
+
+def test_default_priors_that_the_fit_contradicts_are_listed() -> None:
+    """Those far from the estimate, in their own sds and its error; given ones are the user's affair."""
+    model = lf.Model("Reaction ~ Days + (Days | Subject)", dataset("sleepstudy"))
+    program, estimates = model.stan(), estimates_of(model.reml_fit)
+    assert contradicted(program, estimates) == []
+    steep = replace(estimates, beta=np.array([250.0, 1e4]))
+    assert [line.split(" ~ ")[0] for line in contradicted(program, steep)] == ["Intercept", "b[Days]"]
+    assert contradicted(program, replace(steep, vcov=np.diag([1e9, 1e9]))) == []
+    wild = replace(estimates, covariances=[np.diag([1e8, 1.0])], sigma=1e4)
+    assert [line.split(" ~ ")[0] for line in contradicted(program, wild)] == ["sd[Subject, (Intercept)]", "sigma"]
+    own = lf.Model("Reaction ~ Days + (Days | Subject)", dataset("sleepstudy"), priors="b ~ normal(0, 1)").stan()
+    assert [line.split(" ~ ")[0] for line in contradicted(own, steep)] == ["Intercept"]
+
+
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+def test_sampling_warns_of_default_priors_that_the_fit_contradicts() -> None:
+    """Slopes over years vary the intercepts, at the birth of Christ, far more than the response does."""
+    rng = np.random.default_rng(8)
+    year, group = rng.integers(1990, 2021, 300), np.arange(300) % 20
+    y = (year - 2005) * rng.normal(0, 0.2, 20)[group] + rng.normal(size=300)
+    model = lf.Model("y ~ year + (year | g)", {"year": year, "y": y, "g": group})
+    with pytest.warns(lf.PriorWarning, match=r"sd\[g, \(Intercept\)\] ~ student_t\(3, 0, .*\(estimate \d+"):
+        model.sample(chains=1, warmup=20, draws=4, seed=1, progress=False)

@@ -9,7 +9,6 @@ import stanli
 from densities import Point, compiled, free, log_jacobian, log_prior, random_point, random_value, root
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit.lmm import evaluate_at
-from lmmformula.fit.theta import theta_of
 from lmmformula.stan.program import Program
 from programs import CASES, design_of, flat_program, program_of
 
@@ -188,7 +187,7 @@ def reml_criterion(program: Program, design: DesignMatrices, point: Point) -> fl
         for block in factor.blocks:
             columns = slice(block.start - 1, block.stop)
             relative[block.term] = covariance[columns, columns]
-    theta = np.concatenate([theta_of(term.covariance, relative[t]) for t, term in enumerate(design.random_terms)])
+    theta = np.concatenate([term.covariance.theta_of(relative[t]) for t, term in enumerate(design.random_terms)])
     fit = evaluate_at(design, theta, reml=True)
     freedom = design.nobs - design.n_fixed
     return 2 * (fit.log_det_L + fit.log_det_RX) + 2 * freedom * np.log(sigma) + fit.pwrss / sigma**2

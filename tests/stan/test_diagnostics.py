@@ -153,6 +153,7 @@ def test_elements_have_the_names_that_users_type(element: tuple[str, tuple[int, 
     assert model.stan().parameters.called(*element) == CALLED[element]
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_a_posterior_names_its_worst_quantity() -> None:
     """Two short chains from far apart have not converged, and the verdict names a quantity of the model."""
     model = lf.Model("y ~ x + (1 | a)", frame("small"))

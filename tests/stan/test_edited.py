@@ -11,6 +11,9 @@ import programs
 from fits import model_of
 from lmmformula.stan.edited import check_read_back, declarations, edited, needed, same_parameters
 
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+"""Few draws are enough for what is tested here."""
+
 SLEEPSTUDY = "lmm-003r"
 RUN: dict[str, Any] = {"seed": 1, "draws": 100, "warmup": 100, "chains": 2, "progress": False}
 

@@ -33,6 +33,10 @@ def heard(done, total):
         os.write(2, b"drawing\\n")
 
 settings = json.loads(sys.argv[1])
+if settings["load_in_thread"]:
+    loading = threading.Thread(target=__import__, args=("stanli",))
+    loading.start()
+    loading.join()
 run = {{"chains": 2, "seed": 1, "progress": heard, "parallel_chains": 2, **settings["run"]}}
 said = {{}}
 with warnings.catch_warnings(record=True) as caught:
@@ -54,9 +58,12 @@ print(json.dumps(said))
 """
 
 
-def interrupted(environment: dict[str, str], tell_from: int, **run: Any) -> dict[str, Any]:
+def interrupted(
+    environment: dict[str, str], tell_from: int, *, load_in_thread: bool = False, **run: Any
+) -> dict[str, Any]:
     """Sample in a process, send it Ctrl-C's signal once it has said that it is far enough, and return what it says."""
-    words = [sys.executable, "-c", RUN, json.dumps({"tell_from": tell_from, "run": run})]
+    settings = {"tell_from": tell_from, "load_in_thread": load_in_thread, "run": run}
+    words = [sys.executable, "-c", RUN, json.dumps(settings)]
     process = subprocess.Popen(
         words, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -96,6 +103,22 @@ def test_an_interrupt_before_the_first_draw_is_an_interrupt(engine: tuple[str, d
     """During warm-up there is nothing to keep: KeyboardInterrupt, without a trace of anything else."""
     name, environment = engine
     said = interrupted(environment, 1, engine=name, warmup=10**6, draws=10)
+    assert said == {"interrupted": True, "warnings": [], "children": None, "threads": 1}
+
+
+def test_an_interrupt_reaches_a_run_in_another_process() -> None:
+    """Where stanli can't run in the main thread, Ctrl-C there keeps what was drawn, or stays one if that is nothing."""
+    run = {"load_in_thread": True, "engine": "stanli", "chains": 1}
+    said = interrupted({}, 1500, **run, warmup=200, draws=10**6)
+    assert 10 <= said["draws"] < 10**6
+    assert said["sigma"] == [1, said["draws"]]
+    assert said["finite"]
+    assert said["positive"]
+    assert said["warnings"] == [
+        f"interrupted: 1 of 1 chains with {said['draws']} of 1000000 draws each are what there is"
+    ]
+    assert (said["children"], said["threads"]) == (None, 1)
+    said = interrupted({}, 1, **run, warmup=10**6, draws=10)
     assert said == {"interrupted": True, "warnings": [], "children": None, "threads": 1}
 
 

@@ -206,7 +206,7 @@ def test_a_tally_counts() -> None:
 def test_no_stream_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs without a console have no standard error, or a closed one."""
     monkeypatch.setattr("sys.stderr", None)
-    with reporter(progress=True) as report:
+    with reporter(progress=True, total=10) as report:
         assert report is None
 
 

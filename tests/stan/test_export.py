@@ -13,6 +13,7 @@ import pytest
 import lmmformula as lf
 import programs
 from corpus import dataset
+from stanc import stanc_or_skip, unexplained, warnings_of
 from standin import build_standin
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="names and scripts are those of POSIX systems")
@@ -64,13 +65,16 @@ def test_the_script_runs_with_stanli(name: str, tmp_path: Path) -> None:
 
 
 def test_the_script_runs_with_cmdstan(tmp_path: Path) -> None:
-    """Through unmodified cmdstanpy, on the stand-in."""
+    """Through unmodified cmdstanpy, on the stand-in; the table has a row for every element."""
     if shutil.which("make") is None:
         pytest.skip("cmdstanpy compiles with make")
     home = build_standin(tmp_path / "cmdstan")
-    program().write(tmp_path / "model.stan")
+    made = lf.Model("Reaction ~ Days + (Days | Subject)", dataset("sleepstudy")).stan(form="conditional")
+    made.write(tmp_path / "model.stan")
     output = run(tmp_path / "model.run.py", "--engine", "cmdstan", *QUICK, CMDSTAN=str(home))
-    assert all(word in output for word in ("sigma", "sd_Batch"))
+    assert all(f"u_Subject[{level},{column}]" in output for level in range(1, 19) for column in (1, 2))
+    assert all(word in output for word in ("sigma", "sd_Subject[1]", "R_hat"))
+    assert "..." not in output
 
 
 def test_the_shell_commands_of_the_readme_run(tmp_path: Path) -> None:
@@ -133,3 +137,13 @@ def test_what_names_no_file_is_refused() -> None:
     """A path is text or a path."""
     with pytest.raises(lf.FitError, match="named by text or a path"):
         program().write(None)
+
+
+def test_the_readme_says_what_pedantic_mode_says(tmp_path: Path) -> None:
+    """A parameter that is said to have no priors has a line in the model block: a false alarm, which is told."""
+    made = program()
+    made.write(tmp_path / "model.stan")
+    assert "no priors: a false alarm" in " ".join((tmp_path / "model.README.md").read_text(encoding="utf-8").split())
+    warnings = warnings_of(stanc_or_skip(), tmp_path / "model.stan", tmp_path)
+    assert any("has no priors" in warning for warning in warnings)
+    assert unexplained(warnings, made.code) == []

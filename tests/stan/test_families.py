@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.special import gammaln
 
+import lmmformula as lf
 from densities import Point, compiled, free, log_jacobian, log_prior, random_point, root
 from designs import design, model
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import DataError, FitError
+from lmmformula.errors import FitWarning
 from lmmformula.ir.family import Family
 from lmmformula.stan.engines import sample
 from lmmformula.stan.families import counted
@@ -16,6 +19,7 @@ from lmmformula.stan.generate import stan_program
 from lmmformula.stan.likelihood import LIKELIHOODS
 from lmmformula.stan.lower import lower_program
 from lmmformula.stan.program import Extra, Program
+from lmmformula.stan.start import StartingPoint
 from programs import FAMILIES, Case, design_of, frame, program_of
 from responses import response_log_density
 
@@ -56,7 +60,8 @@ def log_likelihood(case: Case, design: DesignMatrices, eta: np.ndarray, point: P
         own["trials"] = trials
     elif design.weights is not None:
         own["sigma"] = point["sigma"] / np.sqrt(design.weights)
-    return response_log_density(case.family, y, eta, own)
+    factors = 1.0 if design.loglik_weights is None else design.loglik_weights
+    return factors * response_log_density(case.family, y, eta, own)
 
 
 @each_family
@@ -155,18 +160,48 @@ def test_densities_hold_far_from_zero(family: Family, response: str) -> None:
         assert gradient == pytest.approx(slope, rel=1e-4)  # Stan's own derivative of log Phi is good to 3e-5
 
 
-@pytest.mark.parametrize("shape", [1e9, 1e16, 1e100, 1e300])
-def test_counts_of_an_infinite_shape_are_poisson(shape: float) -> None:
-    """Stan's density of a regression is rounding error there, up to 1e271: a chain would never come back."""
-    made = design("count ~ x", frame("counts"), Family("negbinomial", "log"))[1]
+@pytest.mark.parametrize("text", ["count ~ 1", "count ~ x"])
+@pytest.mark.parametrize("prefix", ["", "zero_inflated_"])
+@pytest.mark.parametrize("shape", [1e9, 1e14, 1e100, 1e300])
+def test_counts_of_an_infinite_shape_are_poisson(text: str, prefix: str, shape: float) -> None:
+    """Stan's densities are rounding errors there, up to 1e271: a chain that went up their slope would not come back."""
 
-    def density(name: str, own: dict[str, np.ndarray]) -> float:
-        program = lower_program(replace(model("count ~ x"), family=Family(name, "log")), made, flat=True)[0]
+    def density(name: str, own: dict[str, np.ndarray]) -> tuple[float, np.ndarray]:
+        family = Family(prefix + name, "log")
+        made = design(text, frame("counts"), family)[1]
+        program = lower_program(replace(model(text), family=family), made, flat=True)[0]
         ready = compiled(program, made)
-        point = {"Intercept_c": np.asarray(0.3), "b": np.asarray([0.2])}
-        return float(ready.log_prob_grad(free(ready, point | own))[0]) - (np.log(shape) if own else 0.0)
+        own |= {"zi": np.asarray(0.4)} if prefix else {}
+        found = []
+        for at in (0.3, 0.9):
+            point = (
+                {"Intercept_c": np.asarray(at), "b": np.asarray([0.2])}
+                if "x" in text
+                else {"Intercept": np.asarray(at)}
+            )
+            found.append(ready.log_prob_grad(free(ready, point | own)))
+        slopes = dict(zip(ready.constrained_names, found[0][1], strict=True))
+        return float(found[1][0] - found[0][0]), slopes.get("shape", 1.0)
 
-    assert density("negbinomial", {"shape": np.asarray(shape)}) == pytest.approx(density("poisson", {}), abs=0.01)
+    (ours, slope), (poisson, _) = density("negbinomial", {"shape": np.asarray(shape)}), density("poisson", {})
+    assert ours == pytest.approx(poisson, abs=1e-3)
+    assert slope == pytest.approx(1.0, abs=1e-4)  # of log(shape): that of the Jacobian alone
+
+
+@pytest.mark.parametrize("name", ["negbinomial", "zero_inflated_negbinomial"])
+def test_log_lik_of_an_infinite_shape_is_poissons(name: str) -> None:
+    """What is generated of each row has no rounding errors that grow without bounds either."""
+    program, case = program_of(name), FAMILIES[name]
+    values = {"Intercept_c": 0.3, "b": np.array([0.2]), "sd_a": 0.5, "z_a": np.zeros(4), "shape": 1e14, "zi": 0.4}
+    declared = [declaration.name for declaration in program.program.parameters]
+    start = StartingPoint({key: np.asarray(values[key]) for key in declared})
+    still = {"warmup": 0, "adapt_engaged": False, "step_size": 1e-12, "metric": "unit_e", "progress": False}
+    draws = sample(program, chains=1, draws=1, seed=1, start=start, **still)
+    poisson = Family(case.family.name.replace("negbinomial", "poisson"), "log")
+    eta = 0.3 + 0.2 * (frame("counts")["x"].to_numpy() - frame("counts")["x"].mean())
+    own = {"zi": np.asarray(0.4)} if "zi" in declared else {}
+    expected = response_log_density(poisson, design_of(name).y, eta, own)
+    np.testing.assert_allclose(draws["log_lik"][0, 0], expected, atol=1e-5)
 
 
 @alone
@@ -188,21 +223,24 @@ def test_every_likelihood_has_a_program() -> None:
     assert {case.family for case in FAMILIES.values()} == set(LIKELIHOODS)
 
 
-@pytest.mark.parametrize(
-    ("y", "weights", "family", "error", "message"),
-    [
-        ([0.5, 1.0], None, Family("binomial", "logit"), DataError, "number of trials"),
-        ([0.5, 1.0], [3.0, 2.0], Family("binomial", "logit"), DataError, "successes .* whole numbers"),
-        ([0.5, 1.0], [2.5, 2.0], Family("binomial", "logit"), DataError, "trials .* whole numbers"),
-        ([1.0, 2.0], [2.0, 2.0], Family("poisson", "log"), FitError, "weights have no meaning"),
-    ],
-)
-def test_responses_without_a_meaning_are_refused(
-    y: list[float], weights: list[float] | None, family: Family, error: type[Exception], message: str
-) -> None:
-    """Shares without trials, trials that can't be counted, weights of a family that has none."""
-    with pytest.raises(error, match=message):
-        counted(np.array(y), None if weights is None else np.array(weights), family)
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+@pytest.mark.parametrize("weights", [None, "n"])
+def test_successes_that_are_no_whole_numbers(link: str, weights: str | None) -> None:
+    """They are taken, with the warning of the design: shares of one trial each, or of as many as there are."""
+    rng = np.random.default_rng(5)
+    data = {"s": rng.random(40), "n": 1 + rng.integers(5, size=40), "x": rng.normal(size=40), "g": np.arange(40) % 8}
+    with pytest.warns(FitWarning, match="trials"):
+        made = lf.Model("s ~ x + (1 | g)", data, family=f"binomial({link})", weights=weights)
+    post = made.sample(chains=1, draws=15, warmup=60, seed=1, progress=False, log_lik=True)
+    eta = post.raw["Intercept"].reshape(15, 1) + post.raw["b"].reshape(15, 1) * data["x"]
+    eta = eta + post.raw["u_g"].reshape(15, 8)[:, data["g"]]
+    p = {"logit": stats.logistic.cdf, "probit": stats.norm.cdf, "cloglog": lambda x: -np.expm1(-np.exp(x))}[link](eta)
+    n = np.ones(40) if weights is None else data["n"]
+    k = data["s"] * n
+    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    np.testing.assert_allclose(post.raw["log_lik"][0], ways + k * np.log(p) + (n - k) * np.log1p(-p), rtol=1e-6)
+    np.testing.assert_allclose(post.log_likelihood(), post.raw["log_lik"], rtol=1e-6)
 
 
 def test_defaults_do_not_depend_on_units() -> None:

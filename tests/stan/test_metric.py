@@ -1,6 +1,5 @@
 """The inverse metric with covariances: when there is one, what is in it, and what it is worth."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,7 +8,8 @@ import pytest
 
 import lmmformula as lf
 from lmmformula.results.warmstart import estimates_of
-from lmmformula.stan.engines import sample
+from lmmformula.stan.draws import Draws
+from lmmformula.stan.engines import Run, sample
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.start import StartingPoint, starting_point
 
@@ -39,17 +39,27 @@ def parts(correlation: float, right: str = "(1 | g)", **options: object) -> tupl
 MODELS = {
     "correlated": (0.9, {}),
     "correlated, from sums": (0.9, {"data_form": "crossproducts"}),
+    "correlated, conditional": (0.9, {"form": "conditional"}),
+    "correlated, another factor is sampled": (0.9, {"right": "(1 | g) + (x0 | h)"}),
+    "correlated less": (0.6, {}),
+    "less, conditional": (0.6, {"form": "conditional"}),
+    "less, another factor is sampled": (0.6, {"right": "(1 | g) + (x0 | h)"}),
     "uncorrelated": (0.0, {}),
-    "conditional": (0.9, {"form": "conditional"}),
-    "another factor is sampled": (0.9, {"right": "(1 | g) + (x0 | h)"}),
 }
 
 
 @pytest.mark.parametrize("about", MODELS)
 def test_covariances_are_used_where_they_are_worth_it(about: str) -> None:
-    """Strongly correlated predictors are, uncorrelated ones are not, and nothing is beside effects that are sampled."""
+    """Correlated predictors are; beside effects that are sampled only those that share most of their spread."""
     correlation, options = MODELS[about]
     assert (parts(correlation, **options)[1].dense is not None) == about.startswith("correlated")
+
+
+def test_a_dense_metric_stays_affordable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step costs the number of parameters squared, so with very many the metric is diagonal whatever they share."""
+    assert parts(0.9, form="conditional")[1].dense is not None
+    monkeypatch.setattr("lmmformula.stan.metric.MOST", 20)
+    assert parts(0.9, form="conditional")[1].dense is None
 
 
 @pytest.mark.parametrize("data_form", ["rows", "crossproducts"])
@@ -100,7 +110,55 @@ def test_every_metric_starts_warm(metric: str, correlation: float) -> None:
 
 def test_a_short_warm_up_leaves_the_metric_diagonal() -> None:
     """Where there are too few iterations to adapt a dense metric in, it is not chosen: the draws are those without."""
-    program, start, _ = parts(0.9)
+    program, start, _ = parts(0.6)
+    assert start.dense is not None
     short = {"chains": 1, "warmup": 100, "draws": 20, "seed": 7, "progress": False}
-    chosen, diagonal = (sample(program, start=one, **short)["sigma"] for one in (start, replace(start, dense=None)))
+    chosen, diagonal = (sample(program, start=start, **short, **own)["sigma"] for own in ({}, {"metric": "diag_e"}))
     np.testing.assert_array_equal(chosen, diagonal)
+
+
+def years(family: str = "gaussian") -> lf.Model:
+    """300 rows of 30 years, with the year and its square as they stand."""
+    rng = np.random.default_rng(81)
+    year, group = rng.integers(1990, 2021, 300), rng.integers(0, 20, 300)
+    t = (year - 2005) / 15
+    mean = 1 + t - 2 * t**2 + rng.normal(size=20)[group] / 2
+    y = mean + rng.normal(size=300) if family == "gaussian" else rng.poisson(np.exp(mean / 2))
+    frame = pd.DataFrame({"year": year, "y": y, "g": pd.Categorical(group)})
+    return lf.Model("y ~ year + I(year^2) + (1 | g)", frame, family=family)
+
+
+def incomes() -> lf.Model:
+    """A predictor in units in which its coefficient is of the size of 1e-6."""
+    rng = np.random.default_rng(82)
+    income, group = rng.normal(5e5, 2e5, size=300), rng.integers(0, 20, 300)
+    y = income / 1e5 + rng.normal(size=20)[group] + rng.normal(size=300)
+    return lf.Model("y ~ income + (1 | g)", pd.DataFrame({"income": income, "y": y, "g": pd.Categorical(group)}))
+
+
+@pytest.mark.parametrize("model", [years(), years("poisson"), incomes()], ids=["years", "counts of years", "incomes"])
+def test_axes_that_adaptation_would_blur_are_kept(model: lf.Model) -> None:
+    """What Stan adds to the variances of a metric is many times the narrowest one here; draws need few steps."""
+    posterior = model.sample(chains=2, warmup=500, draws=500, seed=5, progress=False)
+    assert posterior.raw.statistics["n_leapfrog"].mean() < 40
+    assert posterior.diagnostics().rhat < 1.05
+    compared = lf.compare(model.fit(), posterior).fixed
+    np.testing.assert_array_less(np.abs(compared["in_sds"]), 0.5)
+
+
+def test_only_a_metric_of_a_start_is_kept() -> None:
+    """Only where warm-up adapts a metric that a start has given, and nobody has said how."""
+    program = years().stan()
+    start = starting_point(program, estimates_of(years().reml_fit))
+    runs: list[Run] = []
+
+    class Recorder:
+        name = "recorder"
+
+        def sample(self, program: StanProgram, run: Run) -> Draws:
+            runs.append(run)
+            return sample(program, chains=1, warmup=20, draws=4, seed=1, progress=False)
+
+    for own, options in [(start, {}), (None, {}), (start, {"metric": "unit_e"}), (start, {"adapt_engaged": False})]:
+        sample(program, engine=Recorder(), start=own, **options)
+    assert [run.keep_metric for run in runs] == [True, False, False, False]

@@ -14,7 +14,7 @@ from lmmformula.fit.lmm import fit_lmm
 from lmmformula.results.warmstart import estimates_of
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run, sample
-from lmmformula.stan.stanli_engine import scattered
+from lmmformula.stan.stanli_engine import _parallel, scattered
 from lmmformula.stan.start import StartingPoint, starting_point
 from lmmformula.stan.start import scattered as scattered_values
 from programs import CASES, design_of, program_of
@@ -109,11 +109,20 @@ def test_scattered_starts_are_points_of_their_programs(name: str) -> None:
 
 def test_chains_start_apart() -> None:
     """Chains are scattered around a start by the posterior's spread, the same way for the same seed."""
-    variances = np.array([1.0, 4.0])
+    start = StartingPoint({}, np.array([1.0, 4.0]))
     run = Run(chains=1000, warmup=1, draws=1, seed=5)
-    points = scattered(np.zeros(2), variances, run)
-    np.testing.assert_allclose(points.std(axis=0), np.sqrt(variances), rtol=0.1)
-    np.testing.assert_array_equal(points, scattered(np.zeros(2), variances, run))
+    points = scattered(np.zeros(2), start, run)
+    np.testing.assert_allclose(points.std(axis=0), [1, 2], rtol=0.1)
+    np.testing.assert_array_equal(points, scattered(np.zeros(2), start, run))
+
+
+def test_chains_start_apart_along_the_axes_of_a_dense_metric() -> None:
+    """Of two coefficients that nearly cancel, chains start where their sum is what it is."""
+    dense = np.array([[1.0, -0.999], [-0.999, 1.0]])
+    run = Run(chains=1000, warmup=1, draws=1, seed=5)
+    points = scattered(np.zeros(2), StartingPoint({}, np.ones(2), dense), run)
+    np.testing.assert_allclose(np.cov(points.T), dense, atol=0.1)
+    assert points.sum(axis=1).std() < 0.1
 
 
 def test_matrices_of_a_start_keep_their_orientation() -> None:
@@ -209,3 +218,11 @@ def test_a_missing_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch
         sample(program_of("slope"), **SHORT)
     assert "pip install stanli" in caught.value.hint
     assert "cmdstan" in caught.value.hint
+
+
+def test_chains_are_not_made_one_by_one_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one processor too there are two threads, which stanli makes itself: they are safe wherever it is called."""
+    for processors, parallel in ((1, 2), (3, 3), (16, 4), (None, 2)):
+        monkeypatch.setattr("os.cpu_count", lambda found=processors: found)
+        assert _parallel(Run(chains=4, warmup=1, draws=1, seed=5)) == parallel
+    assert _parallel(Run(chains=4, warmup=1, draws=1, seed=5, options={"parallel_chains": 1})) == 1

@@ -14,7 +14,7 @@ TOOLS = ("stanc", "stansummary", "diagnose")
 
 MAKEFILE = """\
 # A STAND-IN for the makefile of CmdStan, for tests: executables run stanli, nothing is compiled by a C++ compiler.
-CMDSTAN_VERSION := 2.37.0
+CMDSTAN_VERSION := {version}
 MAKEFLAGS += --no-builtin-rules
 export {options}
 
@@ -44,9 +44,9 @@ sys.path.insert(0, {tests!r})
 """The head of every script of the stand-in."""
 
 
-def build_standin(folder: Path, *, genuine: bool = True) -> Path:
+def build_standin(folder: Path, *, genuine: bool = True, version: str = "2.37.0") -> Path:
     """
-    Make a folder that cmdstanpy takes for CmdStan 2.37, and return it.
+    Make a folder that cmdstanpy takes for CmdStan 2.37, or that says that it is another version, and return it.
 
     Each executable that is made in it adds its path to `folder/made.txt`. Needs `make` and a POSIX shell.
 
@@ -54,7 +54,7 @@ def build_standin(folder: Path, *, genuine: bool = True) -> Path:
     """
     tools = folder / "bin"
     tools.mkdir(parents=True)
-    (folder / "makefile").write_text(MAKEFILE.format(options=" ".join(OPTIONS)), encoding="utf-8")
+    (folder / "makefile").write_text(MAKEFILE.format(options=" ".join(OPTIONS), version=version), encoding="utf-8")
     script(tools / "link", "from standin.tools import link as tool\n\nsys.exit(tool(sys.argv[1:]))\n")
     for name in TOOLS:
         found = genuine_tool(name) if genuine else None

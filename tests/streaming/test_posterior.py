@@ -62,6 +62,7 @@ def test_weighted_sums_give_the_same_residuals() -> None:
     np.testing.assert_allclose(residuals[1], residuals[0], rtol=1e-9, atol=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 def test_a_posterior_of_data_in_parts_stands_beside_its_fit() -> None:
     """Sampling and comparing work as ever; draws are those that the data in one table would give."""
     model = lf.Model("y ~ x + (x | g)", PARTS, progress=False)

@@ -135,6 +135,39 @@ def test_data_that_change_between_the_passes_are_noticed() -> None:
             lf.Model(FORMULA, changing, progress=False)
 
 
+def test_rows_that_are_drawn_anew_in_each_pass_are_noticed() -> None:
+    """As many rows, but other ones: of one column alone, of one row alone, or from the first call on."""
+    rows = pd.concat(frames()).reset_index(drop=True)
+    other = rows.assign(x=rows["x"].to_numpy()[::-1])
+    one = rows.copy()
+    one.loc[500, "y"] += 0.01
+    for found, since in ((other, 3), (one, 3), (other, 2), (rows[:100], 2)):
+        calls: list[int] = []
+
+        def source(found: pd.DataFrame = found, since: int = since, calls: list[int] = calls) -> Iterator[pd.DataFrame]:
+            calls.append(1)
+            yield from [found if len(calls) >= since else rows]
+
+        with pytest.raises(lf.DataError, match="other rows") as refused:
+            lf.Model(FORMULA, source, progress=False)
+        assert "same rows" in refused.value.hint
+
+
+def test_rows_may_come_in_another_order(tmp_path: Path) -> None:
+    """Queries without an order give rows as they come, and sums of theirs with other last digits: that is no change."""
+    rows = pd.concat(frames()).reset_index(drop=True)
+    calls: list[int] = []
+
+    def source() -> Iterator[pd.DataFrame]:
+        calls.append(1)
+        yield rows[:1]
+        yield rows[1:] if len(calls) < 3 else rows[:0:-1].assign(x=lambda frame: frame["x"] * (1 + 1e-15))
+
+    fit = lf.Model(FORMULA, source, progress=False, checkpoint=tmp_path).fit()
+    assert fit.reml_criterion == pytest.approx(lf.Model(FORMULA, rows).fit().reml_criterion, rel=1e-9)
+    assert len(calls) == 3
+
+
 def test_progress_tells_parts_and_needs() -> None:
     """A function is told each part of each pass and, in between, what the sums will need."""
     reports: list[Report] = []

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lmmformula.design.learning import Moments
+from lmmformula.design.summaries import Moments
 from lmmformula.design.sums import Keyed, Tally
 
 WHOLE = st.integers(-1000, 1000).map(float)  # sums of whole numbers are exact, so that laws hold to the bit

@@ -7,15 +7,18 @@ from pathlib import Path
 from lmmformula.api.after import AnalysedFit
 from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests
+from lmmformula.api.newcomers import answers_newcomers
+from lmmformula.files import read_text, write_text
 from lmmformula.inference.tests import NAMES, Ddf
 from lmmformula.present import linear, summary
 from lmmformula.present.report import fit_report
 from lmmformula.present.text import Summary
 from lmmformula.results.arguments import check_choice
-from lmmformula.results.saved import absent_rows, from_json, read_text, to_json, write_text
+from lmmformula.results.saved import absent_rows, from_json, to_json
 from lmmformula.results.sheets import Report, Reported
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
     """

@@ -6,11 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.marginal import MarginalEffects
+from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.refusals import Refusals
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, is_text
-from lmmformula.fit.families import can_fit
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.lmm import Fit
+from lmmformula.fit.response import can_fit
+from lmmformula.fit.work import OutOfWork, work_of
 from lmmformula.ir.family import Family
 from lmmformula.present.text import Summary, Text
 from lmmformula.results.arguments import check_level
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from lmmformula.inference.tidy import Effects
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Refusals):
     """
@@ -117,16 +121,18 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         self,
         *others: GeneralizedMixedResult,
         type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
+        names: Sequence[str] | None = None,
     ) -> "ResultTable":
         """
         Test each fixed term by Wald's chi-squared; or, with other fits, compare them by likelihood ratios.
 
         type : "I" after the terms before it, "II" after all that don't contain it, "III" averaged over other factors
+        names : of the fits that are compared, this one's first
         """
         if others:
             from lmmformula.inference.generalized import compare_fits
 
-            return compare_fits([self, *others])
+            return compare_fits([self, *others], names)
         from lmmformula.inference.generalized_terms import wald_anova
 
         return wald_anova(self, type)
@@ -229,12 +235,34 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         return report(self)
 
 
-def laplace_pilot(design: DesignMatrices, family: Family) -> GlmmFit | None:
-    """Fit to start a sampler from; None where there is no fit, or none to be trusted: then it starts by itself."""
+PILOT_WORK = 1e8
+"""Work, as `lmmformula.fit.work` counts it, that a fit to start a sampler from may take: about a second ..."""
+PILOT_PASSES = 200
+"""... and as many passes over the rows more, so that data of millions of rows get a fair share."""
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """
+    A fit to start a sampler from, and to choose its geometry by.
+
+    fit : None where there is none, or none to be trusted: then the sampler starts by itself
+    stopped : whether there is none because it would have taken too much work
+    """
+
+    fit: Fit | GlmmFit | None
+    stopped: bool = False
+
+
+def laplace_pilot(design: DesignMatrices, family: Family) -> Pilot:
+    """Fit by Laplace's method, within an amount of work that is the same on every machine."""
     if not can_fit(family) or not design.has_rows:
-        return None
+        return Pilot(None)
+    columns = sum(term.n_coefficients for term in design.random_terms)
     try:
-        fit = fit_glmm(design, family)
+        fit = fit_glmm(design, family, most_work=PILOT_WORK + PILOT_PASSES * work_of(design.nobs, columns))
+    except OutOfWork:
+        return Pilot(None, stopped=True)
     except FitError:
-        return None
-    return None if fit.verdict == "failed" else fit
+        return Pilot(None)
+    return Pilot(None if fit.verdict == "failed" else fit)

@@ -1,5 +1,6 @@
 """Tests and estimates of what a user asks of the fixed effects; each method a call to `inference`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,7 @@ class HypothesisTests(MarginalEffects, LinearMixedResult):
         type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
         ddf: "Ddf" = "satterthwaite",
         refit: bool = True,
+        names: Sequence[str] | None = None,
     ) -> "ResultTable":
         """
         Test each fixed term by F; or, with other fits, compare them by likelihood ratios.
@@ -34,12 +36,13 @@ class HypothesisTests(MarginalEffects, LinearMixedResult):
         type : "I" after the terms before it, "II" after all that don't contain it, "III" averaged over other factors
         ddf : "satterthwaite", "kenward-roger", "asymptotic" or "none"
         refit : whether REML fits are fitted again by ML when they are compared
+        names : of the fits that are compared, this one's first
         """
         check_flag("refit", refit)
         if others:
             from lmmformula.inference.likelihood_ratio import compare_fits
 
-            return compare_fits([self, *others], refit=refit)
+            return compare_fits([self, *others], refit=refit, names=names)
         from lmmformula.inference.anova import anova
 
         return anova(self, type, ddf)
@@ -96,6 +99,7 @@ def anova(
     type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
     ddf: "Ddf" = "satterthwaite",
     refit: bool = True,
+    names: Sequence[str] | None = None,
 ) -> "ResultTable":
     """
     Test each fixed term of one fit by F; or compare several fits by likelihood ratios: `fit.anova(*others, ...)`.
@@ -111,7 +115,7 @@ def anova(
     one: Any = fit
     if isinstance(one, GeneralizedMixedFit):
         rest: Any = others
-        return one.anova(*rest, type=type)
+        return one.anova(*rest, type=type, names=names)
     if not isinstance(fit, HypothesisTests):
         raise FitError(f"anova needs fits, and was given a {fit.__class__.__name__}", hint="make one by model.fit()")
-    return fit.anova(*others, type=type, ddf=ddf, refit=refit)
+    return fit.anova(*others, type=type, ddf=ddf, refit=refit, names=names)

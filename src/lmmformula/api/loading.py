@@ -6,7 +6,7 @@ from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.fits import load as load_fit
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
-from lmmformula.results.arguments import path_of
+from lmmformula.files import path_of
 from lmmformula.results.netcdf import MAGIC, MAGIC_OF_NETCDF4
 from lmmformula.results.stored import load_posterior
 

@@ -1,6 +1,5 @@
 """The model a user holds: a formula on its data, and the doors to everything that can be done with it."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,17 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.generalized import GeneralizedMixedFit, laplace_pilot
+from lmmformula.api.generalized import GeneralizedMixedFit, Pilot, laplace_pilot
+from lmmformula.api.newcomers import answering, answers_newcomers
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
 from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
-from lmmformula.errors import FitError, FitWarning
+from lmmformula.errors import FitError, warn
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.fit.lmm import Fit, fit_lmm
+from lmmformula.fit.response import check_curvature
 from lmmformula.fit.settings import OptimizerSettings
+from lmmformula.fit.target import CurvatureKind
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.lower import update
 from lmmformula.ir.model import ModelIR
@@ -39,21 +41,26 @@ Geometry = Literal["centered", "noncentered"]
 Engine = Literal["auto", "stanli", "cmdstan"]
 
 
+@answers_newcomers({"fit()": "lmmformula.api.fits:LinearMixedFit", "sample()": "lmmformula.api.posterior:Posterior"})
 class Model:
     """
     A mixed-effects model on its data: parsed, and its design matrices built; nothing is fitted yet.
 
     spec : formula, with prior statements behind it if you like; or a `ModelIR`
     data : a data frame of any kind that narwhals reads (pandas, polars, pyarrow), or a mapping of columns; or data in
-        parts, which are summed and not kept: "data/*.parquet", a lazy query, a list of frames (docs/large_data.md)
+        parts, which are summed and not kept unless they are small: "data/*.parquet", a lazy query, a list of frames
+        (docs/large_data.md)
     family : the response's distribution, "gaussian" or "binomial(probit)"
-    weights : column name or array; the residual variance of row i is sigma^2 / weights[i]
+    weights : column name or array; where the family has a sigma, the residual variance of row i is
+        sigma^2 / weights[i]; of binomial shares they are the trials; other families have none
+    loglik_weights : column name or array; factors of the log density of each row, in any family
     offset : column name or array, added to the linear predictor
     contrasts : factor -> contrasts of its columns, "contr.sum", for the fixed effects
     priors : prior statements, a text or a list, that join those of `spec`; the later of equals wins
     na_action : "omit" leaves out rows with missing values and counts them; "exclude" does too, but fitted values and
         residuals have NaN in their place; "fail" refuses them
-    streaming : for data in parts: memory_limit (bytes), progress (a function, or False), checkpoint (a folder)
+    reading : for data in parts: memory_limit (bytes), progress (a function, or False), checkpoint (a folder), keep_rows
+        (True reads them into memory, False does not); for text files: sep (";"), na (words for a missing value)
 
     >>> import lmmformula as lf
     >>> model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
@@ -65,47 +72,43 @@ class Model:
     schema: Schema
     design: DesignMatrices
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (as many as a model has)
         self,
         spec: str | ModelIR,
         data: object,
         *,
         family: str | Family = "gaussian",
         weights: str | npt.ArrayLike | None = None,
+        loglik_weights: str | npt.ArrayLike | None = None,
         offset: str | npt.ArrayLike | None = None,
         contrasts: Mapping[str, Any] | None = None,
         priors: Priors = None,
         na_action: NaAction = "omit",
-        **streaming: Any,  # noqa: ANN401 (fields of StreamSettings)
+        **reading: Any,  # noqa: ANN401 (fields of StreamSettings and TextOptions)
     ) -> None:
-        self.table, self.ir, self.schema, self.design = designed(
-            specification(spec, family, priors),
-            data,
-            streaming,
-            weights=weights,
-            offset=offset,
-            contrasts=contrasts,
-            na_action=na_action,
-        )
-        self.data_name = _name_of(data)
-        self.na_action: NaAction = na_action
-        self._choices: dict[str, Any] = {
+        choices: dict[str, Any] = {
             "weights": weights,
+            "loglik_weights": loglik_weights,
             "offset": offset,
             "contrasts": contrasts,
             "na_action": na_action,
-            **{name: option for name, option in streaming.items() if name != "checkpoint"},  # of this model alone
         }
-        self._data = self.table if self.design.has_rows else data
+        made = designed(specification(spec, family, priors), data, reading, **choices)
+        self.table, self.ir, self.schema, self.design = made.table, made.ir, made.schema, made.design
+        self.remarks = made.remarks
+        self.data_name = _name_of(data)
+        self.na_action: NaAction = na_action
+        self._choices = {**choices, **made.options}
+        self._data = made.data
 
     def __repr__(self) -> str:
         return f"Model({self.ir.formula!r}, {self.design.nobs} rows)"
 
     def _repr_html_(self) -> str:
-        return model_html(self.ir, self.design)
+        return model_html(self.ir, self.design, self.remarks)
 
     def _repr_markdown_(self) -> str:
-        return model_markdown(self.ir, self.design)
+        return model_markdown(self.ir, self.design, self.remarks)
 
     def _repr_latex_(self) -> str:
         return self.ir._repr_latex_()
@@ -132,22 +135,27 @@ class Model:
 
     def explain(self) -> Text:
         """Say what the formula means for these data: variables, terms, dimensions, and the model in maths."""
-        return Text(explain(self.ir, self.schema, self.design))
+        return Text(explain(self.ir, self.schema, self.design, self.remarks))
 
     def fit(
         self,
         *,
         reml: bool = True,
         nagq: int = 1,
+        curvature: CurvatureKind = "observed",
         start: npt.ArrayLike | None = None,
         settings: OptimizerSettings | None = None,
     ) -> LinearMixedFit | GeneralizedMixedFit:
         """
         Fit by REML or by maximum likelihood; families other than the Gaussian by that, with Laplace's approximation.
 
-        reml : REML; False for maximum likelihood; not read in other families
+        So is a gaussian model with `loglik_weights`, for which the approximation is exact.
+
+        reml : REML; False for maximum likelihood; not read in other families, or with `loglik_weights`
         nagq : of other families with a single random coefficient, nodes of adaptive Gauss-Hermite quadrature; 1 is
             Laplace's approximation
+        curvature : of other families, the second derivative of the rows' log density that the approximation takes:
+            "observed" is Laplace's approximation itself, "expected" makes lme4's criterion
         start : theta to start from; found from the data where None
         settings : of the optimiser
         """
@@ -157,12 +165,15 @@ class Model:
             raise FitError(f"settings are OptimizerSettings, not a {type(settings).__name__}")
         theta = None if start is None else _numbers(start, "start")
         rest = (self.table, self.data_name, self.na_action)
-        if self.ir.family != GAUSSIAN:
-            laplace = fit_glmm(self.design, self.ir.family, start=theta, nagq=nagq, settings=settings)
+        if not self._has_exact_fit:
+            laplace = fit_glmm(
+                self.design, self.ir.family, start=theta, nagq=nagq, curvature=curvature, settings=settings
+            )
             _warn(laplace)
             return GeneralizedMixedFit(self.ir, self.schema, self.design, laplace, *rest)
         if nagq != 1:
             raise FitError("a gaussian likelihood needs no quadrature: it is exact", hint="leave out nagq")
+        check_curvature(self.ir.family, curvature)
         fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)
         _warn(fit)
         return LinearMixedFit(self.ir, self.schema, self.design, fit, *rest)
@@ -285,9 +296,10 @@ class Model:
         kind : "priors"
         options : figsize=(width, height) in inches
         """
+        from lmmformula.api.sampling import priors_of
         from lmmformula.present.plots import model_plot
 
-        return model_plot(self.stan().priors, self.design, kind, **options)
+        return model_plot(priors_of(self), self.design, kind, **options)
 
     @cached_property
     def reml_fit(self) -> Fit:
@@ -295,9 +307,14 @@ class Model:
         return fit_lmm(self.design)
 
     @cached_property
-    def pilot_fit(self) -> Fit | GlmmFit | None:
-        """The fit on which the Stan program's geometry and start rest: REML, or Laplace's; None where there is none."""
-        return self.reml_fit if self.ir.family == GAUSSIAN else laplace_pilot(self.design, self.ir.family)
+    def pilot(self) -> Pilot:
+        """The fit on which the Stan program's geometry and start rest: REML, or Laplace's."""
+        return Pilot(self.reml_fit) if self._has_exact_fit else laplace_pilot(self.design, self.ir.family)
+
+    @property
+    def _has_exact_fit(self) -> bool:
+        """Whether random effects can be integrated out of the likelihood: of a gaussian one without factors."""
+        return self.ir.family == GAUSSIAN and not self.design.has_loglik_weights
 
     @cached_property
     def priors(self) -> "pd.DataFrame":
@@ -306,18 +323,25 @@ class Model:
 
         Numbers are shown with six digits; `model.stan().priors` and `.data` have them in full.
         """
-        import pandas as pd
-
+        from lmmformula.api.sampling import priors_of
         from lmmformula.present.plots_priors import neat
+        from lmmformula.results.shown import Shown
 
-        rows = self.stan().priors
-        return pd.DataFrame([(r.target, neat(r.distribution), r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
+        rows = priors_of(self)
+        return Shown([(r.target, neat(r.distribution), r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)
 
 
 PRIOR_COLUMNS = ["target", "distribution", "default", "stan"]
 
 
-def lmer(formula: str, data: object, *, reml: bool = True, **options: Any) -> LinearMixedFit:  # noqa: ANN401
+@answering
+def lmer(
+    formula: str,
+    data: object,
+    *,
+    reml: bool = True,
+    **options: Any,  # noqa: ANN401
+) -> LinearMixedFit | GeneralizedMixedFit:
     """
     Fit a linear mixed model, for people who come from R: `Model(formula, data, ...).fit(reml=...)`.
 
@@ -325,35 +349,39 @@ def lmer(formula: str, data: object, *, reml: bool = True, **options: Any) -> Li
     >>> lf.lmer("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fixef.round(1).to_dict()
     {'(Intercept)': 1527.5}
     """
-    fit = Model(formula, data, **options).fit(reml=reml)
-    if not isinstance(fit, LinearMixedFit):
-        raise FitError(f"lmer fits gaussian models, and the family is {fit.family.name}", hint="use glmer")
-    return fit
+    model = Model(formula, data, **options)
+    if model.ir.family != GAUSSIAN:
+        raise FitError(f"lmer fits gaussian models, and the family is {model.ir.family.name}", hint="use glmer")
+    return model.fit(reml=reml)
 
 
+@answering
 def glmer(
     formula: str,
     data: object,
     *,
     family: str | Family,
     nagq: int = 1,
+    curvature: CurvatureKind = "observed",
     **options: Any,  # noqa: ANN401
 ) -> LinearMixedFit | GeneralizedMixedFit:
     """
     Fit a generalised linear mixed model, for people who come from R: `Model(formula, data, family=...).fit(nagq=...)`.
+
+    curvature : "expected" gives lme4's criterion where the link is not the canonical one
 
     >>> import lmmformula as lf
     >>> formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
     >>> lf.glmer(formula, lf.datasets.load("cbpp"), family="binomial").fixef.round(3).tolist()
     [-1.399, -0.992, -1.129, -1.58]
     """
-    return Model(formula, data, family=family, **options).fit(reml=False, nagq=nagq)
+    return Model(formula, data, family=family, **options).fit(reml=False, nagq=nagq, curvature=curvature)
 
 
 def _warn(fit: Fit | GlmmFit) -> None:
-    """Warn, at the call of `Model.fit`, of a fit that failed."""
+    """Warn of a fit that failed."""
     if fit.verdict == "failed":
-        warnings.warn(fit.message, FitWarning, stacklevel=3)
+        warn(fit.message)
 
 
 def _numbers(values: npt.ArrayLike, what: str) -> FloatArray:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lmmformula.api.families import read_family
+from lmmformula.api.newcomers import answering
 from lmmformula.errors import FormulaError
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.family import Family
@@ -13,6 +14,7 @@ from lmmformula.ir.model import ModelIR
 Priors = str | Sequence[str] | None
 
 
+@answering
 def parse(text: str) -> ModelIR:
     """
     Parse a formula, and prior statements behind it, to the model they mean.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.marginal import MarginalEffects
+from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.present.posterior import posterior_text
 from lmmformula.present.report import posterior_report
 from lmmformula.results.posterior import PosteriorResult
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lmmformula.results.posterior_intervals import IntervalMethod
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Posterior(Reported, MarginalEffects, PosteriorResult):
     """

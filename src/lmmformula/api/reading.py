@@ -1,46 +1,113 @@
 """From data of any kind, in one frame or in parts, to the design of a model."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from lmmformula.data.chunks import as_chunks
+from lmmformula.api.newcomers import unknown_argument
+from lmmformula.data.chunks import Chunks, as_chunks
+from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, library_of, read_table
 from lmmformula.design.build import build_design
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
-from lmmformula.errors import DataError
+from lmmformula.design.times import read_times, refuse_uneven
+from lmmformula.errors import DataError, LmmFormulaError
 from lmmformula.ir.model import ModelIR
 
-OPTIONS = frozenset({"memory_limit", "progress", "checkpoint"})
+STREAMING = frozenset({"memory_limit", "progress", "checkpoint", "keep_rows"})
 """Arguments of `Model` for data in parts: the fields of `StreamSettings`."""
+
+TEXT = frozenset({"sep", "na"})
+"""Arguments of `Model` for text files: the fields of `TextOptions`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Designed:
+    """
+    A model's design, and the data it was made of.
+
+    data, options : what another model on the same data is made of
+    remarks : what should be known of how they were read
+    """
+
+    table: Table
+    ir: ModelIR
+    schema: Schema
+    design: DesignMatrices
+    data: object
+    options: Mapping[str, Any]
+    remarks: tuple[str, ...] = ()
 
 
 def designed(
     ir: ModelIR,
     data: object,
-    streaming: Mapping[str, Any],
+    options: Mapping[str, Any],
     **choices: Any,  # noqa: ANN401 (their readers check them)
-) -> tuple[Table, ModelIR, Schema, DesignMatrices]:
+) -> Designed:
     """
     Read data and make the design of a model on them.
 
-    streaming : fields of `StreamSettings`, for data in parts
+    options : fields of `StreamSettings` and `TextOptions`, for data in parts
     choices : weights, offset, contrasts and na_action
     """
-    chunks = as_chunks(data)
-    unknown = streaming.keys() - OPTIONS
-    if unknown:
-        raise TypeError(f"Model() got an unexpected keyword argument '{min(unknown)}'")
+    if unknown := options.keys() - STREAMING - TEXT:
+        known = (*choices, "family", "priors", *sorted(STREAMING | TEXT))
+        raise unknown_argument("Model()", min(unknown), known)
+    chunks = as_chunks(data, TextOptions(**{name: options[name] for name in TEXT & options.keys()}))
     if chunks is None:
-        if streaming:
-            raise DataError(f"{min(streaming)} is for data that come in parts", hint="these are read at once")
+        if options:
+            kind = "data that come in parts" if options.keys() & STREAMING else "text files"
+            raise DataError(f"{min(options)} is for {kind}", hint="these are read at once")
         table = read_table(data)
         bound = ir.bind(table.names)
-        return table, bound, *build_design(bound, table, **choices)
-    from lmmformula.design.passes import StreamSettings
+        bound, schema, design = _in_memory(bound, table, choices)
+        return Designed(table, bound, schema, design, table, {})
+    return _of_chunks(ir, chunks, data, options, choices)
+
+
+def _in_memory(bound: ModelIR, table: Table, choices: Mapping[str, Any]) -> tuple[ModelIR, Schema, DesignMatrices]:
+    """Make the design of rows; numbers in equal steps are read as times where a structure asks for them."""
+    read = read_times(bound, table)
+    schema, design = build_design(read, table, **choices)
+    refuse_uneven(bound, read, schema.variables)
+    return read, schema, design
+
+
+def _of_chunks(
+    ir: ModelIR, chunks: Chunks, data: object, options: Mapping[str, Any], choices: Mapping[str, Any]
+) -> Designed:
+    """Read parts into memory if they are small, else sum them up."""
+    from lmmformula.design.gathering import gathered, in_part, remark_on
+    from lmmformula.design.passes import Passes, StreamSettings
     from lmmformula.design.streaming import absent_rows, stream_design
 
+    settings = StreamSettings(**{name: options[name] for name in STREAMING & options.keys()})
+    again = {name: option for name, option in options.items() if name != "checkpoint"}  # which is of one model alone
     bound = ir.bind(chunks.names)
-    absent = replace(absent_rows(chunks), library=library_of(data))
-    return absent, bound, *stream_design(bound, chunks, settings=StreamSettings(**streaming), **choices)
+    given = [
+        name for name in (choices["weights"], choices["loglik_weights"], choices["offset"]) if isinstance(name, str)
+    ]
+    needed = [*(variable.name for variable in bound.variables()), *given]
+    passes = Passes(chunks, needed, settings)
+    for remark in chunks.remarks:
+        passes.say(remark)
+    schema: Schema
+    design: DesignMatrices
+    table = gathered(passes)
+    if table is None:
+        absent = replace(absent_rows(chunks), library=library_of(data))
+        schema, design = stream_design(bound, chunks, settings=settings, **choices)
+        return Designed(absent, bound, schema, design, data, again, chunks.remarks)
+    table = replace(table, library=library_of(data))
+    try:
+        bound, schema, design = _in_memory(bound, table, choices)
+    except LmmFormulaError as error:
+        raise in_part(error, bound, passes) from None
+    remark = remark_on(table)
+    passes.say(remark)
+    whole = len(table.names) == len(chunks.names)
+    return Designed(
+        table, bound, schema, design, table if whole else data, {} if whole else again, (*chunks.remarks, remark)
+    )

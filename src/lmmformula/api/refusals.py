@@ -15,7 +15,8 @@ def refusal(why: str, hint: str) -> Callable[..., NoReturn]:
     """
 
     def refuse(self: Any, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 (a fit; a linear mixed model's arguments)
-        raise FitError(why.format(family=self.family.name), hint=hint)
+        weighted = " with loglik_weights" if self.design.has_loglik_weights else ""
+        raise FitError(why.format(family=self.family.name + weighted), hint=hint)
 
     refuse.__doc__ = f"Refuse: {why.format(family='at hand')}; {hint}."
     return refuse

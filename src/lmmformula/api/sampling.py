@@ -1,21 +1,22 @@
 """From a model to its Stan program, and from there to its posterior."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.mode import PosteriorMode
 from lmmformula.api.posterior import Posterior
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError, FitWarning, is_text
+from lmmformula.errors import FitError, PriorWarning, SamplingWarning, is_text, warn
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.results.arguments import check_flag
-from lmmformula.results.warmstart import estimates_of, information_of
-from lmmformula.stan.draws import Draws
+from lmmformula.results.warmstart import contradicted, estimates_of, information_of
+from lmmformula.stan.draws import Diagnostics, Draws
 from lmmformula.stan.edited import check_read_back, edited, same_parameters
 from lmmformula.stan.engines import optimize, sample
 from lmmformula.stan.generate import StanProgram, stan_program
+from lmmformula.stan.priors import PriorRow
 from lmmformula.stan.program import Extra
 from lmmformula.stan.start import StartingPoint, starting_point
 
@@ -57,17 +58,31 @@ def program_of(model: "Model", options: ProgramOptions) -> StanProgram:
         form, data_form = "marginal", "crossproducts"
     elif data_form == "auto":
         data_form = "rows"
-    fit = None if options.prior_only else model.pilot_fit
-    return stan_program(
+    generate = partial(
+        stan_program,
         model.ir,
         model.design,
         form="conditional" if options.prior_only else form,
         data_form=data_form,
         literals=options.literals,
-        information=None if fit is None else information_of(model.design, fit),
         geometry=options.geometry,
         extra=options.extra,
     )
+    program = generate()
+    if options.prior_only or not chosen_by_fit(program, options):
+        return program
+    fit = model.pilot.fit
+    return program if fit is None else generate(information=information_of(model.design, fit))
+
+
+def chosen_by_fit(program: StanProgram, options: ProgramOptions) -> bool:
+    """Tell whether a program samples effects whose geometry is left to a fit."""
+    return any(factor.label not in (options.geometry or {}) for factor in program.program.sampled)
+
+
+def priors_of(model: "Model") -> tuple[PriorRow, ...]:
+    """Return the priors of a model, which need no fit."""
+    return program_of(model, ProgramOptions(prior_only=model.design.has_rows)).priors
 
 
 def _check(options: ProgramOptions) -> None:
@@ -100,11 +115,9 @@ def mode_of(model: "Model", *, warm_start: bool, **options: Any) -> PosteriorMod
     """
     program, start = _prepared(model, options, warm_start=warm_start)
     if program.program.sampled:
-        warnings.warn(
+        warn(
             "random effects are sampled along with their standard deviations: of all of them together the mode is "
-            "often where a standard deviation is near zero, and it may not be found",
-            FitWarning,
-            stacklevel=3,
+            "often where a standard deviation is near zero, and it may not be found"
         )
     return PosteriorMode(_result(model, program, optimize(program, start=start, **options)))
 
@@ -116,7 +129,38 @@ def posterior_of(model: "Model", *, warm_start: bool, **options: Any) -> Posteri
     options : those of `ProgramOptions`, and those of `lmmformula.stan.engines.sample`
     """
     program, start = _prepared(model, options, warm_start=warm_start)
-    return _result(model, program, sample(program, start=start, **options))
+    _warn_of_priors(model, program)
+    posterior = _result(model, program, sample(program, start=start, **options))
+    _warn_of_draws(posterior)
+    return posterior
+
+
+def _warn_of_priors(model: "Model", program: StanProgram) -> None:
+    """Warn of default priors that lie far from the fit, of which the posterior would be a bad compromise."""
+    fit = None if program.prior_only or program.edited else model.pilot.fit
+    if fit is not None and (told := contradicted(program, estimates_of(fit))):
+        more = f", and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+        warn(
+            f"default priors that the data contradict: {', '.join(told[:SHOWN])}{more}",
+            hint="give these a prior of your own, or centre and scale what they multiply: scale(x), poly(x, 2)",
+            category=PriorWarning,
+        )
+
+
+def _warn_of_draws(posterior: Posterior) -> None:
+    """Warn of draws that the diagnostics don't trust; whoever asks for an approximation knows what it is."""
+    raw = posterior.raw
+    if raw.approximation:
+        return
+    found = posterior.diagnostics() if sum(a.size for a in raw.values()) <= QUICK else _of_sampled(posterior)
+    if not found.ok:
+        warn(f"draws {found}", hint=HELP, category=SamplingWarning)
+
+
+def _of_sampled(posterior: Posterior) -> Diagnostics:
+    """Judge the chains by what was sampled, which all else follows from."""
+    declared = tuple(d.name for d in posterior.program.program.parameters if d.name in posterior.raw)
+    return posterior.raw.diagnose(declared or None, posterior.program.parameters.called)
 
 
 def _prepared(model: "Model", options: dict[str, Any], *, warm_start: bool) -> tuple[StanProgram, StartingPoint | None]:
@@ -125,11 +169,23 @@ def _prepared(model: "Model", options: dict[str, Any], *, warm_start: bool) -> t
     code, data = options.pop("code", None), options.pop("data", None)
     chosen = ProgramOptions(**{name: options.pop(name) for name in PROGRAM_OPTIONS & options.keys()})
     program = program_of(model, chosen)
-    fit = None if chosen.prior_only or not warm_start else model.pilot_fit
+    fit = None if chosen.prior_only or not warm_start else model.pilot.fit
+    if not chosen.prior_only and (warm_start or chosen_by_fit(program, chosen)):
+        _warn_of_pilot(model)
     if code is not None or data is not None:
         own, program = program, edited(program, program.code if code is None else code, data)
         fit = fit if same_parameters(own, program) else None
     return program, None if fit is None else starting_point(program, estimates_of(fit))
+
+
+def _warn_of_pilot(model: "Model") -> None:
+    """Say so where the fit that chains start from, and that the geometry is chosen by, would have taken too long."""
+    if model.pilot.stopped:
+        warn(
+            "the fit to start from was given up after a set amount of work: chains start anywhere, and effects are "
+            "non-centred unless geometry= says otherwise",
+            hint='geometry={"group": "centered"} is better for factors with many rows in each level',
+        )
 
 
 def _result(model: "Model", program: StanProgram, draws: Draws) -> Posterior:
@@ -138,5 +194,11 @@ def _result(model: "Model", program: StanProgram, draws: Draws) -> Posterior:
     parts = (model.ir, model.schema, model.design, program, draws, model.table, model.data_name, model.na_action)
     return Posterior(*parts)
 
+
+QUICK = 1_000_000
+"""Numbers drawn up to which the diagnostics of all of them take next to no time beside the sampling."""
+SHOWN = 3
+"""Priors that a warning lists."""
+HELP = "more warmup and draws help against R-hat and ESS, adapt_delta=0.99 against divergences"
 
 PROGRAM_OPTIONS = frozenset(own.name for own in fields(ProgramOptions))

@@ -6,8 +6,9 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.cli.output import show
+from lmmformula.cli.output import note, show
 from lmmformula.cli.shell import completion_script
+from lmmformula.data.delimited import TextOptions
 from lmmformula.errors import FitError
 from lmmformula.repl.sources import read_source
 
@@ -32,7 +33,7 @@ def explain(options: Namespace) -> None:
 
 def fit(options: Namespace) -> None:
     """Fit, and print the summary or a table."""
-    found: Any = _model(options).fit(reml=options.reml, nagq=options.nagq)
+    found: Any = _model(options).fit(**_approximation(options))
     table = _table(found, options.table or "tidy")
     show(options, str(found) if options.table is None else table.to_string(index=False), table)
     if options.save is not None:
@@ -62,9 +63,7 @@ def compare(options: Namespace) -> None:
     from lmmformula.api.comparison import compare as side_by_side
 
     model = _model(options)
-    found = side_by_side(
-        model.fit(reml=options.reml, nagq=options.nagq), model.sample(**_sampling(options), **_engine(options))
-    )
+    found = side_by_side(model.fit(**_approximation(options)), model.sample(**_sampling(options), **_engine(options)))
     show(options, str(found), _compared(found.fixed, found.variance))
 
 
@@ -87,7 +86,7 @@ def repl(options: Namespace) -> int:
     from lmmformula.repl.session import Session
     from lmmformula.repl.state import data_from
 
-    session = Session(None if options.data is None else data_from(options.data))
+    session = Session(None if options.data is None else data_from(options.data, _text(options)))
     if sys.stdin.isatty() and sys.stdout.isatty():
         from lmmformula.repl.terminal import run_terminal
 
@@ -132,9 +131,25 @@ ACTIONS: dict[str, Callable[[Namespace], int | None]] = {
 
 def _model(options: Namespace) -> "Model":
     from lmmformula.api.model import Model
+    from lmmformula.present.explain import rows_left_out
 
-    columns = {"weights": options.weights, "offset": options.offset}
-    return Model(options.formula, read_source(options.data), family=options.family, priors=options.prior, **columns)
+    columns = {name: getattr(options, name) for name in ("weights", "loglik_weights", "offset")}
+    frame = read_source(options.data, _text(options))
+    if frame.attrs.get("remark"):
+        note(f"{frame.attrs['name']}: {frame.attrs['remark']}")
+    model = Model(options.formula, frame, family=options.family, priors=options.prior, **columns)
+    if left_out := rows_left_out(model.design):
+        note(f"of {model.design.n_given} rows {left_out}")
+    return model
+
+
+def _text(options: Namespace) -> TextOptions:
+    """How text files are read."""
+    return TextOptions(options.sep, options.na)
+
+
+def _approximation(options: Namespace) -> dict[str, Any]:
+    return {"reml": options.reml, "nagq": options.nagq, "curvature": options.curvature}
 
 
 def _sampling(options: Namespace) -> dict[str, Any]:

@@ -15,7 +15,8 @@ examples:
   lmmformula repl coffee.csv
 """
 
-EXIT_CODES = "exit codes: 0 done, 1 an error that the message explains, 2 bad usage, 130 interrupted"
+EXIT_CODES = """exit codes: 0 done, 1 an error that the message explains, 2 bad usage, 130 interrupted,
+141 nobody reads the output any more"""
 
 HERDS = '"cbind(incidence, size - incidence) ~ period + (1 | herd)" --data cbpp --family binomial'
 
@@ -101,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--version", action=_Version)
-    commands = made.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    commands = made.add_subparsers(metavar="COMMAND", dest="command")
     for name, entry in COMMANDS.items():
         command = commands.add_parser(
             name,
@@ -124,12 +125,24 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data", required=True, help="a .csv, .tsv, .parquet or .feather file, - for CSV on stdin, or a name"
     )
+    _add_text(command)
     command.add_argument(
         "--family", default="gaussian", metavar="NAME(LINK)", help='such as "binomial(probit)" (default: gaussian)'
     )
     command.add_argument("--weights", metavar="COLUMN", help="precision weights; of shares of successes, the trials")
+    command.add_argument("--loglik-weights", metavar="COLUMN", help="factors of the log density of each row")
     command.add_argument("--offset", metavar="COLUMN", help="known part of the linear predictor")
     command.add_argument("--prior", action="append", metavar="STATEMENT", help='such as "sd ~ exponential(1)"; repeat')
+
+
+def _add_text(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--sep", metavar="CHAR", help="between the columns of a text file; found out by default")
+    command.add_argument(
+        "--na",
+        action="append",
+        metavar="WORD",
+        help="stands for a missing value, as an empty cell does, in the place of NA; repeat",
+    )
 
 
 def _add_method(command: argparse.ArgumentParser) -> None:
@@ -142,6 +155,12 @@ def _add_method(command: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         help="nodes of quadrature, of a family with one random coefficient",
+    )
+    command.add_argument(
+        "--curvature",
+        choices=("observed", "expected"),
+        default="observed",
+        help="of Laplace's approximation: itself (default), or lme4's criterion",
     )
 
 
@@ -197,6 +216,7 @@ def _add_power(command: argparse.ArgumentParser) -> None:
 
 def _add_repl(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", nargs="?", metavar="DATA", help="a file, or the name of a data set of the package")
+    _add_text(command)
 
 
 def _add_datasets(command: argparse.ArgumentParser) -> None:

@@ -3,10 +3,12 @@
 
 import json
 import math
+import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import DataError, printable
+from lmmformula.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +23,13 @@ def show(options: Namespace, text: str, table: "pd.DataFrame") -> None:
         kind = SUFFIXES.get(options.output.suffix.lower())
         if kind is None:
             raise DataError(f"can't tell the format of '{options.output}'", hint=f"it can end in {', '.join(SUFFIXES)}")
-        options.output.write_text(formatted(table, kind), encoding="utf-8")
+        write_text(options.output, formatted(table, kind))
     print(text if options.format is None else formatted(table, options.format).rstrip("\n"))
+
+
+def note(text: str) -> None:
+    """Tell what should be known of the data, beside what is printed."""
+    print(f"note: {text}", file=sys.stderr)
 
 
 def formatted(table: "pd.DataFrame", kind: str) -> str:

@@ -7,11 +7,15 @@ CSV file, a frame of a list, a partition. It comes as one or more tables of at m
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
 
+from lmmformula.data.delimited import TextOptions
+from lmmformula.data.fingerprint import fingerprint
 from lmmformula.data.table import Table, read_table
 from lmmformula.errors import DataError, LmmFormulaError, printable
+
+T = TypeVar("T")
 
 BATCH_ROWS = 1 << 20
 """Rows that are held in memory at once."""
@@ -30,10 +34,18 @@ class Part:
     read: Callable[[Collection[str]], Iterable[Any]]
 
     def tables(self, columns: Collection[str]) -> Iterator[Table]:
-        """Read the part, table by table; what a library says of its data becomes a DataError that names the part."""
+        """Read the part, table by table."""
+        yield from self._each(columns, read_part)
+
+    def frames(self, columns: Collection[str]) -> Iterator[Any]:
+        """Read the part as its library has it."""
+        yield from self._each(columns, lambda frame, _: frame)
+
+    def _each(self, columns: Collection[str], made: Callable[[Any, Collection[str]], T]) -> Iterator[T]:
+        """Read frame by frame; what a library says of its data becomes a DataError that names the part."""
         try:
             for frame in self.read(columns):
-                yield read_part(frame, columns)
+                yield made(frame, columns)
         except LmmFormulaError:
             raise
         except Exception as error:
@@ -51,6 +63,9 @@ class Chunks:
     n_parts : their number, where it is known beforehand
     identity : changes when the data change, as far as that can be told
     elsewhere : computes the sum over all parts where they are, on a cluster (see `Elsewhere`)
+    remarks : what was found out of files, to be told
+    stored : whether they are on a disk or behind a query, and can be asked for as often as one likes
+    n_bytes : about how large they are, where that is known beforehand
     """
 
     name: str
@@ -59,6 +74,9 @@ class Chunks:
     n_parts: int | None = None
     identity: tuple[Any, ...] = ()
     elsewhere: "Total | None" = None
+    remarks: tuple[str, ...] = ()
+    stored: bool = False
+    n_bytes: float = 0.0
 
 
 Total = Callable[[Callable[[Any, int], Any], Callable[[Any, Any], Any], list[str]], Any]
@@ -87,9 +105,11 @@ class Elsewhere:
     total: Total
 
 
-def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user gives)
+def as_chunks(data: Any, text: TextOptions | None = None) -> Chunks | None:  # noqa: ANN401 (whatever a user gives)
     """
     Recognise data that come in parts; None for a data frame, which is read at once.
+
+    text : how text files are read
 
     A path, a pattern of paths ("data/*.parquet") or a list of them; a pyarrow Dataset; a polars LazyFrame; a DuckDB
     relation; a Dask data frame; a list of frames; a function that returns a new iterator of frames at each call.
@@ -107,7 +127,7 @@ def as_chunks(data: Any) -> Chunks | None:  # noqa: ANN401 (whatever a user give
     if isinstance(data, Chunks):
         return data
     if (paths := paths_of(data)) is not None:
-        return of_files(paths, str(data) if isinstance(data, str) else "files")
+        return of_files(paths, str(data) if isinstance(data, str) else "files", text or TextOptions())
     if isinstance(data, (list, tuple)):
         return _of_frames(data)
     if (chunks := of_library(data, type(data).__module__.partition(".")[0])) is not None:
@@ -141,16 +161,35 @@ def _of_frames(frames: Sequence[Any]) -> Chunks | None:
 
 
 def _of_function(function: Callable[[], Any]) -> Chunks:
-    """Call a function once per pass; each of its frames is a part."""
+    """Call a function once per pass; each of its frames is a part. Whoever gives other frames each time is told."""
+    looked_at = [read_part(frame) for frame in islice(_iterated(function), 1)]
+    if not looked_at:
+        raise DataError("the function gives no frames")
+    names = looked_at[0].names
+
+    def first(frame: Any, columns: Collection[str]) -> Iterator[Any]:  # noqa: ANN401 (any frame)
+        if looked_at:  # once: later passes are compared with the first as a whole
+            before, now = looked_at.pop(), read_part(frame)
+            known = [name for name in before.names if name in columns and name in now]
+            if before.n_rows != now.n_rows or fingerprint(before, known) != fingerprint(now, known):
+                raise other_rows("the function gives other rows when it is called again")
+        yield frame
 
     def parts() -> Iterator[Part]:
         for i, frame in enumerate(_iterated(function)):
-            yield Part(f"frame {i}", lambda _, frame=frame: [frame])  # type: ignore[misc]
+            read = first if i == 0 else _as_it_is
+            yield Part(f"frame {i}", lambda columns, frame=frame, read=read: read(frame, columns))  # type: ignore[misc]
 
-    first = next(iter(parts()), None)
-    if first is None:
-        raise DataError("the function gives no frames")
-    return Chunks("frames", next(first.tables(())).names, parts)
+    return Chunks("frames", names, parts)
+
+
+def _as_it_is(frame: Any, _: Collection[str]) -> Iterator[Any]:  # noqa: ANN401 (any frame)
+    yield frame
+
+
+def other_rows(message: str) -> DataError:
+    """Say that two passes have not read the same rows."""
+    return DataError(message, hint="each pass must give the same rows: keep them, or fix the seed of what draws them")
 
 
 def _iterated(function: Callable[[], Any]) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lmmformula.data.chunks import BATCH_ROWS, Chunks, Part
+from lmmformula.data.delimited import Delimited, TextOptions, delimited
 from lmmformula.errors import DataError, printable
 
 Found = TypeVar("Found")
@@ -36,7 +37,7 @@ def _expanded(pattern: str) -> list[Path]:
             found = sorted(map(Path, _bounded(names, pattern)))
         elif pattern and path.is_dir():
             found = sorted(
-                file for file in _bounded(path.rglob("*"), pattern) if _suffix(file) in PARQUET | TEXT.keys()
+                file for file in _bounded(path.rglob("*"), pattern) if suffix_of(file) in PARQUET | TEXT.keys()
             )
         else:
             found = [path] if pattern and path.exists() else []
@@ -56,7 +57,7 @@ def _bounded(found: Iterable[Found], pattern: str) -> Iterator[Found]:
         yield path
 
 
-def _suffix(path: Path) -> str:
+def suffix_of(path: Path) -> str:
     """Return the suffix that tells the format, in front of that of a compression."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compressed = bool(suffixes) and suffixes[-1] in {".gz", ".bz2", ".xz", ".zst", ".zip"}
@@ -64,16 +65,23 @@ def _suffix(path: Path) -> str:
     return kept[-1] if kept else ""
 
 
-def of_files(paths: Sequence[Path], name: str) -> Chunks:
-    """Read files one after the other, in the order given."""
-    readers = [_reader(path) for path in paths]
+def of_files(paths: Sequence[Path], name: str, text: TextOptions) -> Chunks:
+    """
+    Read files one after the other, in the order given.
+
+    text : how text files are read
+    """
+    readers = [_reader(path, text) for path in paths]
     known = all(reader.n_parts is not None for reader in readers)
     return Chunks(
         name,
         readers[0].names,
         lambda: (part for reader in readers for part in reader.parts()),
         sum(reader.n_parts or 0 for reader in readers) if known else None,
-        identity=tuple(map(_stamp, paths)),
+        identity=(*map(_stamp, paths), text.sep, text.words),
+        remarks=tuple(dict.fromkeys(reader.remark for reader in readers if reader.remark)),
+        stored=True,
+        n_bytes=sum(reader.n_bytes for reader in readers),
     )
 
 
@@ -84,15 +92,17 @@ class _Reader:
     names: tuple[str, ...]
     parts: Callable[[], Iterator[Part]]
     n_parts: int | None
+    n_bytes: float
+    remark: str = ""
 
 
-def _reader(path: Path) -> _Reader:
-    suffix = _suffix(path)
+def _reader(path: Path, text: TextOptions) -> _Reader:
+    suffix = suffix_of(path)
     try:
         if suffix in PARQUET:
             return _parquet(path)
         if suffix in TEXT:
-            return _text(path, TEXT[suffix])
+            return _text(path, delimited(path, TEXT[suffix], text))
     except ImportError:
         raise DataError("Parquet files need pyarrow", hint="pip install pyarrow") from None
     except DataError:
@@ -134,26 +144,21 @@ def _parquet(path: Path) -> _Reader:
             label = f"{path}, {groups}"
             yield Part(label, lambda columns, a=first, b=last: read(a, b, columns))  # type: ignore[misc]
 
-    return _Reader(names, parts, len(ranges))
+    return _Reader(names, parts, len(ranges), 8.0 * sum(sizes) * len(names))
 
 
-def _text(path: Path, separator: str) -> _Reader:
+def _text(path: Path, written: Delimited) -> _Reader:
     """Make parts of blocks of lines; each knows only its own types, so a column must be of one kind throughout."""
-    import pandas as pd
-
-    names = tuple(map(str, pd.read_csv(path, sep=separator, nrows=0).columns))
+    names = written.names
 
     def parts() -> Iterator[Part]:
-        try:
-            with pd.read_csv(path, sep=separator, chunksize=BATCH_ROWS) as blocks:
-                for i, block in enumerate(blocks):
-                    first = i * BATCH_ROWS
-                    label = f"{path}, rows {first} to {first + len(block) - 1}"
-                    yield Part(label, lambda columns, b=block: [b[[n for n in names if n in columns]]])  # type: ignore[misc]
-        except (ValueError, OSError) as error:
-            raise DataError(f"{printable(str(path))} can't be read: {printable(str(error))}") from None
+        for i, block in enumerate(written.blocks(path, BATCH_ROWS)):
+            first = i * BATCH_ROWS
+            label = f"{path}, rows {first} to {first + len(block) - 1}"
+            yield Part(label, lambda columns, b=block: [b[[n for n in names if n in columns]]])  # type: ignore[misc]
 
-    return _Reader(names, parts, None)
+    remark = f"{printable(path.name)}: {written.remark}" if written.remark else ""
+    return _Reader(names, parts, None, float(path.stat().st_size), remark)
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

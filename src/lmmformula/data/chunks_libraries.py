@@ -45,7 +45,7 @@ def of_dataset(dataset: Any) -> Chunks:  # noqa: ANN401 (a pyarrow Dataset)
         Part(str(getattr(fragment, "path", "") or f"fragment {i}"), lambda columns, f=fragment: read(f, columns))  # type: ignore[misc]
         for i, fragment in enumerate(fragments)
     ]
-    return Chunks("dataset", tuple(dataset.schema.names), lambda: parts, len(parts))
+    return Chunks("dataset", tuple(dataset.schema.names), lambda: parts, len(parts), stored=True)
 
 
 def of_duckdb(relation: Any) -> Chunks:  # noqa: ANN401 (a DuckDB relation)
@@ -129,7 +129,7 @@ def _partition(frame: Any, number: int, columns: Collection[str]) -> Any:  # noq
 def _whole(name: str, names: tuple[str, ...], batches: Any) -> Chunks:  # noqa: ANN401
     """Make one part of a query, whose batches can't be asked for one by one."""
     part = Part(name, batches)
-    return Chunks(name, names, lambda: [part], 1)
+    return Chunks(name, names, lambda: [part], 1, stored=True)
 
 
 def _wanted(names: Sequence[str], columns: Collection[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """One column as some library holds it -> a `Column`."""
 
-import datetime as dt
 import numbers
 from collections.abc import Sequence
 from decimal import Decimal
@@ -10,6 +9,7 @@ import numpy as np
 
 from lmmformula.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from lmmformula.data.columns import Column, FactorColumn, NumericColumn
+from lmmformula.data.dates import DATES, date_key, date_label
 from lmmformula.data.factorize import (
     Levels,
     float_levels,
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import narwhals.stable.v1 as nw
 
 LOGICAL = ("FALSE", "TRUE")
-DATES = (dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64)
 AS_OBJECTS = ("Object", "Int128", "UInt128")
 """Types of narwhals whose values numpy can only hold as Python objects."""
 
@@ -190,31 +189,24 @@ def _native_codes(series: "nw.Series[Any]") -> tuple[Any, list[Any]]:
 
 
 def _date_levels(array: AnyArray) -> Levels:
-    """Return codes and labels of dates or durations, in time's order; days without hours if all are at midnight."""
+    """Return codes and labels of numpy's dates or durations, in time's order."""
     present = ~np.isnat(array)
     distinct, codes = np.unique(array[present], return_inverse=True)
-    for unit in ("D", "s", "us"):
-        coarser = distinct.astype(f"{distinct.dtype.kind}8[{unit}]")
-        if (coarser == distinct).all():
-            distinct = coarser
-            break
-    labels = [str(value).replace("T", " ") for value in distinct]
-    return scatter(codes.astype(np.intp, copy=False), present), tuple(labels)
+    return scatter(codes.astype(np.intp, copy=False), present), tuple(map(date_label, distinct))
 
 
-def _object_dates(values: list[Any], present: BoolArray) -> Levels:
-    """Return codes and labels of Python's dates or durations: those of numpy's, if it has such ones."""
-    types = {type(value) for value, is_present in zip(values, present, strict=True) if is_present}
-    naive = all(getattr(value, "tzinfo", None) is None for value in values)
-    if naive and types <= {dt.date, dt.datetime}:
-        return _date_levels(
-            np.array([v if there else None for v, there in zip(values, present, strict=True)], "M8[us]")
-        )
-    if types <= {dt.timedelta}:
-        return _date_levels(
-            np.array([v if there else None for v, there in zip(values, present, strict=True)], "m8[us]")
-        )
-    return hashable_levels(values, present)
+def _object_dates(name: str, values: list[Any], present: BoolArray) -> Levels:
+    """Return codes and labels of Python's dates or durations, in time's order."""
+    there = [value for value, is_present in zip(values, present, strict=True) if is_present]
+    if len({getattr(value, "tzinfo", None) is None for value in there}) > 1:
+        raise DataError(f"column '{printable(name)}' mixes times with and without a zone", hint="give all of them one")
+    written = {value: date_label(value) for value in set(there)}
+    texts = [written[value] if is_there else None for value, is_there in zip(values, present, strict=True)]
+    codes, labels = hashable_levels(texts, present)
+    order = sorted(range(len(labels)), key=lambda i: date_key(labels[i]))
+    place = np.empty(len(order) + 1, dtype=np.intp)
+    place[order], place[-1] = np.arange(len(order)), -1  # the code of a missing value stays
+    return place[codes], tuple(labels[i] for i in order)
 
 
 def _present(values: Sequence[Any]) -> BoolArray:
@@ -259,7 +251,7 @@ def _from_objects(name: str, values: list[Any]) -> Column:
             codes = [int(value) if there else -1 for value, there in zip(values, present, strict=True)]
             return FactorColumn(name, np.array(codes, dtype=np.intp), LOGICAL, kind="logical")
         case "dates":
-            return FactorColumn(name, *_object_dates(values, present), kind="date")
+            return FactorColumn(name, *_object_dates(name, values, present), kind="date")
         case _:
             return NumericColumn(name, _floats(name, values, present))
 

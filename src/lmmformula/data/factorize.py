@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from lmmformula.data.dates import DATES, date_label
 
 Levels = tuple[IntArray, tuple[str, ...]]
 """Codes (n,), -1 where missing, and the labels they point to."""
@@ -38,6 +39,8 @@ def value_label(value: object) -> str:
         return number_label(float(value))
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
+    if isinstance(value, DATES):
+        return date_label(value)
     return str(value)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -11,7 +10,7 @@ import numpy as np
 from lmmformula.arrays import AnyArray, IntArray
 from lmmformula.data.columns import Column, FactorColumn, NumericColumn
 from lmmformula.data.convert import to_column, to_factor
-from lmmformula.errors import DataError, printable
+from lmmformula.errors import DataError, meant, printable
 
 C = TypeVar("C", bound=Column)
 
@@ -91,25 +90,23 @@ class Table:
     def _only(self, name: str) -> Any:  # noqa: ANN401 (a numpy array or a narwhals series)
         columns = self.raw.get(name)
         if columns is None:
-            raise self._unknown(name)
+            raise self.unknown(name)
         if len(columns) > 1:
             raise DataError(
                 f"the data have {len(columns)} columns named '{printable(name)}'", hint="rename all but one"
             )
         return columns[0]()
 
-    def _unknown(self, name: str) -> DataError:
+    def unknown(self, name: str) -> DataError:
+        """Make the error that says what is there instead of a column."""
         message = f"no column named '{printable(name)}'"
         for label in self.unnamed:
             if str(label) == name:
                 hint = f"the data have a column {label!r}, but names must be text: rename it"
                 return DataError(message, hint=hint)
-        folded = {known.lower(): known for known in self.names}
-        near = get_close_matches(name.lower(), folded, n=1, cutoff=0.7)
-        if near:
-            return DataError(message, hint=f"did you mean '{printable(folded[near[0]])}'?")
         known = ", ".join(map(printable, self.names[:12])) + (", ..." if len(self.names) > 12 else "")
-        return DataError(message, hint=f"the columns are: {known}" if known else "the data have no columns")
+        otherwise = f"the columns are: {known}" if known else "the data have no columns"
+        return DataError(message, hint=meant(name, self.names, otherwise))
 
 
 def read_table(data: Any, columns: Collection[str] | None = None) -> Table:  # noqa: ANN401 (any frame)

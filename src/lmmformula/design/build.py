@@ -1,9 +1,7 @@
 """A model and its data -> what its variables are (`Schema`) and its numbers (`DesignMatrices`)."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
@@ -20,8 +18,9 @@ from lmmformula.design.random import check_levels, check_number_of_effects, lme4
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import response_name
 from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
+from lmmformula.design.times import check_structure
 from lmmformula.design.values import Factor, Numbers
-from lmmformula.errors import DataError, FitWarning, LmmFormulaError, brief, mark, printable
+from lmmformula.errors import DataError, LmmFormulaError, meant, printable, warn
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Expression, Variable, label
 from lmmformula.ir.text import random_text
@@ -48,11 +47,12 @@ def build_design(
     offset: Any = None,  # noqa: ANN401 (as weights)
     contrasts: Mapping[str, Any] | None = None,
     na_action: NaAction = "omit",
+    loglik_weights: Any = None,  # noqa: ANN401 (as weights)
 ) -> tuple[Schema, DesignMatrices]:
     """
     Make the design of a model on data: R's columns, in R's order, of the rows in which nothing is missing.
 
-    weights, offset : name of a column, or (n,) numbers
+    weights, offset, loglik_weights : name of a column, or (n,) numbers
     contrasts : name of a factor -> "treatment", "sum", "helmert", "poly", "SAS", a matrix with a row per level, or a
         `Contrast`; for X only, as lmer's argument, unless the `Contrast` says otherwise
     na_action : "omit" rows with something missing; "exclude" them (results show them as missing); or "fail"
@@ -63,7 +63,7 @@ def build_design(
         The data don't fit the formula; the message says where.
     """
     try:
-        inputs = read_inputs(ir, table, weights, offset, na_action)
+        inputs = read_inputs(ir, table, weights, offset, na_action, loglik_weights)
         y = inputs.y if inputs.offset is None else inputs.y - inputs.offset
         refuse_constant_response(ir, y.min(), y.max(), len(y))
         named = offset if isinstance(offset, str) else None
@@ -112,7 +112,7 @@ def warn_of_correlated(ir: ModelIR, schema: Schema) -> None:
         typed = ir.source[span.start : span.end].replace("||", "|")
         message = f"`||` separates terms, not the columns of a term; this is read, as in lme4, as {parts}"
         hint = f"diag({typed}) makes all columns independent"
-        warnings.warn("\n".join([brief(message), mark(ir.source, span), brief(hint)]), FitWarning, stacklevel=4)
+        warn(message, text=ir.source, span=span, hint=hint)
 
 
 def _variable(expression: Expression, value: Numbers | Factor, contrasts: Mapping[str, Contrast]) -> VariableSchema:
@@ -153,8 +153,8 @@ def _random_schema(
     check_levels(term, len(levels), n_rows, gaussian=gaussian)
     terms = term_schemas(term.terms, variables, intercept=term.intercept, random=True, limit=LIMITS.coefficients)
     schema = RandomSchema(term.group_name, tuple(variable.name for variable in term.group), levels, terms)
-    if gaussian and all(random.covariance.structure == "us" for random in ir.random):
-        check_number_of_effects(term, len(levels), len(schema.columns), n_rows)
+    check_structure(term, variables, len(schema.columns))
+    check_number_of_effects(term, len(levels), len(schema.columns), n_rows, gaussian=gaussian)
     return schema
 
 
@@ -180,7 +180,8 @@ def _without_intercept(ir: ModelIR, schema: Schema, X: FloatArray) -> tuple[Sche
     """Leave the intercept to the cutpoints of an ordinal response; the other columns stay as they are beside one."""
     if not ir.fixed.intercept:
         message = "a cumulative model has cutpoints in the place of its intercept, and the formula removes that"
-        raise DataError(message, hint="leave out `0 +` or `- 1`")
+        instead = f"write {response_name(ir.response)} ~ 1"
+        raise DataError(message, hint="leave out `0 +` or `- 1`" if ir.fixed.terms else instead)
     aliased = tuple(position - 1 for position in schema.aliased)
     return replace(schema, fixed=schema.fixed[1:], aliased=aliased), X[:, 1:]
 
@@ -189,12 +190,8 @@ def warn_of_dropped(schema: Schema) -> None:
     """Say which columns of X were dropped."""
     dropped = schema.dropped
     shown = ", ".join(f"`{printable(name)}`" for name in dropped[:SHOWN]) + (", ..." if len(dropped) > SHOWN else "")
-    warnings.warn(
-        f"the fixed effects are linearly dependent: {len(dropped)} of {len(schema.fixed_columns)} columns dropped: "
-        f"{shown}",
-        FitWarning,
-        stacklevel=4,
-    )
+    columns = f"{len(dropped)} of {len(schema.fixed_columns)} columns dropped"
+    warn(f"the fixed effects are linearly dependent: {columns}: {shown}")
 
 
 def fixed_columns_of(ir: ModelIR, schema: Schema) -> tuple[tuple[str, int], ...]:
@@ -225,6 +222,7 @@ def _matrices(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> Des
         n_given=inputs.frame.table.n_rows,
         missing=inputs.missing,
         categories=inputs.categories,
+        loglik_weights=inputs.loglik_weights,
     )
 
 
@@ -276,9 +274,8 @@ def _refuse_unknown_contrasts(contrasts: Mapping[str, Contrast], variables: Mapp
     for name in contrasts:
         if name in factors or label(Variable(name)) in factors:
             continue
-        near = get_close_matches(name, factors, n=1)
         known = f"the factors are: {', '.join(map(printable, factors))}" if factors else "the model has no factors"
         raise DataError(
             f"contrasts are given for '{printable(name)}', which is no factor of the model",
-            hint=f"did you mean '{printable(near[0])}'?" if near else known,
+            hint=meant(name, factors, known),
         )

@@ -11,15 +11,15 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lmmformula.design.streamed import Frozen, arrays_of, sample_from
+from lmmformula.design.streamed import Frozen, arrays_of, with_sample
 from lmmformula.design.sums import PartialProducts, Tally
 from lmmformula.errors import DataError, printable
+from lmmformula.files import as_arrays, as_text, write_files
 
 SHARE = 20
 """A part of the run's time, one in so many, is spent on saving."""
@@ -42,8 +42,9 @@ class Checkpoint:
         self.last = 0.0
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"checkpoint '{printable(str(folder))}': {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(f"checkpoint '{printable(str(folder))}': {reason}") from None
 
     def first_pass(self) -> Frozen | None:
         """Return what a complete first pass found, None if there was none."""
@@ -55,16 +56,13 @@ class Checkpoint:
             self._check(content["identity"])
             found = Frozen.from_dict(content["found"])
             with (self.folder / "sample.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return replace(found, sample=sample_from(found, dict(stored)))
+                return with_sample(found, dict(stored))
 
     def keep_first_pass(self, found: Frozen) -> None:
         """Keep a complete first pass; its rows first, so that there are rows where there is a file that needs them."""
-        assert found.sample is not None
-        np.savez(self.folder / "sample.npz", **arrays_of(found.sample))  # type: ignore[arg-type]
         text = json.dumps({"identity": self.identity, "found": found.to_dict()})
-        temporary = self.folder / "first_pass.json.new"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self.folder / "first_pass.json")
+        sample, first = self.folder / "sample.npz", self.folder / "first_pass.json"
+        write_files({sample: as_arrays(**arrays_of(found)), first: as_text(text)})
 
     def sums(self) -> tuple[int, Tally[PartialProducts]]:
         """Return the number of parts that were summed, and their sums."""
@@ -98,9 +96,7 @@ class Checkpoint:
             "factors": tally.waiting[0][1].about(),
         }
         arrays = {f"{i}/{name}": array for i, sums in enumerate(tally) for name, array in sums.arrays().items()}
-        temporary = self.folder / "sums.new.npz"
-        np.savez(temporary, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-        temporary.replace(self.folder / "sums.npz")
+        write_files({self.folder / "sums.npz": as_arrays(about=np.array(json.dumps(about)), **arrays)})
         self.done = done
         self.last = time.monotonic()
         self.took = self.last - start

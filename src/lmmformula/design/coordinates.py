@@ -229,22 +229,19 @@ def _random_columns(design: DesignMatrices, root: FloatArray | None) -> tuple[li
 
 def _term_columns(term: RandomTermDesign, weights: FloatArray | None) -> tuple[list[FloatArray], FloatArray]:
     """Only an unstructured covariance can take up a shift; any structure can take up one scale for all columns."""
-    if term.covariance.structure == "us":
+    if term.covariance.any_matrix:
         moved, N = shifted(term.covariates, weights)
     else:
         moved, N = [term.covariates[:, j] for j in range(term.n_coefficients)], np.eye(term.n_coefficients)
-    sizes = [scale_of(c) for c in moved]
-    if term.covariance.homogeneous:
-        sizes = [max(sizes)] * len(sizes)
-    return [c if s == 1.0 else c / s for c, s in zip(moved, sizes, strict=True)], N / np.asarray(sizes)
+    sizes = term.covariance.scales(np.array([scale_of(c) for c in moved]))
+    return [c if s == 1.0 else c / s for c, s in zip(moved, sizes, strict=True)], N / sizes
 
 
 def block_diagonal(blocks: Sequence[FloatArray]) -> FloatArray:
-    """Stack square matrices along the diagonal."""
-    size = sum(len(b) for b in blocks)
-    out = np.zeros((size, size))
-    at = 0
+    """Stack matrices along the diagonal."""
+    out = np.zeros((sum(len(b) for b in blocks), sum(b.shape[1] for b in blocks)))
+    row = column = 0
     for b in blocks:
-        out[at : at + len(b), at : at + len(b)] = b
-        at += len(b)
+        out[row : row + len(b), column : column + b.shape[1]] = b
+        row, column = row + len(b), column + b.shape[1]
     return out

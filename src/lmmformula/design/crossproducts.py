@@ -344,19 +344,13 @@ def sandwich(left: FloatArray, middle: FloatArray, right: FloatArray) -> FloatAr
 
 
 def turn(term: RandomTermDesign, mean: FloatArray) -> FloatArray:
-    """
-    Return the (k, k) matrix that makes a term's columns of unit mean square, as far as its covariance allows.
-
-    An unstructured covariance allows any matrix, a heterogeneous one a scale per column, a homogeneous one a scale.
-    """
+    """Return the (k, k) matrix that makes a term's columns of unit mean square, as far as its covariance allows."""
     size = np.sqrt(np.diag(mean))
     if not bool((size > 0.0).all()):
         name = term.coefficient_names[int(np.argmin(size))]
-        raise FitError(f"column '{name}' of the random term for '{term.group}' is zero in every row")
-    if term.covariance.homogeneous:
-        return np.eye(len(mean)) / float(np.sqrt(np.mean(size**2)))
-    if term.covariance.structure == "us":
-        correlation = mean / np.outer(size, size)
-        if np.linalg.eigvalsh(correlation)[0] > 1e-8:
-            return np.linalg.inv(np.linalg.cholesky(mean).T)
-    return np.diag(1 / size)
+        what = f"column '{name}' of the random term for '{term.group}'"
+        if "(Intercept)" in term.coefficient_names and term.covariance.any_matrix:  # all others are centred
+            hint = f"leave it out: (1 | {term.group})" if len(mean) == 2 else "leave it out"
+            raise FitError(f"{what} is the same in every row, and can't be told from the intercept", hint=hint)
+        raise FitError(f"{what} is zero in every row")
+    return term.covariance.turn(mean)

@@ -21,7 +21,7 @@ from lmmformula.design.values import (
     scalar,
     whole,
 )
-from lmmformula.errors import DataError, printable
+from lmmformula.errors import DataError, meant, printable
 
 State = dict[str, Any]
 """What a function has to remember of the data it first saw, in JSON's types; empty while it learns."""
@@ -68,7 +68,8 @@ def relevel(_: State, x: Value, ref: Value) -> Value:
     if isinstance(ref, str):
         if ref not in given.levels:
             known = ", ".join(map(printable, given.levels[:12]))
-            raise DataError(f"there is no level '{printable(ref)}'", hint=f"the levels are: {known}")
+            hint = meant(ref, given.levels, f"the levels are: {known}")
+            raise DataError(f"there is no level '{printable(ref)}'", hint=hint)
         first = given.levels.index(ref)
     else:
         first = whole(ref) - 1
@@ -93,6 +94,9 @@ def with_contrast(
             contrast = Contrast("poly") if given.ordered else Contrast("treatment")
         case Contrast():
             contrast = contr
+        case str(name) if name in given.levels:
+            message = f"C() takes contrasts, and '{printable(name)}' is a level"
+            raise DataError(message, hint=f'relevel(f, "{printable(name)}") makes it the reference')
         case str(name):
             contrast = contrast_by_name(name)
         case tuple():

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
 from lmmformula.design.coding import matrix
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.values import Factor, Numbers, column_of_numbers, of_column, recode
-from lmmformula.errors import DataError, printable
+from lmmformula.errors import DataError, look_alike, printable
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Expression, Term, label
 
@@ -59,9 +59,10 @@ def known_values(frame: Frame, schema: Schema, terms: Sequence[Term]) -> dict[st
             value, unseen = recode(value, variable.levels)
             if unseen:
                 known = ", ".join(map(printable, variable.levels[:12]))
+                listed = f"the levels are: {known}" + (", ..." if len(variable.levels) > 12 else "")
                 error = DataError(
                     f"`{name}` has a level that the model has not seen: {', '.join(map(printable, unseen[:5]))}",
-                    hint=f"the levels are: {known}" + (", ..." if len(variable.levels) > 12 else ""),
+                    hint=look_alike(unseen[0], variable.levels) or listed,
                 )
                 raise at(error, expression.span, frame.source)
         values[name] = value
@@ -105,16 +106,3 @@ def named_numbers(table: Table, given: object, what: str) -> FloatArray:
     if array.shape != (table.n_rows,):
         raise DataError(f"{what} has shape {array.shape}, but the data have {table.n_rows} rows")
     return array
-
-
-def check_weights(weights: FloatArray, rows: IntArray | None) -> None:
-    """Refuse weights that are not positive and finite in the rows used."""
-    used = weights if rows is None else weights[rows]
-    bad = ~(used > 0) | np.isinf(used)
-    if bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        row = first if rows is None else int(rows[first])
-        raise DataError(
-            f"weights must be positive and finite: {int(bad.sum())} are not, the first {used[first]:g} in row {row}",
-            hint="leave out the rows whose weight is zero",
-        )

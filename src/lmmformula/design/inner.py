@@ -175,10 +175,9 @@ def learn_map(sample: DesignMatrices, *, intercept: bool, random_intercepts: tup
 def _learn_term(term: RandomTermDesign, weights: FloatArray | None, *, intercept: bool) -> Moved:
     """Only an unstructured covariance can take up a shift; any structure can take up one scale for all columns."""
     k = term.n_coefficients
-    shifting = np.full(k, intercept and term.covariance.structure == "us")
+    shifting = np.full(k, intercept and term.covariance.any_matrix)
     moved = _learn_moved(term.covariates, weights, shifting)
-    scale = np.full(k, moved.scale.max(initial=1.0)) if term.covariance.homogeneous else moved.scale
-    return Moved(moved.shift, scale)
+    return Moved(moved.shift, term.covariance.scales(moved.scale))
 
 
 def _learn_moved(columns: FloatArray, weights: FloatArray | None, shifting: BoolArray) -> Moved:

@@ -1,6 +1,5 @@
 """All that a model reads, evaluated and cut to the rows in which nothing is missing."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,13 +8,14 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray, IntArray
 from lmmformula.data.columns import FactorColumn
 from lmmformula.data.table import Table
-from lmmformula.design.fixed import check_weights, named_numbers, offset_of, term_expressions
+from lmmformula.design.fixed import named_numbers, offset_of, term_expressions
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.random import Grouping, group_column, grouping
 from lmmformula.design.response import categories_of, check_support, response_name, response_values
 from lmmformula.design.values import Factor, Numbers, missing, restrict
-from lmmformula.errors import DataError, FitWarning, is_text, printable
-from lmmformula.ir.model import ModelIR, Response
+from lmmformula.design.weights import check_trials, check_weights, prior_weights
+from lmmformula.errors import DataError, is_text, printable, warn
+from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Expression, Variable, label
 
 SHOWN = 5
@@ -32,7 +32,7 @@ class Inputs:
 
     frame : the expressions on all rows
     rows : positions of the rows used, None for all
-    y, weights, offset : (n,)
+    y, weights, loglik_weights, offset : (n,)
     values : the variables of the terms, by label
     groups : grouping factors, by their variables
     missing : column or expression -> number of rows in which it is missing
@@ -48,40 +48,49 @@ class Inputs:
     groups: dict[tuple[Variable, ...], Grouping]
     missing: dict[str, int]
     categories: tuple[str, ...] = ()
+    loglik_weights: FloatArray | None = None
 
 
-def read_inputs(ir: ModelIR, table: Table, weights: object, offset: object, na_action: str) -> Inputs:
+def read_inputs(
+    ir: ModelIR, table: Table, weights: object, offset: object, na_action: str, loglik_weights: object = None
+) -> Inputs:
     """Evaluate all that a model reads, and keep the rows in which nothing is missing; there must be some."""
     if not is_text(na_action) or na_action not in {"omit", "exclude", "fail"}:
         raise DataError(f"na_action is {na_action!r:.60}", hint="it can be 'omit', 'exclude' or 'fail'")
     if not table.n_rows:
         raise DataError("the data have no rows")
     frame = Frame(table, ir.source)
-    inputs = complete_rows(frame, ir, weights, offset)
+    inputs = complete_rows(frame, ir, weights, offset, loglik_weights)
     refuse_missing(inputs.missing, len(inputs.y), table.n_rows, na_action)
     for expression in (*ir.response.expressions, *term_expressions(ir)):
         _tell_of_invented(frame, expression)
     return inputs
 
 
-def complete_rows(frame: Frame, ir: ModelIR, weights: object, offset: object) -> Inputs:
+def complete_rows(frame: Frame, ir: ModelIR, weights: object, offset: object, loglik_weights: object = None) -> Inputs:
     """Evaluate all that a model reads, and keep the rows in which nothing is missing; there may be none."""
     table = frame.table
     y, trials = response_values(frame, ir.response, ir.family)
     values = {expression: frame.column(expression) for expression in term_expressions(ir)}
-    prior = _prior_weights(None if weights is None else named_numbers(table, weights, "weights"), trials, ir.response)
+    prior = prior_weights(table, weights, trials, ir.response, ir.family)
+    factors = None if loglik_weights is None else named_numbers(table, loglik_weights, "loglik_weights")
     known_part = total_offset(frame, ir, offset)
     columns = {v: group_column(table, v, ir.source) for term in ir.random for v in term.group}
 
-    masks = _masks(y, ir, values, columns, {"(weights)": prior, "(offset)": known_part})
+    arguments = {"(weights)": prior, "(loglik_weights)": factors, "(offset)": known_part}
+    masks = _masks(y, ir, values, columns, arguments)
     rows = np.flatnonzero(~np.logical_or.reduce(list(masks.values()))) if masks else None
     if prior is not None:
         check_weights(prior, rows)
+    if factors is not None:
+        check_weights(factors, rows, "loglik_weights")
 
     used = {label(expression): restrict(value, rows) for expression, value in values.items()}
     y = _kept(y, rows)
     _refuse_infinite(frame, ir.response.expressions[0], y, rows)
     check_support(y, ir.response, ir.family)
+    if ir.family.name == "binomial":
+        check_trials(y, prior, rows, ir.response)
     categories = categories_of(frame, ir.response, y) if ir.family.ordinal else ()
     for expression in values:
         value = used[label(expression)]
@@ -97,6 +106,7 @@ def complete_rows(frame: Frame, ir: ModelIR, weights: object, offset: object) ->
         groups={t.group: grouping([columns[variable] for variable in t.group], rows) for t in ir.random},
         missing={name: int(mask.sum()) for name, mask in masks.items()},
         categories=categories,
+        loglik_weights=None if factors is None else _kept(factors, rows),
     )
 
 
@@ -109,13 +119,6 @@ def refuse_missing(missing: Mapping[str, int], n_used: int, n_rows: int, na_acti
         raise DataError(f"values are missing: {counts}", hint="na_action='omit' drops these rows")
     if not n_used:
         raise DataError(f"none of the {n_rows} rows is complete; missing: {counts}")
-
-
-def _prior_weights(given: FloatArray | None, trials: FloatArray | None, response: Response) -> FloatArray | None:
-    """Join weights and trials as R does: cbind(s, f) multiplies them, s / n expects the trials to be the weights."""
-    if given is None or trials is None:
-        return trials if given is None else given
-    return given * trials if response.kind == "counts" else given
 
 
 def total_offset(frame: Frame, ir: ModelIR, given: object) -> FloatArray | None:
@@ -149,11 +152,8 @@ def _tell_of_invented(frame: Frame, expression: Expression) -> None:
     invented = frame.invented(expression)
     if invented is not None:
         rows = _listed(np.flatnonzero(invented))
-        warnings.warn(
-            f"`{printable(label(expression))}` has no value where its columns have one, in {rows}; they are dropped",
-            FitWarning,
-            stacklevel=4,
-        )
+        name = printable(label(expression))
+        warn(f"`{name}` has no value where its columns have one, in {rows}; they are dropped")
 
 
 def _refuse_infinite(frame: Frame, expression: Expression, values: FloatArray, rows: IntArray | None) -> None:
@@ -168,8 +168,17 @@ def _refuse_infinite(frame: Frame, expression: Expression, values: FloatArray, r
 
 def _listed(places: IntArray) -> str:
     """Write how many rows there are, and the first of them."""
-    shown = ", ".join(map(str, places[:SHOWN].tolist())) + (", ..." if len(places) > SHOWN else "")
-    return f"{len(places)} row{'s' if len(places) > 1 else ''} ({shown}, counted from 0)"
+    return f"{len(places)} row{'s' if len(places) > 1 else ''} ({listed(places)})"
+
+
+def listed(places: IntArray) -> str:
+    """
+    Write the first of some rows.
+
+    >>> listed(np.arange(7))
+    '0, 1, 2, 3, 4, ..., counted from 0'
+    """
+    return ", ".join(map(str, places[:SHOWN].tolist())) + (", ..." if len(places) > SHOWN else "") + ", counted from 0"
 
 
 def _kept(column: FloatArray, rows: IntArray | None) -> FloatArray:

@@ -5,7 +5,6 @@ What a part knows is a `Learned`; two of them add up to what both parts know. Fr
 `Schema` that the data would have given in one table.
 """
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.data.columns import FactorColumn, NumericColumn
+from lmmformula.data.fingerprint import WORD, fingerprint
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.contrasts import Contrast
 from lmmformula.design.factors import State
@@ -20,9 +20,10 @@ from lmmformula.design.fixed import term_expressions
 from lmmformula.design.frame import Frame
 from lmmformula.design.inputs import Inputs, complete_rows
 from lmmformula.design.levels import Levels, levels_of, number_key, united
-from lmmformula.design.mergeable import LEVELS_OF, SCALED, calls, expressions, spread_of
+from lmmformula.design.mergeable import LEVELS_OF, SCALED, calls, columns_read, expressions, spread_of
 from lmmformula.design.random import Grouping
 from lmmformula.design.schema import ColumnSchema
+from lmmformula.design.summaries import ColumnSummary, Moments, Values, predictors, used_as_levels
 from lmmformula.design.values import Factor, Numbers, column_of_numbers
 from lmmformula.errors import DataError
 from lmmformula.ir.functions import bound
@@ -33,43 +34,6 @@ SAMPLE = 1 << 15
 """Rows from which coordinates are learnt."""
 
 Counts = dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """
-    Number, mean, sum of squared deviations and range of the numbers that are not missing.
-
-    Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance", equation 2.1 for the sum of two.
-    """
-
-    n: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
-    lowest: float = math.inf
-    highest: float = -math.inf
-
-    @classmethod
-    def of(cls, values: FloatArray) -> "Moments":
-        """Take the moments of some numbers."""
-        there = values[~np.isnan(values)]
-        if not len(there):
-            return cls()
-        mean = float(there.mean())
-        return cls(len(there), mean, float(np.square(there - mean).sum()), float(there.min()), float(there.max()))
-
-    def __add__(self, other: "Moments") -> "Moments":
-        n = self.n + other.n
-        if not self.n or not other.n:
-            return self if self.n else other
-        step = other.mean - self.mean
-        return Moments(
-            n,
-            self.mean + step * other.n / n,
-            self.squares + other.squares + step * step * self.n * other.n / n,
-            min(self.lowest, other.lowest),
-            max(self.highest, other.highest),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +100,8 @@ class Learned:
     states : what other functions remember, which is the same in all parts
     response : of the response less the offset, in complete rows
     sample : some of the complete rows
+    rows : the fingerprint of all rows
+    values : of the columns that terms read, in complete rows
     """
 
     n_given: int
@@ -150,6 +116,8 @@ class Learned:
     states: dict[str, State]
     response: Moments
     sample: Sample
+    rows: int
+    values: dict[str, Values]
 
     def __add__(self, other: "Learned") -> "Learned":
         return Learned(
@@ -165,6 +133,8 @@ class Learned:
             states=other.states | self.states,
             response=self.response + other.response,
             sample=self.sample + other.sample,
+            rows=(self.rows + other.rows) % WORD,
+            values={name: own + other.values[name] for name, own in self.values.items()},
         )
 
 
@@ -197,8 +167,12 @@ class Plan:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the model reads."""
-        names = [variable.name for variable in self.ir.variables()]
-        return tuple(dict.fromkeys([*names, *(n for n in (self.weights, self.offset) if n is not None)]))
+        return columns_read(self.ir, self.weights, self.offset)
+
+    @property
+    def predictors(self) -> list[str]:
+        """Those that the terms and the offset read."""
+        return predictors(self.ir, self.offset)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -220,6 +194,7 @@ def learn(plan: Plan, table: Table, place: tuple[int, ...]) -> Learned:
     y = inputs.y if inputs.offset is None else inputs.y - inputs.offset
     evaluated = (*ir.response.expressions, *term_expressions(ir))
     invented = {label(e): rows for e in evaluated if (rows := frame.invented(e)) is not None}
+    levels = used_as_levels(ir)
     group_levels = {v.name: _group_levels(table, v) for term in ir.random for v in term.group}
     return Learned(
         n_given=table.n_rows,
@@ -234,7 +209,19 @@ def learn(plan: Plan, table: Table, place: tuple[int, ...]) -> Learned:
         states={text: state for text, state in frame.states.items() if text not in states},
         response=Moments.of(y),
         sample=_sample(plan, table, inputs.rows, place),
+        rows=fingerprint(table, plan.columns),
+        values={name: Values.of(table[name], inputs.rows, as_levels=name in levels) for name in plan.predictors},
     )
+
+
+def summaries(plan: Plan, learned: Learned) -> dict[str, ColumnSummary]:
+    """Sum up the variables that terms read; without those that would take too much."""
+    levels = used_as_levels(plan.ir)
+    found = {
+        name: values.summary(learned.columns[name].labels if name in learned.columns else (), as_levels=name in levels)
+        for name, values in learned.values.items()
+    }
+    return {name: summary for name, summary in found.items() if summary is not None}
 
 
 def _group_levels(table: Table, variable: Variable) -> Levels:

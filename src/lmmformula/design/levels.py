@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lmmformula.data.columns import Column, FactorColumn, Kind, NumericColumn
+from lmmformula.data.dates import date_key
 from lmmformula.errors import DataError, printable
 
 Nature = Literal["nothing", "numbers", "factor", "string", "logical", "date"]
@@ -58,7 +59,7 @@ class Levels:
             case "factor" if self.ordered:
                 return _common_order(self.labels, other.labels)
             case "date":
-                return _united_dates(self.labels, other.labels)
+                return tuple(sorted({*self.labels, *other.labels}, key=date_key))
             case _:  # text is sorted; so are categories that are not declared alike, as no order of theirs is common
                 return tuple(sorted({*self.labels, *other.labels}))
 
@@ -108,11 +109,3 @@ def _common_order(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
     if all(label in remaining for label in shorter):  # each search goes on where the last one ended
         return longer
     raise DataError("its ordered categories differ between parts of the data", hint="declare the same ones everywhere")
-
-
-def _united_dates(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
-    """Sort dates by their text, which is their order as long as all are written alike."""
-    both = {*a, *b}
-    if len(set(map(len, both))) > 1 or not all(label[:1].isdigit() and "-" in label for label in both):
-        raise DataError("its dates are not written alike in all parts", hint="make a column of text, or of numbers")
-    return tuple(sorted(both))

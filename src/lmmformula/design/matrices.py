@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.ir.covariance import UNSTRUCTURED, Covariance
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lmmformula.data.table import Table
     from lmmformula.design.crossproducts import CrossProducts
+    from lmmformula.design.summaries import ColumnSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +49,14 @@ class RandomTermDesign:
         return len(self.coefficient_names)
 
     @property
-    def theta_names(self) -> tuple[str, ...]:
-        """
-        Names of the distinct entries of the relative covariance factor, lower triangle by columns, as lme4 gives them.
+    def n_parameters(self) -> int:
+        """Number of parameters of the covariance matrix; theta has more entries where they depend on each other."""
+        return self.covariance.n_parameters(self.n_coefficients)
 
-        A homogeneous structure repeats entries: diag has one, cs one on and one below the diagonal of each column, and
-        the third and later columns of ar1 repeat the second.
-        """
-        names, k = self.coefficient_names, self.n_coefficients
-        cells = [(i, j) for j in range(k) for i in range(j, k)]
-        match self.covariance:
-            case Covariance("diag", homogeneous=True):
-                return (f"{self.group}.*",)
-            case Covariance("diag"):
-                cells = [(i, i) for i in range(k)]
-            case Covariance("cs", homogeneous=True):
-                below = [name for j in range(k - 1) for name in (names[j], f"*.{names[j]}")]
-                return tuple(f"{self.group}.{name}" for name in (*below, names[-1]))
-            case Covariance("ar1", homogeneous=True):
-                cells = [(i, j) for i, j in cells if j < 2]
-        return tuple(f"{self.group}.{names[i]}" + (f".{names[j]}" if i != j else "") for i, j in cells)
+    @property
+    def theta_names(self) -> tuple[str, ...]:
+        """Names of the distinct entries of the relative covariance factor, as lme4 gives them."""
+        return self.covariance.theta_names(self.group, self.coefficient_names)
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,8 @@ class DesignMatrices:
 
     y : (n,) response, as given (offset not subtracted)
     X : (n, p) fixed effects, aliased columns dropped; Fortran order
-    weights : (n,) precision weights, None for all ones: the residual variance of row i is sigma^2 / weights[i]
+    weights : (n,) precision weights, None for all ones: the residual variance of row i is sigma^2 / weights[i]; of a
+        binomial family trials
     offset : (n,) known part of the linear predictor, None for zero
     fixed_names : (p,) names of the columns of X, as R names them
     fixed_assign : (p,) number of the term each column belongs to, 0 for the intercept, as R's attr(X, "assign")
@@ -85,6 +79,7 @@ class DesignMatrices:
     n_given : number of rows that were given
     missing : column or expression -> number of rows in which it is missing
     categories : of an ordinal response, whose numbers from 1 up are in y; X has no intercept then
+    loglik_weights : (n,) factors of the log density of each row, None for all ones
     """
 
     y: FloatArray
@@ -101,6 +96,7 @@ class DesignMatrices:
     n_given: int
     missing: dict[str, int] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
+    loglik_weights: FloatArray | None = None
 
     @property
     def nobs(self) -> int:
@@ -124,13 +120,33 @@ class DesignMatrices:
 
     @property
     def has_weights(self) -> bool:
-        """Whether there are precision weights."""
+        """Whether there are precision weights, or trials."""
         return self.weights is not None
+
+    @property
+    def has_loglik_weights(self) -> bool:
+        """Whether the log densities of the rows have factors."""
+        return self.loglik_weights is not None
 
     @property
     def sample(self) -> "DesignMatrices":
         """Rows that show the size and spread of the columns: all, or some of them where the data came in parts."""
         return self
+
+    @property
+    def summaries(self) -> "Mapping[str, ColumnSummary] | None":
+        """The variables in a few numbers, where these were found without keeping the rows."""
+        return None
+
+    @property
+    def sample_table(self) -> "Table | None":
+        """The variables of the rows of `sample`, where the data came in parts and these are known."""
+        return None
+
+    @property
+    def total_squares(self) -> float | None:
+        """Sum of squares of the response less the offset, around the mean if there is an intercept; None with rows."""
+        return None
 
     @property
     def has_criterion(self) -> bool:
@@ -151,6 +167,11 @@ class DesignMatrices:
     def n_random(self) -> int:
         """Number q of random effects, the rows of Zt."""
         return sum(term.n_levels * term.n_coefficients for term in self.random_terms)
+
+    @property
+    def n_variance_parameters(self) -> int:
+        """Number of parameters of all covariance matrices, sigma apart."""
+        return sum(term.n_parameters for term in self.random_terms)
 
     def fixed_variance(self, beta: FloatArray) -> float:
         """Return the variance of X beta over the rows, with n - 1 in the denominator."""

@@ -13,7 +13,7 @@ from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Apply, Constant, Expression, Variable, children, label
 
 if TYPE_CHECKING:
-    from lmmformula.design.learning import Moments
+    from lmmformula.design.summaries import Moments
 
 SCALED = frozenset({"scale", "center"})
 """They must know the mean and spread of all rows, which are merged."""
@@ -30,6 +30,12 @@ EXPLICIT: dict[str, tuple[tuple[str, ...], str]] = {
     "cut": (("breaks",), "its breaks depend on the range of all rows; give them, as in c(0, 1, 5)"),
 }
 """Function -> the arguments with which it needs to know nothing of other rows, and what to do."""
+
+
+def columns_read(ir: ModelIR, *named: str | None) -> tuple[str, ...]:
+    """List the columns that a model reads; `named` are those of its weights and offset."""
+    names = [variable.name for variable in ir.variables()]
+    return tuple(dict.fromkeys([*names, *(name for name in named if name is not None)]))
 
 
 def expressions(ir: ModelIR) -> Iterator[Expression]:

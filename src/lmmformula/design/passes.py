@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from os import PathLike
@@ -28,7 +28,7 @@ class Report:
     """
     How far a pass is.
 
-    stage : "levels", "learning", "summing", or "ready" between the passes
+    stage : "levels", "learning", "summing", "reading" into memory, or "ready" between the passes
     done, total : parts; the total is None where nobody knows it yet
     text : the part that was read last, or what the sums will need
     seconds : since the pass began
@@ -53,11 +53,14 @@ class StreamSettings:
     memory_limit : bytes that sums may take; None for half of the machine's memory
     progress : True for a line on the terminal, or a function that is given a `Report` after each part
     checkpoint : a folder from which a run that was stopped goes on
+    keep_rows : read all rows into memory; False sums them up, and None keeps the rows of files and queries that are
+        small and have no checkpoint
     """
 
     memory_limit: float | None = None
     progress: bool | Callable[[Report], None] = True
     checkpoint: str | PathLike[str] | None = None
+    keep_rows: bool | None = None
 
     def __post_init__(self) -> None:
         limit: object = self.memory_limit
@@ -67,6 +70,8 @@ class StreamSettings:
             raise DataError(f"progress is {self.progress!r:.60}", hint="it can be True, False or a function")
         if not isinstance(self.checkpoint, (str, PathLike, type(None))):
             raise DataError(f"checkpoint is {self.checkpoint!r:.60}", hint="it is the name of a folder")
+        if not isinstance(self.keep_rows, (bool, type(None))):
+            raise DataError(f"keep_rows is {self.keep_rows!r:.60}", hint="it can be True, False or None")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,17 @@ class Passes:
     def first(self, kernel: Kernel[S]) -> S | None:
         """Compute something of the first part alone."""
         return next((_part_sum(kernel, part, self.columns, 0) for part in self.chunks.parts()), None)
+
+    def parts(self, stage: str) -> Iterator[Part]:
+        """Go through all parts."""
+        start = time.monotonic()
+        try:
+            for number, part in enumerate(self.chunks.parts()):
+                yield part
+                seconds = time.monotonic() - start
+                self._report(Report(stage, number + 1, self.chunks.n_parts, part.label, seconds))
+        finally:
+            self._end_line()
 
     def total(
         self,
@@ -124,9 +140,10 @@ class Passes:
         return tally.total()
 
     def say(self, text: str) -> None:
-        """Tell what comes next."""
+        """Tell what was found out, in a line that stays."""
         self._report(Report("ready", text=text))
-        self._end_line()
+        if self.settings.progress is True and sys.stderr.isatty():
+            sys.stderr.write("\n")
 
     def _report(self, report: Report) -> None:
         if callable(self.settings.progress):

@@ -110,16 +110,21 @@ def check_levels(term: RandomTerm, n_levels: int, n_rows: int, *, gaussian: bool
             hint="a variance between groups needs at least two groups; leave this term out",
         )
     if gaussian and n_levels >= n_rows:
+        slopes = ", ".join(printable(own.label) for own in term.terms)
         raise DataError(
             f"the grouping factor '{name}' has as many levels as there are rows ({n_rows})",
             span=term.span,
-            hint="the residual does already what this term would do; leave it out",
+            hint="the residual does already what this term would do; leave it out"
+            if term.intercept
+            else f"this lets the residual variance depend on {slopes}, which is not supported yet",
         )
 
 
-def check_number_of_effects(term: RandomTerm, n_levels: int, n_coefficients: int, n_rows: int) -> None:
-    """Refuse a term with as many random effects as rows (lme4's check, which it makes of unstructured terms only)."""
-    if n_levels * n_coefficients >= n_rows:
+def check_number_of_effects(
+    term: RandomTerm, n_levels: int, n_coefficients: int, n_rows: int, *, gaussian: bool
+) -> None:
+    """Refuse an unstructured term with as many random effects as rows; lme4 stops checking where any term is not."""
+    if gaussian and term.covariance.any_matrix and n_levels * n_coefficients >= n_rows:
         raise DataError(
             f"the term with group '{printable(term.group_name)}' has {n_levels * n_coefficients} random effects "
             f"({n_levels} levels x {n_coefficients} coefficients) for {n_rows} rows",

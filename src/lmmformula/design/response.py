@@ -1,6 +1,5 @@
 """The left-hand side of a model, as numbers."""
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.values import Factor, Numbers, Value, column_of_numbers
-from lmmformula.errors import DataError, FitWarning, brief, printable
+from lmmformula.errors import DataError, printable, warn
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import Response
 from lmmformula.ir.terms import Expression, label
@@ -134,7 +133,7 @@ def categories_of(frame: Frame, response: Response, y: FloatArray) -> tuple[str,
     if isinstance(value, Factor) and not value.ordered:
         order = " < ".join(map(printable, names))
         message = f"the response `{name}` is a factor without an order, and read as {order}; ordered(...) says so"
-        warnings.warn(brief(message), FitWarning, stacklevel=4)
+        warn(message)
     return names
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from lmmformula.data.columns import Kind
-from lmmformula.design.contrasts import Coding, Contrast, full_coding
+from lmmformula.design.contrasts import Coding, Contrast, ContrastKind, full_coding
 from lmmformula.design.factors import State
+from lmmformula.design.layout import conform
 from lmmformula.errors import printable
 
 
@@ -172,7 +173,8 @@ class Schema:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Schema":
-        """Return the schema that `to_dict` (or JSON made of it) describes."""
+        """Return the schema that `to_dict` (or JSON made of it) describes; ValueError for anything else."""
+        conform(data, LAYOUT, "schema")
         return cls(
             response=data["response"],
             columns={name: _column(column) for name, column in data["columns"].items()},
@@ -184,6 +186,29 @@ class Schema:
             aliased=tuple(data["aliased"]),
             offset=data["offset"],
         )
+
+
+_KINDS = set(get_args(Kind))
+_CONTRAST = {
+    "kind": set(get_args(ContrastKind)), "base": (int, None), "how_many": (int, None), "matrix": [[float]],
+    "names": [str], "random": bool, "numbered?": bool,
+}  # fmt: skip
+_FACTOR = {
+    "label": str, "levels": [str], "ordered": bool, "kind": _KINDS, "fixed": _CONTRAST, "random": _CONTRAST,
+}  # fmt: skip
+_TERM = {"variables": [str], "full": [bool], "columns": [str]}
+LAYOUT = {
+    "response": str,
+    "columns": {str: {"name": str, "levels": ([str], None), "ordered": bool, "kind": _KINDS}},
+    "variables": {str: ({"label": str, "suffixes": [str]}, _FACTOR)},
+    "states": {str: dict},
+    "fixed": [_TERM],
+    "random": [{"group": str, "variables": [str], "levels": [str], "terms": [_TERM]}],
+    "order": [int],
+    "aliased": [int],
+    "offset": (str, None),
+}
+"""What JSON holds of a schema."""
 
 
 def _term_line(part: str, term: TermSchema) -> str:

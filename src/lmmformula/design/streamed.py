@@ -1,13 +1,15 @@
 """The design of a model on data in parts: of one part its matrices, of all of them names, levels and cross-products."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.data.table import Table
+from lmmformula.arrays import AnyArray, FloatArray, IntArray
+from lmmformula.covariances.structure import Covariance
+from lmmformula.data.fingerprint import fingerprint
+from lmmformula.data.table import Table, read_table
 from lmmformula.design.build import fixed_columns_of
 from lmmformula.design.coding import matrix
 from lmmformula.design.crossproducts import CrossProducts, raw_products
@@ -16,13 +18,17 @@ from lmmformula.design.frame import Frame
 from lmmformula.design.inner import InnerMap
 from lmmformula.design.inputs import Inputs, complete_rows
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.mergeable import columns_read
 from lmmformula.design.schema import FactorVariable, Schema
+from lmmformula.design.summaries import ColumnSummary, summary_from
 from lmmformula.design.sums import PartialProducts
 from lmmformula.design.values import Factor, Numbers, recode
 from lmmformula.errors import DataError, FitError, printable
-from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import label
+
+PLAIN = ("weights", "offset", "n_given", "n", "missing", "rows", "total")
+"""Fields of `Frozen` that are in JSON's types as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,11 @@ class Frozen:
     inner : the coordinates in which products are summed
     n_given, n : rows, and complete rows
     missing : column or expression -> number of rows in which it is missing
+    rows : the fingerprint of all rows
+    summaries : the variables in a few numbers
+    total : sum of the squares of the response less the offset, around the mean if there is an intercept
     sample : the design of some rows, with all columns of X; not in JSON
+    columns : the columns of the data in these rows; not in JSON
     """
 
     ir: ModelIR
@@ -45,7 +55,11 @@ class Frozen:
     n_given: int = 0
     n: int = 0
     missing: dict[str, int] = field(default_factory=dict)
+    rows: int = 0
+    summaries: dict[str, ColumnSummary] = field(default_factory=dict)
+    total: float = 0.0
     sample: DesignMatrices | None = field(default=None, repr=False, compare=False)
+    columns: dict[str, AnyArray] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def has_offset(self) -> bool:
@@ -65,8 +79,9 @@ class Frozen:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
-        same = {name: getattr(self, name) for name in ("weights", "offset", "n_given", "n", "missing")}
+        same = {name: getattr(self, name) for name in PLAIN}
         own = {"ir": self.ir.to_dict(), "source": self.ir.source}
+        own["summaries"] = {name: asdict(summary) for name, summary in self.summaries.items()}
         return own | {"schema": self.schema.to_dict(), "inner": self.inner.to_dict()} | same
 
     @classmethod
@@ -76,7 +91,8 @@ class Frozen:
             ir=replace(ModelIR.from_dict(data["ir"]), source=data["source"]),
             schema=Schema.from_dict(data["schema"]),
             inner=InnerMap.from_dict(data["inner"]),
-            **{name: data[name] for name in ("weights", "offset", "n_given", "n", "missing")},
+            summaries={name: summary_from(summary) for name, summary in data["summaries"].items()},
+            **{name: data[name] for name in PLAIN},
         )
 
 
@@ -151,7 +167,9 @@ def part_products(
     design = part_design(frozen.ir, frozen.schema, table, weights=frozen.weights, offset=frozen.offset)
     products = raw_products(frozen.inner.columns(design), design)
     numbers = [_numbers(factor.group, levels[factor.group], design, factor.terms[0]) for factor in products.factors]
-    return PartialProducts.of(products, numbers, [len(levels[factor.group]) for factor in products.factors])
+    sizes = [len(levels[factor.group]) for factor in products.factors]
+    rows = fingerprint(table, _columns_of(frozen))
+    return PartialProducts.of(products, numbers, sizes, rows)
 
 
 def _numbers(group: str, levels: Mapping[str, int], design: DesignMatrices, term: int) -> IntArray:
@@ -182,14 +200,34 @@ def without_columns(products: CrossProducts, kept: Sequence[int]) -> CrossProduc
     )
 
 
-def arrays_of(sample: DesignMatrices) -> dict[str, FloatArray]:
-    """Return the numbers of some rows, which `sample_from` reads."""
-    arrays = {"y": sample.y, "X": sample.X}
+def arrays_of(frozen: Frozen) -> dict[str, AnyArray]:
+    """Return the numbers and columns of the sample, which `with_sample` reads."""
+    sample = frozen.sample
+    assert sample is not None
+    arrays: dict[str, AnyArray] = {"y": sample.y, "X": sample.X}
     arrays |= {name: array for name in ("weights", "offset") if (array := getattr(sample, name)) is not None}
-    return arrays | {f"covariates{t}": term.covariates for t, term in enumerate(sample.random_terms)}
+    arrays |= {f"covariates{t}": term.covariates for t, term in enumerate(sample.random_terms)}
+    names = _columns_of(frozen)
+    texts = {name: values.dtype == object for name, values in frozen.columns.items()}
+    return arrays | {
+        f"column{i}": frozen.columns[name].astype(str) if texts[name] else frozen.columns[name]
+        for i, name in enumerate(names)
+        if name in frozen.columns
+    }
 
 
-def sample_from(frozen: Frozen, arrays: Mapping[str, FloatArray]) -> DesignMatrices:
+def with_sample(frozen: Frozen, arrays: Mapping[str, AnyArray]) -> Frozen:
+    """Put the sample back."""
+    found = {name: arrays[f"column{i}"] for i, name in enumerate(_columns_of(frozen)) if f"column{i}" in arrays}
+    columns = {name: values.astype(object) if values.dtype.kind == "U" else values for name, values in found.items()}
+    return replace(frozen, sample=_sample_from(frozen, arrays), columns=columns)
+
+
+def _columns_of(frozen: Frozen) -> tuple[str, ...]:
+    return columns_read(frozen.ir, frozen.weights, frozen.offset)
+
+
+def _sample_from(frozen: Frozen, arrays: Mapping[str, AnyArray]) -> DesignMatrices:
     """Return the design of some rows from their numbers; their levels are not known any more."""
     n = len(arrays["y"])
     nobody: IntArray = np.full(n, -1, dtype=np.intp)
@@ -261,8 +299,27 @@ class StreamedDesign(DesignMatrices):
         frozen = self._first_pass
         if frozen.sample is None:
             _refuse("X")
+        names = {name: getattr(self, name) for name in ("fixed_names", "fixed_assign", "fixed_terms")}
         X = frozen.sample.X[:, list(frozen.schema.kept)]
-        return replace(frozen.sample, X=X, fixed_names=self.fixed_names, fixed_assign=self.fixed_assign)
+        return replace(frozen.sample, X=X, kept_rows=np.arange(len(X)), **names)
+
+    @property
+    def sample_table(self) -> Table | None:
+        """The columns of the data in the rows of `sample`."""
+        columns = self._first_pass.columns
+        return read_table(columns) if columns else None
+
+    @property
+    def summaries(self) -> dict[str, ColumnSummary]:
+        """The variables in a few numbers."""
+        return self._first_pass.summaries
+
+    @property
+    def total_squares(self) -> float:
+        """Sum of the squares of the response less the offset, around the mean if there is an intercept."""
+        if self.has_weights:
+            _refuse("weights")
+        return self._first_pass.total
 
     @property
     def _first_pass(self) -> Frozen:
@@ -324,6 +381,6 @@ def _refuse(name: str) -> NoReturn:
     if name in DesignMatrices.__dataclass_fields__ or name in RandomTermDesign.__dataclass_fields__:
         raise FitError(
             "this needs the rows of the data, which were read in parts and not kept",
-            hint="predict(newdata) works; for the rest, give the model a data frame that fits in memory",
+            hint="predict(newdata) works; for the rest, keep_rows=True reads the data into memory",
         )
     raise AttributeError(name)

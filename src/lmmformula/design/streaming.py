@@ -4,7 +4,6 @@ Two passes over data in parts: the first learns the schema, the second sums; wha
 Each pass computes something of every part and adds it up in a fixed order, here or on a Dask cluster.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lmmformula.arrays import BoolArray
-from lmmformula.data.chunks import Chunks
+from lmmformula.data.chunks import Chunks, other_rows
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.build import NaAction, make_schema, refuse_constant_response, warn_of_correlated, warn_of_dropped
 from lmmformula.design.checkpoint import Checkpoint
@@ -31,6 +30,7 @@ from lmmformula.design.learning import (
     learn_levels,
     level_columns,
     merged_inputs,
+    summaries,
     with_levels,
 )
 from lmmformula.design.memory import default_limit, needs_of
@@ -39,7 +39,7 @@ from lmmformula.design.passes import Passes, StreamSettings
 from lmmformula.design.schema import Schema
 from lmmformula.design.streamed import Frozen, StreamedDesign, part_design, part_products, without_columns
 from lmmformula.design.sums import PartialProducts
-from lmmformula.errors import DataError, FitError, FitWarning, LmmFormulaError, printable
+from lmmformula.errors import DataError, FitError, LmmFormulaError, printable, warn
 from lmmformula.ir.model import ModelIR
 
 DEPENDENT = 1e-11
@@ -54,16 +54,22 @@ def stream_design(
     offset: object = None,
     contrasts: Mapping[str, Any] | None = None,
     na_action: NaAction = "omit",
+    loglik_weights: object = None,
     settings: StreamSettings | None = None,
 ) -> tuple[Schema, StreamedDesign]:
     """
     Make the design of a model on data in parts; the arguments are those of `build_design`.
 
     weights, offset : names of columns
+    loglik_weights : None; no sums are made of them
     """
     settings = settings or StreamSettings()
     if ir.family.name != "gaussian":
         raise FitError("only gaussian models can be summed part by part", hint="give a data frame that fits in memory")
+    if loglik_weights is not None:
+        raise FitError(
+            "rows with loglik_weights are not summed part by part", hint="give a data frame that fits in memory"
+        )
     if na_action not in ("omit", "fail"):
         raise DataError(
             f"na_action={na_action!r} is not for data that come in parts", hint="it can be 'omit' or 'fail'"
@@ -111,7 +117,21 @@ def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, 
     needs.refuse_above(passes.settings.memory_limit or default_limit())
     passes.say(f"{learned.n:,} rows; {needs}")
     inner = _map_of(ir, schema, sample)
-    return Frozen(ir, schema, inner, plan.weights, plan.offset, learned.n_given, learned.n, learned.missing, sample)
+    return Frozen(
+        ir,
+        schema,
+        inner,
+        plan.weights,
+        plan.offset,
+        n_given=learned.n_given,
+        n=learned.n,
+        missing=learned.missing,
+        rows=learned.rows,
+        summaries=summaries(plan, learned),
+        total=learned.response.squares + (0.0 if ir.fixed.intercept else learned.n * learned.response.mean**2),
+        sample=sample,
+        columns=learned.sample.columns,
+    )
 
 
 def _map_of(ir: ModelIR, schema: Schema, sample: Any) -> InnerMap:  # noqa: ANN401
@@ -136,11 +156,7 @@ def _with_levels(plan: Plan, passes: Passes) -> Plan:
 def _tell_of_invented(learned: Learned) -> None:
     """Warn of rows that are dropped although no value of theirs was missing in the data."""
     for name, count in learned.invented.items():
-        warnings.warn(
-            f"`{printable(name)}` has no value where its columns have one, in {count} rows; they are dropped",
-            FitWarning,
-            stacklevel=4,
-        )
+        warn(f"`{printable(name)}` has no value where its columns have one, in {count} rows; they are dropped")
 
 
 def _second_pass(frozen: Frozen, passes: Passes, checkpoint: Checkpoint | None) -> PartialProducts:
@@ -161,6 +177,8 @@ def _second_pass(frozen: Frozen, passes: Passes, checkpoint: Checkpoint | None) 
             f"the second pass found {0 if found is None else found.n} complete rows, the first {frozen.n}",
             hint="did the data change between the passes?",
         )
+    if found.rows != frozen.rows:
+        raise other_rows("the second pass read other rows than the first")
     return found
 
 

@@ -13,9 +13,11 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
+from lmmformula.data.fingerprint import WORD
 from lmmformula.design.coordinates import Coordinates
 from lmmformula.design.crossproducts import CrossProducts, FactorProducts, PairProducts
 from lmmformula.errors import FitError
+from lmmformula.files import as_arrays, path_of, write_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class PartialProducts:
     A : (p+1, p+1) [X y]'[X y]
     factors : grouping factors, in order of their first term
     pairs : (f, g), f < g -> the products by pair of levels, with keys row * J_g + column
+    rows : the fingerprint of the rows
     """
 
     n: int
@@ -93,9 +96,12 @@ class PartialProducts:
     factors: tuple[FactorSums, ...]
     pairs: dict[tuple[int, int], Keyed]
     sum_log_weights: float = 0.0
+    rows: int = 0
 
     @classmethod
-    def of(cls, products: CrossProducts, levels: Sequence[IntArray], n_levels: Sequence[int]) -> "PartialProducts":
+    def of(
+        cls, products: CrossProducts, levels: Sequence[IntArray], n_levels: Sequence[int], rows: int = 0
+    ) -> "PartialProducts":
         """
         Place the products of a part of the rows among those of all rows.
 
@@ -110,7 +116,7 @@ class PartialProducts:
             (f, g): Keyed.of(levels[f][pair.rows] * n_levels[g] + levels[g][pair.columns], _flat(pair.values))
             for (f, g), pair in products.pairs.items()
         }
-        return cls(products.n, products.A, factors, pairs, products.sum_log_weights)
+        return cls(products.n, products.A, factors, pairs, products.sum_log_weights, rows)
 
     def __add__(self, other: "PartialProducts") -> "PartialProducts":
         factors = tuple(
@@ -123,6 +129,7 @@ class PartialProducts:
             factors=factors,
             pairs={key: self.pairs[key] + other.pairs[key] for key in self.pairs},
             sum_log_weights=self.sum_log_weights + other.sum_log_weights,
+            rows=(self.rows + other.rows) % WORD,
         )
 
     @property
@@ -170,6 +177,7 @@ class PartialProducts:
     def arrays(self) -> dict[str, AnyArray]:
         """Return the sums as named arrays, which `from_arrays` reads."""
         out: dict[str, AnyArray] = {"n": np.array(self.n), "A": self.A, "log": np.array(self.sum_log_weights)}
+        out["rows"] = np.array(self.rows, dtype=np.uint64)
         for i, factor in enumerate(self.factors):
             out |= {f"factor{i}.keys": factor.by_level.keys, f"factor{i}.values": factor.by_level.values}
         for (f, g), pair in self.pairs.items():
@@ -196,13 +204,13 @@ class PartialProducts:
             for g in range(count)
             for f in range(g)
         }
-        return cls(int(arrays["n"]), arrays["A"], factors, pairs, float(arrays["log"]))
+        return cls(int(arrays["n"]), arrays["A"], factors, pairs, float(arrays["log"]), int(arrays["rows"]))
 
     def save(self, path: str | Path) -> None:
         """Write the sums to `path`, an .npz file without pickles, with the factors beside them as JSON text."""
         import json
 
-        np.savez(path, about=np.array(json.dumps(self.about())), **self.arrays())  # type: ignore[arg-type]
+        write_files({path_of(path): as_arrays(about=np.array(json.dumps(self.about())), **self.arrays())})
 
     @classmethod
     def load(cls, path: str | Path) -> "PartialProducts":

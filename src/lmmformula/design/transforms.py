@@ -10,7 +10,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.factors import State
 from lmmformula.design.limits import refuse_large
 from lmmformula.design.values import LARGEST, Factor, Numbers, Value, column_of_numbers, flag, scalar, whole
-from lmmformula.errors import DataError
+from lmmformula.errors import DataError, warn
 
 
 def scale(state: State, x: Value, *, center: Value = True, scale: Value = True) -> Value:
@@ -128,7 +128,17 @@ def bs(
         basis_spline, x, state, df=_integer(df), knots=_floats(knots), degree=_integer(degree),
         include_intercept=flag(intercept), lower_bound=lower, upper_bound=upper, extrapolation="extend",
     )  # fmt: skip
+    _tell_of_beyond(column_of_numbers(x), state["lower_bound"], state["upper_bound"])
     return _matrix(basis)
+
+
+def _tell_of_beyond(values: FloatArray, lower: float, upper: float) -> None:
+    """Warn of values beyond the boundary knots, as R does."""
+    beyond = int(((values < lower) | (values > upper)).sum())
+    if beyond:
+        message = f"bs(): {beyond} of {len(values)} values are beyond the boundary knots, {lower:g} and {upper:g}"
+        hint = "polynomials run away there; columns of these may be ill-conditioned"
+        warn(f"{message}; {hint}")
 
 
 def ns(

@@ -19,7 +19,7 @@ class Beta(Family):
 
     link: str = "logit"
     name = "beta"
-    links = ("logit", "probit", "cloglog", "cauchit")
+    links = ("logit",)
     parameters = (Parameter("phi"),)
     support = "between 0 and 1, both left out"
 
@@ -56,7 +56,8 @@ class Beta(Family):
 
     def draw(self, eta: FloatArray, own: Own, rng: np.random.Generator, trials: FloatArray | float = 1.0) -> FloatArray:
         """Draw shares."""
-        return rng.beta(*(np.maximum(shape, SMALLEST) for shape in self._shapes(eta, own)))
+        a, b = (np.maximum(shape, SMALLEST) for shape in self._shapes(eta, own))
+        return np.asarray(rng.beta(a, b), dtype=np.float64)
 
     def holds(self, y: FloatArray) -> BoolArray:
         """Tell which values are between 0 and 1."""

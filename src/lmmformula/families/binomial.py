@@ -17,8 +17,9 @@ class Binomial(Family):
 
     link: str = "logit"
     name = "binomial"
-    links = ("logit", "probit", "cloglog", "cauchit", "log")
+    links = ("logit", "probit", "cloglog")
     support = "between 0 and 1"
+    ends = (0.0, 1.0)
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density of the shares."""

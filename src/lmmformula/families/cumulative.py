@@ -86,7 +86,7 @@ class Cumulative(Family):
 
     def holds(self, y: FloatArray) -> BoolArray:
         """Tell which values are numbers of categories."""
-        return (y >= 1) & (y == np.floor(y))
+        return np.asarray((y >= 1) & (y == np.floor(y)), dtype=np.bool_)
 
     def predictor(self, observed: Observed) -> FloatArray:
         """Return zeros: the cutpoints place the categories."""

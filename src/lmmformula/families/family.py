@@ -69,6 +69,8 @@ class Family(ABC):
     parameters : of its own, beside the mean
     support : what a response must be, in words
     units : whether the linear predictor has the response's units, or those of its logarithm
+    ends : responses that drive the mean to a limit if there are no others
+    has_expected : whether there is an expected curvature, of which lme4's criterion is made
     ordinal : whether the response is one of ordered categories, told apart by cutpoints in the place of an intercept
     """
 
@@ -78,6 +80,8 @@ class Family(ABC):
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     support: ClassVar[str] = ""
     units: ClassVar[bool] = False
+    ends: ClassVar[tuple[float, ...]] = ()
+    has_expected: ClassVar[bool] = True
     ordinal: ClassVar[bool] = False
 
     @property
@@ -167,7 +171,7 @@ class Family(ABC):
         """Draw a response for each element of a linear predictor."""
 
     def deviance(self, y: FloatArray, mean: FloatArray, own: Own) -> FloatArray | None:
-        """Return twice the log likelihood that a row of one trial loses by its mean; None outside exponential families."""
+        """Return twice the log likelihood that a row of one trial loses by its mean; None if that is not defined."""
         return None
 
     # --- the response ---
@@ -209,7 +213,7 @@ def positive(y: FloatArray) -> BoolArray:
 
 def whole(y: FloatArray) -> BoolArray:
     """Tell which values are whole numbers from 0."""
-    return (y >= 0) & (y == np.floor(y))
+    return np.asarray((y >= 0) & (y == np.floor(y)), dtype=np.bool_)
 
 
 def log_y(observed: Observed) -> FloatArray:

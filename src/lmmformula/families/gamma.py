@@ -16,7 +16,7 @@ class Gamma(Family):
 
     link: str = "log"
     name = "Gamma"
-    links = ("log", "inverse", "identity")
+    links = ("log",)
     parameters = (Parameter("shape"),)
     support = "greater than 0"
 

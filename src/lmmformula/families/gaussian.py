@@ -27,7 +27,7 @@ class Gaussian(Family):
 
     def variance(self, mean: FloatArray, own: Own) -> FloatArray:
         """Return sigma^2."""
-        return np.square(own["sigma"]) * np.ones_like(mean)
+        return np.asarray(np.square(own["sigma"]) * np.ones_like(mean), dtype=np.float64)
 
     def cdf(self, observed: Observed, eta: FloatArray, own: Own) -> FloatArray:
         """Return P(Y <= y)."""

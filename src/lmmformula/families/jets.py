@@ -96,10 +96,12 @@ class Jet:
     __radd__ = __add__
 
     def __sub__(self, other: Real) -> "Jet":
-        return self + (-other)
+        out: Jet = self + (-other)
+        return out
 
     def __rsub__(self, other: Real) -> "Jet":
-        return -self + other
+        out: Jet = -self + other
+        return out
 
     def __mul__(self, other: Real) -> "Jet":
         if not isinstance(other, Jet):
@@ -118,10 +120,12 @@ class Jet:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Real) -> "Jet":
-        return self * (1 / other)
+        out: Jet = self * (1 / other)
+        return out
 
     def __rtruediv__(self, other: Real) -> "Jet":
-        return applied(_reciprocal, self) * other
+        out: Jet = applied(_reciprocal, self) * other
+        return out
 
 
 def variable(number: int, values: FloatArray, wanted: frozenset[Key]) -> Jet:
@@ -140,7 +144,7 @@ def applied(function: Derivatives, x: Real) -> Real:
     if not isinstance(x, Jet):
         return function(np.asarray(x, dtype=np.float64), 0)[0]
     orders = function(x.value, x.order)
-    out = {(): orders[0]}
+    out: dict[Key, FloatArray] = {(): orders[0]}
     for key in x.wanted:
         terms = [
             times * reduce(np.multiply, (x.parts[block] for block in blocks), orders[len(blocks)])
@@ -156,7 +160,7 @@ def chosen(where: BoolArray, this: Real, other: Real) -> Real:
     """Return one of two jets (or arrays) row by row, as `numpy.where` does."""
     if not isinstance(this, Jet) and not isinstance(other, Jet):
         return np.where(where, this, other)
-    one, two = (x.parts if isinstance(x, Jet) else {(): x} for x in (this, other))
+    one, two = ({**x.parts} if isinstance(x, Jet) else dict[Key, FloatArray]({(): x}) for x in (this, other))
     parts = {key: np.where(where, one.get(key, 0.0), two.get(key, 0.0)) for key in one.keys() | two.keys()}
     return Jet(parts, (this if isinstance(this, Jet) else other).wanted)
 
@@ -178,10 +182,8 @@ def _splits(key: Key) -> tuple[tuple[Key, Key], ...]:
     """Return all ways to deal the variables of a key to two functions."""
     n = len(key)
     sides = [[bits >> i & 1 for i in range(n)] for bits in range(2**n)]
-    return tuple(
-        (tuple(k for k, s in zip(key, side, strict=True) if s), tuple(k for k, s in zip(key, side, strict=True) if not s))
-        for side in sides
-    )
+    dealt = [list(zip(key, side, strict=True)) for side in sides]
+    return tuple((tuple(k for k, s in one if s), tuple(k for k, s in one if not s)) for one in dealt)
 
 
 @cache

@@ -7,7 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.families.jets import Real, applied, exp, log
-from lmmformula.families.special import inv_logit, log1m_exp, log_inv_cloglog, log_inv_logit, log_ndtr
+from lmmformula.families.special import log1m_exp, log_inv_cloglog, log_inv_logit, log_ndtr
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,6 @@ class Link:
     inverse: Callable[[Real], Real]
     log: Callable[[Real], Real]
     log_rest: Callable[[Real], Real] | None = None
-
-
-def _negative(function: Callable[[Real], Real]) -> Callable[[Real], Real]:
-    return lambda x: function(-x)
 
 
 def _cauchit(x: FloatArray, order: int) -> list[FloatArray]:
@@ -57,6 +53,14 @@ def _ndtri(p: FloatArray) -> FloatArray:
     return np.asarray(ndtri(p), dtype=np.float64)
 
 
+def _logit(p: FloatArray) -> FloatArray:
+    return np.log(p) - np.log1p(-p)
+
+
+def _log_inv_cauchit(x: Real) -> Real:
+    return log(_inv_cauchit(x))
+
+
 LINKS: dict[str, Link] = {
     link.name: link
     for link in (
@@ -65,13 +69,29 @@ LINKS: dict[str, Link] = {
         Link("sqrt", np.sqrt, _square, lambda x: log(x * x)),
         Link("inverse", np.reciprocal, lambda x: 1 / x, lambda x: -log(x)),
         Link("1/mu^2", lambda mu: mu**-2.0, lambda x: exp(-0.5 * log(x)), lambda x: -0.5 * log(x)),
-        Link("logit", lambda p: np.log(p) - np.log1p(-p), lambda x: exp(log_inv_logit(x)), log_inv_logit, _negative(log_inv_logit)),
-        Link("probit", _ndtri, lambda x: exp(log_ndtr(x)), log_ndtr, _negative(log_ndtr)),
-        Link("cloglog", lambda p: np.log(-np.log1p(-p)), lambda x: exp(log_inv_cloglog(x)), log_inv_cloglog, lambda x: -exp(x)),
-        Link("loglog", lambda p: -np.log(-np.log(p)), lambda x: exp(-exp(-x)), lambda x: -exp(-x), _negative(log_inv_cloglog)),
-        Link("cauchit", lambda p: np.tan(np.pi * (p - 0.5)), _inv_cauchit, lambda x: log(_inv_cauchit(x)), lambda x: log(_inv_cauchit(-x))),
+        Link("logit", _logit, lambda x: exp(log_inv_logit(x)), log_inv_logit, lambda x: log_inv_logit(-x)),
+        Link("probit", _ndtri, lambda x: exp(log_ndtr(x)), log_ndtr, lambda x: log_ndtr(-x)),
+        Link(
+            "cloglog",
+            lambda p: np.log(-np.log1p(-p)),
+            lambda x: exp(log_inv_cloglog(x)),
+            log_inv_cloglog,
+            lambda x: -exp(x),
+        ),
+        Link(
+            "loglog",
+            lambda p: -np.log(-np.log(p)),
+            lambda x: exp(-exp(-x)),
+            lambda x: -exp(-x),
+            lambda x: log_inv_cloglog(-x),
+        ),
+        Link(
+            "cauchit",
+            lambda p: np.tan(np.pi * (p - 0.5)),
+            _inv_cauchit,
+            _log_inv_cauchit,
+            lambda x: _log_inv_cauchit(-x),
+        ),
     )
 }
 """Name -> link."""
-
-__all__ = ["LINKS", "Link", "inv_logit"]

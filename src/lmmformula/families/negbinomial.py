@@ -25,12 +25,13 @@ class NegativeBinomial(Family):
     links = ("log",)
     parameters = (Parameter("shape"),)
     support = "whole numbers from 0"
+    ends = (0.0,)
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """
         Return the log density: the best one of the shape, less what a mean of y exp(x) loses.
 
-        With r the shape and s = log((y + r) / (mu + r)) that is y (exp(x + s) - 1 - (x + s)) + r ((y - mu) / (mu + r) - s).
+        With r the shape, s = log((y + r) / (mu + r)), z = x + s: y (exp(z) - 1 - z) + r ((y - mu) / (mu + r) - s).
         """
         y, shape, (_, log_some) = observed.y, own["shape"], observed.once(best_of_counts)
         mu = self.mean_link.inverse(eta)

@@ -25,6 +25,7 @@ class Poisson(Family):
     name = "poisson"
     links = ("log", "sqrt")
     support = "whole numbers from 0"
+    ends = (0.0,)
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density: the best one, less y (exp(x) - 1 - x) at a mean of y exp(x)."""
@@ -38,10 +39,11 @@ class Poisson(Family):
             return super().at(observed, [np.where(x == 0.0, 1e-300, x) for x in eta], wanted)
         (x,), y, (best, log_some) = eta, observed.y, observed.once(best_of_counts)
         mean = np.exp(x)
-        lost = mean - y - y * (x - log_some)
         if y.max(initial=0.0) > LARGE:
-            lost = np.where(y > 0, y * loss(x - log_some), mean)
-        parts = {(): best - lost, (0,): y - mean, (0, 0): -mean, (0, 0, 0): -mean}
+            value = best - np.where(y > 0, y * loss(x - log_some), mean)
+        else:
+            value = y * x - mean + observed.once(_constant)
+        parts = {(): value, (0,): y - mean, (0, 0): -mean, (0, 0, 0): -mean}
         return counted(Jet({key: parts[key] for key in wanted}, wanted), observed)
 
     def expected(self, observed: Observed, eta: Real, own: Own) -> Real:
@@ -81,3 +83,9 @@ def best_of_counts(observed: Observed) -> tuple[FloatArray, FloatArray]:
     """Return the log density where the mean is the count, and the logarithm of the count, 0 for a zero."""
     y = observed.y
     return best_poisson(y), np.log(np.where(y > 0, y, 1.0))
+
+
+def _constant(observed: Observed) -> FloatArray:
+    """Return -log y!."""
+    best, log_some = best_of_counts(observed)
+    return best + observed.y - observed.y * log_some

@@ -12,7 +12,7 @@ from math import pi
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.families.jets import Jet, Real, applied, log, log1p, value_of
+from lmmformula.families.jets import Jet, Real, applied, log, value_of
 
 LOG_2PI = _log_of(2 * pi)
 
@@ -63,14 +63,12 @@ def _log_factorial_error(x: FloatArray, order: int) -> list[FloatArray]:
     for n in range(order + 1):
         out.append(np.polynomial.polynomial.polyval(far**-2.0, powers) * far ** -(1.0 + n))
         powers = powers * -(2.0 * np.arange(len(powers)) + 1 + n)
-    exact = [
-        lambda: gammaln(few + 1) - (few + 0.5) * np.log(few) + few - LOG_2PI / 2,
-        lambda: digamma(few) - np.log(few) + 0.5 / few,
-        lambda: polygamma(1, few) - 1 / few - 0.5 / few**2,
-        lambda: polygamma(2, few) + 1 / few**2 + 1 / few**3,
-    ]
     if small.any():
-        out = [np.where(small, f(), series) for f, series in zip(exact, out, strict=False)]
+        exact = [gammaln(few + 1) - (few + 0.5) * np.log(few) + few - LOG_2PI / 2]
+        exact += [digamma(few) - np.log(few) + 0.5 / few] if order else []
+        exact += [polygamma(1, few) - 1 / few - 0.5 / few**2] if order > 1 else []
+        exact += [polygamma(2, few) + 1 / few**2 + 1 / few**3] if order > 2 else []
+        out = [np.where(small, e, series) for e, series in zip(exact, out, strict=True)]
     return out
 
 

@@ -37,7 +37,7 @@ class Student(Family):
         """Return sigma^2 nu / (nu - 2), infinite up to nu = 2."""
         nu = np.asarray(own["nu"], dtype=np.float64)
         factor = np.where(nu > 2, nu / np.where(nu > 2, nu - 2, 1.0), np.inf)
-        return factor * np.square(own["sigma"]) * np.ones_like(mean)
+        return np.asarray(factor * np.square(own["sigma"]) * np.ones_like(mean), dtype=np.float64)
 
     def cdf(self, observed: Observed, eta: FloatArray, own: Own) -> FloatArray:
         """Return P(Y <= y)."""

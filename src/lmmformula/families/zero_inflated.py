@@ -21,6 +21,8 @@ class ZeroInflated(Family):
 
     counts: ClassVar[type[Family]]
     support = "whole numbers from 0"
+    ends = (0.0,)
+    has_expected = False
 
     @property
     def base(self) -> Family:
@@ -45,7 +47,7 @@ class ZeroInflated(Family):
         counts = self.base.log_density(observed, first, own)
         zi = value_of(own["zi"])
         share = np.where(observed.y == 0, 1 / (1 + zi / ((1 - zi) * np.exp(counts.value))), 1.0)
-        return np.maximum(-share * counts.at(0, 0) * observed.factors, LEAST_WEIGHT)
+        return np.asarray(np.maximum(-share * counts.at(0, 0) * observed.factors, LEAST_WEIGHT), dtype=np.float64)
 
     def farthest(self, observed: Observed) -> float:
         """Return that of the counts."""
@@ -68,7 +70,7 @@ class ZeroInflated(Family):
     def draw(self, eta: FloatArray, own: Own, rng: np.random.Generator, trials: FloatArray | float = 1.0) -> FloatArray:
         """Draw counts."""
         counts = self.base.draw(eta, own, rng)
-        return counts * (rng.random(np.shape(counts)) >= own["zi"])
+        return np.asarray(counts * (rng.random(np.shape(counts)) >= own["zi"]), dtype=np.float64)
 
     def holds(self, y: FloatArray) -> BoolArray:
         """Tell which values are counts."""

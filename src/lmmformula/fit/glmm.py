@@ -2,26 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import inf, log
 from typing import Literal
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray
+from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.coordinates import symmetric
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.convergence import Judgement, judge
-from lmmformula.fit.covariances import Parameters, covariance_map
-from lmmformula.fit.families import kernel_of
+from lmmformula.fit.algebra.effects import Effects
+from lmmformula.fit.algebra.plan import elimination_of, refuse_wide, structure_of
+from lmmformula.fit.algebra.rows import RowSums
+from lmmformula.fit.columns import InnerColumns, inner_columns
+from lmmformula.fit.convergence import Judgement, judge, undetermined
+from lmmformula.fit.covariances import Parameters
+from lmmformula.fit.information import Information
 from lmmformula.fit.laplace import Laplace, laplace
-from lmmformula.fit.modes import Target, joint_mode
+from lmmformula.fit.modes import joint_mode
 from lmmformula.fit.quadrature import Approximation, approximation
 from lmmformula.fit.quasi_newton import descend
+from lmmformula.fit.response import check_curvature, observed_of, start_of, unit_of
+from lmmformula.fit.separation import touched
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
-from lmmformula.fit.algebra.plan import DENSE_COPIES, memory
-from lmmformula.fit.theta import sigma_of, split_theta, theta_of
-from lmmformula.fit.weighted import Effects, InnerColumns, Pattern, inner_columns
+from lmmformula.fit.target import CurvatureKind, Predictor, Target
+from lmmformula.fit.theta import split_theta
+from lmmformula.fit.work import Budget
 from lmmformula.ir.family import Family
 
 FIRST_DEVIATION = 0.7
@@ -33,11 +40,17 @@ EM_STEPS = 4
 LEAST_DEVIATION = 0.05
 """Standard deviation below which the optimiser does not start: at zero the criterion is stationary, least or not."""
 
-SMALLEST_CURVATURE = 1e-8
-"""Curvatures below this part of the largest count as none: nothing is known in that direction."""
+HALVINGS = 60
+"""Times that an estimate without end is halved."""
 
-SEPARATED = 50.0
-"""Standard error of a fixed effect, of columns of unit mean square, that shows that there is no finite estimate."""
+ENDLESS = 10.0
+"""Standard deviation between levels, on the predictor's scale, that is no estimate where ..."""
+
+UNTOLD = 0.1
+"""... the curvatures of all rows sum up to less than this for each level."""
+
+SHOWN = 4
+"""Coefficients without a finite estimate that a verdict names."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +69,17 @@ class GlmmFit:
     mode_covariances : per random term, (J, k, k) covariances of b given y and all parameters
     covariance_errors : per random term, (k, k) standard errors: of standard deviations on the diagonal, of correlations
         off it; NaN on a boundary
-    vcov : (p, p) covariance of beta, from the second derivatives of the criterion in all parameters
+    flat : (p, m) directions of beta in which the likelihood is flat (separation); none, (p, 0), in most fits. Functions
+        of beta with a part in one have no finite estimate, see `unestimable`
+    vcov : (p, p) covariance of beta, from the second derivatives of the criterion in all parameters; along a flat
+        direction a very large variance stands for an infinite one, so that functions without a part in it keep theirs
     vcov_conditional : (p, p) the same for known theta and working weights, (X' V^-1 X)^-1
-    weights : (n,) working weights at the modes
+    weights : (n,) working weights at the modes: the curvature of the rows' log densities that the criterion counts
     log_det_L, penalty : log|L| and u'u
     verdict : "ok", "boundary" (singular, and rightly so) or "failed"
-    message : what the verdict is about, and what to try; empty for "ok"
+    message : what the verdict is about, and what to try; mostly empty for "ok"
     nagq : nodes of the quadrature, 1 for Laplace's approximation
+    curvature : "observed", or "expected" as in lme4
     log : what the optimiser did
     settings : its tolerances
     """
@@ -77,6 +94,7 @@ class GlmmFit:
     modes: tuple[FloatArray, ...]
     mode_covariances: tuple[FloatArray, ...]
     covariance_errors: tuple[FloatArray, ...]
+    flat: FloatArray
     vcov: FloatArray
     vcov_conditional: FloatArray
     weights: FloatArray
@@ -85,6 +103,7 @@ class GlmmFit:
     verdict: Literal["ok", "boundary", "failed"]
     message: str
     nagq: int = 1
+    curvature: CurvatureKind = "observed"
     log: OptimizerLog = field(default=OptimizerLog(), repr=False)
     settings: OptimizerSettings = field(default=OptimizerSettings(), repr=False)
 
@@ -93,6 +112,15 @@ class GlmmFit:
         """1, by which covariances are relative."""
         return 1.0
 
+    def unestimable(self, L: FloatArray) -> BoolArray:
+        """Tell which of (r, p) functions of beta have no finite estimate, (r,)."""
+        return touched(L, self.flat)
+
+    def again(self, design: DesignMatrices, *, start: FloatArray | None = None) -> "GlmmFit":
+        """Fit another design by the same approximation and tolerances; without random terms there is no quadrature."""
+        nagq = self.nagq if design.random_terms else 1
+        return fit_glmm(design, self.family, start=start, nagq=nagq, curvature=self.curvature, settings=self.settings)
+
 
 def fit_glmm(
     design: DesignMatrices,
@@ -100,28 +128,35 @@ def fit_glmm(
     *,
     start: FloatArray | None = None,
     nagq: int = 1,
+    curvature: CurvatureKind = "observed",
     settings: OptimizerSettings | None = None,
+    most_work: float = inf,
 ) -> GlmmFit:
     """
     Fit by maximum likelihood, Laplace's approximation.
 
     start : theta to start from, lme4's order
     nagq : nodes of adaptive Gauss-Hermite quadrature; 1 is Laplace's approximation
+    curvature : of the log density, which the approximation takes: "observed", or "expected" as in lme4
+    most_work : rows times columns times evaluations, see `lmmformula.fit.work`, after which it gives up
 
     Raises
     ------
     FitError
         There is no such fit: of this family, of data whose rows were not kept, or because it can't be computed.
+    OutOfWork
+        It takes more work than that.
     """
     settings = settings or OptimizerSettings()
-    problem = _Problem.of(design, family)
+    problem = _Problem.of(design, family, curvature, Budget(most_work))
     approximate = approximation(problem.target, nagq)
     try:
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
             first = problem.start() if start is None else problem.started(start)
             found, log = descend(problem.target, *first, approximate, settings)
-            fit = _report(problem, _snapped(problem, found, approximate, settings), log, settings)
-            return replace(fit, nagq=nagq)
+            kept = _held(problem, _snapped(problem, found, approximate, settings), approximate, settings)
+            fit = _report(problem, kept, log, settings)
+            return replace(fit, nagq=nagq, curvature=curvature)
     except np.linalg.LinAlgError as error:
         raise FitError(
             f"the likelihood can't be computed for these data ({error})",
@@ -134,32 +169,33 @@ class _Problem:
     """A design made ready: its columns in inner coordinates, and what is maximised."""
 
     design: DesignMatrices
-    family: Family
+    named: Family
     columns: InnerColumns
     target: Target
 
     @classmethod
-    def of(cls, design: DesignMatrices, family: Family) -> "_Problem":
+    def of(cls, design: DesignMatrices, family: Family, curvature: CurvatureKind, budget: Budget) -> "_Problem":
         """Refuse what can't be fitted, and prepare the rest."""
         if not design.has_rows:
             raise FitError(
                 f"the fit of the family {family.name} reads the rows of the data, which were not kept",
                 hint="read the data into memory; only gaussian models are fitted from sums",
             )
-        kernel, columns, terms = kernel_of(design, family), inner_columns(design), design.random_terms
-        pattern = Pattern.of(columns.factors)
-        needed = DENSE_COPIES * 8.0 * pattern.q2**2
-        if needed > memory():
-            raise FitError(
-                f"the model needs {needed / 1e9:.0f} GB: {pattern.q2} random effects besides the largest factor's",
-                hint="leave out a grouping factor, or merge its rare levels",
-            )
+        refuse_wide(design.random_terms)
+        check_curvature(family, curvature)
+        (distribution, observed), terms = observed_of(design, family), design.random_terms
+        columns = inner_columns(design, unit := unit_of(distribution, observed))
+        rows = RowSums.of(columns.factors, budget)
+        gram = rows.gram({(0, 0): np.ones(design.nobs)})
+        structure = structure_of(gram, [terms[f.terms[0]].group if f.terms else "" for f in columns.factors])
         maps = tuple(
-            tuple(covariance_map(terms[t].covariance, terms[t].n_coefficients) for t in f.terms)
-            for f in columns.factors
+            tuple(terms[t].covariance.free_map(terms[t].n_coefficients) for t in f.terms) for f in columns.factors
         )
-        offset = 0.0 if design.offset is None else design.offset / kernel.scale
-        return cls(design, family, columns, Target(kernel, columns.X, offset, pattern, Parameters(maps)))
+        own = [Predictor(np.ones((1, 1)), log(unit) if p.name == "sigma" else 0.0) for p in distribution.parameters]
+        predictors = (Predictor(columns.X, 0.0 if design.offset is None else design.offset), *own)
+        way, parameters = elimination_of(gram, structure, often=False), Parameters(maps)
+        target = Target(distribution, observed, predictors, rows, way, structure.reason, parameters, curvature)
+        return cls(design, family, columns, target)
 
     @property
     def terms(self) -> tuple[RandomTermDesign, ...]:
@@ -178,8 +214,7 @@ class _Problem:
         """Begin at a given theta."""
         shapes = [(term.covariance, term.n_coefficients) for term in self.terms]
         parts = split_theta(shapes, theta)
-        scale = self.target.kernel.scale
-        users = [sigma_of(c, own, k) / scale**2 for (c, k), own in zip(shapes, parts, strict=True)]
+        users = [c.sigma_of(own, k) for (c, k), own in zip(shapes, parts, strict=True)]
         inner = [self._inner(t, S) + LEAST_DEVIATION**2 * np.eye(len(S)) for t, S in enumerate(users)]
         t = self.target.parameters.nearest([[inner[t] for t in f.terms] for f in self.columns.factors])
         return self._alternated(t, 0)
@@ -189,20 +224,29 @@ class _Problem:
         return symmetric(np.linalg.solve(self.columns.random[term], half.T))
 
     def _alternated(self, t: FloatArray, steps: int) -> tuple[FloatArray, Effects]:
-        target, kernel = self.target, self.target.kernel
-        psi, u = kernel.start(), self.target.nothing()
-        beta = target.X.T @ (kernel.predictor() - target.offset) / self.design.nobs
+        target, columns, a = self.target, self.columns, self.target.nothing()
+        family, observed, middles = target.family, target.observed, [p.offset for p in target.predictors[1:]]
+        own = start_of(family, observed)
+        left = family.predictor(observed) - target.predictors[0].offset
+        beta = columns.X.T @ left / (self.design.nobs * columns.unit**2)
+
+        def betas() -> list[FloatArray]:
+            return [beta, *(np.array([x - middle]) for x, middle in zip(own, middles, strict=True))]
+
         for step in range(steps + 1):
-            mode = joint_mode(target, target.parameters.roots(t), beta, psi, u)
-            beta, u = mode.beta, mode.u
+            try:
+                mode = joint_mode(target, target.parameters.roots(t), betas(), a)
+            except np.linalg.LinAlgError:  # there may be none: the optimiser begins here
+                break
+            beta, a, own = mode.beta, mode.a, family.again(observed, mode.eta[0], own)
             if step < steps:
-                t = self._expected(laplace(target, np.concatenate([t, beta, psi]), u))
-        return np.concatenate([t, beta, psi]), u
+                t = self._expected(laplace(target, np.concatenate([t, *betas()]), a))
+        return np.concatenate([t, *betas()]), a
 
     def _expected(self, point: Laplace) -> FloatArray:
         """Return the covariances that are expected of the random effects, given the response."""
         covariances = []
-        for factor, b, V in zip(self.columns.factors, point.modes, point.curvature.covariances(), strict=True):
+        for factor, b, V in zip(self.columns.factors, point.modes, point.M.diagonal_blocks(), strict=True):
             S = (b @ b.T + V.sum(axis=2)) / factor.n_levels + LEAST_DEVIATION**2 * np.eye(factor.k)
             covariances.append([S[place, place] for place in factor.slices()])
         return self.target.parameters.nearest(covariances)
@@ -218,53 +262,67 @@ class _Problem:
 
 def _snapped(problem: _Problem, found: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
     """Put standard deviations that are zero but for rounding to zero exactly, if the criterion agrees."""
-    t, beta, psi = problem.target.split(found.x)
+    t, betas = problem.target.split(found.x)
     moved = problem.target.parameters.snapped(t, settings.zero_deviation)
     if np.array_equal(moved, t):
         return found
-    there = approximate(problem.target, np.concatenate([moved, beta, psi]), found.mode.u)
+    there = approximate(problem.target, np.concatenate([moved, *betas]), found.mode.a)
     enough = settings.stop_decrease + settings.rounding * abs(found.value)
     return there if there.value <= found.value + enough else found
+
+
+def _held(problem: _Problem, point: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
+    """Bring estimates that ran far along a flat direction back to where the criterion begins to be flat."""
+    target, columns = problem.target, problem.columns
+    t, (beta, *own) = target.split(point.x)
+    flat = columns.flat(problem.design.X, point.weights, beta).directions
+    highest = point.value + settings.stop_decrease + settings.rounding * abs(point.value)
+    for _ in range(HALVINGS if flat.size else 0):
+        beta = beta - flat @ (flat.T @ beta) / 2
+        there = approximate(target, np.concatenate([t, beta, *own]), point.mode.a)
+        if not there.value <= highest:
+            break
+        point = there
+    return point
 
 
 def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: OptimizerSettings) -> GlmmFit:
     """Translate a point back to the user's coordinates."""
     target, columns, terms = problem.target, problem.columns, problem.terms
-    t, beta, psi = target.split(point.x)
-    scale, p = target.kernel.scale, len(beta)
-    inner = problem.by_term([T @ T.T for T in point.curvature.roots], square=True)
-    covariances = [scale**2 * symmetric(U @ S @ U.T) for U, S in zip(columns.random, inner, strict=True)]
-    V = problem.by_term(point.curvature.covariances(), square=True)
-    whole = covariance_from(point.hessian)
-    joint = whole[len(t) :, len(t) :]
-    conditional = _conditional(point)
-    judgement = _judged(problem, inner, joint[:p, :p], log, settings)
-    basis = scale * columns.fixed
-    names, units = target.kernel.names, np.array([scale if n == "sigma" else 1.0 for n in target.kernel.names])
-    errors = units * np.abs(target.kernel.slopes(psi)) * np.sqrt(np.diag(joint[p:, p:]))
+    _, (beta, *own) = target.split(point.x)
+    inner = problem.by_term([T @ T.T for T in point.M.roots], square=True)
+    covariances = [symmetric(U @ S @ U.T) for U, S in zip(columns.random, inner, strict=True)]
+    V = problem.by_term(point.M.diagonal_blocks(), square=True)
+    known = Information.of(point, problem.design.X, columns)
+    judgement = _judged(problem, point, inner, known, log, settings)
+    values, slopes = target.own_values(own)
+    errors = np.abs(slopes) * np.sqrt(np.diag(known.whole)[len(point.x) - len(own) :])
+    errors[known.limits] = np.nan
+    names = [parameter.name for parameter in target.family.parameters]
     return GlmmFit(
-        family=problem.family,
+        family=problem.named,
         theta=np.concatenate(
-            [np.zeros(0), *(theta_of(a.covariance, S) for a, S in zip(terms, covariances, strict=True))]
+            [np.zeros(0), *(a.covariance.theta_of(S) for a, S in zip(terms, covariances, strict=True))]
         ),
-        beta=basis @ beta,
-        parameters=dict(zip(names, (units * target.kernel.values(psi)).tolist(), strict=True)),
+        beta=columns.fixed @ beta,
+        parameters=dict(zip(names, values.tolist(), strict=True)),
         parameter_errors=dict(zip(names, errors.tolist(), strict=True)),
         criterion=point.value,
         relative_covariance=tuple(covariances),
         modes=tuple(
-            np.ascontiguousarray(scale * (U @ b).T)
+            np.ascontiguousarray((U @ b).T)
             for U, b in zip(columns.random, problem.by_term(point.modes, square=False), strict=True)
         ),
         mode_covariances=tuple(
-            scale**2 * blocks.contract("ab,bcj,dc->jad", U, v, U) for U, v in zip(columns.random, V, strict=True)
+            blocks.contract("ab,bcj,dc->jad", U, v, U) for U, v in zip(columns.random, V, strict=True)
         ),
-        covariance_errors=tuple(_covariance_errors(problem, t, whole[: len(t), : len(t)], covariances)),
-        vcov=basis @ joint[:p, :p] @ basis.T,
-        vcov_conditional=basis @ conditional @ basis.T,
-        weights=point.mode.rows.weight / scale**2,
-        log_det_L=point.curvature.log_det / 2,
-        penalty=point.mode.u.dot(point.mode.u),
+        covariance_errors=tuple(known.covariance_errors(point, columns, covariances)),
+        flat=known.flat.user,
+        vcov=known.vcov,
+        vcov_conditional=known.conditional,
+        weights=np.array(point.weights),
+        log_det_L=point.M.log_det / 2,
+        penalty=point.mode.a.dot(point.mode.b),
         verdict=judgement.verdict,
         message=judgement.message,
         log=log,
@@ -272,66 +330,46 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
     )
 
 
-def covariance_from(hessian: FloatArray) -> FloatArray:
-    """
-    Return twice the inverse of the criterion's second derivatives, leaving out directions without curvature.
-
-    A parameter in which the criterion is flat, such as a shape that is as good as infinite, has rounding errors beside
-    a diagonal of zero: its curvature counts as what rounding leaves of the largest one.
-    """
-    diagonal = np.abs(np.diag(hessian))
-    least = np.finfo(np.float64).eps * diagonal.max(initial=0.0)
-    scale = np.sqrt(np.maximum(diagonal, max(least, 1e-300)))
-    raised = hessian + np.diag(np.maximum(least - diagonal, 0.0))
-    values, vectors = np.linalg.eigh(raised / np.outer(scale, scale))
-    keep = values > SMALLEST_CURVATURE * values[-1:].max(initial=0.0)
-    out: FloatArray = 2 * (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / np.outer(scale, scale)
-    return out
-
-
-def _covariance_errors(
-    problem: _Problem, t: FloatArray, vcov: FloatArray, covariances: Sequence[FloatArray]
-) -> list[FloatArray]:
-    """Carry the covariance of the parameters t over to standard deviations and correlations, term by term."""
-    parameters, out, at = problem.target.parameters, {}, 0
-    for factor, maps, parts in zip(problem.columns.factors, parameters.maps, parameters.split(t), strict=True):
-        for term, m, own in zip(factor.terms, maps, parts, strict=True):
-            U = problem.target.kernel.scale * problem.columns.random[term]
-            slopes = _slopes(covariances[term], U @ m.directions(own) @ U.T)
-            here = slice(at, at + m.size)
-            variances = np.einsum("iab,ij,jab->ab", slopes, vcov[here, here], slopes)
-            out[term] = np.sqrt(np.where(variances > 0.0, variances, np.nan))
-            at += m.size
-    return [out[term] for term in range(len(out))]
-
-
-def _slopes(S: FloatArray, directions: FloatArray) -> FloatArray:
-    """Return (n, k, k) changes of standard deviations (diagonal) and correlations along directions of a covariance."""
-    sds = np.sqrt(np.diag(S))
-    relative = np.einsum("iaa->ia", directions) / (2 * sds**2)  # of the logarithms of the standard deviations
-    r = S / np.outer(sds, sds)
-    out: FloatArray = directions / np.outer(sds, sds) - r * (relative[:, :, None] + relative[:, None, :])
-    k = np.arange(len(S))
-    out[:, k, k] = relative * sds
-    return out
-
-
-def _conditional(point: Laplace) -> FloatArray:
-    """Return (X'V^-1X)^-1 at the working weights."""
-    M, X, w = point.curvature, point.target.X, point.mode.rows.weight
-    weighted = w[:, None] * X
-    B = M.root_transposed(point.target.pattern.table(weighted))
-    A = X.T @ weighted - B.gram(M.solve(B))
-    return blocks.solve(A, np.eye(len(A))) if len(A) else A
-
-
 def _judged(
-    problem: _Problem, inner: Sequence[FloatArray], vcov: FloatArray, log: OptimizerLog, settings: OptimizerSettings
+    problem: _Problem,
+    point: Laplace,
+    inner: Sequence[FloatArray],
+    known: Information,
+    log: OptimizerLog,
+    settings: OptimizerSettings,
 ) -> Judgement:
-    """Add to the verdict on covariances that on fixed effects without a finite estimate."""
-    largest = float(np.sqrt(np.diag(vcov).max(initial=0.0)))
-    if problem.target.kernel.scale == 1.0 and largest > SEPARATED:
-        worst = int(np.argmax(np.diag(problem.columns.fixed @ vcov @ problem.columns.fixed.T)))
-        message = f"the likelihood is flat in '{problem.design.fixed_names[worst]}': do some columns"
-        return Judgement("failed", f"{message} tell the response exactly (separation)? Leave them out, or use priors.")
-    return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings)
+    """Add to the verdict on covariances that on fixed effects without a finite estimate, and on the family's limits."""
+    t, (_, *own) = problem.target.split(point.x)
+    endless = _endless(problem, inner, known)
+    if endless:
+        message = f"{endless}: the levels tell the response exactly (separation)"
+        return Judgement("failed", f"{message}. Leave the term out, or use priors.")
+    separated = _flat_names(problem, known)
+    if separated:
+        message = f"the likelihood is flat in {separated}: do some columns tell the response exactly (separation)?"
+        return Judgement("failed", f"{message} Leave them out, or use priors.")
+    ends = np.array([f"'{name}' is estimated as {limit}" for name, limit in problem.target.limits(own)], dtype=object)
+    if known.steep.any():
+        message = f"the likelihood grows without end: {ends[known.steep][0]}, for the model tells the response exactly"
+        return Judgement("failed", f"{message}. Make it simpler.")
+    factors, parts = [f.terms for f in problem.columns.factors], problem.target.parameters.split(t)
+    bends = point.hessian[: len(t), : len(t)]
+    ridge = undetermined(problem.terms, inner, factors, parts, bends, lambda _: inf)
+    flat = None if ridge is None else ridge.judged(matters=False)  # by ML only random terms take a variance's place
+    notes = list(ends[known.limits])
+    return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes, flat)
+
+
+def _endless(problem: _Problem, inner: Sequence[FloatArray], known: Information) -> str:
+    """Say between which levels effects vary without end, empty if none: a row's response is then its level's."""
+    for term, S in zip(problem.terms, inner, strict=True):
+        if np.sqrt(S.max()) > ENDLESS and known.curvature < UNTOLD * term.n_levels:
+            return f"the variance between the levels of '{term.group}' grows without end"
+    return ""
+
+
+def _flat_names(problem: _Problem, known: Information) -> str:
+    """List the coefficients that have a part in a flat direction."""
+    own = known.flat.user.any(axis=1)
+    found = [f"'{problem.design.fixed_names[j]}'" for j in np.flatnonzero(own)]
+    return ", ".join(found[:SHOWN]) + (", ..." if len(found) > SHOWN else "")

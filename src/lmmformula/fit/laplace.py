@@ -2,12 +2,12 @@
 Laplace's approximation of the likelihood of a model with any number of linear predictors, and its gradient.
 
 Row i has predictors eta_ij = x_ij'beta_j + offset + z_ij'b, b = Lambda u, and log density l_i, with score s_ij and
-observed curvature W_i,jk. At the mode u of the penalised density, with M = I + Lambda'C Lambda, C = sum_jk Z_j'W_jk Z_k,
+observed curvature W_i,jk. At the mode u of the penalised density, M = I + Lambda'C Lambda and C = sum_jk Z_j'W_jk Z_k,
 
     d(Sigma, beta) = -2 sum l + u'u + log|M|
 
 With expected weights in place of W in log|M| it is what lme4 computes. The gradient includes the movement of the mode.
-With V = Lambda M^-1 Lambda', h_jk = z_j'V z_k, v_l = sum_jk h_jk dW_jk/deta_l, c_j = Z_j V sum_k Z_k'v_k (at the observed
+With V = Lambda M^-1 Lambda', h_jk = z_j'V z_k, v_l = sum_jk h_jk dW_jk/deta_l, c_j = Z_j V sum_k Z_k'v_k (at observed
 weights), and r_l = v_l - sum_j W_lj c_j:
 
     dd/dbeta_l = X_l'(r_l - 2 s_l),    dd = sum_f tr(G_f dSigma_f),
@@ -47,14 +47,19 @@ def laplace(target: Target, x: FloatArray, start: Effects) -> "Laplace":
     roots = target.parameters.roots(t)
     mode = mode_of(target, roots, target.fixed(betas), start)
     density = target.family.at(target.observed, mode.eta, target.keys(slopes=True))
-    observed = target.elimination.factor(target.rows.gram(target.weights(density)), roots)
-    if target.counted == "observed":
-        return Laplace(target, x, mode, density, None, observed, observed)
-    expected = target.family.expected_rows(target.observed, mode.eta, target.keys(slopes=True))
+    gram, expected = target.rows.gram(target.weights(density)), None
+    if target.counted == "expected":
+        expected = target.family.expected_rows(target.observed, mode.eta, target.keys(slopes=True))
     if expected is None:
+        observed = target.elimination.factor(gram, roots)
         return Laplace(target, x, mode, density, None, observed, observed)
-    gram = target.rows.gram({(0, 0): np.broadcast_to(expected.value, target.n)})
-    return Laplace(target, x, mode, density, expected, target.elimination.factor(gram, roots), observed)
+    weights = {(0, 0): np.broadcast_to(expected.value, target.n)}
+    counted = target.elimination.factor(target.rows.gram(weights), roots)
+    try:
+        observed = target.elimination.factor(gram, roots)
+    except np.linalg.LinAlgError:  # the observed weights are not those of a maximum
+        observed = counted
+    return Laplace(target, x, mode, density, expected, counted, observed)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.convergence import Judgement, judge
+from lmmformula.fit.convergence import Judgement, judge, undetermined
 from lmmformula.fit.linear import least_squares
 from lmmformula.fit.newton import Minimum, minimise
 from lmmformula.fit.objective import Point
 from lmmformula.fit.problem import Evaluation, Problem, prepare
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
-from lmmformula.fit.theta import split_theta, theta_of
+from lmmformula.fit.theta import split_theta
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Fit:
     log_det_RX, log_det_L : log|R_X| and log|L|, as lme4's ldRX2 / 2 and ldL2 / 2
     pwrss : penalized weighted residual sum of squares r^2(theta)
     verdict : "ok", "boundary" (singular, and rightly so) or "failed"
-    message : what the verdict is about, and what to try; empty for "ok"
+    message : what the verdict is about, and what to try; mostly empty for "ok"
     log : what the optimiser did
     settings : its tolerances
     """
@@ -62,6 +62,12 @@ class Fit:
 
 EXACT_FIT = 1e-13
 """Ratio of residual to total sum of squares that is nothing but rounding."""
+
+ALONG = 1e-3
+"""Step along a flat direction, and part of the standard errors that changes with a step of one if any does."""
+
+PRECISION = 2 * float(np.finfo(np.float64).eps)
+"""Distance of neighbouring floats around a number, as a part of it, at most."""
 
 START_LIFT = 1e-4
 """Added to the inner covariances of a given start, since at zero the criterion is stationary, least or not."""
@@ -89,7 +95,17 @@ def fit_lmm(
     if not design.random_terms:
         return _linear(design, reml=reml)
     with explained():
-        return fit_problem(prepare(design, reml=reml), start, settings)
+        return _precise(design, fit_problem(prepare(design, reml=reml), start, settings))
+
+
+def _precise(design: DesignMatrices, fit: Fit) -> Fit:
+    """Change the verdict on a residual that is nothing but the rounding of the response, as far as rows tell it."""
+    precision = PRECISION * float(np.abs(design.y).max()) if design.has_rows else 0.0
+    if fit.sigma >= precision or fit.verdict == "failed":
+        return fit
+    message = f"the residual standard deviation, {fit.sigma:.2g}, is below the precision of the response, "
+    message += f"{precision:.2g}: what is left is rounding. Subtract a constant from it, or make the model simpler."
+    return replace(fit, verdict="failed", message=message)
 
 
 def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerSettings) -> Fit:
@@ -104,13 +120,33 @@ def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerS
     _refuse_exact_fit(problem, found.point.point)
     log = replace(found.log, strategy=str(problem.structure))
     inner = problem.covariances(found.parameters)
-    fit = _report(
-        problem,
-        found.point.point,
-        inner,
-        judge(problem.terms, inner, problem.products.coordinates.random, problem.products.n, log, settings),
-    )
+    factors, parts = [f.terms for f in problem.products.factors], problem.parameters.split(found.parameters)
+    ridge = undetermined(problem.terms, inner, factors, parts, found.hessian, lambda d: _straight(problem, found, d))
+    flat = None if ridge is None else ridge.judged(matters=_matters(problem, found.parameters, ridge.direction))
+    turns, n = problem.products.coordinates.random, problem.products.n
+    fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, turns, n, log, settings, flat=flat))
     return replace(fit, log=log, settings=settings)
+
+
+def _straight(problem: Problem, found: Minimum[Evaluation], direction: FloatArray) -> float:
+    """Return the second derivative along the straight line of the covariances that starts in a direction."""
+    directions = problem.parameters.directions(found.parameters)
+    ends = np.cumsum([len(S) for S in directions])[:-1]
+    moved = [np.tensordot(d, S, axes=1) for d, S in zip(np.split(direction, ends), directions, strict=True)]
+    length = sum(float(np.square(S).sum()) for S in moved)
+    bend = float(direction @ found.point.point.curvature(directions) @ direction)
+    return bend / length if length > ALONG**2 else math.inf
+
+
+def _matters(problem: Problem, x: FloatArray, direction: FloatArray) -> bool:
+    """Tell whether the fixed effects' standard errors change along a direction of the covariance parameters."""
+    # from zero they change with the square, elsewhere their slope tells them from what changes with the square alone
+    at_zero = float(np.linalg.norm(x[np.abs(direction) > ALONG * np.abs(direction).max()])) < ALONG**2
+    steps = (1.0 / ALONG**0.5, 0.0) if at_zero else (ALONG, -ALONG)
+    ahead, behind = (
+        np.linalg.norm(problem.evaluate(x + step * direction).point.profile.inverse_R, axis=1) for step in steps
+    )
+    return bool((np.abs(ahead - behind) > ALONG * (steps[0] - steps[1]) * behind).any())
 
 
 def evaluate_at(design: DesignMatrices, theta: FloatArray, *, reml: bool = True) -> Fit:
@@ -184,7 +220,7 @@ def _snapped(problem: Problem, found: Minimum[Evaluation], settings: OptimizerSe
     there = problem.evaluate(parameters)
     if there.value > found.point.value + settings.stop_decrease + settings.rounding * abs(found.point.value):
         return found
-    return Minimum(parameters, there, found.log)
+    return replace(found, parameters=parameters, point=there)
 
 
 def _report(problem: Problem, point: Point, inner: Sequence[FloatArray], judgement: Judgement) -> Fit:
@@ -195,7 +231,7 @@ def _report(problem: Problem, point: Point, inner: Sequence[FloatArray], judgeme
     half = sigma * (coordinates.fixed @ profile.inverse_R)
     covariances = tuple(coordinates.sigma_user(t, S) for t, S in enumerate(inner))
     modes = zip(coordinates.random, problem.own_rows(point.modes()), strict=True)
-    thetas = [theta_of(term.covariance, S) for term, S in zip(problem.terms, covariances, strict=True)]
+    thetas = [term.covariance.theta_of(S) for term, S in zip(problem.terms, covariances, strict=True)]
     return Fit(
         reml=problem.reml,
         theta=np.concatenate(thetas),

@@ -34,6 +34,9 @@ HALVINGS = 30
 ROUNDING = 1e-14
 """Part of the sizes of all terms of the penalised density by which rounding may change it."""
 
+LEAST_CURVATURE = 0.1
+"""Smallest eigenvalue of a level's block of M with which a step is made from where there is no maximum."""
+
 NUDGE = 0.1
 """Spherical random effects are moved so far from a point that is stationary and no maximum."""
 
@@ -78,7 +81,7 @@ def mode_of(target: Target, roots: Roots, fixed: list[FloatArray], start: Effect
     for _ in range(MOST_STEPS):
         M, observed = path.newton(found)
         gradient = path.slope(found)
-        step = step_of(M, gradient)
+        step = M.halved(gradient)
         found, last = path.climbed(found, nothing, step, gradient.dot(step[1]))
         if last and not observed and not path.is_maximum(found):
             nudges += 1
@@ -115,12 +118,6 @@ Step = tuple[Effects, Effects]
 """A change of a, and of b."""
 
 
-def step_of(M: Factorised, right: Effects) -> Step:
-    """Return (I + C Sigma)^-1 right = right - C V right, and Sigma times that, V right."""
-    b = M.apply(right)
-    return right - M.gram.times(b), b
-
-
 @dataclass(frozen=True)
 class Path:
     """
@@ -150,7 +147,8 @@ class Path:
         score, first = density.at(0), eta[0]  # the rounding of eta moves the density
         moved = math.sqrt(float(np.vdot(score, score)) * float(first @ first))
         value = np.broadcast_to(density.value, target.n)
-        size = float(np.abs(value).sum()) + penalty + moved + target.family.cancelled(target.observed)
+        left = math.sqrt(target.n * float(value @ value))
+        size = left + moved + penalty + target.family.cancelled(target.observed)
         return Mode(beta, a, b, eta, density, float(value.sum()) - penalty, ROUNDING * size)
 
     def slope(self, found: Mode) -> Effects:
@@ -166,11 +164,36 @@ class Path:
         return self.target.elimination.factor(self.target.rows.gram(weights), self.roots)
 
     def newton(self, found: Mode) -> tuple[Factorised, bool]:
-        """Factorise M with observed weights, or with positive ones where that is not positive definite; tell which."""
+        """
+        Factorise M with observed weights, or else with positive ones for levels where it is not positive definite.
+
+        Tell which.
+        """
+        observed = self.target.weights(found.density)
         try:
-            return self.factorised(self.target.weights(found.density)), True
+            return self.factorised(observed), True
         except np.linalg.LinAlgError:
-            return self.factorised(self.positive(found)), False
+            positive = self.positive(found)
+        try:
+            return self.factorised(self._raised(observed, positive)), False
+        except np.linalg.LinAlgError:
+            return self.factorised(positive), False
+
+    def _raised(self, observed: Curvatures, positive: Curvatures) -> Curvatures:
+        """Return observed weights, moved to positive ones until each level of the largest factor has a maximum's."""
+        sizes = [k * J for k, J in self.target.rows.shapes]
+        largest = sizes.index(max(sizes))
+        low, high = (np.linalg.eigvalsh(self._blocks(w, largest))[:, 0] for w in (observed, positive))
+        share = np.where(low < LEAST_CURVATURE, (LEAST_CURVATURE - low) / (high - low), 0.0)
+        moved = share[self.target.rows.factors[largest].codes]
+        keys = observed.keys() | positive.keys()
+        return {key: (1 - moved) * observed.get(key, 0.0) + moved * positive.get(key, 0.0) for key in keys}
+
+    def _blocks(self, weights: Curvatures, factor: int) -> FloatArray:
+        """(J, k, k) a factor's diagonal blocks of M."""
+        T, C = self.roots[factor], self.target.rows.gram(weights).own[factor]
+        out: FloatArray = np.eye(len(T)) + T.T @ np.moveaxis(C, 2, 0) @ T
+        return out
 
     def joint_step(self, found: Mode, weights: Curvatures) -> tuple[FloatArray, Step, float]:
         """
@@ -186,7 +209,7 @@ class Path:
         slope = self.slope(found)
         fixed_slope = target.predictors[0].transposed(target.scores(found.density)[0], target.n)
         change = blocks.solve(A, fixed_slope - B.gram(M.apply(slope))[:, 0]) if len(A) else fixed_slope
-        step = step_of(M, slope - B.times(change[:, None]) if len(A) else slope)
+        step = M.halved(slope - B.times(change[:, None]) if len(A) else slope)
         gain = float(fixed_slope @ change) + slope.dot(step[1])
         if gain < -found.noise:
             raise np.linalg.LinAlgError("a step leads downhill")
@@ -221,5 +244,5 @@ class Path:
     def nudged(self, found: Mode, times: int) -> Mode:
         """Move the random effects in no particular direction, farther each time."""
         moved = Effects(tuple(times * NUDGE * np.cos(np.arange(x.size)).reshape(x.shape) for x in found.a.parts))
-        a = moved.by([np.linalg.pinv(T).T for T in self.roots])
+        a = moved.by([np.asarray(np.linalg.pinv(T).T, dtype=np.float64) for T in self.roots])
         return self.at(found.beta, found.a + a)

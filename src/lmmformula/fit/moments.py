@@ -11,19 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.covariances.maps import LinearRoot
+from lmmformula.covariances.matrices import square_root
 from lmmformula.design.coordinates import block_diagonal
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.plan import Structure
-from lmmformula.fit.covariances import LinearRoot, stacked
+from lmmformula.fit.covariances import stacked
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.problem import Problem, prepare
-from lmmformula.fit.profiled import DensePoint, objective_for
+from lmmformula.fit.profiled import DensePoint, level_traces, objective_for
 from lmmformula.fit.single import SingleFactor, SinglePoint
 
 MOST_EFFECTS = 4000
-"""Number of random effects up to which several grouping factors are treated as one dense matrix."""
+"""Number of random effects up to which several grouping factors, or a wide one, are treated as one dense matrix."""
 
 MOST_PRODUCTS = 4000
 """Number of fixed effects times number of covariance parameters that is accepted; its square is formed."""
@@ -55,7 +57,7 @@ def moments(design: DesignMatrices, fit: Fit) -> Moments:
     FitError
         There are too many random or fixed effects for it.
     """
-    _refuse_large(design, fit)
+    _refuse_large(design)
     problem = prepare(design, reml=fit.reml)
     inner = problem.inner(fit.relative_covariance)
     directions = _directions(problem, inner)
@@ -73,18 +75,20 @@ def moments(design: DesignMatrices, fit: Fit) -> Moments:
     return Moments(half, np.concatenate([eye[None], W]), all_U, all_traces)
 
 
-def _refuse_large(design: DesignMatrices, fit: Fit) -> None:
+def _refuse_large(design: DesignMatrices) -> None:
     several = len({term.group for term in design.random_terms}) > 1
+    wide = sum(term.n_coefficients for term in design.random_terms) > blocks.LARGE
     hint = 'use ddf="satterthwaite": with this many data the two hardly differ'
-    if several and design.n_random > MOST_EFFECTS:
+    if (several or wide) and design.n_random > MOST_EFFECTS:
         raise FitError(
             f"Kenward-Roger needs a dense matrix of all {design.n_random} random effects; the limit is {MOST_EFFECTS}",
             hint=hint,
         )
-    if (size := design.n_fixed * len(fit.theta)) > MOST_PRODUCTS:
+    p, v = design.n_fixed, design.n_variance_parameters
+    if (size := p * v) > MOST_PRODUCTS:
         raise FitError(
-            f"Kenward-Roger for {design.n_fixed} fixed effects and {len(fit.theta)} covariance parameters needs "
-            f"{size**2:,} numbers; the limit is {MOST_PRODUCTS**2:,}",
+            f"Kenward-Roger for {p} fixed effects and {v} covariance parameters needs {size**2:,} numbers; "
+            f"the limit is {MOST_PRODUCTS**2:,}",
             hint=hint,
         )
 
@@ -139,7 +143,7 @@ def _projected(objective: SingleFactor, point: SinglePoint, part: slice) -> tupl
 
 def _as_a_whole(problem: Problem, inner: Sequence[FloatArray], directions: Sequence[FloatArray]) -> Sums:
     """Several factors: K as one matrix, whatever the structure of the fit."""
-    roots = [blocks.square_root(block_diagonal([inner[t] for t in f.terms])) for f in problem.products.factors]
+    roots = [square_root(block_diagonal([inner[t] for t in f.terms])) for f in problem.products.factors]
     point = objective_for(problem.products, Structure("dense", ""), reml=False).at(roots)
     assert isinstance(point, DensePoint)
     K, places, p = point.M.K, point.places, len(point.profile.beta)
@@ -159,16 +163,13 @@ def _as_a_whole(problem: Problem, inner: Sequence[FloatArray], directions: Seque
 
 def _traces(K: FloatArray, places: Sequence[slice], directions: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
     """Return tr(V^-1 V_a V^-1 V_b) and tr(V^-1 V_a) from K = Z'V^-1Z."""
-    sizes = [S.shape[1] for S in directions]
-    rows, first = [], []
-    for S, f, k in zip(directions, places, sizes, strict=True):
-        own = K[f].reshape(k, (f.stop - f.start) // k, len(K))
-        row = []
-        for R, g, h in zip(directions, places, sizes, strict=True):
-            block = own[:, :, g].reshape(*own.shape[:2], h, -1)
-            table = np.tensordot(block, block, axes=([1, 3], [1, 3]))  # sum K_qr K_ps as [q, r, p, s]
-            row.append(blocks.contract("apq,brs,qrps->ab", S, R, table))
-            if f == g:
-                first.append(blocks.contract("aqr,rjqj->a", S, block))
-        rows.append(row)
+    rows = [
+        [level_traces(K[f, g], S, R) for R, g in zip(directions, places, strict=True)]
+        for S, f in zip(directions, places, strict=True)
+    ]
+    first = []
+    for S, f in zip(directions, places, strict=True):
+        k = S.shape[1]
+        own = K[f, f].reshape(k, len(K[f]) // k, k, -1)
+        first.append(np.tensordot(S, blocks.einsum("rjqj->qr", own), axes=2))
     return np.block(rows), np.concatenate(first)

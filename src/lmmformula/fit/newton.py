@@ -38,11 +38,13 @@ class Minimum(Generic[E]):
     parameters : (n,) values
     point : the criterion there
     log : every evaluation
+    hessian : (n, n) second derivatives there, or their stand-in: those that the last step was made with
     """
 
     parameters: FloatArray
     point: E
     log: OptimizerLog
+    hessian: FloatArray
 
 
 def minimise(evaluate: Callable[[FloatArray], E], start: FloatArray, settings: OptimizerSettings) -> Minimum[E]:
@@ -59,7 +61,7 @@ def minimise(evaluate: Callable[[FloatArray], E], start: FloatArray, settings: O
     least_radius = 1e-12 * max(1.0, float(np.linalg.norm(start)))
     while predicted > _enough(point.value, settings):
         if len(steps) >= settings.max_evaluations:
-            return _minimum(x, point, steps, f"stopped after {len(steps)} evaluations", converged=False)
+            return _minimum(x, point, hessian, steps, f"stopped after {len(steps)} evaluations", converged=False)
         new, found = _attempt(evaluate, x + step)
         decrease = point.value - new
         noise = settings.rounding * abs(point.value)
@@ -82,14 +84,16 @@ def minimise(evaluate: Callable[[FloatArray], E], start: FloatArray, settings: O
     if radius < settings.tiny_radius * whole and promise > settings.gradient_tolerance:
         # little is promised only because rejected steps have shrunk the ball
         steps[-1] = replace(steps[-1], predicted=promise)
-        return _minimum(x, point, steps, "no step lowers the criterion any more", converged=False)
+        return _minimum(x, point, hessian, steps, "no step lowers the criterion any more", converged=False)
     x, point = _last_step(evaluate, x + step, x, point, settings)
     reason = f"converged: a further step promises {predicted:.1e} of deviance"
-    return _minimum(x, point, steps, reason, converged=True)
+    return _minimum(x, point, hessian, steps, reason, converged=True)
 
 
-def _minimum(x: FloatArray, point: E, steps: list[Step], reason: str, *, converged: bool) -> Minimum[E]:
-    return Minimum(x, point, OptimizerLog(steps=tuple(steps), reason=reason, converged=converged))
+def _minimum(
+    x: FloatArray, point: E, hessian: FloatArray, steps: list[Step], reason: str, *, converged: bool
+) -> Minimum[E]:
+    return Minimum(x, point, OptimizerLog(steps=tuple(steps), reason=reason, converged=converged), hessian)
 
 
 def _enough(value: float, settings: OptimizerSettings) -> float:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.covariances.matrices import square_root
 from lmmformula.design.coordinates import block_diagonal
 from lmmformula.design.crossproducts import CrossProducts, cross_products
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.gram import gram_of
-from lmmformula.fit.algebra.plan import Structure, structure_of
-from lmmformula.fit.covariances import Parameters, covariance_map
+from lmmformula.fit.algebra.plan import Structure, refuse_wide, structure_of
+from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.objective import Objective, Point
 from lmmformula.fit.profiled import objective_for
 from lmmformula.fit.start import starting_point
-from lmmformula.fit.theta import sigma_of, split_theta
+from lmmformula.fit.theta import split_theta
 
 DIFFERENCE_STEP = 1e-4
 """Step of the differences of the gradient that exact second derivatives are made of."""
@@ -98,7 +98,7 @@ class Problem:
 
     def at(self, inner: Sequence[FloatArray]) -> Point:
         """Evaluate the criterion at relative covariances in inner coordinates, per term."""
-        roots = [blocks.square_root(block_diagonal([inner[t] for t in f.terms])) for f in self.products.factors]
+        roots = [square_root(block_diagonal([inner[t] for t in f.terms])) for f in self.products.factors]
         return self.objective.at(roots)
 
     def inner(self, covariances: Sequence[FloatArray]) -> list[FloatArray]:
@@ -109,7 +109,7 @@ class Problem:
         """Return the relative covariances of lme4's theta in inner coordinates, per term."""
         shapes = [(term.covariance, term.n_coefficients) for term in self.terms]
         parts = split_theta(shapes, theta)
-        return self.inner([sigma_of(covariance, own, k) for (covariance, k), own in zip(shapes, parts, strict=True)])
+        return self.inner([covariance.sigma_of(own, k) for (covariance, k), own in zip(shapes, parts, strict=True)])
 
     def nearest(self, inner: Sequence[FloatArray]) -> FloatArray:
         """Return the parameters nearest to relative covariances in inner coordinates, per term."""
@@ -136,11 +136,12 @@ class Problem:
 
 def prepare(design: DesignMatrices, *, reml: bool) -> Problem:
     """Form cross-products and choose the strategy."""
+    terms = design.random_terms
+    refuse_wide(terms)
     products = cross_products(design)
     structure = structure_of(gram_of(products), [factor.group for factor in products.factors])
-    terms = design.random_terms
     maps = tuple(
-        tuple(covariance_map(terms[t].covariance, terms[t].n_coefficients) for t in factor.terms)
+        tuple(terms[t].covariance.free_map(terms[t].n_coefficients) for t in factor.terms)
         for factor in products.factors
     )
     objective = objective_for(products, structure, reml=reml)

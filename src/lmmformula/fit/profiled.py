@@ -51,8 +51,9 @@ class Profiled:
         solved = M.apply(B)
         A = self.products.A - B.gram(solved)
         found = profile((A + A.T) / 2, M.log_det, n=self.products.n, reml=self.reml)
-        kind = DensePoint if isinstance(M, DenseFactorised) else ProfiledPoint
-        return kind(self, M, found, B, solved)
+        if isinstance(M, DenseFactorised):
+            return DensePoint(self, M, found, B, solved)
+        return ProfiledPoint(self, M, found, B, solved)
 
 
 @dataclass(frozen=True)
@@ -141,21 +142,23 @@ class DensePoint(ProfiledPoint):
             Q = self.M.stacked(self.projected)[:, : len(self.profile.beta)]
             K = K - Q @ Q.T
         traces = [
-            [_traces(K[f, g], S, R) for R, g in zip(directions, self.places, strict=True)]
+            [level_traces(K[f, g], S, R) for R, g in zip(directions, self.places, strict=True)]
             for S, f in zip(directions, self.places, strict=True)
         ]
         out: FloatArray = data_curvature(quadratic, linear, self.profile.degrees) - np.block(traces)
         return out
 
 
-def _traces(K: FloatArray, S: FloatArray, R: FloatArray) -> FloatArray:
+def level_traces(K: FloatArray, S: FloatArray, R: FloatArray) -> FloatArray:
     """Return (n, m) tr((S_a (x) I) K (R_b (x) I) K') for a block K between two factors."""
     k, h = S.shape[1], R.shape[1]
+    if max(k, h) > blocks.LARGE:
+        left = np.stack([blocks.kron_rows(s, K) for s in S]).reshape(len(S), -1)
+        right = [blocks.kron_rows(r, K.T).T.ravel() for r in R]
+        return np.stack([left @ r for r in right], axis=1)
     flat = K.reshape(k, len(K) // k, h, K.shape[1] // h).transpose(0, 2, 1, 3).reshape(k * h, -1)
     table = (flat @ flat.T).reshape(k, h, k, h)  # [q, r, p, s] = sum K_qr K_ps
     return blocks.contract("apq,brs,qrps->ab", S, R, table)
-
-
 
 
 def objective_for(products: CrossProducts, structure: Structure, *, reml: bool) -> Objective:

@@ -12,15 +12,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.laplace import Laplace
-from lmmformula.fit.modes import Target
 from lmmformula.fit.newton import minimise, trust_step
 from lmmformula.fit.quadrature import Approximation
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings, Step
-from lmmformula.fit.weighted import Effects
+from lmmformula.fit.sides import on_better_sides
+from lmmformula.fit.target import Target
 
 MOST_ROUNDS = 8
 """Times the second derivatives are computed anew."""
+
+LEAST_PIVOT = 0.05
+"""Of M, below which Laplace's approximation has broken down: at 0 the likelihood that it gives is infinite."""
+
+BREAKDOWN = (
+    "Laplace's approximation breaks down where the density of a level's random effects is flat at its mode"
+    ' (with curvature="expected", in families that have it, it does not)'
+)
 
 LEAST_UPDATE = 1e-8
 """Cosine of the angle below which an update says nothing."""
@@ -33,7 +42,8 @@ class _Memory:
     x: FloatArray
     gradient: FloatArray
     hessian: FloatArray
-    u: Effects
+    a: Effects
+    breakdowns: int = 0
 
     def update(self, point: Laplace) -> tuple[FloatArray, FloatArray]:
         """Move to a point; return its gradient, and the Hessian as far as it is known."""
@@ -42,7 +52,7 @@ class _Memory:
         along = float(miss @ step)
         if abs(along) > LEAST_UPDATE * float(np.linalg.norm(miss)) * float(np.linalg.norm(step)):
             self.hessian = self.hessian + np.outer(miss, miss) / along
-        self.x, self.gradient, self.u = point.x, gradient, point.mode.u
+        self.x, self.gradient, self.a = point.x, gradient, point.mode.a
         return gradient, self.hessian
 
 
@@ -62,40 +72,51 @@ class _Evaluated:
 
 
 def descend(
-    target: Target, x: FloatArray, u: Effects, approximate: Approximation, settings: OptimizerSettings
+    target: Target, x: FloatArray, a: Effects, approximate: Approximation, settings: OptimizerSettings
 ) -> tuple[Laplace, OptimizerLog]:
     """
     Minimise -2 log likelihood.
 
-    x, u : parameters to start at, and random effects near their modes there
+    x, a : parameters to start at, and random effects b = Sigma a near their modes there
     approximate : how the likelihood is approximated
     """
-    point = approximate(target, x, u)
+    point = _on_better_sides(target, approximate(target, x, a), approximate)
     hessian, steps = point.rough_hessian(), list[Step]()
     for _ in range(MOST_ROUNDS):
-        memory = _Memory(point.x, point.gradient, hessian, point.mode.u)
+        settings = _noticing(point, settings)
+        memory = _Memory(point.x, point.gradient, hessian, point.mode.a)
 
-        def evaluate(x: FloatArray, memory: _Memory = memory) -> _Evaluated:
-            return _Evaluated(approximate(target, x, memory.u), memory)
+        def evaluate(x: FloatArray, memory: _Memory = memory, start: FloatArray = point.x) -> _Evaluated:
+            there = approximate(target, x, memory.a)
+            if there.M.pivot < LEAST_PIVOT and x is not start:
+                memory.breakdowns += 1
+                raise np.linalg.LinAlgError(BREAKDOWN)
+            return _Evaluated(there, memory)
 
         found = minimise(evaluate, point.x, settings)
         steps += found.log.steps
         moved = not np.array_equal(found.parameters, point.x)
-        point = found.point.point
+        there = found.point.point
+        point = _on_better_sides(target, there, approximate)
         hessian = point.hessian
         promise = trust_step(point.gradient, hessian, settings.first_radius)[1]
-        if promise <= max(settings.stop_decrease, settings.stop_decrease_relative * abs(point.value)) or not moved:
+        enough = promise <= max(settings.stop_decrease, settings.stop_decrease_relative * abs(point.value))
+        if point is there and (enough or not moved):
             break
     steps[-1] = replace(steps[-1], predicted=promise)
     converged = promise <= settings.gradient_tolerance
     verb = "converged" if converged else "stopped"
     reason = f"{verb}: a further step promises {promise:.1e} of deviance"
-    strategy = f"Laplace: {_described(target)}"
+    reason = BREAKDOWN if memory.breakdowns and not converged else reason
+    strategy = f"Laplace: {target.strategy}"
     return point, OptimizerLog(strategy, tuple(steps), reason, converged)
 
 
-def _described(target: Target) -> str:
-    """Say what is eliminated how."""
-    first, q2 = target.pattern.first, target.pattern.q2
-    text = f"{first.n_levels} levels of {first.k} coefficients eliminated level by level"
-    return f"{text}, {q2} other random effects dense" if q2 else text
+def _on_better_sides(target: Target, point: Laplace, approximate: Approximation) -> Laplace:
+    return on_better_sides(point, lambda a: approximate(target, point.x, a))
+
+
+def _noticing(point: Laplace, settings: OptimizerSettings) -> OptimizerSettings:
+    """Let changes count as none that rounding makes in a criterion whose terms are larger than their sum."""
+    noise = 2 * point.mode.noise / max(abs(point.value), 1.0)
+    return replace(settings, rounding=max(settings.rounding, noise))

@@ -15,7 +15,7 @@ from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.algebra.rows import RowSums
 from lmmformula.fit.algebra.single import Single
 from lmmformula.fit.laplace import Laplace
-from lmmformula.fit.modes import Mode, mode_of, step_of
+from lmmformula.fit.modes import Mode, mode_of
 from lmmformula.fit.target import Target
 
 
@@ -42,7 +42,7 @@ def _turned(point: Laplace, number: int) -> Effects | None:
     alone = replace(target, rows=rows, elimination=Single())
     w = target.family.positive(target.observed, mode.eta, mode.density)
     M = Single().factor(rows.gram({(0, 0): w}), roots)
-    across, _ = step_of(M, rows.transposed({0: -w * (eta + rest)}))  # where eta comes next to -eta
+    across, _ = M.halved(rows.transposed({0: -w * (eta + rest)}))  # where eta comes next to -eta
     there = mode_of(alone, roots, [rest, *mode.eta[1:]], across)
     better = _by_level(alone, there) > _by_level(alone, here) + mode.noise
     if not better.any():

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.families.family import Family, Observed
-from lmmformula.families.jets import Jet, Key, wanted
+from lmmformula.families.jets import Jet, Key, up_to, variable, wanted
+from lmmformula.families.links import LINKS
 from lmmformula.fit.algebra.effects import Effects, nothing
 from lmmformula.fit.algebra.factorised import Elimination
 from lmmformula.fit.algebra.rows import Curvatures, RowSums
@@ -49,7 +51,7 @@ class Target:
     family, observed : the density of the response
     predictors : linear predictors, that of the mean first, then those of the family's parameters
     rows : the random effects
-    elimination : how their M is factorised
+    elimination, strategy : how their M is factorised, and in words
     parameters : of their covariances, factor by factor
     counted : which curvature the criterion counts
     """
@@ -59,6 +61,7 @@ class Target:
     predictors: tuple[Predictor, ...]
     rows: RowSums
     elimination: Elimination
+    strategy: str
     parameters: Parameters
     counted: CurvatureKind = "observed"
 
@@ -83,7 +86,7 @@ class Target:
     def split(self, x: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
         """Cut all parameters into those of the covariances, and the fixed effects of each predictor."""
         ends = np.cumsum([self.parameters.size, *(p.X.shape[1] for p in self.predictors)]).tolist()
-        return x[: ends[0]], [x[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+        return x[: ends[0]], [x[a:b] for a, b in pairwise(ends)]
 
     def fixed(self, betas: Sequence[FloatArray]) -> list[FloatArray]:
         """
@@ -119,6 +122,23 @@ class Target:
     def scores(self, density: Jet) -> dict[int, FloatArray]:
         """Return the score in each predictor that has random effects."""
         return {j: np.broadcast_to(density.at(j), self.n) for j in self.blocked}
+
+    def own_values(self, betas: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """Return the family's parameters that are the same in all rows, and their derivatives in the constants."""
+        values, slopes = [], []
+        for parameter, predictor, beta in zip(self.family.parameters, self.predictors[1:], betas, strict=True):
+            found = LINKS[parameter.link].inverse(variable(0, predictor.at(beta), up_to(1, 1)))
+            values.append(float(found.value[0]))
+            slopes.append(float(found.at(0)[0]))
+        return np.array(values), np.array(slopes)
+
+    def limits(self, betas: Sequence[FloatArray]) -> list[tuple[str, str]]:
+        """Name the limit that each of them would be at."""
+        out = []
+        for parameter, predictor, beta in zip(self.family.parameters, self.predictors[1:], betas, strict=True):
+            high = "one" if parameter.link == "logit" else "infinite"
+            out.append((parameter.name, "zero" if float(predictor.at(beta)[0]) < 0 else high))
+        return out
 
     def nothing(self) -> Effects:
         """Return random effects of zero."""

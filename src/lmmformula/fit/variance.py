@@ -17,12 +17,12 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.fit.correlated import Correlated
-from lmmformula.fit.covariances import CovarianceMap, Parameters, natural_map
+from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.objective import Point
 from lmmformula.fit.problem import Problem, prepare
 from lmmformula.fit.theta import split_theta
+from lmmformula.waiting import waiting
 
 DIFFERENCE_STEP = 1e-3
 """Step of the central difference of the gradient, in standard deviations relative to sigma."""
@@ -86,21 +86,15 @@ def _natural(problem: Problem, fit: Fit) -> tuple[Parameters, FloatArray, IntArr
     turns = problem.products.coordinates.random
     shapes = [(term.covariance, term.n_coefficients) for term in problem.terms]
     thetas = split_theta(shapes, fit.theta)
-    maps = [natural_map(covariance, k, turns[t]) for t, (covariance, k) in enumerate(shapes)]
-    values = [_readable(maps[t], thetas[t], fit.relative_covariance[t]) for t in range(len(maps))]
+    maps = [covariance.natural_map(k, turns[t]) for t, (covariance, k) in enumerate(shapes)]
+    values = [
+        covariance.natural_values(theta, S)
+        for (covariance, _), theta, S in zip(shapes, thetas, fit.relative_covariance, strict=True)
+    ]
     by_factor = [t for factor in problem.products.factors for t in factor.terms]
     term_of = np.concatenate([np.full(maps[t].size, t) for t in by_factor])
     parameters = Parameters(tuple(tuple(maps[t] for t in factor.terms) for factor in problem.products.factors))
     return parameters, np.concatenate([values[t] for t in by_factor]), np.argsort(term_of, kind="stable")
-
-
-def _readable(m: CovarianceMap, theta: FloatArray, sigma: FloatArray) -> FloatArray:
-    """Return theta, or standard deviations and correlation."""
-    if not isinstance(m, Correlated):
-        return theta
-    s = np.sqrt(np.diag(sigma))
-    rho = sigma[1, 0] / (s[0] * s[1]) if s[0] * s[1] > 0 else 0.0
-    return np.append(s[:1] if m.homogeneous else s, rho)
 
 
 def _derivatives(
@@ -116,10 +110,12 @@ def _derivatives(
         there, moved = problem.objective.at(parameters.roots(at)), parameters.directions(at)
         return parameters.derivatives(at, moved, there.gradients(), np.zeros_like(curvature))[0]
 
-    rows = []
-    for step in DIFFERENCE_STEP * np.eye(len(values)):
-        near, far = (slope(values + s * step) - slope(values - s * step) for s in (1, 2))
-        rows.append((8 * near - far) / (12 * DIFFERENCE_STEP))
+    rows: list[FloatArray] = []
+    with waiting("second derivatives of the likelihood", len(values)) as count:
+        for step in DIFFERENCE_STEP * np.eye(len(values)):
+            near, far = (slope(values + s * step) - slope(values - s * step) for s in (1, 2))
+            rows.append((8 * near - far) / (12 * DIFFERENCE_STEP))
+            count(len(rows))
     hessian = np.array(rows)
     return gradient, (hessian + hessian.T) / 2
 
@@ -151,7 +147,7 @@ def log_deviations(design: DesignMatrices, fit: Fit, found: VarianceParameters) 
     rows, variances, at = [], [], 0
     for term, S in zip(design.random_terms, fit.relative_covariance, strict=True):
         k = term.n_coefficients
-        own = natural_map(term.covariance, k, np.eye(k))
+        own = term.covariance.natural_map(k, np.eye(k))
         slopes = own.directions(found.values[at : at + own.size])
         block = np.zeros((k, len(found.values)))
         block[:, at : at + own.size] = np.einsum("aii->ia", slopes)

@@ -1,5 +1,6 @@
 """What is wrong where a text doesn't parse, and what its writer may have meant."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import takewhile
@@ -34,6 +35,18 @@ UNUSABLE = {
 """Characters that mean something in R, but not in a formula."""
 
 
+WRAPPERS = {
+    **dict.fromkeys(
+        ("bf", "brmsformula", "mvbf", "mvbrmsformula"),
+        "; predictors of other parameters and several responses are not supported yet",
+    ),
+    **dict.fromkeys(
+        ("lmer", "glmer", "brm", "glmmTMB", "lm", "glm", "clm", "clmm", "stan_glmer", "formula", "as.formula"), ""
+    ),
+}
+"""Functions of R that a formula may be wrapped in -> what else to say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """
@@ -43,6 +56,7 @@ class Place:
     found : the token that can't stand here
     separated : whether a `~` came before in the same statement
     first : whether this is the first statement, the formula
+    opening : the first token
     """
 
     text: str
@@ -50,6 +64,7 @@ class Place:
     found: Token
     separated: bool
     first: bool
+    opening: Token | None = None
 
     def error(self, message: str, hint: str = "", *, before: bool = False) -> FormulaError:
         """Make an error at what was found, or at what came before it."""
@@ -76,7 +91,9 @@ def explain(error: UnexpectedInput, text: str, tokens: Iterable[Token]) -> Formu
 
 def unusable_character(character: str, position: int, text: str = "") -> FormulaError:
     """Say that a character can't stand in a formula."""
-    if character in LOOK_ALIKES:
+    if text[position : position + 2] == "\\n":
+        hint = "statements are separated by `;`, or stand in lines of their own"
+    elif character in LOOK_ALIKES:
         hint = f"did you mean `{LOOK_ALIKES[character]}`?"
     else:
         hint = UNUSABLE.get(character, "a column whose name holds it goes into backticks: `a b`")
@@ -90,12 +107,13 @@ def _place(found: Token, text: str, tokens: Iterable[Token]) -> Place:
     statements = [position for position, token in enumerate(earlier) if token.type == "_END" and position > 0]
     start = statements[-1] if statements else 0
     separated = any(token.type == "TILDE" for token in earlier[start:])
-    return Place(text, earlier[-1] if earlier else None, found, separated, not statements)
+    before, opening = (earlier[-1], earlier[0]) if earlier else (None, None)
+    return Place(text, before, found, separated, not statements, opening)
 
 
 def _explain_token(place: Place) -> FormulaError:
     """Look the two tokens up between which the parser stopped."""
-    for rule in (_name, _bar, _end, _equals, _operator, _missing_operator, _bracket):
+    for rule in (_name, _package, _bar, _end, _wrapped, _equals, _operator, _missing_operator, _bracket):
         error = rule(place)
         if error is not None:
             return error
@@ -111,6 +129,13 @@ def _name(place: Place) -> FormulaError | None:
         if not f"_{character.replace('.', '_')}".isidentifier():
             return unusable_character(character, (place.found.start_pos or 0) + offset, place.text)
     return None
+
+
+def _package(place: Place) -> FormulaError | None:
+    """Tell `::` where there is no package before it, or no function behind it."""
+    if "::" not in (str(place.before), str(place.found)) and place.text[place.found.start_pos or 0 :][:2] != "::":
+        return None
+    return place.error("`::` can't stand here", "it joins a package and its function: splines::bs(x, df = 4)")
 
 
 def _bar(place: Place) -> FormulaError | None:
@@ -133,6 +158,18 @@ def _end(place: Place) -> FormulaError | None:
         what, hint = ("the formula has no `~`", EXAMPLE) if place.first else ("no `~` in this line", PRIOR_EXAMPLE)
         return place.error(what, hint, before=True)
     return place.error("the text ends too early")
+
+
+def _wrapped(place: Place) -> FormulaError | None:
+    """Tell a formula inside a call, `bf(y ~ x)`, and arguments behind it."""
+    name = str(place.opening)
+    if place.found.type == "TILDE" and not place.separated and name in WRAPPERS:
+        hint = f"as in y ~ x + (x | group){WRAPPERS[name]}"
+        return place.error(f"a formula is written without {name}()", hint)
+    behind = re.match(r",\s*([\w.]+)\s*=", place.text[place.found.start_pos or 0 :])
+    if place.found.type == "COMMA" and behind:
+        return place.error("the formula ends here", f"{behind[1]}= is no part of it, but may be an argument of Model()")
+    return None
 
 
 def _equals(place: Place) -> FormulaError | None:

@@ -1,5 +1,7 @@
 """Text to syntax tree, by the grammar in grammar/lme4.lark."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +13,7 @@ from lmmformula.formula.limits import LIMITS
 from lmmformula.formula.scan import scan
 
 if TYPE_CHECKING:
-    from lark import Lark
+    from lark import Lark, Token
 
 
 def grammar_text(name: str = "lme4.lark") -> str:
@@ -72,9 +74,17 @@ def _parse(text: str, start: str) -> Any:  # noqa: ANN401 (what the builder's me
         scanned = scan(text)
         return parser().parse(scanned, start=start)
     except UnexpectedInput as error:
-        raise explain(error, text, parser().lex(scanned)) from None
+        raise explain(error, text, _tokens(scanned)) from None
     except FormulaError as error:
         raise error.located(text) from None
+
+
+def _tokens(text: str) -> Iterator["Token"]:
+    """Yield the tokens of a text, up to what is none: without the parser's context `::` may end before that."""
+    from lark.exceptions import UnexpectedCharacters
+
+    with suppress(UnexpectedCharacters):
+        yield from parser().lex(text)
 
 
 def _expressions(priors: tuple[PriorStatement, ...]) -> list[Expr]:

@@ -9,6 +9,7 @@ R-101.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from lmmformula.errors import FitError
 from lmmformula.inference.columns import coding_rows, full_columns, treatment_columns
 from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.kept import kept_of
+from lmmformula.results.rows import some_rows
 
 AnovaType = Literal["I", "II", "III"]
 
@@ -41,7 +43,15 @@ def hypotheses(result: MixedResult, kind: AnovaType) -> dict[str, FloatArray]:
         containing = contained_in(result, by_numbers=isinstance(result, GeneralizedMixedResult))
         R = _triangle_of(result)
         return {name: _type_two(R, columns, name, containing[name]) for name in names}
-    return _type_three(result, contained_in(result))
+    return _type_three(_on_some_rows(result), contained_in(result))
+
+
+def _on_some_rows(result: MixedResult) -> MixedResult:
+    """Put rows of which X is known in the place of those that have passed by."""
+    if result.design.has_rows or result.design.sample_table is None:
+        return result
+    table, _ = some_rows(result)
+    return replace(result, design=result.design.sample, table=table)
 
 
 def _triangle_of(result: MixedResult) -> FloatArray:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.covariances.maps import LinearRoot
 from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.covariances import LinearRoot, stacked
+from lmmformula.fit.covariances import stacked
 from lmmformula.fit.problem import Problem
 from lmmformula.fit.refit import Refits
 from lmmformula.fit.settings import OptimizerSettings
-from lmmformula.fit.theta import theta_of
 
 MOST_STEPS = 40
 """Newton steps after which a response is left to the ordinary optimiser; five are usual."""
@@ -325,5 +325,5 @@ def _theta(problem: Problem, inner: FloatArray) -> FloatArray:
     """Return theta of the factor's inner relative covariance."""
     parts = []
     for t, S in enumerate(problem.own_blocks([inner])):
-        parts.append(theta_of(problem.terms[t].covariance, problem.products.coordinates.sigma_user(t, S)))
+        parts.append(problem.terms[t].covariance.theta_of(problem.products.coordinates.sigma_user(t, S)))
     return np.concatenate(parts)

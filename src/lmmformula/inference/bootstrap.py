@@ -15,14 +15,15 @@ from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.refit import Refits
-from lmmformula.fit.theta import sigma_of, split_theta
-from lmmformula.inference.intervals import Intervals, rounded
+from lmmformula.fit.theta import split_theta
+from lmmformula.inference.intervals import Intervals
 from lmmformula.inference.parameters import Parameter, chosen, estimates, tail
 from lmmformula.inference.refits import Refitter
 from lmmformula.inference.running import Progress, Running, each, outcomes
 from lmmformula.results.arguments import check_count
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.prediction import generator, population_means, simulated
+from lmmformula.results.screen import rounded
 from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
@@ -230,4 +231,4 @@ def _covariances(result: LinearMixedResult, theta: FloatArray, t: int) -> FloatA
     """Return the (m, k, k) relative covariances of one term."""
     shapes = [(term.covariance, term.n_coefficients) for term in result.design.random_terms]
     covariance, k = shapes[t]
-    return np.array([sigma_of(covariance, split_theta(shapes, row)[t], k) for row in theta])
+    return np.array([covariance.sigma_of(split_theta(shapes, row)[t], k) for row in theta])

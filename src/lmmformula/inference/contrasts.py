@@ -12,7 +12,7 @@ from lmmformula.inference.f_statistic import FStatistic
 from lmmformula.inference.linear_text import read_linear
 from lmmformula.inference.multiplicity import Adjustment, adjusted, refuse_unknown
 from lmmformula.inference.table import ResultTable
-from lmmformula.inference.tests import NAMES, Ddf, frame_of, method_of, t_tests
+from lmmformula.inference.tests import FLAT, NAMES, Ddf, frame_of, joint_test, method_of, t_tests, with_estimate
 from lmmformula.results.glmm import MixedResult
 from lmmformula.results.posterior import PosteriorResult
 
@@ -72,12 +72,14 @@ def contrast(
     """
     refuse_unknown(adjust, ("none", "holm", "bonferroni"))
     L, null, labels = read_hypothesis(hypothesis, result.design.fixed_names)
+    L = with_estimate(result, L)
     tests = t_tests(method_of(result, ddf), L, result.fit.beta, null)
     frame = frame_of(tests, labels)
     frame["p_value"] = adjusted(adjust, tests.p_value)
     frame["conf_low"], frame["conf_high"] = tests.interval(level)
-    notes = () if adjust == "none" else (f"p values adjusted by {adjust} for {len(L)} tests",)
-    return ResultTable(f"Linear hypotheses, {NAMES[ddf]}", frame, notes)
+    notes = [] if adjust == "none" else [f"p values adjusted by {adjust} for {len(L)} tests"]
+    notes += [FLAT] if np.isnan(L).any() else []
+    return ResultTable(f"Linear hypotheses, {NAMES[ddf]}", frame, tuple(notes))
 
 
 def contrast_draws(posterior: PosteriorResult, hypothesis: Hypothesis, *, level: float = 0.95) -> ResultTable:
@@ -119,7 +121,7 @@ def joint_hypothesis(result: MixedResult, hypothesis: Hypothesis, ddf: Ddf) -> t
     L, null, labels = read_hypothesis(hypothesis, result.design.fixed_names)
     _refuse_contradiction(L, null)
     label = ", ".join(name if "=" in name else f"{name} = {value:g}" for name, value in zip(labels, null, strict=True))
-    return label, method_of(result, ddf).f_test(L, L @ result.fit.beta - null)
+    return label, joint_test(result, method_of(result, ddf), L, null)
 
 
 def _refuse_contradiction(L: FloatArray, null: FloatArray) -> None:

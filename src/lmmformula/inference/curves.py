@@ -15,12 +15,11 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.correlated import Correlated
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.newton import minimise
 from lmmformula.fit.problem import Problem
-from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.fit.profiled import objective_for
+from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.inference.parameters import Parameter
 from lmmformula.inference.variance_space import JointPoint, VarianceSpace
 
@@ -186,7 +185,9 @@ def variance_curve(problem: Problem, design: DesignMatrices, fit: Fit, parameter
         estimate = abs(float(x[place])) * unit
         inward, slope = lambda v: v / unit, lambda v: 1.0 / unit  # noqa: ARG005
     else:
-        place, inward, slope, limits = _correlation_coordinate(space, t)
+        term = design.random_terms[t]
+        angle = term.covariance.angle(term.n_coefficients, parameter.row, parameter.column)
+        place, inward, slope, limits = space.starts[t] + angle.place, angle.of, angle.slope, (angle.low, angle.high)
         covariance = fit.relative_covariance[t]
         i, j = parameter.row, parameter.column
         size = math.sqrt(float(covariance[i, i] * covariance[j, j]))
@@ -198,30 +199,6 @@ def variance_curve(problem: Problem, design: DesignMatrices, fit: Fit, parameter
     else:  # a correlation at a limit, where the angle says nothing
         step = (limits[1] - limits[0]) / 8
     return VarianceCurve(space, place, inward, slope, estimate, limits, step, point.value, Trail(ends))
-
-
-def _correlation_coordinate(
-    space: VarianceSpace, term: int
-) -> tuple[int, Callable[[float], float], Callable[[float], float], tuple[float, float]]:
-    """Return place, correlation -> coordinate, its derivative, and the limits of a correlation."""
-    own = space.map_of(term).map
-    if isinstance(own, Correlated):
-        (low, high), place = own.bounds, space.starts[term] + own.size - 1
-        middle, half = (low + high) / 2, (high - low) / 2
-        sign = 1.0
-    else:  # cos a = sin(pi/2 - a)
-        (low, high), place = (-1.0, 1.0), space.starts[term] + space.map_of(term).root_size
-        middle, half, sign = 0.0, 1.0, -1.0
-
-    def inward(value: float) -> float:
-        angle = math.asin(min(max((value - middle) / half, -1.0), 1.0))
-        return angle if sign > 0 else math.pi / 2 - angle
-
-    def slope(value: float) -> float:
-        rest = half**2 - (value - middle) ** 2
-        return sign / math.sqrt(rest) if rest > 1e-12 else math.nan
-
-    return place, inward, slope, (low, high)
 
 
 def _tangent(point: JointPoint, place: int) -> tuple[float, FloatArray]:

@@ -148,8 +148,8 @@ class Bayesian:
     def differences(self, L: FloatArray, offset: FloatArray, comparison: Comparison) -> Columns:
         """Return mean, sd, two quantiles, and the share of draws above zero (of ratios, above one)."""
         drawn, scale = self.draws(L, offset), comparison.scale
-        shown = summarised(drawn if scale is None else scale.ratios(drawn), comparison.level or self.level)
-        return {**shown, "p_above": (drawn > 0).mean(axis=0)}
+        shown = differences_of(drawn, comparison.level or self.level)
+        return shown if scale is None else shown | summarised(scale.ratios(drawn), comparison.level or self.level)
 
 
 def summarised(drawn: FloatArray, level: float) -> Columns:
@@ -158,6 +158,12 @@ def summarised(drawn: FloatArray, level: float) -> Columns:
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
     names = [f"q{100 * part:.4g}" for part in (tail, 1 - tail)]
     return {"mean": drawn.mean(axis=0), "sd": drawn.std(axis=0, ddof=1), names[0]: low, names[1]: high}
+
+
+def differences_of(drawn: FloatArray, level: float) -> Columns:
+    """Return mean, sd, two quantiles, and the share above zero of (S, r) draws of differences; NaN where they are."""
+    above = np.where(np.isnan(drawn).any(axis=0), np.nan, (drawn > 0).mean(axis=0))
+    return {**summarised(drawn, level), "p_above": above}
 
 
 QUICK = 1000
@@ -184,8 +190,9 @@ def _default(result: MixedResult) -> Ddf:
     if isinstance(result, GeneralizedMixedResult):
         return "asymptotic"
     several = len(result.ngroups) > 1
-    quick = result.design.n_random <= QUICK if several else result.design.n_fixed * len(result.fit.theta) <= QUICK
-    defined = result.fit.reml and result.design.has_criterion  # whose sums over rows a file does not hold
+    design = result.design
+    quick = (design.n_random if several else design.n_fixed * design.n_variance_parameters) <= QUICK
+    defined = result.fit.reml and design.has_criterion  # whose sums over rows a file does not hold
     return "kenward-roger" if defined and quick else "satterthwaite"
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from lmmformula.errors import FitError
 from lmmformula.inference.intervals import Intervals
-from lmmformula.inference.likelihood_ratio import Likelihood, compared
-from lmmformula.inference.parameters import GROUPS, normal_quantile, parameters_of
+from lmmformula.inference.likelihood_ratio import Likelihood, compared, names_of
+from lmmformula.inference.parameters import GROUPS, is_flat, normal_quantile, parameters_of
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tidy import Effects, Part, broom_name, levels_of, numbers_of, stacked, wanted_effects
 from lmmformula.results.glmm import GeneralizedMixedResult
@@ -46,10 +46,12 @@ class Estimated:
     error: float
 
     def bounds(self, z: float) -> tuple[float, float]:
-        """Return estimate -+ z standard errors, on the scale that suits the parameter; NaN on a boundary."""
-        if self.part == "fixed":
+        """Return estimate -+ z standard errors, on the scale that suits the parameter; NaN where there are none."""
+        if self.part == "fixed" and np.isfinite(self.error):
             return self.value - z * self.error, self.value + z * self.error
         if not (np.isfinite(self.error) and self.error > 0.0) or (self.part == "cor" and abs(self.value) > NEARLY_ONE):
+            return np.nan, np.nan
+        if self.part == "sd" and is_flat(self.value, self.error):
             return np.nan, np.nan
         there, slope, back = _scale(self.part, self.name, self.value)
         with np.errstate(over="ignore"):  # a shape that may be anything has bounds of zero and infinity
@@ -86,7 +88,7 @@ def wald_intervals(
     result: GeneralizedMixedResult, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
 ) -> Intervals:
     """
-    Return Wald intervals; NaN where a variance parameter is estimated on its boundary.
+    Return Wald intervals; NaN where a variance parameter is on its boundary or near it, or the likelihood is flat.
 
     parameters : labels, or "fixed" or "ran_pars" (with the family's); None for all
     """
@@ -94,7 +96,9 @@ def wald_intervals(
     wanted = chosen(estimated(result), parameters)
     low, high = np.array([p.bounds(z) for p in wanted]).reshape(-1, 2).T
     values = np.array([p.value for p in wanted])
-    return Intervals(tuple(p.label for p in wanted), values, low, high, level, "Wald")
+    flat = any(p.part == "fixed" and np.isinf(p.error) for p in wanted)
+    method = "Wald; NaN can't be estimated, the likelihood is flat" if flat else "Wald"
+    return Intervals(tuple(p.label for p in wanted), values, low, high, level, method)
 
 
 def chosen(known: list[Estimated], wanted: str | Sequence[str] | None) -> list[Estimated]:
@@ -162,9 +166,11 @@ def z_tests(values: Any, errors: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 (
     return z, np.full(len(z), np.inf), 2 * ndtr(-np.abs(z))
 
 
-def compare_fits(results: Sequence[GeneralizedMixedResult]) -> ResultTable:
+def compare_fits(results: Sequence[GeneralizedMixedResult], names: Sequence[str] | None = None) -> ResultTable:
     """
     Compare fits to the same response, each with the next smaller one, by likelihood ratios.
+
+    names : of the fits, in their order; None for "model 1", "model 2", ...
 
     >>> import lmmformula as lf
     >>> data = lf.datasets.load("cbpp")
@@ -181,10 +187,14 @@ def compare_fits(results: Sequence[GeneralizedMixedResult]) -> ResultTable:
     _refuse_unlike(results)
     order = sorted(range(len(results)), key=lambda i: results[i].n_parameters)
     found = [Likelihood(results[i].loglik, results[i].n_parameters) for i in order]
-    frame = compared(found, results[0].nobs, [f"model {i + 1}" for i in order])
-    notes = [f"model {i + 1}: {result.ir.formula}" for i, result in enumerate(results)]
-    nagq = results[0].fit.nagq
-    how = "Laplace's approximation" if nagq == 1 else f"quadrature with {nagq} nodes"
+    called = names_of(results, names)
+    frame = compared(found, results[0].nobs, [called[i] for i in order])
+    families = [f", {r.family.name}({r.family.link})" for r in results]
+    shown = families if len(set(families)) > 1 else [""] * len(results)
+    notes = [f"{name}: {r.ir.formula}{family}" for name, r, family in zip(called, results, shown, strict=True)]
+    first = results[0].fit
+    how = "Laplace's approximation" if first.nagq == 1 else f"quadrature with {first.nagq} nodes"
+    how += ", expected curvature" if first.curvature == "expected" else ""
     return ResultTable(f"Likelihood ratio tests, {how}", frame, tuple(notes))
 
 
@@ -197,15 +207,15 @@ def _refuse_unlike(results: Sequence[GeneralizedMixedResult]) -> None:
                 f"model {number} is a {result.__class__.__name__}, and model 1 a fit of another kind",
                 hint="likelihoods compare between fits by Laplace's method to the same response",
             )
-        if not np.array_equal(result.design.y, first.design.y) or not _same(
-            result.design.weights, first.design.weights
-        ):
+        names = ("y", "weights", "loglik_weights")
+        if not all(_same(getattr(result.design, name), getattr(first.design, name)) for name in names):
             raise FitError(
                 f"models 1 and {number} have different responses or weights, so their likelihoods don't compare",
                 hint="are values missing in a variable of only one of them? leave those rows out of the data",
             )
-        if result.fit.nagq != first.fit.nagq:
-            raise FitError(f"the likelihoods of models 1 and {number} are approximated in different ways (nagq)")
+        for name in ("nagq", "curvature"):
+            if getattr(result.fit, name) != getattr(first.fit, name):
+                raise FitError(f"the likelihoods of models 1 and {number} are approximated in different ways ({name})")
 
 
 def _same(left: Any, right: Any) -> bool:  # noqa: ANN401 (arrays or None)

@@ -10,7 +10,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.inference.bootstrap import Bootstrap, named
 from lmmformula.inference.generalized import chosen, estimated
 from lmmformula.inference.running import Progress, Running, outcomes
@@ -34,11 +34,8 @@ class Refitter:
 
     def __call__(self, y: FloatArray) -> tuple[FloatArray, GlmmFit | None]:
         """Return a response and its fit, None where it can't be computed."""
-        own = self.fit
         try:
-            again = fit_glmm(
-                replace(self.design, y=y), own.family, start=own.theta, nagq=own.nagq, settings=own.settings
-            )
+            again = self.fit.again(replace(self.design, y=y), start=self.fit.theta)
         except FitError:
             return y, None
         return y, again

@@ -13,7 +13,7 @@ import numpy as np
 
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.inference.generalized import chosen, estimated
 from lmmformula.inference.intervals import Intervals
 from lmmformula.inference.parameters import normal_quantile
@@ -24,7 +24,7 @@ PRECISION = 1e-4
 """Of a bound, in standard errors."""
 
 FARTHEST = 50.0
-"""Standard errors from the estimate, beyond which there is no bound."""
+"""Standard errors from the estimate, beyond which there is no bound; more, where the estimate itself is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +42,27 @@ class Profiler:
     def __call__(self, job: tuple[int, int]) -> float:
         """Return the bound of coefficient j on a side, -1 or 1; NaN where a fit on the way can't be computed."""
         j, side = job
-        unit = side * float(np.sqrt(self.fit.vcov[j, j]))
+        unit = side * self._unit(j)
         try:
-            return float(self.fit.beta[j] + unit * self._steps(self._excess(j, unit)))
+            farthest = max(FARTHEST, 3 * abs(float(self.fit.beta[j])) / abs(unit))
+            return float(self.fit.beta[j] + unit * self._steps(self._excess(j, unit), farthest))
         except FitError:
             return np.nan
 
-    def _steps(self, excess: Callable[[float], float]) -> float:
-        """Return where the excess is zero, in standard errors; infinity where the likelihood never falls so far."""
+    def _unit(self, j: int) -> float:
+        """Return the standard error of a coefficient; where it is infinite, what moves a row's predictor by one."""
+        if self.fit.flat[j].any():
+            return 1 / float(np.abs(self.design.X[:, j]).max())
+        return float(np.sqrt(self.fit.vcov[j, j]))
+
+    def _steps(self, excess: Callable[[float], float], farthest: float) -> float:
+        """Return where the excess is zero, in units; infinity where the likelihood never falls so far."""
         from scipy.optimize import brentq
 
         inner, outer = 0.0, self.z
         while excess(outer) < 0.0:
             inner, outer = outer, 1.5 * outer
-            if outer > FARTHEST:
+            if outer > farthest:
                 return np.inf
         return float(brentq(excess, inner, outer, xtol=PRECISION))
 
@@ -75,7 +82,7 @@ class Profiler:
             if not steps:
                 return -self.z
             held = replace(smaller, offset=offset + design.X[:, j] * (own.beta[j] + unit * steps))
-            again = fit_glmm(held, own.family, start=own.theta, nagq=own.nagq, settings=own.settings)
+            again = own.again(held, start=own.theta)
             return float(np.sqrt(max(again.criterion - own.criterion, 0.0))) - self.z
 
         return excess

@@ -8,7 +8,6 @@ import numpy as np
 
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.fit.glmm import fit_glmm
 from lmmformula.inference.anova import anova_type, droppable
 from lmmformula.inference.anova_contrasts import AnovaType, hypotheses
 from lmmformula.inference.columns import without_term
@@ -17,7 +16,7 @@ from lmmformula.inference.f_statistic import FStatistic
 from lmmformula.inference.likelihood_ratio import BOUNDARY, Likelihood, deletions
 from lmmformula.inference.random_terms import reductions
 from lmmformula.inference.table import ResultTable
-from lmmformula.inference.tests import method_of
+from lmmformula.inference.tests import FLAT, joint_test, method_of
 from lmmformula.results.glmm import GeneralizedMixedResult
 
 if TYPE_CHECKING:
@@ -44,16 +43,21 @@ def wald_anova(result: GeneralizedMixedResult, kind: AnovaType = "III") -> Resul
     chosen = anova_type(kind)
     method = method_of(result, "asymptotic")
     tests = {
-        name: method.f_test(L, L @ result.fit.beta) if len(L) else NOTHING
-        for name, L in hypotheses(result, chosen).items()
+        name: joint_test(result, method, L) if len(L) else NOTHING for name, L in hypotheses(result, chosen).items()
     }
-    return ResultTable(f"Type {chosen} analysis of variance, Wald's chi-squared tests", _frame(tests.items()))
+    title = f"Type {chosen} analysis of variance, Wald's chi-squared tests"
+    return ResultTable(title, _frame(tests.items()), _notes(tests.values()))
 
 
 def wald_hypothesis(result: GeneralizedMixedResult, hypothesis: Hypothesis) -> ResultTable:
     """Test several linear functions of the fixed effects together, by Wald's chi-squared."""
     label, test = joint_hypothesis(result, hypothesis, "asymptotic")
-    return ResultTable("Joint linear hypothesis, Wald's chi-squared test", _frame([(label, test)]))
+    return ResultTable("Joint linear hypothesis, Wald's chi-squared test", _frame([(label, test)]), _notes([test]))
+
+
+def _notes(tests: Iterable[FStatistic]) -> tuple[str, ...]:
+    """Say why a test of some columns is empty."""
+    return (f"{FLAT}; drop1() compares likelihoods",) if any(np.isnan(t.f) and t.num_df for t in tests) else ()
 
 
 def _frame(tests: Iterable[tuple[str, FStatistic]]) -> "pd.DataFrame":
@@ -102,6 +106,5 @@ def _likelihood(result: GeneralizedMixedResult) -> Likelihood:
 
 def _fitted(result: GeneralizedMixedResult, design: DesignMatrices) -> Likelihood:
     """Fit another design to the same response, by the same approximation; without random terms there is none."""
-    own = result.fit
-    fit = fit_glmm(design, own.family, nagq=own.nagq if design.random_terms else 1, settings=own.settings)
-    return Likelihood(-fit.criterion / 2, design.n_fixed + len(fit.theta) + len(fit.parameters))
+    fit = result.fit.again(design)
+    return Likelihood(-fit.criterion / 2, design.n_fixed + design.n_variance_parameters + len(fit.parameters))

@@ -1,30 +1,26 @@
 """
 Helper processes: a copy of some work goes in by a pipe, then jobs, and results come out.
 
-A helper runs this module and not the user's script, so that scripts need no guard, and nothing is forked. It ends with
-the pipe, so none is left behind whatever happens to its owner.
+A helper ends with the pipe, so none is left behind whatever happens to its owner.
 """
 
 import os
 import pickle
 import signal
-import subprocess
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from lmmformula.processes import close_pipes, started
+
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Processes share the processors already."""
 
 PROGRAM = "from lmmformula.inference.helper import serve; serve()"
-
-
-def is_possible() -> bool:
-    """Tell whether there is a Python to start: not so where it is part of another program."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False) and sys.platform not in ("emscripten", "wasi")
 
 
 def written(work: object) -> bytes | None:
@@ -39,18 +35,10 @@ class Helper:
     """A process that does jobs for one thread of its owner."""
 
     def __init__(self, work: bytes) -> None:
-        paths = os.pathsep.join(path for path in sys.path if path)
         self.process: subprocess.Popen[bytes] | None = None
         self.work = work
         with suppress(OSError):  # where no process can be started, the owner works alone
-            self.process = subprocess.Popen(  # noqa: S603 (the Python that runs this)
-                [sys.executable, "-P", "-c", PROGRAM],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=os.environ | ONE_THREAD | {"PYTHONPATH": paths},
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
+            self.process = started(PROGRAM, environment=ONE_THREAD)
 
     def ask(self, job: object) -> tuple[Any] | None:
         """Return the result of a job in a tuple; None where it can't be done here."""
@@ -77,9 +65,7 @@ class Helper:
     def close(self) -> None:
         """Close the pipes of a process that has ended."""
         if self.process is not None:
-            for pipe in (self.process.stdin, self.process.stdout):
-                with suppress(OSError):  # what was not yet written has nowhere to go
-                    pipe.close()  # type: ignore[union-attr]  # both were asked for
+            close_pipes(self.process)
 
 
 def serve() -> None:

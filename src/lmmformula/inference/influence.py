@@ -20,9 +20,9 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra.blocks import solve
 from lmmformula.fit.lmm import evaluate_at
-from lmmformula.inference.intervals import rounded
 from lmmformula.results.arguments import check_group
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.screen import rounded
 from lmmformula.results.sheets import Framed, Report, sheet_of
 from lmmformula.results.uncertainty import JointCovariance
 
@@ -98,7 +98,7 @@ def leverage(result: LinearMixedResult) -> FloatArray:
     """
     design = result.design
     columns = [(term.covariates, term.codes) for term in design.random_terms]
-    variances = JointCovariance.of(design, result.fit).variances(design.X, columns)
+    variances = result.joint_covariance.variances(design.X, columns)
     weights = 1.0 if design.weights is None else design.weights
     return np.asarray(weights * variances / result.sigma**2)
 
@@ -153,13 +153,13 @@ class _Parts:
     What all deletions share.
 
     A : (q, n) sparse Lambda'Z', None without random terms
-    factor : of M = AA' + I
+    joint : which solves with M = AA' + I
     U, r : (n, p) V^-1 X and (n,) V^-1 (y - X beta)
     """
 
     result: LinearMixedResult
     A: Any
-    factor: Any
+    joint: JointCovariance | None
     U: FloatArray
     r: FloatArray
 
@@ -171,9 +171,9 @@ class _Parts:
         r = roots * (design.y - _means(result))
         if not design.random_terms:
             return cls(result, None, None, X, r)
-        joint = JointCovariance.of(design, result.fit)
+        joint = result.joint_covariance
         A = (joint.Lambdat @ (design.Zt * roots)).tocsc()
-        return cls(result, A, joint.factor, X - A.T @ joint.factor.solve(A @ X), r)
+        return cls(result, A, joint, X - A.T @ joint.solve(A @ X), r)
 
     @cached_property
     def F(self) -> FloatArray:
@@ -186,9 +186,9 @@ class _Parts:
             return self._by_the_others(rows)
         U = self.U[rows]
         K = np.eye(len(rows)) - U @ self.F @ U.T
-        if self.A is not None:
+        if self.joint is not None:
             A = self.A[:, rows].toarray()
-            K -= A.T @ self.factor.solve(A)
+            K -= A.T @ self.joint.solve(A)
         values, vectors = np.linalg.eigh(K)
         if values[0] < LEAST * max(values[-1], LEAST):
             return np.full(len(self.F), np.nan)

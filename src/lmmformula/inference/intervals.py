@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.results.markup import shortened
+from lmmformula.results.screen import rounded, screen_width
 from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Intervals(Framed):
 
     def __str__(self) -> str:
         shown = self.frame.set_axis(shortened(self.labels, MOST_CHARACTERS), axis=0)
-        return f"{self.heading}\n{shown.to_string(float_format=rounded)}"
+        return f"{self.heading}\n{shown.to_string(float_format=rounded, line_width=screen_width())}"
 
     __repr__ = __str__
 
@@ -62,13 +63,3 @@ class Intervals(Framed):
     def heading(self) -> str:
         """What these intervals are."""
         return f"{100 * self.level:g} % intervals ({self.method})"
-
-
-def rounded(value: float) -> str:
-    """
-    Write a number for a table.
-
-    >>> rounded(251.40510), rounded(0.00001234), rounded(-1.5)
-    ('251.4', '1.234e-05', '-1.5')
-    """
-    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"

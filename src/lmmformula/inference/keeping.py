@@ -11,7 +11,7 @@ from lmmformula.inference.anova_contrasts import AnovaType, hypotheses
 from lmmformula.results.grid_values import grid_values
 from lmmformula.results.kept import Hypotheses, Kept, kept_of
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.uncertainty import JointCovariance
+from lmmformula.results.uncertainty import is_small
 
 T = TypeVar("T")
 
@@ -35,13 +35,13 @@ def keep(result: LinearMixedResult) -> Kept:
         variance=_unless_refused(lambda: result.variance_parameters) if tested and not linear else None,
         hypotheses=_all_types(result) if tested else None,
         residuals=result.residual_quantiles,
-        r_squared=result.r_squared if linear and result.has_data else None,
-        modes=_unless_refused(lambda: JointCovariance.of(result.design, result.fit).to_keep()),
+        r_squared=_unless_refused(lambda: result.r_squared) if linear else None,
+        modes=_unless_refused(lambda: result.joint_covariance.to_keep()) if is_small(result.design) else None,  # noqa: PLW0108 (made late)
     )
 
 
 def _all_types(result: LinearMixedResult) -> Hypotheses:
-    """Return the hypotheses of each type that can be said; without rows, type III of several terms can't."""
+    """Return the hypotheses of each type that can be said."""
     found = {kind: _unless_refused(partial(hypotheses, result, kind)) for kind in get_args(AnovaType)}
     return {kind: terms for kind, terms in found.items() if terms is not None}
 

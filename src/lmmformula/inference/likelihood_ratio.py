@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, printable
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.inference.anova import droppable
 from lmmformula.inference.columns import without_term
@@ -35,13 +35,16 @@ class Likelihood:
     @classmethod
     def of(cls, design: DesignMatrices, fit: Fit) -> "Likelihood":
         """Return that of a fit, by whichever criterion it was fitted."""
-        return cls(-fit.criterion / 2, design.n_fixed + len(fit.theta) + 1)
+        return cls(-fit.criterion / 2, design.n_fixed + design.n_variance_parameters + 1)
 
 
-def compare_fits(results: Sequence[LinearMixedResult], *, refit: bool = True) -> ResultTable:
+def compare_fits(
+    results: Sequence[LinearMixedResult], *, refit: bool = True, names: Sequence[str] | None = None
+) -> ResultTable:
     """
     Compare fits to the same data, each with the next smaller one, by likelihood ratios.
 
+    names : of the fits, in their order; None for "model 1", "model 2", ...
     refit : fit REML fits again by ML, since restricted likelihoods compare only if the fixed effects are the same
 
     >>> import lmmformula as lf
@@ -62,11 +65,20 @@ def compare_fits(results: Sequence[LinearMixedResult], *, refit: bool = True) ->
         _refuse_restricted(results)
     found = [_likelihood(result, again=again, reml=any_reml and not again) for result in results]
     order = sorted(range(len(found)), key=lambda i: found[i].npar)
-    names = [f"model {i + 1}" for i in order]
-    frame = compared([found[i] for i in order], results[0].nobs, names)
+    called = names_of(results, names)
+    frame = compared([found[i] for i in order], results[0].nobs, [called[i] for i in order])
     how = "; REML fits were fitted again by ML" if again else ", restricted likelihoods" if any_reml else ""
-    notes = [f"model {i + 1}: {results[i].ir.formula}" for i in order]
+    notes = [f"{called[i]}: {results[i].ir.formula}" for i in order]
     return ResultTable(f"Likelihood ratio tests{how}", frame, tuple(notes))
+
+
+def names_of(results: Sequence[object], given: Sequence[str] | None) -> list[str]:
+    """Name the fits that are compared: as a user does, or by number."""
+    if given is None:
+        return [f"model {i + 1}" for i in range(len(results))]
+    if isinstance(given, str) or len(given) != len(results) or len(set(given)) != len(given):
+        raise FitError(f"names are one for each of the {len(results)} fits, all different, not {given!r:.60}")
+    return [printable(str(name)) for name in given]
 
 
 def drop_fixed_terms(result: LinearMixedResult) -> ResultTable:

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import FormulaError, Span
+from lmmformula.errors import FormulaError, Span, meant
 
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 WORD = re.compile(r"`[^`]*`|[^\s+\-*/()=`]+")
@@ -145,9 +144,9 @@ class _Reader:
         word = WORD.match(self.text, self.at)
         if word is None:
             return self._error(f"'{self.text[self.at]}' can't stand here")
-        near = get_close_matches(word[0].strip("`"), self.names, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"they are: {', '.join(self.names[:12])}"
-        error = self._error(f"no coefficient is named '{word[0].strip('`')}'", hint=hint)
+        name = word[0].strip("`")
+        hint = meant(name, self.names, f"they are: {', '.join(self.names[:12])}")
+        error = self._error(f"no coefficient is named '{name}'", hint=hint)
         error.span = Span(self.at, word.end())
         return error
 

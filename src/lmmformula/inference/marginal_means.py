@@ -7,9 +7,20 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lmmformula.arrays import AnyArray, FloatArray
+from lmmformula.arrays import AnyArray, FloatArray, IntArray
+from lmmformula.design.summaries import NumericSummary
 from lmmformula.errors import FitError, printable
-from lmmformula.inference.estimators import Bayesian, Comparison, Estimator, all_pairs, estimator_of
+from lmmformula.inference.categories import category_draws
+from lmmformula.inference.estimators import (
+    Bayesian,
+    Columns,
+    Comparison,
+    Estimator,
+    all_pairs,
+    differences_of,
+    estimator_of,
+    summarised,
+)
 from lmmformula.inference.multiplicity import Adjustment, refuse_unknown
 from lmmformula.inference.reference_grid import (
     Grid,
@@ -26,12 +37,11 @@ from lmmformula.inference.tests import Ddf
 from lmmformula.results.arguments import check_choice, check_level
 from lmmformula.results.glmm import MixedResult
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
-from lmmformula.results.kept import NumericSummary
 from lmmformula.results.posterior import PosteriorResult
 
 Estimated = MixedResult | PosteriorResult
 Spec = str | Sequence[str]
-Scale = Literal["link", "response"]
+Scale = Literal["link", "response", "prob", "mean.class"]
 
 OPERATOR = re.compile(r"[-+*/]")
 """What makes a label need brackets in a difference."""
@@ -52,6 +62,7 @@ class MarginalMeans(ResultTable):
     grid : the combinations, and the functions of the fixed effects
     by : the variables within whose values comparisons stay
     scale : the way back to the response, where the means are on its scale
+    drawn : (S, r) draws of what is no function of the fixed effects alone: of categories
     """
 
     model: Estimated
@@ -59,6 +70,7 @@ class MarginalMeans(ResultTable):
     grid: Grid
     by: tuple[str, ...] = ()
     scale: ResponseScale | None = None
+    drawn: FloatArray | None = None
 
     @property
     def L(self) -> FloatArray:
@@ -70,6 +82,8 @@ class MarginalMeans(ResultTable):
         """(S, r) draws, of a posterior."""
         if not isinstance(self.estimator, Bayesian):
             raise FitError("a fit has no draws", hint="`model.sample()` gives a posterior")
+        if self.drawn is not None:
+            return self.drawn
         drawn = self.estimator.draws(self.L, self.grid.offset)
         return drawn if self.scale is None else self.scale.back(drawn)
 
@@ -93,13 +107,11 @@ class MarginalMeans(ResultTable):
         ratio = self.scale if self.scale is not None and self.scale.ratio else None
         labels, between = _labels(inside, len(self.frame)), "/" if ratio else "-"
         first, second = pairs.T
-        L = estimable(self.model, self.grid.L[first] - self.grid.L[second])
-        offset = self.grid.offset[first] - self.grid.offset[second]
         frame = pd.DataFrame(
             {
                 "contrast": [f"{labels[i]} {between} {labels[j]}" for i, j in pairs],
                 **{name: values[name][first] for name in self.by},
-                **self.estimator.differences(L, offset, Comparison(families, chosen, level, ratio)),
+                **self._compared(first, second, Comparison(families, chosen, level, ratio)),
             }
         )
         notes = () if chosen == "none" else (f"p values adjusted by {chosen}",)
@@ -111,8 +123,17 @@ class MarginalMeans(ResultTable):
         what = "ratios" if ratio else "differences"
         return ResultTable(f"Pairwise {what}, {self.estimator.description}", frame, notes)
 
+    def _compared(self, first: IntArray, second: IntArray, comparison: Comparison) -> Columns:
+        """Return the columns of differences, or ratios, of some means."""
+        if self.drawn is not None and isinstance(self.estimator, Bayesian):
+            return differences_of(
+                self.drawn[:, first] - self.drawn[:, second], comparison.level or self.estimator.level
+            )
+        L = estimable(self.model, self.grid.L[first] - self.grid.L[second])
+        return self.estimator.differences(L, self.grid.offset[first] - self.grid.offset[second], comparison)
 
-def emmeans(
+
+def emmeans(  # noqa: PLR0913 (those of R's)
     model: Estimated,
     spec: Spec,
     *,
@@ -122,6 +143,7 @@ def emmeans(
     level: float = 0.95,
     weights: Weights = "equal",
     type: Scale = "link",  # noqa: A002 (its name everywhere)
+    offset: float | None = None,
 ) -> MarginalMeans:
     """
     Estimate marginal means: what the model predicts, averaged over its other factors, each level counting the same.
@@ -134,7 +156,10 @@ def emmeans(
     weights : of the combinations that are averaged over: "equal"; "proportional" to their rows in the data; "outer",
         to the product of each variable's; "cells", to those of each cell; "flat", equal but for cells without rows
     type : "link" for the scale on which the model is linear; "response" for that of `y` in `log(y) ~ ...`, or of the
-        family's mean
+        family's mean. Of an ordinal response "response" or "prob" for the probability of each category, "mean.class"
+        for the mean of their numbers, 1 for the first; these are averaged, and not the linear predictor
+    offset : what takes the place of the model's offsets, which stand at their means over the rows else, or are
+        computed where one of their variables is named
 
     >>> import lmmformula as lf
     >>> fit = lf.lmer("effort ~ Type + (1 | Subject)", lf.datasets.load("ergoStool"))
@@ -152,16 +177,20 @@ def emmeans(
     names, within = _variables(model, spec, by)
     check_choice("weights", weights, WEIGHTS)
     refuse_uncounted(model, weights)
-    check_choice("type", type, ("link", "response"))
+    check_choice("type", type, ("link", "response", "prob", "mean.class"))
+    grid, _ = reference_grid(model, at, wanted=[*names, *within], offset=offset)
+    if isinstance(model, PosteriorResult) and model.ir.family.ordinal and type != "link":
+        return _of_categories(model, grid, (names, within), weights, level, ddf, mean=type == "mean.class")
+    if type in ("prob", "mean.class"):
+        raise FitError(f'type="{type}" is of the categories of an ordinal response', hint='type="response" gives means')
     scale = response_scale(model.ir) if type == "response" else None
-    grid = reference_grid(model, at)
     title = f"Marginal means{_averaged(grid, [*names, *within], weights)}"
     averaged = grid.averaged([*names, *within], weights)
     name = "emmean" if scale is None else "response"
     return _table(model, averaged, within, name, title, estimator_of(model, ddf, level), level, scale)
 
 
-def slopes(
+def slopes(  # noqa: PLR0913 (those of R's)
     model: Estimated,
     variable: str,
     spec: Spec = (),
@@ -171,6 +200,7 @@ def slopes(
     ddf: Ddf | None = None,
     level: float = 0.95,
     weights: Weights = "equal",
+    offset: float | None = None,
 ) -> MarginalMeans:
     """
     Estimate the slope of the mean in a numeric variable; the other arguments are those of `emmeans`.
@@ -192,18 +222,18 @@ def slopes(
     if not isinstance(column, NumericSummary) or variable in used_as_levels(model):
         raise FitError(f"'{printable(variable)}' is not numeric, so there is no slope in it")
     step = STEP * (column.high - column.low)
-    grid = reference_grid(model, at)
+    grid, offsets = reference_grid(model, at, wanted=[variable, *names, *within], offset=offset)
     at_points = {name: values.astype(float) if name == variable else values for name, values in grid.columns.items()}
 
     def quotient(h: float) -> tuple[FloatArray, FloatArray]:
         """Central difference quotients of rows and offsets."""
         moved = [{**at_points, variable: at_points[variable] + sign * h} for sign in (1, -1)]
-        (L, offset), (L_below, offset_below) = (rows_at(model, columns, len(grid.L)) for columns in moved)
-        return (L - L_below) / (2 * h), (offset - offset_below) / (2 * h)
+        (L, known), (L_below, known_below) = (rows_at(model, columns, len(grid.L), offsets) for columns in moved)
+        return (L - L_below) / (2 * h), (known - known_below) / (2 * h)
 
     near, far = quotient(step / 2), quotient(step)
-    L, offset = ((4 * fine - coarse) / 3 for fine, coarse in zip(near, far, strict=True))  # no error up to h^4
-    averaged = replace(grid, L=L, offset=offset).averaged([*names, *within], weights)
+    L, known = ((4 * fine - coarse) / 3 for fine, coarse in zip(near, far, strict=True))  # no error up to h^4
+    averaged = replace(grid, L=L, offset=known).averaged([*names, *within], weights)
     title = f"Slopes of the mean in {variable}{_averaged(grid, [*names, *within], weights)}"
     return _table(model, averaged, within, "slope", title, estimator_of(model, ddf, level), level)
 
@@ -240,6 +270,49 @@ def _table(
         estimator=estimator,
         grid=grid,
         by=tuple(by),
+    )
+
+
+def _of_categories(
+    posterior: PosteriorResult,
+    grid: Grid,
+    variables: tuple[list[str], list[str]],
+    weights: Weights,
+    level: float,
+    ddf: Ddf | None,
+    *,
+    mean: bool,
+) -> MarginalMeans:
+    """
+    Return the probabilities of categories, a row for each within each combination, or the means of their numbers.
+
+    variables : of the rows, and those within whose values comparisons stay
+    """
+    import pandas as pd
+
+    names, by = variables
+    kept, categories = [*names, *by], posterior.design.categories
+    drawn, averaged = category_draws(posterior, grid, kept, weights), grid.averaged(kept, weights)
+    if mean:
+        drawn = drawn @ np.arange(1.0, len(categories) + 1)
+    else:
+        cell = np.repeat(np.arange(drawn.shape[1]), len(categories))
+        response = posterior.design.response_name
+        columns = {name: values[cell] for name, values in averaged.columns.items()}
+        columns[response] = np.tile(np.array(categories, dtype=object), drawn.shape[1])
+        averaged = Grid(columns, averaged.L[cell], averaged.offset[cell], averaged.rows[cell])
+        drawn, by = drawn.reshape(len(drawn), -1), [*by, response]
+    estimator = estimator_of(posterior, ddf, level)
+    title = "Mean categories" if mean else "Probabilities of categories"
+    return MarginalMeans(
+        f"{title}{_averaged(grid, kept, weights)}, {estimator.description}",
+        pd.DataFrame({**averaged.columns, **summarised(drawn, level)}),
+        ("what is empty can't be estimated from these data",) if np.isnan(drawn).any() else (),
+        model=posterior,
+        estimator=estimator,
+        grid=averaged,
+        by=tuple(by),
+        drawn=drawn,
     )
 
 

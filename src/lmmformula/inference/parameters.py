@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.errors import FitError
 from lmmformula.results.arguments import check_level
 from lmmformula.results.draws import Quantity
@@ -62,23 +61,9 @@ def parameters_of(result: LinearMixedResult) -> list[Parameter]:
     found = [Parameter("fixed", "", name, -1, i, i) for i, name in enumerate(result.design.fixed_names)]
     labels = unique_labels([term.group for term in result.design.random_terms])
     for t, (label, term) in enumerate(zip(labels, result.design.random_terms, strict=True)):
-        found += _of_term(t, label, term)
+        elements = term.covariance.elements(term.coefficient_names)
+        found += [Parameter(e.part, label, e.name, t, e.row, e.column) for e in elements]
     return [*found, Parameter("sigma", "Residual", "", -1, 0, 0)]
-
-
-def _of_term(t: int, label: str, term: RandomTermDesign) -> list[Parameter]:
-    names, shared = term.coefficient_names, term.covariance.homogeneous
-    sds = [Parameter("sd", label, name, t, i, i) for i, name in enumerate(names)]
-    if shared:
-        sds = [Parameter("sd", label, names[0] if len(names) == 1 else "*", t, 0, 0)]
-    match term.covariance.structure:
-        case "diag":
-            return sds
-        case "cs" | "ar1":
-            return [*sds, Parameter("cor", label, "*", t, 1, 0)] if len(names) > 1 else sds
-        case _:
-            pairs = [(i, j) for j in range(len(names)) for i in range(j + 1, len(names))]
-            return [*sds, *(Parameter("cor", label, f"{names[j]}, {names[i]}", t, i, j) for i, j in pairs)]
 
 
 def chosen(result: LinearMixedResult, wanted: str | Sequence[str] | None) -> list[Parameter]:
@@ -111,6 +96,15 @@ def tail(level: float) -> float:
     """Return the upper tail of a two-sided interval; FitError for what is not a level."""
     check_level(level)
     return (1.0 - level) / 2
+
+
+MOST_ERROR = 2.0
+"""Standard error of the logarithm of a standard deviation, from which Wald bounds would say nothing."""
+
+
+def is_flat(value: float, error: float) -> bool:
+    """Tell whether a standard deviation is so near zero, on the scale of its error, that it has no Wald bounds."""
+    return not value > 0.0 or error / value > MOST_ERROR
 
 
 def normal_quantile(level: float) -> float:

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.covariances.structure import ALL
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, printable
 from lmmformula.fit.lmm import Fit, evaluate_at
-from lmmformula.fit.theta import theta_of
 from lmmformula.fit.variance import variance_parameters
-from lmmformula.inference.intervals import rounded
 from lmmformula.inference.parameters import parameters_of, tail
 from lmmformula.inference.refits import Refitter
 from lmmformula.inference.replicated import replicated
@@ -26,6 +25,7 @@ from lmmformula.inference.satterthwaite import Satterthwaite
 from lmmformula.results.arguments import check_choice, check_count, check_level, check_mapping
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.prediction import generator, population_means, simulated
+from lmmformula.results.screen import rounded
 from lmmformula.results.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
@@ -222,16 +222,15 @@ def _assumed(result: LinearMixedResult, assume: Mapping[str, float]) -> _Truth:
         if p.part == "fixed":
             beta[p.row] = value[label]
         elif p.part == "sd":
-            shared = result.design.random_terms[p.term].covariance.homogeneous
-            sds[p.term][slice(None) if shared else p.row] = value[label]
+            sds[p.term][slice(None) if p.name == ALL else p.row] = value[label]
         elif p.part == "cor" and label in assume:
-            _set_correlation(correlations[p.term], p.row, p.column, value[label], shared=p.name == "*", label=label)
+            _set_correlation(correlations[p.term], p.row, p.column, value[label], shared=p.name == ALL, label=label)
     relative = [R * np.outer(s, s) / sigma**2 for R, s in zip(correlations, sds, strict=True)]
     if not sigma > 0 or any(
         s.min() < 0 or np.linalg.eigvalsh(R)[0] < -1e-10 for s, R in zip(sds, correlations, strict=True)
     ):
         raise FitError("the assumed standard deviations and correlations belong to no covariance matrix")
-    theta = [theta_of(term.covariance, S) for term, S in zip(result.design.random_terms, relative, strict=True)]
+    theta = [term.covariance.theta_of(S) for term, S in zip(result.design.random_terms, relative, strict=True)]
     fit = replace(
         result.fit,
         beta=beta,

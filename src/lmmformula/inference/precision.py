@@ -1,9 +1,7 @@
 """How precisely the variance parameters are known: their covariance matrix, from exact second derivatives."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.errors import FitError, is_text
 from lmmformula.fit.variance import log_deviations
 from lmmformula.results.lmm import LinearMixedResult
@@ -29,7 +27,10 @@ def variance_covariance(result: LinearMixedResult, scale: Scale = "theta") -> "p
     terms = result.design.random_terms
     match scale if is_text(scale) else repr(scale):
         case "theta":
-            matrix, names = found.vcov, [name for term in terms for name in _names(term)]
+            matrix = found.vcov
+            names = [
+                name for term in terms for name in term.covariance.natural_names(term.group, term.coefficient_names)
+            ]
         case "log_sd":
             matrix = log_deviations(result.design, result.fit, found).vcov
             names = [f"log_sd[{term.group}, {name}]" for term in terms for name in term.coefficient_names]
@@ -37,13 +38,3 @@ def variance_covariance(result: LinearMixedResult, scale: Scale = "theta") -> "p
             raise FitError(f"there is no scale {scale!r}", hint="choose 'theta' or 'log_sd'")
     last = "sigma" if scale == "theta" else "log_sigma"
     return pd.DataFrame(matrix, index=[*names, last], columns=[*names, last])
-
-
-def _names(term: RandomTermDesign) -> Iterator[str]:
-    """Name what is estimated of one term."""
-    if term.covariance.structure in ("cs", "ar1") and term.n_coefficients > 1:
-        for name in ["*"] if term.covariance.homogeneous else term.coefficient_names:
-            yield f"sd[{term.group}, {name}]"
-        yield f"rho[{term.group}]"
-    else:
-        yield from term.theta_names

@@ -7,7 +7,6 @@ Bates, Maechler, Bolker & Walker (2015), J. Stat. Soft. 67(1), section 5.1.
 """
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -17,7 +16,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError, FitWarning
+from lmmformula.errors import FitError, legible, warn
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.problem import Problem, prepare
 from lmmformula.inference.curves import Curve, curve_of
@@ -76,7 +75,7 @@ class Profile:
 
     def __str__(self) -> str:
         points = ", ".join(f"{c.parameter.label} ({len(c.values)})" for c in self.curves)
-        return f"Profiles of the deviance, number of points: {points}"
+        return legible(f"Profiles of the deviance, number of points: {points}")
 
     __repr__ = __str__
 
@@ -142,7 +141,7 @@ def profile_intervals(
     labels = tuple(p.label for p in wanted)
     lost = [label for label, row in zip(labels, bounds, strict=True) if np.isnan(row).any()]
     if lost:
-        warnings.warn(FitWarning(f'no bound was found for {", ".join(lost)}: try method="boot"'), stacklevel=2)
+        warn(f"no bound was found for {', '.join(lost)}", hint='try method="boot"')
     return Intervals(labels, estimates(wanted, result), bounds[:, 0], bounds[:, 1], level, "profile likelihood")
 
 

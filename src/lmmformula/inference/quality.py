@@ -21,7 +21,7 @@ AnyFit = LinearMixedResult | GeneralizedMixedResult
 MAKE_ONE = "make one by model.fit()"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RSquared:
     """
     Shares of the variance of the response that a model explains.
@@ -53,6 +53,8 @@ class RSquared:
         return (
             f"R2 marginal {self.marginal:.4f} (fixed effects), conditional {self.conditional:.4f} (and random effects)"
         )
+
+    __repr__ = __str__
 
 
 def r_squared(result: LinearMixedResult) -> RSquared:

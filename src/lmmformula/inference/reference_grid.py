@@ -5,9 +5,8 @@ Factors stand at each of their levels, numeric variables at their mean (at both 
 `at` says otherwise. Lenth (2016), J. Stat. Soft. 69(1); Searle, Speed & Milliken (1980), Amer. Statist. 34, 216-221.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from itertools import product
 from math import prod
 from typing import Any, Literal
@@ -17,17 +16,17 @@ import numpy as np
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.data.columns import FactorColumn, NumericColumn
 from lmmformula.data.table import Table, read_table
-from lmmformula.design.fixed import fixed_matrix, offset_values
-from lmmformula.errors import FitError, printable
+from lmmformula.design.fixed import fixed_matrix
+from lmmformula.design.summaries import FactorSummary, NumericSummary
+from lmmformula.errors import FitError, meant, printable
+from lmmformula.inference.offsets import Offsets, offsets_of
+from lmmformula.inference.tests import with_estimate
 from lmmformula.results.arguments import check_mapping
-from lmmformula.results.grid_values import FixedModel, aliases, column_summary, fixed_variables
-from lmmformula.results.kept import FactorSummary, NumericSummary
+from lmmformula.results.grid_values import column_summary, fixed_variables, term_variables
+from lmmformula.results.rows import FixedModel, inestimable
 
 MOST_POINTS = 100_000
 """Number of combinations that a grid may have."""
-
-NOT_ESTIMABLE = 1e-8
-"""Distance from the rows of X, relative to a row's size, beyond which a row can't be estimated."""
 
 Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
 """
@@ -54,17 +53,21 @@ class Grid:
 
     def averaged(self, names: Sequence[str], weights: Weights = "equal") -> "Grid":
         """Average over all other variables; NaN where nothing has a weight."""
+        code, shares = self.averaging(names, weights)
+        first = np.unique(code, return_index=True)[1]
+        L = np.zeros((len(first), self.L.shape[1]))
+        np.add.at(L, code, shares[:, None] * self.L)
+        offset: FloatArray = np.bincount(code, shares * self.offset).astype(float)
+        columns = {name: self.columns[name][first] for name in names}
+        return Grid(columns, L, offset, np.bincount(code, self.rows).astype(float))
+
+    def averaging(self, names: Sequence[str], weights: Weights) -> tuple[IntArray, FloatArray]:
+        """Return the number of each point's combination of some variables, and its share in the mean over others."""
         code, size = self._coded(names)
         points = np.bincount(code, minlength=size)[code]
         shares = np.where(points > 1, self._shares(names, weights), 1.0)
-        total = np.bincount(code, shares, minlength=size)
-        L = np.zeros((size, self.L.shape[1]))
-        np.add.at(L, code, shares[:, None] * self.L)
-        first = np.unique(code, return_index=True)[1]
-        columns = {name: self.columns[name][first] for name in names}
-        with np.errstate(divide="ignore", invalid="ignore"):
-            offset = np.bincount(code, shares * self.offset, minlength=size) / total
-            return Grid(columns, L / total[:, None], offset, np.bincount(code, self.rows, minlength=size).astype(float))
+        with np.errstate(invalid="ignore"):
+            return code, shares / np.bincount(code, shares, minlength=size)[code]
 
     def _shares(self, names: Sequence[str], weights: Weights) -> FloatArray:
         """Return (N,) weights of the points, up to a factor for each of the combinations that stay."""
@@ -95,22 +98,31 @@ class Grid:
         return code, size
 
 
-def reference_grid(model: FixedModel, at: Mapping[str, Any] | None = None) -> Grid:
+def reference_grid(
+    model: FixedModel,
+    at: Mapping[str, Any] | None = None,
+    *,
+    wanted: Collection[str] = (),
+    offset: float | None = None,
+) -> tuple[Grid, Offsets]:
     """
-    Make the grid of a model.
+    Make the grid of a model, and say where its offsets stand.
 
     at : variable -> value or values at which it shall stand
+    wanted : variables that a table is to have
+    offset : what takes the place of the model's offsets
     """
     at = {} if at is None else at
     check_mapping("at", at, '{"x": [0, 1]}')
-    values = grid_values(model, at)
+    offsets = offsets_of(model, {*map(str, at), *wanted}, offset)
+    values = grid_values(model, at, offsets)
     if (size := prod(map(len, values.values()))) > MOST_POINTS:
         raise FitError(f"the reference grid would have {size:,} points", hint="fix some of the variables by `at`")
     points = list(product(*reversed(values.values())))
     columns = {name: np.array([point[-1 - i] for point in points]) for i, name in enumerate(values)}
     counted = model.design.has_rows
     rows = _rows_of_points(model, columns, len(points), at) if counted else np.full(len(points), np.nan)
-    return Grid(columns, *rows_at(model, columns, len(points)), rows)
+    return Grid(columns, *rows_at(model, columns, len(points), offsets), rows), offsets
 
 
 def _rows_of_points(model: FixedModel, columns: Mapping[str, AnyArray], n: int, at: Mapping[str, Any]) -> FloatArray:
@@ -135,35 +147,36 @@ def _rows_of_points(model: FixedModel, columns: Mapping[str, AnyArray], n: int, 
     return np.where(found[where] == places, counts[where], 0.0)
 
 
-def rows_at(model: FixedModel, columns: Mapping[str, AnyArray], n: int) -> tuple[FloatArray, FloatArray]:
+def rows_at(
+    model: FixedModel, columns: Mapping[str, AnyArray], n: int, offsets: Offsets
+) -> tuple[FloatArray, FloatArray]:
     """Return rows of X with all of its columns, (n, P), and offsets, (n,), at given values of the variables."""
     table = read_table(dict(columns)) if columns else Table(n, (), {})
     L = fixed_matrix(model.ir, replace(model.schema, aliased=()), table)
-    return L, offset_values(model.ir, model.schema, table)
+    return L, offsets.at(model, table)
 
 
 def estimable(model: FixedModel, L: FloatArray) -> FloatArray:
     """
     Return (N, p) functions of the coefficients that were estimated, NaN where (N, P) L is no function of these.
 
-    A column of X that was dropped, x = X a, must have the value L a, too.
+    A column of X that was dropped, x = X a, must have the value L a, too; and the likelihood must not be flat.
     """
-    dropped, kept = list(model.schema.aliased), list(model.schema.kept)
-    if not dropped:
-        return L
-    a = aliases(model)
-    size = 1.0 + np.abs(L[:, dropped]) + np.abs(L[:, kept]) @ np.abs(a)
-    off = np.abs(L[:, dropped] - L[:, kept] @ a) > NOT_ESTIMABLE * size
-    return np.where(off.any(axis=1)[:, None], np.nan, L[:, kept])
+    if not model.schema.aliased:
+        return with_estimate(model, L)
+    kept = list(model.schema.kept)
+    return np.where(inestimable(model, L)[:, None], np.nan, with_estimate(model, L[:, kept]))
 
 
-def grid_values(model: FixedModel, at: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return the values at which each variable of the fixed part stands."""
+def grid_values(model: FixedModel, at: Mapping[str, Any], offsets: Offsets) -> dict[str, list[Any]]:
+    """Return the values at which each variable of the fixed part stands; those of offsets at their means are not."""
     names = fixed_variables(model)
     for name in at:
         refuse_unknown_variable(str(name), names)
     values: dict[str, list[Any]] = {}
     for name in names:
+        if name not in offsets.variables and name not in term_variables(model):
+            continue
         match column_summary(model, name):
             case FactorSummary(levels=levels):
                 values[name] = _given_levels(name, at[name], levels) if name in at else list(levels)
@@ -175,8 +188,7 @@ def grid_values(model: FixedModel, at: Mapping[str, Any]) -> dict[str, list[Any]
 def refuse_unknown_variable(name: str, known: Sequence[str]) -> None:
     """Refuse a variable that the fixed part does not have."""
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"they are: {', '.join(map(printable, known))}"
+        hint = meant(name, known, f"they are: {', '.join(map(printable, known))}")
         raise FitError(
             f"'{printable(name)}' is no variable of the fixed effects", hint=hint if known else "there is none"
         )
@@ -198,7 +210,7 @@ def _given_levels(name: str, given: Any, known: Sequence[str]) -> list[str]:  # 
         if level not in known:
             raise FitError(
                 f"'{printable(level)}' is no level of '{printable(name)}'",
-                hint=f"the levels are: {', '.join(map(printable, known[:12]))}",
+                hint=meant(level, known, f"the levels are: {', '.join(map(printable, known[:12]))}"),
             )
     return levels
 

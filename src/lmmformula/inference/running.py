@@ -19,7 +19,8 @@ from threading import Event, Lock, Thread
 from typing import Generic, TypeVar
 
 from lmmformula.errors import FitError
-from lmmformula.inference.helper import Helper, is_possible, written
+from lmmformula.inference.helper import Helper, written
+from lmmformula.processes import is_possible
 from lmmformula.results.arguments import check_count
 
 Progress = bool | Callable[[int, int], object]

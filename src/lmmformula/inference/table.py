@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import FitError
+from lmmformula.results.screen import folded, side_by_side
 from lmmformula.results.sheets import Framed, Report, Sheet
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ResultTable(Framed):
         return len(self.frame)
 
     def __str__(self) -> str:
-        return "\n".join([self.title, *self._lines(), *self.notes])
+        return "\n".join([folded(self.title, 2), *self._lines(), *(folded(note, 2) for note in self.notes)])
 
     def __repr__(self) -> str:
         return str(self)
@@ -90,7 +91,7 @@ class ResultTable(Framed):
             for column, to_left in zip(columns, left, strict=True)
             for width in [max(map(len, column))]
         ]
-        return ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
+        return side_by_side(aligned, left.index(False) if False in left else len(left))
 
     def _columns(self) -> list[list[str]]:
         """Return header and cells, column by column, names of rows first if there are any."""

@@ -118,6 +118,24 @@ def _approximate(result: LinearMixedResult, ddf: Literal["satterthwaite", "kenwa
     assert_never(ddf)
 
 
+def with_estimate(result: object, L: FloatArray) -> FloatArray:
+    """Return (r, p) functions of beta, NaN where they have no finite estimate: the likelihood is flat (separation)."""
+    if not isinstance(result, GeneralizedMixedResult) or not result.fit.flat.size:
+        return L
+    return np.where(result.fit.unestimable(L)[:, None], np.nan, L)
+
+
+FLAT = "what is empty has no finite estimate: the likelihood is flat there (separation)"
+"""A note below tables."""
+
+
+def joint_test(result: MixedResult, method: Method, L: FloatArray, null: FloatArray | float = 0.0) -> FStatistic:
+    """Test all rows of L beta = null together; NaN where one of them has no finite estimate."""
+    if np.isnan(with_estimate(result, L)).any():
+        return FStatistic(np.nan, len(L), np.inf)
+    return method.f_test(L, L @ result.fit.beta - null)
+
+
 @dataclass(frozen=True, slots=True)
 class TTests:
     """

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.fit.covariances import natural_map
 from lmmformula.inference.intervals import Intervals
-from lmmformula.inference.parameters import Parameter, chosen, estimates, normal_quantile, tail
+from lmmformula.inference.parameters import Parameter, chosen, estimates, is_flat, normal_quantile, tail
 from lmmformula.results.lmm import LinearMixedResult
 
 NEARLY_ONE = 1 - 1e-8
@@ -23,7 +22,7 @@ def wald_intervals(
     result: LinearMixedResult, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
 ) -> Intervals:
     """
-    Return Wald intervals; NaN where a variance parameter is estimated on its boundary.
+    Return Wald intervals; NaN where a variance parameter is estimated on its boundary, or too near to it.
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
@@ -54,6 +53,8 @@ def _bounds(parameter: Parameter, value: float, error: float, z: float) -> tuple
     if parameter.part == "cor":
         centre, half = np.arctanh(value), z * error / (1 - value**2)
         return float(np.tanh(centre - half)), float(np.tanh(centre + half))
+    if is_flat(value, error):
+        return np.nan, np.nan
     factor = float(np.exp(z * error / value))
     return value / factor, value * factor
 
@@ -85,7 +86,7 @@ def _slope(result: LinearMixedResult, parameter: Parameter, values: FloatArray) 
         return out
     at = 0
     for t, term in enumerate(result.design.random_terms):
-        own = natural_map(term.covariance, term.n_coefficients, np.eye(term.n_coefficients))
+        own = term.covariance.natural_map(term.n_coefficients, np.eye(term.n_coefficients))
         here = slice(at, at + own.size)
         at += own.size
         if t == parameter.term:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lmmformula.covariances.table import of_record
 from lmmformula.errors import FormulaError
-from lmmformula.ir.covariance import STRUCTURES, Covariance
 from lmmformula.ir.expand import DOT
 from lmmformula.ir.family import Family
 from lmmformula.ir.functions import bound
@@ -51,8 +51,7 @@ def _encode_random(term: RandomTerm) -> Json:
         "terms": _encode_terms(term.terms),
         "group": [variable.name for variable in term.group],
         "name": term.name,
-        "structure": term.covariance.structure,
-        "homogeneous": term.covariance.homogeneous,
+        **term.covariance.record(),
     }
 
 
@@ -137,8 +136,7 @@ def _decode_random(encoded: Json) -> RandomTerm:
     intercept = _flag(encoded["intercept"])
     if not group or not (intercept or terms):
         raise ValueError("random term")
-    covariance = Covariance(STRUCTURES[encoded["structure"]], _flag(encoded["homogeneous"]))
-    return RandomTerm(intercept, terms, group, covariance, name=_text(encoded["name"]))
+    return RandomTerm(intercept, terms, group, of_record(encoded), name=_text(encoded["name"]))
 
 
 def _decode_prior(encoded: Json) -> Prior:

@@ -24,11 +24,13 @@ class Expansion:
     intercept : whether there is one
     terms : the others, by order and within it by appearance
     offsets : the arguments of the offset() terms
+    lost : operations that change nothing, though they look like arithmetic: `x^2`, `x*x`, `1 - exp(x)`; and `a & b`
     """
 
     intercept: bool
     terms: tuple[Term, ...]
     offsets: tuple[Expression, ...] = ()
+    lost: tuple[Apply, ...] = ()
 
 
 def expand(expression: Expression, columns: Sequence[Variable] = (), named: Sequence[Expression] = ()) -> Expansion:
@@ -56,7 +58,7 @@ def expand(expression: Expression, columns: Sequence[Variable] = (), named: Sequ
             case _:
                 hint = "add it: + offset(...)"
                 raise FormulaError("offset() can't be part of an interaction", span=term.span, hint=hint)
-    return Expansion(expander.intercept, tuple(kept), tuple(offsets))
+    return Expansion(expander.intercept, tuple(kept), tuple(offsets), tuple(expander.lost))
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class _Expander:
     columns : what `.` stands for
     adding : False inside an odd number of subtractions, where 1 removes the intercept and 0 restores it
     formed : number of products formed so far
+    lost : as in `Expansion`
     """
 
     columns: Sequence[Variable]
@@ -75,6 +78,7 @@ class _Expander:
     formed: int = 0
     numbers: dict[Expression, int] = field(default_factory=dict)
     variables: list[Expression] = field(default_factory=list)
+    lost: list[Apply] = field(default_factory=list)
 
     def term(self, product: frozenset[int]) -> Term:
         """Write a product of numbers as a term; its factors stand in the order of the numbers."""
@@ -95,7 +99,13 @@ class _Expander:
             case Apply(function="*" | "/" | ":" | "%in%", arguments=(_, _)):
                 return self._chain(expression)
             case Apply(function="^", arguments=(base, exponent)):
-                return self._power(self.products(base), _power_of(exponent), expression.span)
+                raised, power = self.products(base), _power_of(exponent)
+                if len(raised.items) == 1 and power > 1:
+                    self.lost.append(expression)
+                return self._power(raised, power, expression.span)
+            case Apply(function="&", arguments=(Variable(), Variable())):
+                self.lost.append(expression)
+                return Products.of(self._numbered(expression))
             case _:
                 return Products.of(self._numbered(expression))
 
@@ -132,7 +142,10 @@ class _Expander:
                 total.update(dict.fromkeys(added.items))
             else:
                 self.adding = not self.adding
-                for product in (self._dot() if summand == DOT else self.products(summand)).items:
+                taken = (self._dot() if summand == DOT else self.products(summand)).items
+                if taken and not any(product in total for product in taken):
+                    self.lost.append(Apply("-", (summand,), span=summand.span))
+                for product in taken:
                     total.pop(product, None)
                 self.adding = not self.adding
         return Products.distinct(total)
@@ -148,7 +161,10 @@ class _Expander:
             expression = expression.arguments[0]
         total = self.products(expression)
         for step in reversed(steps):
-            total = self._product(step.function, total, self.products(step.arguments[1]), step.span)
+            right = self.products(step.arguments[1])
+            if len(right.items) == 1 and right == total:
+                self.lost.append(step)
+            total = self._product(step.function, total, right, step.span)
         return total
 
     def _product(self, operator: str, left: Products[int], right: Products[int], span: Span) -> Products[int]:

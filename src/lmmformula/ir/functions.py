@@ -6,7 +6,9 @@ from difflib import get_close_matches
 from itertools import count
 from typing import Any, Literal
 
+from lmmformula.covariances.table import STRUCTURES
 from lmmformula.errors import FormulaError, is_text, printable
+from lmmformula.ir.elsewhere import INSTEAD, NOT_YET
 from lmmformula.ir.terms import Apply, Expression
 
 Kind = Literal["elementwise", "basis", "factor", "value", "contrast"]
@@ -147,19 +149,7 @@ def register(name: str, function: Callable[..., Any]) -> None:
     REGISTERED[name] = function
 
 
-INSTEAD = {
-    "mean": "center(x) is x - mean(x), and remembers the mean for new data",
-    "sd": "scale(x) centres and divides by the standard deviation, and remembers both for new data",
-    "interaction": "an interaction is written a:b",
-    "s": "smooths are not supported; bs() and ns() make splines",
-    "te": "smooths are not supported; bs() and ns() make splines",
-    "mo": "monotonic effects are not supported",
-    "me": "measurement errors are not supported",
-    "rcs": "ns() makes natural splines",
-}
-"""Functions that are often asked for -> what there is instead."""
-
-RESERVED_CALLS = frozenset({"cbind", "offset", "us", "diag", "cs", "ar1", "gr", "T", "F", "TRUE", "FALSE", "NULL"})
+RESERVED_CALLS = frozenset({"cbind", "offset", *STRUCTURES, "gr", "T", "F", "TRUE", "FALSE", "NULL"})
 """Calls that mean something to the language itself."""
 
 
@@ -169,11 +159,24 @@ def signature(name: str) -> Signature:
         return FUNCTIONS[name]
     if name in REGISTERED:
         return Signature("elementwise", ("...",))
-    near = get_close_matches(name, [*FUNCTIONS, *REGISTERED], n=2)
-    hint = f"did you mean {' or '.join(f'`{found}`' for found in near)}?" if near else (
-        "compute the column before you fit, or allow a function of yours with lmmformula.register()"
-    )  # fmt: skip
-    raise FormulaError(f"there is no function `{name}`", hint=INSTEAD.get(name, hint))
+    if name in NOT_YET:
+        raise FormulaError(f"there is no function `{name}`", hint=NOT_YET[name])
+    raise FormulaError(f"there is no function `{name}`", hint=INSTEAD.get(name) or _nearest(name))
+
+
+LIKENESS = 0.75
+"""Of a name to a function's, from which it may be that one misspelt."""
+
+
+def _nearest(name: str) -> str:
+    """Guess which function was meant, `np.log` or `polly`; or say what can be done without it."""
+    known = [*FUNCTIONS, *REGISTERED]
+    bare = name.rpartition(".")[2]
+    near = [word for word in known if word == bare or sorted(word) == sorted(name)]
+    near = near or get_close_matches(name, known, n=2, cutoff=LIKENESS)
+    if near:
+        return f"did you mean {' or '.join(f'`{found}`' for found in near)}?"
+    return "compute the column before you fit, or allow a function of yours with lmmformula.register()"
 
 
 def bound(call: Apply) -> dict[str, Expression]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from lmmformula.covariances.structure import raised
 from lmmformula.errors import printable
 from lmmformula.ir.labels import label, number
 from lmmformula.ir.model import ModelIR, RandomTerm
@@ -101,32 +102,15 @@ def _covariance(tag: str, term: RandomTerm, coefficients: list[int]) -> str:
     """Write a covariance matrix of standard deviations tau and correlations rho."""
     if len(coefficients) > WRITTEN_OUT:
         return rf"\Sigma{tag}"
-    structure, common = term.covariance.structure, term.covariance.homogeneous
-    tau = {k: rf"\tau{tag}" + ("" if common else f"_{{{k}}}") for k in coefficients}
-    rho = rf"\rho{tag}"
+    tau = {k: rf"\tau{tag}" + ("" if term.covariance.homogeneous else f"_{{{k}}}") for k in coefficients}
 
     def element(i: int, j: int) -> str:
-        scale = _power(tau[i], 2) if tau[i] == tau[j] else f"{tau[i]} {tau[j]}"
-        match structure:
-            case _ if i == j:
-                return scale
-            case "diag":
-                return "0"
-            case "cs":
-                return f"{rho} {scale}"
-            case "ar1":
-                return f"{_power(rho, abs(i - j))} {scale}"
-            case _:
-                return f"{rho}_{{{min(i, j)}{max(i, j)}}} {scale}"
+        scale = raised(tau[i], 2) if tau[i] == tau[j] else f"{tau[i]} {tau[j]}"
+        correlation = "" if i == j else term.covariance.latex_correlation(rf"\rho{tag}", i, j)
+        return scale if i == j else f"{correlation} {scale}" if correlation else "0"
 
     rows = [[element(i, j) for j in coefficients] for i in coefficients]
     return rows[0][0] if len(rows) == 1 else _matrix(rows)
-
-
-def _power(symbol: str, exponent: int) -> str:
-    if exponent == 1:
-        return symbol
-    return rf"\left({symbol}\right)^{exponent}" if "^" in symbol else f"{symbol}^{exponent}"
 
 
 def _matrix(rows: list[list[str]]) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any, Literal
 
-from lmmformula.errors import NOWHERE, DataError, LmmFormulaError, Span
-from lmmformula.ir.covariance import UNSTRUCTURED, Covariance
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.unstructured import UNSTRUCTURED
+from lmmformula.errors import NOWHERE, DataError, LmmFormulaError, Span, meant
 from lmmformula.ir.expand import expand
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.names import backticked
@@ -186,8 +186,7 @@ def _check_known(expression: Expression, names: Sequence[str]) -> None:
     """Refuse columns that aren't there, those that are only taken out included: `. - x`."""
     for variable in variables(expression):
         if variable.name not in names:
-            near = get_close_matches(variable.name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else ""
+            hint = meant(variable.name, names)
             raise DataError(f"no column named {variable.name!r}", span=variable.span, hint=hint)
 
 

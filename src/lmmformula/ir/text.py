@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from itertools import pairwise
 
-from lmmformula.ir.covariance import Covariance
 from lmmformula.ir.labels import ATOM, label, within
 from lmmformula.ir.model import ModelIR, RandomTerm, Response
 from lmmformula.ir.names import backticked
@@ -47,13 +46,7 @@ def random_text(random: RandomTerm) -> str:
     """Write one random term, `(0 + x | g)` or `cs(x | g, hom = TRUE)`."""
     group = random.name or ":".join(backticked(variable.name) for variable in random.group)
     inside = f"{terms_text(random.intercept, in_writing_order(random.terms))} | {group}"
-    match random.covariance:
-        case Covariance(structure="us"):
-            return f"({inside})"
-        case Covariance(structure="ar1" as structure, homogeneous=homogeneous):
-            return f"{structure}({inside}{'' if homogeneous else ', hom = FALSE'})"
-        case Covariance(structure=structure, homogeneous=homogeneous):
-            return f"{structure}({inside}{', hom = TRUE' if homogeneous else ''})"
+    return random.covariance.text(inside)
 
 
 def terms_text(intercept: bool, written: Sequence[str], more: Sequence[str] = ()) -> str:  # noqa: FBT001 (data)

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lmmformula.errors import FitError, printable
+from lmmformula.files import path_of, write_files
 
 DATA, LINE, SECOND, FAINT = "0.45", "tab:blue", "tab:orange", "0.75"
 """Colours of data, of what is estimated, of what it is compared with, and of guides: seen on white and on black."""
@@ -70,6 +72,15 @@ def finish(axes: Any) -> None:  # noqa: ANN401 (matplotlib's Axes, an array of t
     for line in figure.findobj(Line2D):
         line.set_markersize(math.sqrt(scale) * line.get_markersize())
         line.set_linewidth(math.sqrt(scale) * line.get_linewidth())
+
+
+def save_figure(figure: Any, path: str) -> None:  # noqa: ANN401 (matplotlib's Figure)
+    """Write a figure to a file of the kind that its name ends in."""
+    kinds = figure.canvas.get_supported_filetypes()
+    kind = Path(path).suffix.removeprefix(".").lower()
+    if kind not in kinds:
+        raise FitError(f"no picture is written to '{printable(path)}'", hint=f"a name can end in .{', .'.join(kinds)}")
+    write_files({path_of(path): lambda stream: figure.savefig(stream, format=kind)})
 
 
 def grid(n: int, *, most_columns: int = 4) -> tuple[int, int]:

@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
+import numpy as np
+
+from lmmformula.design.inputs import listed
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.schema import Schema
 from lmmformula.errors import printable
@@ -17,13 +20,18 @@ MOST_SUMMANDS = 8
 MOST_LEVELS = 6
 
 
-def explain(ir: ModelIR, schema: Schema, design: DesignMatrices) -> str:
-    """Print variables with their types, fixed and random terms, dimensions, and the model as equations."""
+def explain(ir: ModelIR, schema: Schema, design: DesignMatrices, remarks: Sequence[str] = ()) -> str:
+    """
+    Print variables with their types, fixed and random terms, dimensions, and the model as equations.
+
+    remarks : on how the data were read
+    """
     sections = [
         [
             *formula_lines("Model      ", ir, indent=11 * " "),
             f"Family     {ir.family.name}, link {ir.family.link}",
             *_rows(design),
+            *(f"           {remark}" for remark in remarks),
         ],
         ["Variables", *_variables(schema)],
         [f"Fixed effects: {design.n_fixed} coefficients", *_fixed(design)],
@@ -33,22 +41,22 @@ def explain(ir: ModelIR, schema: Schema, design: DesignMatrices) -> str:
     return "\n\n".join("\n".join(map(printable, lines)) for lines in sections if lines)
 
 
-def model_html(ir: ModelIR, design: DesignMatrices) -> str:
+def model_html(ir: ModelIR, design: DesignMatrices, remarks: Sequence[str] = ()) -> str:
     """Show a model in a notebook: its formula, its data, and its equations in letters that need no typesetting."""
     maths = "<br>".join(escape(printable(line)) for line in equations(ir.family, design))
-    heading = f"<p><code>{escape(formula_text(ir))}</code><br>{escape(_extent(design))}</p>"
+    heading = f"<p><code>{escape(formula_text(ir))}</code><br>{escape(_extent(design, remarks))}</p>"
     return f'{heading}<p style="font-family:serif">{maths}</p>'
 
 
-def model_markdown(ir: ModelIR, design: DesignMatrices) -> str:
+def model_markdown(ir: ModelIR, design: DesignMatrices, remarks: Sequence[str] = ()) -> str:
     """Show a model in a text that is typeset later: its formula, its data, and its mathematics."""
     fence = "`" * (1 + max(map(len, re.findall("`+", ir.formula)), default=0))
-    return f"{fence} {ir.formula} {fence}\n\n{markdown_text(_extent(design))}\n\n$$\n{ir.latex()}\n$$"
+    return f"{fence} {ir.formula} {fence}\n\n{markdown_text(_extent(design, remarks))}\n\n$$\n{ir.latex()}\n$$"
 
 
-def _extent(design: DesignMatrices) -> str:
+def _extent(design: DesignMatrices, remarks: Sequence[str]) -> str:
     """Say how many rows there are, and levels."""
-    rows = "; ".join(_rows(design)).removeprefix("Data").strip()
+    rows = "; ".join([*_rows(design), *remarks]).removeprefix("Data").strip()
     levels = {term.group: term.n_levels for term in design.random_terms}
     return "; ".join([rows, *(f"{printable(name)}, {count} levels" for name, count in levels.items())])
 
@@ -92,12 +100,25 @@ def _grouping_only(schema: Schema) -> list[str]:
 
 
 def _rows(design: DesignMatrices) -> list[str]:
-    lines = [f"Data       {design.nobs} rows"]
+    left_out = rows_left_out(design)
+    return [f"Data       {design.nobs} rows" + (f" of {design.n_given}; {left_out}" if left_out else "")]
+
+
+def rows_left_out(design: DesignMatrices) -> str:
+    """Say how many rows were left out, why, and which, where that is known; nothing if none was."""
     dropped = design.n_given - design.nobs
-    if dropped:
-        missing = ", ".join(f"{name} in {count}" for name, count in design.missing.items() if count)
-        lines[0] += f" of {design.n_given}; {dropped} left out with missing values ({missing})"
-    return lines
+    if not dropped:
+        return ""
+    said = f"{dropped} left out with missing values ({missing_text(design)})"
+    if not design.has_rows:
+        return said
+    gone = np.setdiff1d(np.arange(design.n_given), design.kept_rows)
+    return f"{said}: row{'s' if dropped > 1 else ''} {listed(gone)}"
+
+
+def missing_text(design: DesignMatrices) -> str:
+    """Say in how many rows each variable is missing."""
+    return ", ".join(f"{printable(name)} in {count}" for name, count in design.missing.items() if count)
 
 
 def _fixed(design: DesignMatrices) -> list[str]:
@@ -120,7 +141,7 @@ def _random(design: DesignMatrices) -> list[str]:
         levels = ", ".join([*shown, "..."] if term.n_levels > MOST_LEVELS else shown)
         lines += [
             f"  {term.group}: {term.n_levels} levels ({levels})",
-            f"    {_coefficients(term)}; {_structure(term)} ({_parameters(term)})",
+            f"    {_coefficients(term)}; {_structure(term)} ({_counted(term.n_parameters)})",
         ]
     return lines
 
@@ -130,35 +151,14 @@ def _coefficients(term: RandomTermDesign) -> str:
     return f"{term.n_coefficients} coefficients each: {names}" if term.n_coefficients > 1 else f"1 coefficient: {names}"
 
 
-def _parameters(term: RandomTermDesign) -> str:
-    """Count the standard deviations and correlations of a term."""
-    k = term.n_coefficients
-    match term.covariance.structure:
-        case _ if k == 1:
-            correlations = 0
-        case "us":
-            correlations = k * (k - 1) // 2
-        case "diag":
-            correlations = 0
-        case "cs" | "ar1":
-            correlations = 1
-    number = (1 if term.covariance.homogeneous else k) + correlations
+def _counted(number: int) -> str:
     return f"{number} parameters" if number > 1 else "1 parameter"
 
 
 def _structure(term: RandomTermDesign) -> str:
     if term.n_coefficients == 1:
         return "one standard deviation"
-    match term.covariance.structure:
-        case "us":
-            return "every standard deviation and correlation free"
-        case "diag":
-            text = "uncorrelated"
-        case "cs":
-            text = "one correlation for all pairs"
-        case "ar1":
-            text = "correlation falling with distance, r^|i-j|"
-    return text + (", one standard deviation for all" if term.covariance.homogeneous else "")
+    return term.covariance.explanation()
 
 
 def _distribution(symbols: Sequence[str], term: RandomTermDesign, number: int) -> str:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-import pandas as pd
-
+from lmmformula.errors import legible
 from lmmformula.present.posterior import parameter_rows
 from lmmformula.results.posterior import SUMMARY_COLUMNS
 from lmmformula.results.sheets import Sheet
+from lmmformula.results.shown import Shown
 
 
-class SummaryFrame(pd.DataFrame):
+class SummaryFrame(Shown):
     """A pandas data frame; `to_latex()` and `to_markdown()` round as the printed posterior does, and escape names."""
 
     def to_latex(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (pandas')
@@ -23,6 +23,12 @@ class SummaryFrame(pd.DataFrame):
         if arguments or options or list(self.columns) != SUMMARY_COLUMNS:
             return super().to_markdown(*arguments, **options)
         return self._sheet.markdown()
+
+    def __repr__(self) -> str:
+        """Return pandas' text, whatever names are in it."""
+        return legible(super().__repr__())
+
+    __str__ = __repr__
 
     @property
     def _sheet(self) -> Sheet:

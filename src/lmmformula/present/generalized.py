@@ -90,6 +90,7 @@ def _kind(result: GeneralizedMixedResult) -> str:
         return "Generalized linear model fit by maximum likelihood"
     nagq = result.fit.nagq
     how = "Laplace Approximation" if nagq == 1 else f"Adaptive Gauss-Hermite Quadrature, nAGQ = {nagq}"
+    how += ", expected curvature" if result.fit.curvature == "expected" else ""
     return f"Generalized linear mixed model fit by maximum likelihood ({how})"
 
 

@@ -71,7 +71,7 @@ def goodness(result: LinearMixedResult) -> list[str]:
     lines = [f"Residual standard error: {format_number(result.sigma, SUMMARY_DIGITS)} on {df} degrees of freedom"]
     lines += missing_lines(result)
     model_df = result.design.n_fixed - result.has_intercept
-    if model_df < 1 or not (result.has_data or kept_of(result.design).r_squared is not None):
+    if model_df < 1 or not _knows_r_squared(result):
         return lines
     r2 = result.r_squared
     adjusted = 1 - (1 - r2) * (result.nobs - result.has_intercept) / df
@@ -83,3 +83,10 @@ def goodness(result: LinearMixedResult) -> list[str]:
         f"Multiple R-squared:  {r2_text},\tAdjusted R-squared:  {adjusted_text} ",
         f"F-statistic: {f_text} on {model_df} and {df} DF,  p-value: {p}",
     ]
+
+
+def _knows_r_squared(result: LinearMixedResult) -> bool:
+    """Tell whether R^2 can be said; not so of rows that have passed by and had weights, or were not kept."""
+    design = result.design
+    summed = design.has_criterion and not design.has_weights
+    return result.has_data or summed or kept_of(design).r_squared is not None

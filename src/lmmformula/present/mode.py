@@ -11,7 +11,8 @@ from lmmformula.results.mode import ModeResult
 def mode_text(result: ModeResult) -> str:
     """Print heading, variance components, and fixed effects."""
     point = result.point
-    heading = "\n".join(formula_lines("Posterior mode of ", point.ir))
+    scale = "" if point.raw.jacobian else " of the parameters as declared,"
+    heading = "\n".join(formula_lines(f"Posterior mode{scale} of ", point.ir))
     groups = "".join(f"; {name}, {count} levels" for name, count in result.ngroups.items())
     name = f"{point.data_name}: " if point.data_name else ""
     cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)

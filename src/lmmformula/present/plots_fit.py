@@ -8,6 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.data.columns import NumericColumn
+from lmmformula.design.summaries import FactorSummary, NumericSummary
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances
 from lmmformula.inference.parameters import normal_quantile
@@ -30,7 +31,6 @@ from lmmformula.present.canvas import (
 from lmmformula.results.arguments import check_mapping
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.grid_values import column_summary, predictors
-from lmmformula.results.kept import FactorSummary, NumericSummary
 from lmmformula.results.lmm import LinearMixedResult, ResidualKind
 from lmmformula.results.varcorr import unique_labels
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from lmmformula.errors import FitError
-from lmmformula.inference.intervals import rounded
 from lmmformula.inference.power import PowerCurve
 from lmmformula.present.canvas import FAINT, LINE, shown, subplots
+from lmmformula.results.screen import rounded
 
 MOST_TICKS = 8
 """Sizes that have their own tick."""

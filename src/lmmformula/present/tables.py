@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lmmformula.errors import printable
 from lmmformula.results.markup import fitted, shortened
+from lmmformula.results.screen import side_by_side
 
 WIDTH = 80
 """`getOption("width")`: columns of a line."""
@@ -83,11 +84,9 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: i
     columns = [[printable(cell) for cell in column] for column in zip(header, *rows, strict=True)]
     if left < len(columns):
         columns[:left] = fitted(columns[:left], LABELS)
-    table = list(zip(*columns, strict=True))
-    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
-    return [
-        (" " * gap)
-        .join(cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        .rstrip()
-        for row in table
+    widths = [max(map(len, column)) for column in columns]
+    aligned = [
+        [cell.ljust(width) if i < left else cell.rjust(width) for cell in column]
+        for i, (column, width) in enumerate(zip(columns, widths, strict=True))
     ]
+    return side_by_side(aligned, left if left < len(aligned) else 1, gap=gap)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Self
 
+from lmmformula.errors import legible
 from lmmformula.results.sheets import Report, Reported
 
 
@@ -11,6 +12,10 @@ class Text(str):
     """A string whose `repr` is the string: `fit.summary()` at a prompt shows the summary, not its escapes."""
 
     __slots__ = ()
+
+    def __new__(cls, text: object) -> Self:
+        """Escape what would disturb a terminal."""
+        return super().__new__(cls, legible(str(text)))
 
     def __repr__(self) -> str:
         return str(self)

@@ -1,12 +1,13 @@
 """What changes the model: data, formulas, priors, and going back."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.parsing import specification
+from lmmformula.data.delimited import TextOptions
 from lmmformula.design.fixed import named_numbers
 from lmmformula.errors import FormulaError, LmmFormulaError, printable
 from lmmformula.formula.ast import Call, Name, PriorStatement
@@ -22,12 +23,25 @@ from lmmformula.repl.state import Data, State, data_from
 if TYPE_CHECKING:
     from lmmformula.api.model import Model
 
+DATA_OPTIONS = re.compile(r"(.*?)((?:\s+(?:sep|na)=\S*)*)\s*", re.DOTALL)
+"""A file, and behind it how its text is read."""
+
 
 def use_data(session: Session, argument: str) -> str:
     """Read data, keeping the model if it fits them; or describe the data in use."""
     if not argument:
         return data_lines(session.state.need_data())
-    return set_data(session, data_from(str(Path(argument.strip("\"'")).expanduser())))
+    named = DATA_OPTIONS.fullmatch(argument)
+    assert named is not None
+    file, options = named.groups()
+    text = text_options(dict(option.split("=", 1) for option in options.split()))
+    return set_data(session, data_from(str(Path(file.strip("\"'")).expanduser()), text))
+
+
+def text_options(given: Mapping[str, str]) -> TextOptions:
+    """Read the options that may stand behind the name of a text file."""
+    words = given["na"].split(",") if "na" in given else None
+    return TextOptions(given.get("sep"), words)
 
 
 def set_data(session: Session, data: Data) -> str:
@@ -181,7 +195,7 @@ def undo(session: Session, _: str) -> str:
     """Go back to the model, priors or data before the last change."""
     if len(session.past) < 2:
         raise FormulaError("there is nothing to undo")
-    session.past.pop()
+    session.undone.append(session.past.pop())
     state = session.state
     if state.ir is None:
         said = data_lines(state.data) if state.data else "there is no model"
@@ -241,7 +255,7 @@ def applies(prior: Prior, model: "Model") -> bool:
         case "sd", ():
             return bool(terms)
         case "cor", ():
-            return any(term.n_coefficients > 1 and term.covariance.structure != "diag" for term in terms)
+            return any(term.n_coefficients > 1 and term.covariance.correlated for term in terms)
         case "cutpoint", _:
             return family.ordinal
         case name, _:

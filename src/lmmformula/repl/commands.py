@@ -13,6 +13,8 @@ from lmmformula.repl.diff import diff
 from lmmformula.repl.families import model_text
 from lmmformula.repl.session import Quit, Session
 from lmmformula.repl.simplify import simplify
+from lmmformula.repl.state import State
+from lmmformula.results.screen import folded
 
 Takes = Literal[
     "nothing", "data", "file", "formula", "prior", "group", "command", "values", "picture", "type", "method", "drop",
@@ -41,14 +43,25 @@ def carry_out(session: Session, text: str) -> str:
     """Do what a line says: a command, a formula, or prior statements."""
     if text.startswith("#"):
         return ""
+    word, _, rest = text.partition(" ")
+    if word in WORDS and "~" not in text:
+        return command_of(WORDS[word]).run(session, rest.strip())
     if not text.startswith(":"):
         return changing.statement(session, text)
     name, _, argument = text[1:].partition(" ")
     return command_of(name).run(session, argument.strip())
 
 
+WORDS = {
+    **dict.fromkeys(("help", "help()", "?"), "help"),
+    **dict.fromkeys(("quit", "quit()", "exit", "exit()", "q", "q()"), "quit"),
+}
+"""What is typed alone where another program would take it -> the command that is meant."""
+
+
 def command_of(name: str) -> Command:
     """Find a command by its name, or by a beginning that only one has."""
+    name = WORDS.get(name, name)
     if name in COMMANDS:
         return COMMANDS[name]
     found = [known for known in COMMANDS if known.lower().startswith(name.lower())] if name else []
@@ -111,20 +124,30 @@ def ir(session: Session, _: str) -> str:
 
 
 def history(session: Session, _: str) -> str:
-    """List the models of the session."""
+    """List the models of the session, those that were undone last."""
     lines: dict[str, str] = {}
     for state in session.past:
-        if state.ir is not None:
-            weights = f", weights {printable(state.weights)}" if state.weights else ""
-            priors = "".join(f"; {prior}" for prior in state.priors)
-            known = f"   AIC {state.fit.aic:.1f}" if state.fit is not None else ""
-            key = model_text(state.ir) + weights + priors
-            lines[key] = known or lines.get(key, "")
-    return "\n".join(f"{i}. {text}{known}" for i, (text, known) in enumerate(lines.items(), start=1)) or "no models yet"
+        _remember(lines, state)
+    kept = set(lines)
+    for state in session.undone:
+        _remember(lines, state)
+    shown = [f"{text}{known}{'' if text in kept else '   (undone)'}" for text, known in lines.items()]
+    return "\n".join(f"{i}. {line}" for i, line in enumerate(shown, start=1)) or "no models yet"
 
 
-def script(session: Session, _: str) -> str:
-    """Write the Python that does what was done."""
+def _remember(lines: dict[str, str], state: State) -> None:
+    """Add a state's model to the list, and the AIC of its fit."""
+    if state.ir is None:
+        return
+    weights = f", weights {printable(state.weights)}" if state.weights else ""
+    key = model_text(state.ir) + weights + "".join(f"; {prior}" for prior in state.priors)
+    lines[key] = f"   AIC {state.fit.aic:.1f}" if state.fit is not None else lines.get(key, "")
+
+
+def script(session: Session, argument: str) -> str:
+    """`:script [FILE]`: the Python that does what was done and not undone; to a file, if one is named."""
+    if argument:
+        return files.save(session, argument if argument.endswith(".py") else f"{argument}.py")
     return files.script_text(session)
 
 
@@ -135,7 +158,8 @@ def show_help(_: Session, argument: str) -> str:
         command = command_of(name)
         return f"{_signature(next(key for key, value in COMMANDS.items() if value is command))}\n{command.about}"
     width = max(len(_signature(name)) for name in COMMANDS)
-    return "\n".join([INTRODUCTION, *(f"{_signature(n).ljust(width)}  {c.about}" for n, c in COMMANDS.items())])
+    lines = (f"{_signature(n).ljust(width)}  {c.about}" for n, c in COMMANDS.items())
+    return "\n".join([INTRODUCTION, *(folded(line, width + 2) for line in lines)])
 
 
 def leave(_session: Session, _argument: str) -> str:
@@ -162,7 +186,9 @@ INTRODUCTION = """A line is a formula, a prior, or a command:
 """
 
 COMMANDS: dict[str, Command] = {
-    "data": Command(changing.use_data, "[FILE|NAME]", "read data; without an argument, describe them", "data"),
+    "data": Command(
+        changing.use_data, "[FILE|NAME]", "read data (behind a file: sep=; na=WORD); alone, describe them", "data"
+    ),
     "columns": Command(columns, "", "describe the columns: kinds, levels, missing values"),
     "head": Command(head, "[N]", "the first rows"),
     "terms": Command(terms, "", "the terms of the model and their columns"),
@@ -201,7 +227,7 @@ COMMANDS: dict[str, Command] = {
         files.save, "FILE", f"write {', '.join(f'{end} ({what})' for end, what in files.KINDS.items())}", "file"
     ),
     "load": Command(files.load, "FILE", "read a fit (.json) or a posterior (.nc), and its model", "saved"),
-    "script": Command(script, "", "the Python that does the same"),
+    "script": Command(script, "[FILE]", "the Python that does the same; to a file", "file"),
     "help": Command(show_help, "[COMMAND]", "this list, or one command", "command"),
     "quit": Command(leave, "", "end the session"),
 }

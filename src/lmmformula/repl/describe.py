@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +12,13 @@ from lmmformula.data.table import Table
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import printable
 from lmmformula.ir.family import GAUSSIAN
+from lmmformula.present.explain import missing_text
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import WIDTH, matrix_lines, table_lines
 from lmmformula.repl.facts import can_group, column_text
 from lmmformula.repl.families import family_text, own_parameters, response_text
 from lmmformula.repl.state import Data
+from lmmformula.results.screen import filled
 
 if TYPE_CHECKING:
     from lmmformula.api.model import Model
@@ -38,8 +39,9 @@ def data_lines(data: Data) -> str:
     shown = table.names[:MOST_COLUMNS]
     columns = ", ".join(f"{printable(name)} ({column_text(table, name)})" for name in shown)
     more = ", ..." if len(table.names) > len(shown) else ""
-    heading = f"{printable(data.name)}: {table.n_rows} rows, {len(table.names)} columns"
-    return f"{heading}\n{fill(columns + more, WIDTH, break_long_words=False, break_on_hyphens=False)}"
+    remark = f" ({data.remark})" if data.remark else ""
+    heading = f"{printable(data.name)}: {table.n_rows} rows, {len(table.names)} columns{remark}"
+    return f"{heading}\n{filled(columns + more, WIDTH)}"
 
 
 def column_lines(table: Table) -> list[str]:
@@ -89,10 +91,11 @@ def paragraph(model: "Model") -> str:
     cutpoints = max(len(design.categories) - 1, 0)
     parts = [_fixed(design), *([f"{cutpoints} cutpoints"] if cutpoints else []), *map(_random, design.random_terms)]
     dropped = design.n_given - design.nobs
-    rows = f"{design.nobs} rows" + (f" ({dropped} incomplete ones left out)" if dropped else "") + _family(model)
-    count = design.n_fixed + cutpoints + len(design.theta_names) + len(own_parameters(model.ir.family))
+    gone = f" ({dropped} left out with missing values: {missing_text(design)})" if dropped else ""
+    rows = f"{design.nobs} rows{gone}{_family(model)}"
+    count = design.n_fixed + cutpoints + design.n_variance_parameters + len(own_parameters(model.ir.family))
     text = f"{printable(design.response_name)} on {rows}: {'; '.join(parts)}. {count} parameters in all."
-    return fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return filled(text, WIDTH)
 
 
 def _family(model: "Model") -> str:
@@ -121,13 +124,7 @@ def _random(term: RandomTermDesign) -> str:
 def _covariance(term: RandomTermDesign) -> str:
     if term.n_coefficients == 1:
         return ""
-    kind = {
-        "us": ", correlated",
-        "diag": ", uncorrelated",
-        "cs": ", with one correlation",
-        "ar1": ", with correlations that fall with distance",
-    }[term.covariance.structure]
-    return kind + (" and one standard deviation" if term.covariance.homogeneous else "")
+    return f", {term.covariance.description()}"
 
 
 def _names(names: Sequence[str]) -> str:
@@ -146,7 +143,7 @@ def term_lines(design: DesignMatrices) -> list[str]:
     if design.random_terms:
         lines.append(f"Z: {design.nobs} x {design.n_random}")
     for term in design.random_terms:
-        count = len(term.theta_names)
+        count = term.n_parameters
         sizes = f"{term.n_levels} levels, k={term.n_coefficients}, {count} parameter{'' if count == 1 else 's'}"
         lines.append(f"  {printable(term.group)}: {sizes}: {_names(term.coefficient_names)}{_covariance(term)}")
     return lines

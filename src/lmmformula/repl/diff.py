@@ -41,7 +41,8 @@ def _options(found: "Fit") -> dict[str, Any]:
     fit: Any = found.fit
     if found.ir.family == GAUSSIAN:
         return {} if fit.reml else {"reml": False}
-    return {} if fit.nagq == 1 else {"nagq": fit.nagq}
+    usual = {"nagq": 1, "curvature": "observed"}
+    return {name: getattr(fit, name) for name, value in usual.items() if getattr(fit, name) != value}
 
 
 def previous(session: Session) -> State:

@@ -19,11 +19,11 @@ from lmmformula.design.contrasts import default_contrast
 from lmmformula.design.fixed import distinct, named_numbers
 from lmmformula.design.frame import Frame
 from lmmformula.design.limits import LIMITS
-from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.design.random import Grouping, check_levels, check_number_of_effects, group_column, grouping
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import categories_of, check_support, response_name, response_values
 from lmmformula.design.schema import FactorVariable, NumericVariable, TermSchema, VariableSchema
+from lmmformula.design.times import check_structure, read_times, refuse_uneven
 from lmmformula.design.values import Factor, Numbers, missing, restrict
 from lmmformula.errors import FitWarning, LmmFormulaError, printable
 from lmmformula.ir.family import GAUSSIAN
@@ -146,7 +146,8 @@ class Facts:
         except LmmFormulaError as error:
             raise error.located(ir.source) from None
 
-    def _preview(self, ir: ModelIR, weights: str) -> Preview:
+    def _preview(self, given: ModelIR, weights: str) -> Preview:
+        ir = read_times(given, self.table)
         y, trials = response_values(self._frame, ir.response, ir.family)
         read = {response_name(ir.response): y}
         if weights:
@@ -155,6 +156,7 @@ class Facts:
         rows = self._complete(ir, read)
         everything = distinct([*ir.fixed.terms, *(term for random in ir.random for term in random.terms)])
         variables = {label(e): self._variable(e, rows) for e in everything}
+        refuse_uneven(given, ir, variables)
         fixed = term_schemas(
             ir.fixed.terms, variables, intercept=ir.fixed.intercept, random=False, limit=LIMITS.columns
         )
@@ -164,6 +166,7 @@ class Facts:
             schemas = term_schemas(
                 term.terms, variables, intercept=term.intercept, random=True, limit=LIMITS.coefficients
             )
+            check_structure(term, variables, sum(len(schema.columns) for schema in schemas))
             sizes.append(self._sizes(ir, term, schemas, rows))
             found += self._unvarying(term, rows)
         p = sum(len(term.columns) for term in fixed) - int(ir.family.ordinal)  # cutpoints are its intercept
@@ -224,11 +227,8 @@ class Facts:
         names = tuple(name for schema in schemas for name in schema.columns)
         gaussian = ir.family.name == "gaussian"
         check_levels(term, len(found.levels), rows.n, gaussian=gaussian)
-        if gaussian and all(random.covariance.structure == "us" for random in ir.random):
-            check_number_of_effects(term, len(found.levels), len(names), rows.n)
-        nothing = np.empty((0, len(names)))
-        design = RandomTermDesign(term.group_name, found.levels, found.codes, names, nothing, term.covariance)
-        return TermSizes(random_text(term), len(names), len(found.levels), len(design.theta_names))
+        check_number_of_effects(term, len(found.levels), len(names), rows.n, gaussian=gaussian)
+        return TermSizes(random_text(term), len(names), len(found.levels), term.covariance.n_parameters(len(names)))
 
     def _unvarying(self, term: RandomTerm, rows: _Rows) -> Iterator[str]:
         """Find slopes of what is constant within each level: they can't be told from the intercept's variation."""

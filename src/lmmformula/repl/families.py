@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lmmformula.api.families import DEFAULT_LINKS, read_family
+from lmmformula.api.families import DEFAULT_LINKS, named_family
 from lmmformula.arrays import FloatArray
 from lmmformula.design.response import SUPPORT
 from lmmformula.errors import FitError, FormulaError, printable
-from lmmformula.fit.families import can_fit
+from lmmformula.fit.response import can_fit
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.formula import formula_text
@@ -55,19 +55,17 @@ FAMILIES: dict[str, tuple[str, ...]] = {name: links(name) for name in DEFAULT_LI
 
 def chosen_family(text: str) -> Family:
     """
-    Read a family that can be fitted or sampled; where none of its links is named, the first that can.
+    Read a family that can be fitted or sampled.
 
     >>> chosen_family("binomial(probit)"), chosen_family("Gamma")
     (Family(name='binomial', link='probit'), Family(name='Gamma', link='log'))
     """
-    family = read_family(text)
+    family = named_family(text)
     known = FAMILIES.get(family.name)
     if known is None:
         hint = f"the families are: {', '.join(FAMILIES)}"
         raise FormulaError(f"the family {family.name} is neither fitted nor sampled", hint=hint)
     if family.link not in known:
-        if "(" not in text:
-            return Family(family.name, known[0])
         hint = f"its links are: {', '.join(known)}"
         raise FormulaError(f"the family {family.name} has no link '{family.link}' here", hint=hint)
     return family

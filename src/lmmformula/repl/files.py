@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import FormulaError, LmmFormulaError
+from lmmformula.files import write_text
 from lmmformula.repl.changing import set_model
 from lmmformula.repl.families import model_text
 from lmmformula.repl.fitting import fit_of, posterior_of, result_of
@@ -22,10 +23,10 @@ def save(session: Session, argument: str) -> str:
     """`:save FILE`."""
     match Path(argument).suffix:
         case ".py":
-            Path(argument).write_text(script_text(session) + "\n", encoding="utf-8")
+            write_text(argument, script_text(session) + "\n")
         case ".csv":
             name, result = result_of(session)
-            result.tidy(frame="pandas").to_csv(argument, index=False)
+            write_text(argument, result.tidy(frame="pandas").to_csv(index=False))
             session.note(f"{name}.tidy(frame='pandas').to_csv({argument!r}, index=False)")
         case ".json":
             fit_of(session).save(argument)
@@ -84,5 +85,8 @@ def _is_of_data(session: Session, found: "Fit | Posterior") -> bool:
         set_model(session, on_top=True)
     except LmmFormulaError:
         return False
-    made, sizes = session.state.need_model().design, ("nobs", "has_weights", "has_offset")
+    made, sizes = (
+        session.state.need_model().design,
+        ("nobs", "has_weights", "has_loglik_weights", "has_offset"),
+    )
     return all(getattr(made, name) == getattr(found.design, name) for name in sizes)

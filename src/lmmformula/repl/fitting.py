@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from lmmformula.design.schema import FactorVariable
 from lmmformula.errors import FitError, FormulaError, printable
+from lmmformula.fit.response import CURVATURES
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import matrix_lines, table_lines
 from lmmformula.repl.changing import set_formula
 from lmmformula.repl.families import is_fitted, need_fitted
 from lmmformula.repl.session import Session
-from lmmformula.repl.sources import loading_code, read_source
+from lmmformula.repl.sources import read_source
 from lmmformula.repl.state import Data
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ MOST_LEVELS = 10
 
 
 def fit(session: Session, argument: str) -> str:
-    """`:fit [reml|ml|nagq=9] [FORMULA]`."""
+    """`:fit [reml|ml|nagq=9] [FORMULA]`; `curvature=expected` makes lme4's criterion."""
     method, _, formula = argument.partition(" ")
     options = fit_options(method)
     if options is None:
@@ -44,12 +45,14 @@ def fit_options(word: str) -> dict[str, Any] | None:
     """
     Read how to fit; None if a word does not tell.
 
-    >>> fit_options("ML"), fit_options("nagq=9"), fit_options("y")
-    ({'reml': False}, {'nagq': 9}, None)
+    >>> fit_options("ML"), fit_options("nagq=9"), fit_options("curvature=expected"), fit_options("y")
+    ({'reml': False}, {'nagq': 9}, {'curvature': 'expected'}, None)
     """
-    name, _, nodes = word.lower().partition("=")
-    if name == "nagq" and nodes.isdecimal():
-        return {"nagq": int(nodes)}
+    name, _, value = word.lower().partition("=")
+    if name == "nagq" and value.isdecimal():
+        return {"nagq": int(value)}
+    if name == "curvature" and value in CURVATURES:
+        return {"curvature": value}
     return {"reml": {}, "ml": {"reml": False}}.get(word.lower())
 
 
@@ -154,8 +157,9 @@ def predict(session: Session, argument: str) -> str:
         kind = "with the random effects of its levels" if grouped else "random effects at zero"
         return f"{_prediction(values)} ({kind})"
     if argument:
-        session.note(f"print({name}.predict({loading_code(argument)}, new_levels='population'))")
-        return _first_rows(found.predict(read_source(argument), new_levels="population"))
+        new = read_source(argument)
+        session.note(f"print({name}.predict({new.attrs['code']}, new_levels='population'))")
+        return _first_rows(found.predict(new, new_levels="population"))
     session.note(f"print({name}.predict())")
     return _first_rows(found.predict())
 

@@ -1,8 +1,11 @@
 """`:plot`: pictures, drawn to files."""
 
+from pathlib import Path
 from typing import Any
 
+from lmmformula.errors import FormulaError, printable
 from lmmformula.ir.family import GAUSSIAN
+from lmmformula.present.canvas import save_figure
 from lmmformula.repl.families import is_fitted
 from lmmformula.repl.fitting import posterior_of, result_of
 from lmmformula.repl.sampling import comparison
@@ -24,15 +27,18 @@ def plot(session: Session, argument: str) -> str:
     word, _, path = argument.partition(" ")
     if word in PICTURES:
         kind, path = word, path.strip()
+    elif argument and not Path(argument).suffix:
+        hint = f"the kinds are: {', '.join(PICTURES)}; a file's name has an ending, such as .png"
+        raise FormulaError(f"there is no picture `{printable(word)}`", hint=hint)
     else:
         kind, path = "fit" if is_fitted(session.state.family) else "densities", argument
     path = path or f"{kind}.png"
     name, source = _pictured(session, kind)
     if kind == "compare":
-        source.plot().savefig(path)
+        save_figure(source.plot(), path)
         session.note(f"lf.compare(fit, posterior).plot().savefig({path!r})")
     else:
-        np.ravel(source.plot(kind))[0].figure.savefig(path)
+        save_figure(np.ravel(source.plot(kind))[0].figure, path)
         session.note(f"np.ravel({name}.plot({kind!r}))[0].figure.savefig({path!r})")
     return f"written: {path}"
 

@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lmmformula.errors import FitWarning, LmmFormulaError
+from lmmformula.errors import FitWarning, LmmFormulaError, SamplingWarning, legible
 from lmmformula.repl.state import Data, State
 
 
@@ -46,6 +46,7 @@ class Session:
 
     def __init__(self, data: Data | None = None) -> None:
         code = ("import lmmformula as lf",)
+        self.undone: list[State] = []
         self.past = [State(data=data, code=code if data is None else (*code, f"data = {data.code}"))]
 
     @property
@@ -78,9 +79,10 @@ class Session:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", FitWarning)
+            warnings.simplefilter("ignore", SamplingWarning)  # the reply shows the verdict
             said, failed = self._attempted(text.strip())
         told = dict.fromkeys(str(warning.message) for warning in caught)
-        return Reply(said, failed, tuple(told))
+        return Reply(legible(said), failed, tuple(told))
 
     def _attempted(self, text: str) -> tuple[str, bool]:
         from lmmformula.repl.commands import carry_out

@@ -1,28 +1,31 @@
 """Data by name: a file, standard input, or a data set that ships with the package."""
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lmmformula.data.chunks_files import TEXT, suffix_of
+from lmmformula.data.delimited import Delimited, Source, TextOptions, delimited
 from lmmformula.errors import DataError, printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-READERS = {
-    ".csv": "read_csv",
-    ".tsv": "read_csv",
-    ".txt": "read_csv",
-    ".parquet": "read_parquet",
-    ".feather": "read_feather",
-    ".arrow": "read_feather",
-}
-"""How a file's name ends -> the function of pandas that reads it; other names are read as CSV."""
+BINARY = {".parquet": "read_parquet", ".feather": "read_feather", ".arrow": "read_feather"}
+"""How a file's name ends -> the function of pandas that reads it; other names are read as text."""
+
+READERS = (*TEXT, *BINARY)
+"""How the names of files of data end."""
 
 
-def read_source(source: str) -> "pd.DataFrame":
+def read_source(source: str, text: TextOptions | None = None) -> "pd.DataFrame":
     """
     Read a file, `-` for CSV on standard input, or a data set of the package; where there are both, the file.
+
+    The frame's `attrs` are its name, the Python that reads it, and a remark on how it is written.
+
+    text : how text files are read
 
     >>> read_source("sleepstudy").shape
     (180, 3)
@@ -30,21 +33,43 @@ def read_source(source: str) -> "pd.DataFrame":
     if is_dataset(source):
         from lmmformula import datasets
 
-        return datasets.load(source)
+        try:
+            frame = datasets.load(source)
+        except DataError as error:
+            raise DataError(f"there is no file and no data set '{printable(source)}'", hint=error.hint) from None
+        return _with(frame, name=source, code=f"lf.datasets.load({source!r})")
+    if (reader := BINARY.get(Path(source).suffix.lower())) is not None:
+        return _with(_binary(source, reader), name=Path(source).name, code=f"pd.{reader}({source!r})")
+    given: Source = source
+    if source == "-":
+        given = io.StringIO(_standard_input())
+    written = delimited(given, TEXT.get(suffix_of(Path(source)), ","), text or TextOptions())
+    frame = written.frame(given)
+    return _with(frame, name=Path(source).name, code=_text_code(source, written), remark=written.remark)
+
+
+def _with(frame: "pd.DataFrame", **about: str) -> "pd.DataFrame":
+    frame.attrs |= about
+    return frame
+
+
+def _binary(source: str, reader: str) -> "pd.DataFrame":
     import pandas as pd
 
-    name, options = reader(source)
-    readers: dict[str, Any] = {
-        "read_csv": pd.read_csv,
-        "read_parquet": pd.read_parquet,
-        "read_feather": pd.read_feather,
-    }
     try:
-        frame: pd.DataFrame = readers[name](sys.stdin if source == "-" else source, **options)
-    except (OSError, ValueError, ImportError) as error:
+        frame: pd.DataFrame = getattr(pd, reader)(source)
+    except Exception as error:
         raise DataError(f"can't read the data '{printable(source)}': {printable(str(error))}") from error
-    frame.attrs["name"] = Path(source).name
     return frame
+
+
+def _standard_input() -> str:
+    """Read UTF-8, as from a file, whatever the terminal's own encoding is."""
+    raw = getattr(sys.stdin, "buffer", None)
+    try:
+        return sys.stdin.read() if raw is None else str(raw.read(), "utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError("standard input is no UTF-8 text", hint="save it as UTF-8") from None
 
 
 def is_dataset(source: str) -> bool:
@@ -53,21 +78,7 @@ def is_dataset(source: str) -> bool:
     return source != "-" and not path.suffix and not path.exists()
 
 
-def reader(source: str) -> tuple[str, dict[str, str]]:
-    """Return the name of the function of pandas that reads a file, and its options."""
-    suffix = Path(source).suffix.lower()
-    return READERS.get(suffix, "read_csv"), {"sep": "\t"} if suffix == ".tsv" else {}
-
-
-def loading_code(source: str) -> str:
-    r"""
-    Write the Python that reads a source.
-
-    >>> loading_code("a.tsv"), loading_code("coffee")
-    ("pd.read_csv('a.tsv', sep='\\t')", "lf.datasets.load('coffee')")
-    """
-    if is_dataset(source):
-        return f"lf.datasets.load({source!r})"
-    name, options = reader(source)
-    written = "".join(f", {key}={value!r}" for key, value in options.items())
-    return f"pd.{name}({source!r}{written})"
+def _text_code(source: str, written: Delimited) -> str:
+    """Write the Python that reads a text file."""
+    options: dict[str, Any] = written.options
+    return f"pd.read_csv({source!r}{''.join(f', {name}={value!r}' for name, value in options.items())})"

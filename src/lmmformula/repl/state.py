@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, read_table
 from lmmformula.errors import FormulaError
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.priors import Prior
 from lmmformula.repl.facts import Facts
-from lmmformula.repl.sources import loading_code, read_source
+from lmmformula.repl.sources import read_source
 
 if TYPE_CHECKING:
     from lmmformula.api.fits import LinearMixedFit
@@ -26,6 +27,7 @@ class Data:
     name : what they are called
     code : the Python that makes them
     source : the data frame itself
+    remark : on how the file is written
     """
 
     name: str
@@ -33,18 +35,25 @@ class Data:
     source: object
     table: Table
     facts: Facts
+    remark: str = ""
 
 
-def data_of(frame: object, name: str, code: str) -> Data:
+def data_of(frame: object, name: str, code: str, remark: str = "") -> Data:
     """Take a data frame of any library."""
     table = read_table(frame)
-    return Data(name, code, frame, table, Facts(table))
+    return Data(name, code, frame, table, Facts(table), remark)
 
 
-def data_from(source: str) -> Data:
-    """Read a file or a data set of the package."""
-    frame = read_source(source)
-    return data_of(frame, str(frame.attrs["name"]), loading_code(source))
+def data_from(source: str, text: TextOptions | None = None) -> Data:
+    """
+    Read a file or a data set of the package.
+
+    text : how text files are read
+    """
+    frame = read_source(source, text)
+    return data_of(
+        frame, **{name: str(frame.attrs[name]) for name in ("name", "code", "remark") if name in frame.attrs}
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

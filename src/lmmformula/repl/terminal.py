@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -110,9 +111,18 @@ def _history() -> History:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    except OSError:
+    except (OSError, ValueError):
         return InMemoryHistory()
-    return FileHistory(str(path))
+    return KeptHistory(str(path))
+
+
+class KeptHistory(FileHistory):
+    """The history in a file; on a full disk the session goes on without."""
+
+    def store_string(self, string: str) -> None:
+        """Add a line to the file."""
+        with suppress(OSError):
+            super().store_string(string)
 
 
 def _prompt(session: Session, keys: Input | None, screen: Output | None) -> PromptSession[str]:

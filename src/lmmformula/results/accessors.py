@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmmformula.fit.algebra.blocks import root
+from lmmformula.covariances.matrices import root
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.model import ModelIR
@@ -23,6 +23,10 @@ class FitAccessors(DesignAccessors):
 
     ir: ModelIR
     fit: Fit | GlmmFit
+
+    def __getstate__(self) -> dict[str, object]:
+        """Copy all but the sparse factor, which can't be copied and is made again where it is needed."""
+        return {name: value for name, value in vars(self).items() if name != "joint_covariance"}
 
     @cached_property
     def fixef(self) -> "pd.Series[float]":

@@ -1,8 +1,6 @@
 """Checks of what users pass to the methods of fits and posteriors."""
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -49,14 +47,20 @@ def check_flag(name: str, value: object) -> None:
         raise FitError(f"{name} is True or False, and {value!r:.60} was given")
 
 
-def path_of(path: object) -> Path:
-    """Return a path, or say that it is none."""
-    if not isinstance(path, str | os.PathLike):
-        raise FitError(f"a file is named by text or a path, not by {path!r:.60}")
-    return Path(path)
+VALUES = {
+    **dict.fromkeys(("kr", "kenward"), "kenward-roger"),
+    **dict.fromkeys(("s", "satt", "lmertest"), "satterthwaite"),
+    **dict.fromkeys(("z", "wald", "inf", "normal"), "asymptotic"),
+    "lme4": "none",
+}
+"""Values of other packages, in small letters -> ours."""
 
 
 def check_choice(name: str, value: object, choices: Sequence[str | None]) -> None:
     """Refuse what is none of the choices."""
     if not isinstance(value, str | None) or value not in choices:
-        raise FitError(f"{name}={value!r:.60} is not known", hint=f"the choices are: {', '.join(map(str, choices))}")
+        plain = str(value).lower().replace("_", "-")
+        meant = plain if plain in choices else VALUES.get(plain)
+        there = f"the choices are: {', '.join(map(str, choices))}"
+        hint = f"did you mean {name}={meant!r}? {there}" if meant in choices and meant else there
+        raise FitError(f"{name}={value!r:.60} is not known", hint=hint)

@@ -141,7 +141,7 @@ def _posterior(result: "PosteriorResult") -> tuple[Variables, dict[str, Sequence
             f"u_{label}": ((*CHAINS, levels, rows), draws.modes[i]),
         }
         coords |= {rows: term.coefficient_names, levels: term.levels}
-        if term.n_coefficients > 1 and term.covariance.structure != "diag":
+        if term.n_coefficients > 1 and term.covariance.correlated:
             variables[f"cor_{label}"] = ((*CHAINS, rows, columns), draws.correlations[i])
             coords[columns] = term.coefficient_names
     return variables, coords

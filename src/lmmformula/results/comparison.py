@@ -101,7 +101,7 @@ class ComparisonResult:
         values = [*self.fit.fixef]
         for term, design in zip(self.fit.varcorr, self.fit.design.random_terms, strict=True):
             values += list(term.sds)
-            if design.covariance.structure != "diag":
+            if design.covariance.correlated:
                 values += [term.correlation[j, i] for j in range(len(term.names)) for i in range(j)]
         own = {} if isinstance(self.fit, LinearMixedResult) else self.fit.fit.parameters
         rest = quantities[len(values) :]
@@ -154,6 +154,7 @@ def _same_data(a: DesignMatrices, b: DesignMatrices) -> bool:
         (a.y, b.y),
         (a.X, b.X),
         (a.weights, b.weights),
+        (a.loglik_weights, b.loglik_weights),
         (a.offset, b.offset),
     ]
     arrays += [(s.covariates, t.covariates) for s, t in zip(a.random_terms, b.random_terms, strict=True)]

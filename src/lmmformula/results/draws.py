@@ -106,7 +106,7 @@ def parameters_of(design: DesignMatrices, draws: ParameterDraws) -> tuple[list[Q
         names = term.coefficient_names
         quantities += [Quantity("sd", label, name) for name in names]
         columns.append(sds)
-        if term.covariance.structure == "diag":
+        if not term.covariance.correlated:
             continue
         for j, name in enumerate(names):
             quantities += [Quantity("cor", label, f"{names[i]}, {name}") for i in range(j)]

@@ -8,10 +8,20 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.errors import printable
 from lmmformula.results.varcorr import unique_labels
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class ByGroup(dict[str, "pd.DataFrame"]):
+    """Grouping factor -> data frame; printed one below the other, each whole."""
+
+    def __repr__(self) -> str:
+        from lmmformula.results.shown import Shown
+
+        return "\n\n".join(f"{printable(group)}:\n{Shown(frame)!r}" for group, frame in self.items()) or "{}"
 
 
 class DesignAccessors:
@@ -68,7 +78,7 @@ def modes_by_group(random_terms: Sequence[RandomTermDesign], modes: Sequence[Flo
     """
     import pandas as pd
 
-    frames: dict[str, pd.DataFrame] = {}
+    frames = ByGroup()
     for group, members in terms_by_group(random_terms).items():
         names = unique_labels([name for i in members for name in random_terms[i].coefficient_names])
         index = pd.Index(random_terms[members[0]].levels, name=group)
@@ -98,7 +108,7 @@ def conditional_variances(
 
 def coefficients_by_group(fixef: "pd.Series[float]", ranef: "dict[str, pd.DataFrame]") -> "dict[str, pd.DataFrame]":
     """Add to the random effects of each level the fixed effects of the same names, 0 where there is none."""
-    frames: dict[str, pd.DataFrame] = {}
+    frames = ByGroup()
     for group, modes in ranef.items():
         names = [*fixef.index, *(name for name in modes.columns if name not in fixef.index)]
         spread = modes.reindex(columns=names, fill_value=0.0)

@@ -120,7 +120,9 @@ def to_native(frame: "pd.DataFrame", library: Library) -> Any:  # noqa: ANN401 (
     """
     require_library(library)
     if library == "pandas":
-        return frame
+        from lmmformula.results.shown import Shown
+
+        return Shown(frame)
     if frame.index.nlevels > 1 or frame.index.name is not None:
         frame = frame.reset_index()
     return _assembled({str(name): _column(str(name), frame[name], library) for name in frame.columns}, library)

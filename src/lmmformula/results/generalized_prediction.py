@@ -1,17 +1,16 @@
 """Predictions of a generalised linear mixed model, with standard errors and bounds of the mean."""
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, warn
 from lmmformula.results.effects import by_row
 from lmmformula.results.families import mean_of
 from lmmformula.results.prediction import Request
 from lmmformula.results.rows import NewRows, OldRows
-from lmmformula.results.uncertainty import JointCovariance, quadratic
+from lmmformula.results.uncertainty import quadratic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,22 +19,6 @@ if TYPE_CHECKING:
 
 STEP = 1e-5
 """Of the linear predictor, for the slope of the mean: central differences are then exact to ten digits."""
-
-
-class WorkingCovariance(JointCovariance):
-    """The joint covariance at the working weights of the modes; the Laplace fit has the blocks of a single term."""
-
-    @property
-    def one_factor(self) -> bool:
-        """Whether W is made of the blocks that are known."""
-        return len(self.design.random_terms) == 1
-
-    @property
-    def blocks(self) -> FloatArray:
-        """(J, k, k) diagonal blocks of W."""
-        fit: Any = self.fit  # a GlmmFit
-        found: FloatArray = fit.mode_covariances[0]
-        return found
 
 
 def predictions(
@@ -68,7 +51,7 @@ def predictions(
 
     columns = {"prediction": mean(eta)}
     if not request.plain:
-        error = np.sqrt(_variances(result, rows))
+        error = _errors(result, rows)
         columns["std_error"] = np.abs(mean(eta + STEP) - mean(eta - STEP)) / (2 * STEP) * error
         if request.interval is not None:
             half = _normal_quantile(request.level) * error
@@ -79,13 +62,20 @@ def predictions(
     return frame["prediction"] if request.plain else frame
 
 
+def _errors(result: "GeneralizedMixedResult", rows: NewRows) -> FloatArray:
+    """Return (m,) standard errors of the linear predictor, NaN where the likelihood is flat; warn of these."""
+    unknown = result.fit.unestimable(rows.X)
+    if unknown.any():
+        message = f"the likelihood is flat (separation) in {int(unknown.sum())} of the {len(unknown)} rows predicted"
+        warn(f"{message}: their standard errors can't be estimated")
+    return np.where(unknown, np.nan, np.sqrt(_variances(result, rows)))
+
+
 def _variances(result: "GeneralizedMixedResult", rows: NewRows) -> FloatArray:
     """Return (m,) variances of the linear predictor's errors."""
-    fit: Any = result.fit
     if not rows.random:
-        return quadratic(rows.X, fit.vcov)
-    working = replace(result.design, weights=fit.weights)
-    return WorkingCovariance.of(working, fit).variances(rows.X, rows.random)
+        return quadratic(rows.X, result.fit.vcov)
+    return result.joint_covariance.variances(rows.X, rows.random)
 
 
 def _normal_quantile(level: float) -> float:

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.arrays import FloatArray
+from lmmformula.covariances.matrices import square_root
 from lmmformula.data.table import Table
 from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.response import check_support
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
-from lmmformula.fit.algebra.blocks import square_root
-from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.accessors import FitAccessors
@@ -28,6 +28,7 @@ from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.moments import slope_of, unit_deviance, variance_of
 from lmmformula.results.prediction import Interval, Request, generator, population_means
 from lmmformula.results.rows import NewLevels, random_part
+from lmmformula.results.uncertainty import JointCovariance, WorkingCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -86,6 +87,18 @@ class GeneralizedMixedResult(FitAccessors):
         """Standard deviations and correlations of the random effects; a residual's where the family has one."""
         return replace(varcorr_of(self.design.random_terms, self.fit.relative_covariance, 1.0), sigma=self.sigma)
 
+    @cached_property
+    def std_errors(self) -> "pd.Series[float]":
+        """(p,) standard errors of the fixed effects; infinite where the likelihood is flat (separation)."""
+        errors = np.where(self.fit.flat.any(axis=1), np.inf, np.sqrt(np.diag(self.fit.vcov)))
+        return self._by_coefficient(errors, "std_error")
+
+    @cached_property
+    def joint_covariance(self) -> JointCovariance:
+        """How well linear predictors are known, at the working weights of the modes."""
+        fit: Any = self.fit  # has all that is asked of a linear fit
+        return WorkingCovariance.of(replace(self.design, weights=self.fit.weights), fit)
+
     @property
     def sigma(self) -> float:
         """Residual standard deviation; NaN in a family that has none."""
@@ -102,8 +115,8 @@ class GeneralizedMixedResult(FitAccessors):
 
     @property
     def n_parameters(self) -> int:
-        """Number of parameters of the likelihood: fixed effects, theta, and those of the family."""
-        return self.design.n_fixed + len(self.fit.theta) + len(self.fit.parameters)
+        """Number of parameters of the likelihood: fixed effects, covariance matrices, and those of the family."""
+        return self.design.n_fixed + self.design.n_variance_parameters + len(self.fit.parameters)
 
     @property
     def df_residual(self) -> int:
@@ -232,8 +245,7 @@ class GeneralizedMixedResult(FitAccessors):
             raise FitError("refit can't use a response with missing or infinite values")
         check_support(response, self.ir.response, self.family)
         design = replace(self.design, y=response)
-        fit = fit_glmm(design, self.family, nagq=self.fit.nagq, settings=self.fit.settings)
-        return replace(self, design=design, fit=fit)
+        return replace(self, design=design, fit=self.fit.again(design))
 
     @cached_property
     def _eta(self) -> FloatArray:
@@ -260,13 +272,14 @@ class GeneralizedMixedResult(FitAccessors):
 
     def _residuals(self, kind: ResidualKind) -> FloatArray:
         left = self.design.y - self._means
-        weights = None if "sigma" in self.fit.parameters else self.design.weights
-        roots = 1.0 if weights is None else np.sqrt(weights)
+        factors = self.design.loglik_weights
+        roots = np.sqrt(self._trials * (1.0 if factors is None else factors))
         match kind:
             case "response":
                 return left
             case "pearson" | "scaled":
-                return roots * left / np.sqrt(variance_of(self.family, self._means, self.own_of_rows))
+                spread = np.sqrt(variance_of(self.family, self._means, self.own_of_rows))
+                return roots * np.divide(left, spread, out=np.zeros_like(left), where=left != 0.0)  # 0 / 0: no error
             case "working":
                 return left / slope_of(self.family.link, self._eta)
             case "deviance":

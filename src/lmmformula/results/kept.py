@@ -7,41 +7,13 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.design.layout import conform, is_shape, require
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.summaries import ColumnSummary, summary_from
 from lmmformula.fit.variance import VarianceParameters
 
 VERSION = 1
 """Of what is kept; a file with another says nothing of it, and is read for the rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class NumericSummary:
-    """
-    A numeric variable in the rows used.
-
-    values : at which it stands in a reference grid, if it has few or is used as levels; else none, and it is its mean
-    """
-
-    mean: float
-    low: float
-    high: float
-    values: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FactorSummary:
-    """
-    A factor in the rows used.
-
-    levels : those that occur
-    usual : the one that most rows have
-    """
-
-    levels: tuple[str, ...]
-    usual: str
-
-
-ColumnSummary = NumericSummary | FactorSummary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +23,12 @@ class GridValues:
 
     columns : by variable of the fixed and random terms
     aliases : (p, dropped) coefficients that make the dropped columns of X of those that were kept
+    offsets : means of the offset() terms, and last of the argument `offset`; None in files of older versions
     """
 
     columns: dict[str, ColumnSummary]
     aliases: FloatArray
+    offsets: FloatArray | None = None
 
 
 Hypotheses = dict[str, dict[str, FloatArray]]
@@ -103,6 +77,7 @@ class Kept:
         """Return what `to_dict` (or JSON made of it) describes; nothing if that is of another version, or empty."""
         if data.get("version") != VERSION:
             return NOTHING
+        conform(data, LAYOUT, "kept")
         grid, variance, hypotheses = data["grid"], data["variance"], data["hypotheses"]
         residuals, modes = data["residuals"], data.get("modes")
         return cls(
@@ -124,6 +99,19 @@ def kept_of(design: DesignMatrices) -> Kept:
     return kept
 
 
+_ARRAY = {"shape": [int], "numbers": [float]}
+_COLUMN = ({"levels": [str], "usual": str}, {"mean": float, "low": float, "high": float, "values": [float]})
+LAYOUT = {
+    "grid": ({"columns": {str: _COLUMN}, "aliases": _ARRAY}, None),
+    "variance": ({own.name: _ARRAY for own in fields(VarianceParameters)}, None),
+    "hypotheses": ({str: {str: _ARRAY}}, None),
+    "residuals": (_ARRAY, None),
+    "r_squared": (float, None),
+    "modes?": ({"pull": _ARRAY, "W": _ARRAY}, None),
+}
+"""What JSON holds of what was kept."""
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401 (part of a record)
     """Return arrays as their shape and numbers, so that those without any keep their shape."""
     match value:
@@ -136,6 +124,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 (part of a record)
 
 
 def _array(data: Mapping[str, Any]) -> FloatArray:
+    require(is_shape(data["shape"], len(data["numbers"])), "an array's shape")
     return np.array(data["numbers"], dtype=np.float64).reshape(data["shape"])
 
 
@@ -144,13 +133,12 @@ def _arrays(data: Mapping[str, Any]) -> dict[str, FloatArray]:
 
 
 def _grid(data: Mapping[str, Any]) -> GridValues:
-    return GridValues({name: _column(part) for name, part in data["columns"].items()}, _array(data["aliases"]))
-
-
-def _column(data: Mapping[str, Any]) -> ColumnSummary:
-    if "levels" in data:
-        return FactorSummary(tuple(data["levels"]), data["usual"])
-    return NumericSummary(data["mean"], data["low"], data["high"], tuple(data["values"]))
+    columns, offsets = data["columns"], data.get("offsets")
+    return GridValues(
+        {name: summary_from(part) for name, part in columns.items()},
+        _array(data["aliases"]),
+        None if offsets is None else _array(offsets),
+    )
 
 
 def _variance(data: Mapping[str, Any]) -> VarianceParameters:

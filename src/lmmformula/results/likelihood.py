@@ -37,6 +37,8 @@ def log_likelihood(posterior: "PosteriorResult") -> FloatArray:
         eta = linear_predictors(posterior, rows, part)
         tried = 1.0 if trials is None else trials[part]
         density[:, part] = log_density(posterior.ir.family, y[part], eta, of_part, tried)
+    if design.loglik_weights is not None:
+        density *= design.loglik_weights
     return density.reshape(draws.n_chains, draws.n_draws, design.nobs)
 
 

@@ -24,6 +24,7 @@ from lmmformula.results.effects import conditional_variances, modes_by_group
 from lmmformula.results.kept import kept_of
 from lmmformula.results.prediction import Interval, Request, generator, population_means, predictions, simulated
 from lmmformula.results.rows import NewLevels, random_part
+from lmmformula.results.uncertainty import JointCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ class LinearMixedResult(FitAccessors):
         kept = kept_of(self.design).variance
         return variance_parameters(self.design, self.fit) if kept is None else kept
 
+    @cached_property
+    def joint_covariance(self) -> JointCovariance:
+        """How well conditional means are known: the covariance of fixed effects and random effects."""
+        return JointCovariance.of(self.design, self.fit)
+
     @property
     def knows_variances(self) -> bool:
         """Whether there are `variance_parameters`; not so in a fit from a file that an older version wrote."""
@@ -114,12 +120,12 @@ class LinearMixedResult(FitAccessors):
 
     @property
     def n_parameters(self) -> int:
-        """Degrees of freedom of the likelihood, p + n_theta + 1."""
-        return self.design.n_fixed + len(self.fit.theta) + 1
+        """Degrees of freedom of the likelihood: fixed effects, parameters of the covariance matrices, and sigma."""
+        return self.design.n_fixed + self.design.n_variance_parameters + 1
 
     @property
     def df_residual(self) -> int:
-        """As in lme4, n - p - n_theta - 1; for a linear model as in lm, n - p."""
+        """As in lme4, n - n_parameters; for a linear model as in lm, n - p."""
         return self.nobs - (self.design.n_fixed if self.is_linear_model else self.n_parameters)
 
     @cached_property
@@ -150,12 +156,12 @@ class LinearMixedResult(FitAccessors):
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, -2 loglik + 2 (p + n_theta + 1)."""
+        """Akaike's criterion, -2 loglik + 2 n_parameters."""
         return -2 * self.loglik + 2 * self.n_parameters
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion, -2 loglik + log(n) (p + n_theta + 1)."""
+        """Schwarz's criterion, -2 loglik + log(n) n_parameters."""
         return -2 * self.loglik + math.log(self.nobs) * self.n_parameters
 
     @cached_property
@@ -271,6 +277,8 @@ class LinearMixedResult(FitAccessors):
         """Multiple R^2 of a linear model, around the mean where it has an intercept."""
         if (kept := kept_of(self.design).r_squared) is not None:
             return kept
+        if (total := self.design.total_squares) is not None and self.is_linear_model:
+            return 1.0 - self.fit.pwrss / total
         roots = self._root_weights
         y = self.design.y if self.design.offset is None else self.design.y - self.design.offset
         centre = np.average(y, weights=roots**2) if self.has_intercept else 0.0

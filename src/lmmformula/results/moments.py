@@ -12,7 +12,7 @@ Own = Mapping[str, float | FloatArray]
 """Parameter of a family -> its value, or that of each row."""
 
 
-def variance_of(family: Family, mean: FloatArray, own: Own) -> FloatArray:
+def variance_of(family: Family, mean: FloatArray, own: Own) -> FloatArray:  # noqa: PLR0911 (one for each family)
     """
     Return the variance of a response of one trial, given its mean; of Gamma in units of 1 / shape, as R's.
 
@@ -24,6 +24,8 @@ def variance_of(family: Family, mean: FloatArray, own: Own) -> FloatArray:
     match family.name:
         case "binomial":
             return mean * (1 - mean)
+        case "gaussian":
+            return np.full_like(mean, np.square(own["sigma"]))
         case "beta":
             return mean * (1 - mean) / (1 + own["phi"])
         case "Gamma":
@@ -91,6 +93,7 @@ def _negbinomial(y: FloatArray, mean: FloatArray, own: Own) -> FloatArray:
 
 
 DEVIANCES: dict[str, Callable[[FloatArray, FloatArray, Own], FloatArray]] = {
+    "gaussian": lambda y, mean, _: (y - mean) ** 2,
     "binomial": lambda y, mean, _: 2 * (_log_ratio(y, mean) + _log_ratio(1 - y, 1 - mean)),
     "poisson": lambda y, mean, _: 2 * (_log_ratio(y, mean) - (y - mean)),
     "negbinomial": _negbinomial,

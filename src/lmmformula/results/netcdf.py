@@ -4,19 +4,20 @@ Arrays and what belongs to them in one netCDF file, which many programs read: of
 Nothing in such a file can run. The header is JSON, an attribute of the file.
 """
 
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zlib import crc32
 
 import numpy as np
 
 from lmmformula.arrays import AnyArray
-from lmmformula.errors import FitError
-from lmmformula.results.arguments import path_of
+from lmmformula.design.layout import is_shape
+from lmmformula.errors import FitError, printable
+from lmmformula.files import path_of, write_files
 
 MAGIC = b"CDF"
 """First bytes of a classic netCDF file."""
@@ -49,10 +50,6 @@ def write_netcdf(path: str | os.PathLike[str], header: Mapping[str, Any], arrays
     FitError
         The file can't be written.
     """
-    from scipy.io import netcdf_file
-
-    target = path_of(path)
-    partial = target.with_name(target.name + ".part")
     empty = {name: array.values.shape for name, array in arrays.items() if not array.values.size}
     for name, array in arrays.items():
         if array.values.nbytes > LARGEST:
@@ -61,8 +58,12 @@ def write_netcdf(path: str | os.PathLike[str], header: Mapping[str, Any], arrays
             )
     stored = {name: array.values.astype(_kind(array.values)) for name, array in arrays.items() if name not in empty}
     content = json.dumps(dict(header) | {"empty": empty})  # ASCII: the classic layout has no other text
-    try:
-        with netcdf_file(str(partial), "w", version=2) as file:
+
+    def write(stream: IO[bytes]) -> None:
+        from scipy.io import netcdf_file
+
+        # a stream of its own, since SciPy closes what it has written
+        with open(stream.fileno(), "wb", closefd=False) as own, netcdf_file(own, "w", version=2) as file:
             setattr(file, HEADER, content)
             setattr(file, CHECKSUM, str(_checksum(content, stored)))
             for name, values in stored.items():
@@ -71,11 +72,8 @@ def write_netcdf(path: str | os.PathLike[str], header: Mapping[str, Any], arrays
                     if dimension not in file.dimensions:
                         file.createDimension(dimension, length)
                 file.createVariable(name, values.dtype, dims)[...] = values
-        partial.replace(target)
-    except (OSError, ValueError) as error:
-        raise FitError(f"can't write {path}: {getattr(error, 'strerror', None) or error}") from None
-    finally:
-        _remove(partial)
+
+    write_files({path_of(path): write})
 
 
 def read_netcdf(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, AnyArray]]:
@@ -90,11 +88,11 @@ def read_netcdf(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
     from scipy.io import netcdf_file
 
     try:
-        with netcdf_file(str(path), "r", mmap=False) as file:
+        with _Held(io.FileIO(path_of(path))) as held, netcdf_file(held, "r", mmap=False) as file:
             text, checksum = getattr(file, HEADER, None), getattr(file, CHECKSUM, b"")
             stored = {name: variable.data for name, variable in file.variables.items()}
     except OSError as error:
-        raise FitError(f"can't read {path}: {error.strerror or error}") from None
+        raise FitError(f"can't read {printable(str(path))}: {error.strerror or error}") from None
     except Exception as error:  # whatever numpy and SciPy make of bytes that are none of theirs
         raise FitError(f"{path} is damaged: {type(error).__name__}") from error
     if text is None:
@@ -103,13 +101,29 @@ def read_netcdf(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
         content = text.decode()
         whole = int(checksum) == _checksum(content, stored)
         header = json.loads(content)
-        empty = {name: np.empty(shape) for name, shape in header.pop("empty").items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+        empty = {name: _empty(shape) for name, shape in header.pop("empty").items()}
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         whole = False
     if not whole:
         raise FitError(f"{path} is damaged: it does not hold what was written to it")
     native = {"f": np.float64, "i": np.intp}
     return header, {name: np.array(values, dtype=native[values.dtype.kind]) for name, values in stored.items()} | empty
+
+
+class _Held(io.BufferedReader):
+    """A file that gives no more than it holds, and takes no memory for more, whatever its header says."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes."""
+        left = max(os.fstat(self.fileno()).st_size - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
+def _empty(shape: list[int]) -> AnyArray:
+    """Return an array with nothing in it."""
+    if not is_shape(shape, 0):
+        raise ValueError("an array of this shape is not empty")
+    return np.empty(shape)
 
 
 def _kind(values: AnyArray) -> str:
@@ -123,11 +137,3 @@ def _checksum(content: str, stored: Mapping[str, AnyArray]) -> int:
     for name in sorted(stored):
         found = crc32(np.ascontiguousarray(stored[name]).tobytes(), crc32(name.encode(), found))
     return found
-
-
-def _remove(path: Path) -> None:
-    """Leave nothing half written behind."""
-    try:
-        path.unlink(missing_ok=True)
-    except (OSError, ValueError):
-        return

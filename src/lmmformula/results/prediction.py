@@ -12,7 +12,7 @@ from lmmformula.fit.lmm import Fit
 from lmmformula.results.arguments import check_choice, check_flag, check_level
 from lmmformula.results.effects import by_row
 from lmmformula.results.rows import NewLevels, NewRows, OldRows, coefficients_used, random_covariates, random_part
-from lmmformula.results.uncertainty import JointCovariance, quadratic
+from lmmformula.results.uncertainty import quadratic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,7 @@ def predictions(result: "LinearMixedResult", newdata: object, request: Request) 
     if request.plain:
         return pd.Series(np.asarray(place(means)), index=index, name="prediction")
     if rows.random:
-        variances = JointCovariance.of(result.design, result.fit).variances(rows.X, rows.random)
+        variances = result.joint_covariance.variances(rows.X, rows.random)
     else:
         variances = quadratic(rows.X, result.fit.vcov)
     columns = {"prediction": means, "std_error": np.sqrt(variances)}

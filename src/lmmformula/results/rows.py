@@ -1,25 +1,35 @@
 """Rows that a model predicts, old or new: their columns, and which random coefficients are conditioned on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray, IntArray
-from lmmformula.data.table import read_table
+from lmmformula.data.table import Table, read_table
 from lmmformula.design.coding import matrix
-from lmmformula.design.fixed import fixed_matrix, known_values, offset_values
+from lmmformula.design.fixed import distinct, fixed_matrix, known_values, offset_values
 from lmmformula.design.frame import Frame
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import random_columns, unseen_levels
+from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, RandomSchema, Schema
-from lmmformula.errors import DataError, FitError, printable
+from lmmformula.errors import DataError, FitError, look_alike, printable, warn
 from lmmformula.ir.model import ModelIR, RandomTerm
+from lmmformula.ir.terms import label, variables
+from lmmformula.results.kept import kept_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NewLevels = Literal["error", "population"]
+
+NOT_ESTIMABLE = 1e-8
+"""Distance from the rows of X, relative to a row's size, beyond which a row can't be estimated."""
+
+SHOWN = 5
+"""Combinations that a warning lists before it says '...'."""
 
 
 class Estimates(Protocol):
@@ -31,6 +41,86 @@ class Estimates(Protocol):
     def schema(self) -> Schema: ...  # noqa: D102
     @property
     def design(self) -> DesignMatrices: ...  # noqa: D102
+
+
+class FixedModel(Estimates, Protocol):
+    """A fit or a posterior, with the data it was made of."""
+
+    @property
+    def table(self) -> Table: ...  # noqa: D102
+
+
+def aliases(model: FixedModel) -> FloatArray:
+    """Return (p, dropped) coefficients a for which the dropped columns of X are X a."""
+    grid = kept_of(model.design).grid
+    if grid is not None:
+        return grid.aliases
+    dropped = list(model.schema.aliased)
+    if not dropped:
+        return np.empty((model.design.n_fixed, 0))
+    table, X = some_rows(model)
+    columns = fixed_matrix(model.ir, replace(model.schema, aliased=()), table)[:, dropped]
+    return np.asarray(np.linalg.lstsq(X, columns, rcond=None)[0], dtype=np.float64)
+
+
+def some_rows(model: FixedModel) -> tuple[Table, FloatArray]:
+    """
+    Return rows from which it can be told how columns depend on one another, and their X.
+
+    They are all rows used, or a sample of those that have passed by; FitError where X is not of full rank in that.
+    """
+    design = model.design
+    if design.has_rows or design.sample_table is None:
+        rows = design.kept_rows
+        return model.table if len(rows) == model.table.n_rows else model.table.take(rows), design.X
+    X = design.sample.X
+    if not independent_columns(X, intercept=model.ir.fixed.intercept).all():
+        raise FitError(
+            "some fixed effects are not in the sample of the rows that was kept of data in parts",
+            hint="give the model a data frame that fits in memory",
+        )
+    return design.sample_table, X
+
+
+def inestimable(model: FixedModel, L: FloatArray) -> BoolArray:
+    """
+    Tell which rows of (N, P) L, with the columns of X that were dropped, are no function of the coefficients estimated.
+
+    A column of X that was dropped, x = X a, must have the value L a, too.
+    """
+    dropped, kept = list(model.schema.aliased), list(model.schema.kept)
+    a = aliases(model)
+    size = 1.0 + np.abs(L[:, dropped]) + np.abs(L[:, kept]) @ np.abs(a)
+    off = np.abs(L[:, dropped] - L[:, kept] @ a) > NOT_ESTIMABLE * size
+    return np.asarray(off.any(axis=1))
+
+
+def estimable_rows(model: FixedModel, table: Table) -> FloatArray:
+    """Make the columns of X of new data; rows that can't be estimated are NaN, with a warning that names them."""
+    known = model.design.has_rows or model.design.sample_table is not None or kept_of(model.design).grid
+    if not model.schema.aliased or not known:
+        return fixed_matrix(model.ir, model.schema, table)
+    full = fixed_matrix(model.ir, replace(model.schema, aliased=()), table)
+    X = np.asfortranarray(full[:, list(model.schema.kept)])
+    off = inestimable(model, full)
+    if off.any():
+        X[off] = np.nan
+        cells = list(dict.fromkeys(_cells(model, table, off)))
+        shown = "; ".join(cells[:SHOWN]) + ("; ..." if len(cells) > SHOWN else "")
+        warn(f"the data tell nothing of {shown}: such predictions can't be estimated, and are NaN")
+    return X
+
+
+def _cells(model: FixedModel, table: Table, rows: BoolArray) -> list[str]:
+    """Name rows by the variables of the terms that have dropped columns, `a = 3, b = 3`."""
+    owners = [term for term in model.schema.fixed for _ in term.columns]
+    labels = {name for j in model.schema.aliased for name in owners[j].variables}
+    read = [v.name for e in distinct(model.ir.fixed.terms) if label(e) in labels for v in variables(e)]
+    parts = []
+    for name in dict.fromkeys(read):
+        factor = table.factor(name)
+        parts.append([f"{printable(name)} = {printable(factor.levels[code])}" for code in factor.codes[rows].tolist()])
+    return [", ".join(cell) for cell in zip(*parts, strict=True)]
 
 
 def random_part(random_terms: Sequence[RandomTermDesign], modes: Sequence[FloatArray]) -> FloatArray | float:
@@ -46,21 +136,21 @@ class NewRows:
     """
     Rows that a model is to predict: X, offset and the random terms' columns, by the schema learnt from the old rows.
 
-    Where a variable is missing the columns are NaN; a level that the fit has not seen has the code -1; random
-    coefficients that are left out have columns of zeros.
+    Where a variable is missing the columns are NaN, and X where the data tell nothing; a level that the fit has not
+    seen has the code -1; random coefficients that are left out have columns of zeros.
     """
 
-    def __init__(self, model: Estimates, newdata: object, *, random: str, new_levels: str) -> None:
+    def __init__(self, model: FixedModel, newdata: object, *, random: str, new_levels: str) -> None:
         _require_known_offset(model)
         masks = coefficients_used(model, random)
         table = read_table(newdata)
         self.index = _index(newdata, table.n_rows)
-        self.X = fixed_matrix(model.ir, model.schema, table)
+        self.X = estimable_rows(model, table)
         self.offset: FloatArray | float = offset_values(model.ir, model.schema, table)
         self.random: tuple[tuple[FloatArray, IntArray], ...] = ()
         if any(mask.any() for mask in masks):
             if new_levels == "error":
-                _refuse(unseen_levels(model.ir, model.schema, table))
+                _refuse(model.schema, unseen_levels(model.ir, model.schema, table))
             self.random = masked(random_columns(model.ir, model.schema, table), masks)
 
     def linear_predictor(self, beta: FloatArray, modes: Sequence[FloatArray]) -> FloatArray:
@@ -110,14 +200,14 @@ def coefficients_used(model: Estimates, random: str) -> list[BoolArray]:
 
     masks = [np.zeros(term.n_coefficients, dtype=bool) for term in model.design.random_terms]
     for wanted in lower(parse_text(f"y ~ 0 + {random.strip().removeprefix('~').strip()}")).random:
-        for label in ["(Intercept)"] * wanted.intercept + [term.label for term in wanted.terms]:
+        for name in ["(Intercept)"] * wanted.intercept + [term.label for term in wanted.terms]:
             found = False
             for mask, schema in zip(masks, model.schema.random, strict=True):
-                if schema.group == wanted.group_name and (places := _places(model.schema, schema, label, wanted)):
+                if schema.group == wanted.group_name and (places := _places(model.schema, schema, name, wanted)):
                     mask[places], found = True, True
             if not found:
                 group = printable(wanted.group_name)
-                raise FitError(f"the model has no random '{printable(label)}' for '{group}', as {random} has")
+                raise FitError(f"the model has no random '{printable(name)}' for '{group}', as {random} has")
     return masks
 
 
@@ -169,13 +259,14 @@ def _require_known_offset(model: Estimates) -> None:
         )
 
 
-def _refuse(unseen: Mapping[str, Sequence[str]]) -> None:
+def _refuse(schema: Schema, unseen: Mapping[str, Sequence[str]]) -> None:
     """Refuse levels that the fit has not seen."""
     for group, levels in unseen.items():
+        known = next(random.levels for random in schema.random if random.group == group)
         shown = ", ".join(printable(level) for level in levels[:5]) + (", ..." if len(levels) > 5 else "")
         raise DataError(
             f"the new data have levels of '{printable(group)}' that the fit has not seen: {shown}",
-            hint='new_levels="population" predicts them without a random effect',
+            hint=look_alike(levels[0], known) or 'new_levels="population" predicts them without a random effect',
         )
 
 

@@ -9,19 +9,20 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
+from lmmformula.covariances.table import of_record
 from lmmformula.data.table import Table
+from lmmformula.design.layout import conform, require
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.schema import Schema
-from lmmformula.errors import DataError, FitError
+from lmmformula.errors import DataError, FitError, printable
 from lmmformula.fit.lmm import Fit
-from lmmformula.ir.covariance import Covariance
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
-from lmmformula.results.arguments import path_of
+from lmmformula.results.consistent import check_fit
 from lmmformula.results.kept import NOTHING, Kept
 
 FORMAT = "lmmformula fit"
@@ -32,6 +33,47 @@ NUMBERS = ("theta", "beta", "vcov")
 SCALARS = ("reml", "sigma", "criterion", "log_det_RX", "log_det_L", "pwrss", "verdict", "message")
 PER_TERM = ("relative_covariance", "modes")
 NAMES = ("fixed_names", "fixed_assign", "fixed_terms", "dropped_names", "response_name", "n_given", "missing")
+
+
+NOT_WHOLE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    AssertionError,
+)
+"""What comes of reading a file that is not what it should be, whoever made it."""
+
+LAYOUT_OF_DESIGN = {
+    "fixed_names": [str], "fixed_assign": [int], "fixed_terms": [str], "dropped_names": [str], "response_name": str,
+    "n_given": int, "missing": {str: int}, "nobs": int, "sum_log_weights": float, "has_offset": bool,
+    "has_weights?": bool, "categories?": [str],
+    "random_terms": [
+        {
+            "group": str, "levels": [str], "coefficient_names": [str],
+            "covariance": {"structure": str, "homogeneous": bool},
+        }
+    ],
+}  # fmt: skip
+"""What a file holds of a design."""
+
+LAYOUT = {
+    "data_name": str,
+    "source": str,
+    "model": dict,
+    "schema": dict,
+    "design": LAYOUT_OF_DESIGN,
+    "kept?": dict,
+    "fit": {
+        "reml": bool, "sigma": float, "criterion": float, "log_det_RX": float, "log_det_L": float, "pwrss": float,
+        "verdict": {"ok", "boundary", "failed"}, "message": str, "theta": [float], "beta": [float], "vcov": [[float]],
+        "relative_covariance": [[[float]]], "modes": [[[float]]],
+    },
+}  # fmt: skip
+"""What a file holds of a fit."""
 
 
 class SavedDesign(DesignMatrices):
@@ -51,7 +93,9 @@ class SavedDesign(DesignMatrices):
         object.__setattr__(self, "random_terms", tuple(SavedTerm(term) for term in saved["random_terms"]))
         object.__setattr__(self, "categories", tuple(saved.get("categories", ())))
         weighted = saved.get("has_weights", saved["sum_log_weights"] != 0)
-        object.__setattr__(self, "_saved", (saved["nobs"], saved["sum_log_weights"], saved["has_offset"], weighted))
+        factors = saved.get("has_loglik_weights", False)
+        known = (saved["nobs"], saved["sum_log_weights"], saved["has_offset"], weighted, factors)
+        object.__setattr__(self, "_saved", known)
 
     @property
     def nobs(self) -> int:
@@ -73,8 +117,14 @@ class SavedDesign(DesignMatrices):
 
     @property
     def has_weights(self) -> bool:
-        """Whether there are precision weights."""
+        """Whether there are precision weights, or trials."""
         known: bool = self._saved[3]
+        return known
+
+    @property
+    def has_loglik_weights(self) -> bool:
+        """Whether the log densities of the rows have factors."""
+        known: bool = self._saved[4]
         return known
 
     @property
@@ -95,7 +145,11 @@ class SavedTerm(RandomTermDesign):
         object.__setattr__(self, "group", saved["group"])
         object.__setattr__(self, "levels", tuple(saved["levels"]))
         object.__setattr__(self, "coefficient_names", tuple(saved["coefficient_names"]))
-        object.__setattr__(self, "covariance", Covariance(**saved["covariance"]))
+        object.__setattr__(self, "covariance", of_record(saved["covariance"]))
+
+    def __reduce__(self) -> tuple[type["SavedTerm"], tuple[dict[str, Any]]]:
+        """Copy what is here; a copy of all fields would ask for the columns."""
+        return SavedTerm, (term_content(self),)
 
     def __getattr__(self, name: str) -> NoReturn:
         _refuse(name)
@@ -115,17 +169,19 @@ def _refuse(name: str) -> NoReturn:
 def design_content(design: DesignMatrices) -> dict[str, Any]:
     """Write the names and sizes of a design, from which a `SavedDesign` is made."""
     sizes = {"nobs": design.nobs, "sum_log_weights": design.sum_log_weights}
-    known = {"has_offset": design.has_offset, "has_weights": design.has_weights, "categories": design.categories}
-    terms = [
-        {
-            "group": term.group,
-            "levels": term.levels,
-            "coefficient_names": term.coefficient_names,
-            "covariance": {"structure": term.covariance.structure, "homogeneous": term.covariance.homogeneous},
-        }
-        for term in design.random_terms
-    ]
+    known = {name: getattr(design, name) for name in ("has_offset", "has_weights", "has_loglik_weights", "categories")}
+    terms = [term_content(term) for term in design.random_terms]
     return {name: getattr(design, name) for name in NAMES} | sizes | known | {"random_terms": terms}
+
+
+def term_content(term: RandomTermDesign) -> dict[str, Any]:
+    """Write the names and levels of a random term, from which a `SavedTerm` is made."""
+    return {
+        "group": term.group,
+        "levels": term.levels,
+        "coefficient_names": term.coefficient_names,
+        "covariance": term.covariance.record(),
+    }
 
 
 def absent_rows(ir: ModelIR) -> Table:
@@ -160,11 +216,11 @@ def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_
         | {name: [array.tolist() for array in getattr(fit, name)] for name in PER_TERM},
         "kept": kept.to_dict(),
     }
-    content["checksum"] = _checksum(content)
+    content["checksum"] = checksum(content)
     return json.dumps(content, ensure_ascii=False, indent=1, default=_plain)
 
 
-def _checksum(content: Mapping[str, Any]) -> str:
+def checksum(content: Mapping[str, Any]) -> str:
     """Return a number that changes with the content, however that is laid out."""
     plain = json.loads(json.dumps(content, default=_plain))
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
@@ -185,7 +241,7 @@ def from_json(text: str, where: str) -> tuple[ModelIR, Schema, SavedDesign, Fit,
     """
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FitError(f"{where} is no JSON: {error}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise FitError(f"{where} holds no fit that lmmformula has saved")
@@ -194,17 +250,22 @@ def from_json(text: str, where: str) -> tuple[ModelIR, Schema, SavedDesign, Fit,
             f"{where} was saved in version {content.get('version')} of the layout, and this reads {VERSION}",
             hint="install the version of lmmformula that saved it",
         )
-    saved = content.pop("checksum", None)
-    summed = saved is not None or "kept" in content  # the oldest files have no checksum
-    if summed and saved != _checksum(content):
-        raise FitError(f"{where} is damaged: it is not what was saved", hint="save the fit again")
     try:
+        saved = content.pop("checksum", None)
+        if saved != checksum(content):
+            raise FitError(f"{where} is damaged: it is not what was saved", hint="save the fit again")
         return _read(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FitError(f"{where} is damaged: {type(error).__name__} {error}") from error
+    except NOT_WHOLE as error:
+        raise damaged(where, error) from error
+
+
+def damaged(where: object, error: Exception) -> FitError:
+    """Say that a file does not hold what it should."""
+    return FitError(f"{printable(str(where))} is damaged: {error.__class__.__name__} {error}")
 
 
 def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, SavedDesign, Fit, str]:
+    conform(content, LAYOUT)
     ir = replace(ModelIR.from_dict(content["model"]), source=content["source"])
     design = SavedDesign(content["design"], Kept.from_dict(content.get("kept", {})))
     saved = content["fit"]
@@ -214,21 +275,7 @@ def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, SavedDesign, Fit
     fields["vcov"] = fields["vcov"].reshape(design.n_fixed, design.n_fixed)
     for name in PER_TERM:
         fields[name] = tuple(np.array(v).reshape(-1, k) for v, k in zip(saved[name], sizes, strict=True))
-    fit = Fit(**fields)
-    return ir, Schema.from_dict(content["schema"]), design, fit, content["data_name"]
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a file, or say why that fails."""
-    try:
-        path_of(path).write_text(text, encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise FitError(f"can't write {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def read_text(path: str | Path) -> str:
-    """Read a file, or say why that fails."""
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FitError(f"can't read {path}: {getattr(error, 'strerror', None) or error}") from None
+    fit, schema = Fit(**fields), Schema.from_dict(content["schema"])
+    require(ir.family == GAUSSIAN and not design.categories, "the family")
+    check_fit(ir, schema, design, fit)
+    return ir, schema, design, fit, content["data_name"]

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.errors import printable
+from lmmformula.errors import legible, printable
 from lmmformula.results.frames import to_native
 from lmmformula.results.markup import latex_cell, latex_text, markdown_text, maths_cell
 
@@ -138,9 +139,13 @@ class Report:
 
 
 class Reported:
-    """A result that can show itself in a notebook and in a paper."""
+    """A result that can show itself in a notebook and in a paper; names in its text can't disturb a terminal."""
 
     __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        for name in {"__str__", "__repr__"} & cls.__dict__.keys():
+            setattr(cls, name, _legible(cls.__dict__[name]))
 
     def _report(self) -> Report:
         """Return what is to be shown."""
@@ -162,6 +167,14 @@ class Reported:
 
     def _repr_latex_(self) -> str:
         return self._report().maths()
+
+
+def _legible(shown: Callable[[Any], str]) -> Callable[[Any], str]:
+    @wraps(shown)
+    def text(self: Any) -> str:  # noqa: ANN401 (any result)
+        return legible(shown(self))
+
+    return text
 
 
 class Framed(Reported):

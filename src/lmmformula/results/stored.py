@@ -8,21 +8,27 @@ predictions of new rows. With them it is what was saved.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from lmmformula.arrays import AnyArray
-from lmmformula.data.columns import Column, FactorColumn, NumericColumn
-from lmmformula.data.table import Table
+from lmmformula.data.columns import Column, FactorColumn, Kind, NumericColumn
+from lmmformula.data.table import Library, Table
+from lmmformula.design.build import NaAction
+from lmmformula.design.layout import conform, require
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.schema import Schema
-from lmmformula.errors import FitError
+from lmmformula.errors import EngineError, FitError
+from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
+from lmmformula.results.consistent import check_columns, check_parts, check_rows
 from lmmformula.results.grid_values import grid_values
 from lmmformula.results.kept import Kept
 from lmmformula.results.netcdf import Named, read_netcdf, write_netcdf
-from lmmformula.results.saved import SavedDesign, absent_rows, design_content
+from lmmformula.results.saved import LAYOUT_OF_DESIGN, NOT_WHOLE, SavedDesign, absent_rows, damaged, design_content
 from lmmformula.stan.draws import Draws
+from lmmformula.stan.edited import check_read_back
 from lmmformula.stan.generate import StanProgram
+from lmmformula.stan.likelihood import LIKELIHOODS
 from lmmformula.stan.parameters import FixedEffects, Parameters, RandomEffects
 from lmmformula.stan.priors import PriorRow
 
@@ -32,10 +38,44 @@ if TYPE_CHECKING:
 FORMAT = "lmmformula posterior"
 VERSION = 1
 """Of the layout of the file; raised when a reader of the old one could not read the new one."""
-ROWS = ("y", "X", "weights", "offset", "kept_rows")
+ROWS = ("y", "X", "weights", "loglik_weights", "offset", "kept_rows")
 """What a design knows of the rows, beside its random terms."""
 STATISTIC, DESIGN, TERM, COLUMN = "stat.", "design.", "term{}.", "column."
 """Beginnings of the names of arrays; no name of a Stan program has a dot."""
+
+
+LAYOUT = {
+    "data_name": str,
+    "na_action": set(get_args(NaAction)),
+    "library": set(get_args(Library)),
+    "model": dict,
+    "source": str,
+    "schema": dict,
+    "design": LAYOUT_OF_DESIGN,
+    "program": {
+        "code": str, "form": {"marginal", "conditional"}, "prior_only": bool, "edited": bool,
+        "parameters": {
+            "fixed": {"names": [str], "slopes": [int]},
+            "random": [
+                {
+                    "group": str, "levels": [str], "coefficient_names": [str], "sd": str, "effects": str,
+                    "correlation": str, "start": int, "stop": int, "scalar": bool,
+                }
+            ],
+            "sigma": str,
+            "family": [str],
+        },
+        "priors": [{"target": str, "distribution": str, "default": bool, "stan": str}],
+    },
+    "run": {
+        "engine": str, "seed": int, "seconds": float, "warmup": int, "max_treedepth": int,
+        "algorithm": {"nuts", "pathfinder", "laplace", "optimize"},
+    },
+    "rows": bool,
+    "kept?": dict,
+    "columns?": [{"name": str, "levels?": [str], "ordered?": bool, "kind?": set(get_args(Kind))}],
+}  # fmt: skip
+"""What the header of a file holds."""
 
 
 class StoredProgram(StanProgram):
@@ -141,32 +181,67 @@ def load_posterior(path: str | PathLike[str]) -> Stored:
         )
     try:
         return _read(header, arrays)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise FitError(f"{path} is damaged: {type(error).__name__} {error}") from error
+    except (*NOT_WHOLE, EngineError) as error:
+        raise damaged(path, error) from error
 
 
 def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Stored:
+    conform(header, LAYOUT)
     statistics = {k.removeprefix(STATISTIC): v for k, v in arrays.items() if k.startswith(STATISTIC)}
     draws = {k: v for k, v in arrays.items() if "." not in k}
     design: DesignMatrices = SavedDesign(header["design"], Kept.from_dict(header.get("kept", {})))
     ir = replace(ModelIR.from_dict(header["model"]), source=header["source"])
     table = absent_rows(ir)
+    schema, program = Schema.from_dict(header["schema"]), StoredProgram(header["program"])
+    raw = Draws(arrays=draws, statistics=statistics, **header["run"])
+    check_parts(ir, schema, design)
+    _check_family(ir.family, program.parameters)
+    _check_draws(design, program, raw)
     if header["rows"]:
         design = _design(design, arrays)
+        check_rows(design)
         columns = {c["name"]: _column(c, arrays[f"{COLUMN}{i}"]) for i, c in enumerate(header["columns"])}
+        check_columns(columns, design.n_given)
         factors = {name: column for name, column in columns.items() if isinstance(column, FactorColumn)}
-        raw: dict[str, Any] = dict.fromkeys(columns, ())
-        table = Table(design.n_given, tuple(columns), raw, _columns=columns, _factors=factors)
+        table = Table(design.n_given, tuple(columns), dict.fromkeys(columns, ()), _columns=columns, _factors=factors)
     return Stored(
         ir=ir,
-        schema=Schema.from_dict(header["schema"]),
+        schema=schema,
         design=design,
-        program=StoredProgram(header["program"]),
-        raw=Draws(arrays=draws, statistics=statistics, **header["run"]),
+        program=program,
+        raw=raw,
         table=replace(table, library=header["library"]),
         data_name=header["data_name"],
         na_action=header["na_action"],
     )
+
+
+def _check_family(family: Family, parameters: Parameters) -> None:
+    """Refuse a family that no program has, or one with other parameters."""
+    likelihood = LIKELIHOODS[family]
+    own = {*likelihood.parameters} | ({"cutpoint"} if likelihood.cutpoints else set())
+    require({parameters.sigma, *parameters.family} - {""} == own, "family")
+
+
+def _check_draws(design: DesignMatrices, program: StanProgram, raw: Draws) -> None:
+    """Refuse draws in which the quantities of the model are not found."""
+    require(raw.statistics["lp"].ndim == 2 and raw.statistics["lp"].size > 0, "lp")
+    drawn, parameters = raw.statistics["lp"].shape, program.parameters
+    sampled = {"energy", "divergent", "treedepth"} if raw.algorithm == "nuts" else set()
+    require(sampled <= set(raw.statistics), "the sampler's statistics")
+    require(all(values.shape == drawn for values in raw.statistics.values()), "the sampler's statistics")
+    require(all(values.shape[:2] == drawn for values in raw.values()), "the draws")
+    check_read_back(program, raw)
+    require(
+        parameters.fixed.names == design.fixed_names == parameters.fixed.names[: len(parameters.fixed.slopes)], "fixed"
+    )
+    require(all(-1 <= slope < design.n_fixed for slope in parameters.fixed.slopes), "slopes")
+    own = [(term.group, term.levels, term.coefficient_names) for term in parameters.random]
+    require(own == [(t.group, t.levels, t.coefficient_names) for t in design.random_terms], "random")
+    for term in parameters.random:
+        k = len(term.coefficient_names)
+        require(term.sds_of(raw).shape == (*drawn, k) and term.correlations_of(raw).shape == (*drawn, k, k), "random")
+        require(term.effects_of(raw).shape == (*drawn, len(term.levels), k), "random")
 
 
 def _dims(name: str, values: AnyArray) -> tuple[str, ...]:

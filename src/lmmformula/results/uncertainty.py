@@ -17,13 +17,16 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.covariances.matrices import square_root
 from lmmformula.design.coordinates import block_diagonal
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.normal import user_products
-from lmmformula.fit.algebra.blocks import square_root
+from lmmformula.fit.algebra.plan import SPARSE_EFFECTS, SPARSE_PAIRS
+from lmmformula.fit.algebra.sparse import factorised, solved
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.problem import prepare
 from lmmformula.results.kept import ModeErrors, kept_of
+from lmmformula.waiting import waiting
 
 CHUNK = 4_000_000
 """Numbers in a dense piece of right-hand sides."""
@@ -45,7 +48,8 @@ class JointCovariance:
 
     design, fit : the model on its data, and the estimates
     Lambdat : (q, q) sparse, transposed relative covariance factor; levels one after the other, as in Zt
-    factor : sparse factor of M = Lambda'Z'Z Lambda + I
+    factor : sparse factor of M = Lambda'Z'Z Lambda + I, rows and columns in another order
+    order : (q,) that order
     pull : (q, p) W Z'X: how the conditional modes follow beta
     """
 
@@ -53,33 +57,40 @@ class JointCovariance:
     fit: Fit
     Lambdat: Any
     factor: Any
+    order: IntArray
     pull: FloatArray
 
     @classmethod
     def of(cls, design: DesignMatrices, fit: Fit) -> "JointCovariance":
         """Factorise M, in whose products the rows count by their weights; working weights may be negative."""
         from scipy.sparse import block_diag, csc_array, eye_array, kron
-        from scipy.sparse.linalg import splu
 
+        nothing = np.empty(0, dtype=np.intp)
         known = kept_of(design).modes
         if known is not None:
-            return KeptCovariance(design, fit, None, None, known.pull, known.W)
+            return KeptCovariance(design, fit, None, None, nothing, known.pull, known.W)
         blocks = [
             kron(eye_array(term.n_levels), square_root(S), format="csc")
             for term, S in zip(design.random_terms, fit.relative_covariance, strict=True)
         ]
         if not blocks:
-            return cls(design, fit, None, None, np.zeros((0, design.n_fixed)))
+            return cls(design, fit, None, None, nothing, np.zeros((0, design.n_fixed)))
         Lambdat = csc_array(block_diag(blocks, format="csc"))
-        if design.products is None:
-            half, w = csc_array(Lambdat @ design.Zt), np.ones(design.nobs) if design.weights is None else design.weights
-            square, X = (half * w) @ half.T, np.asarray(half @ (design.X * w[:, None]))
-        else:
-            ZtZ, ZtX = user_products(design.products)
-            square, X = Lambdat @ ZtZ @ Lambdat.T, np.asarray(Lambdat @ ZtX)
-        M = csc_array(square + eye_array(len(X)))
-        factor = splu(M, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-        return cls(design, fit, Lambdat, factor, np.asarray(Lambdat.T @ factor.solve(X)))
+        with waiting("the joint covariance of fixed and random effects"):
+            if design.products is None:
+                half = csc_array(Lambdat @ design.Zt)
+                w = np.ones(design.nobs) if design.weights is None else design.weights
+                square, X = (half * w) @ half.T, np.asarray(half @ (design.X * w[:, None]))
+            else:
+                ZtZ, ZtX = user_products(design.products)
+                square, X = Lambdat @ ZtZ @ Lambdat.T, np.asarray(Lambdat @ ZtX)
+            M = csc_array(square + eye_array(len(X)))
+            factor, order = factorised_once(M, design.random_terms)
+            return cls(design, fit, Lambdat, factor, order, np.asarray(Lambdat.T @ solved(factor, order, X)))
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Return M^-1 right."""
+        return solved(self.factor, self.order, right)
 
     def rows(self, columns: Columns) -> Any:  # noqa: ANN401 (scipy.sparse.csr_array)
         """Return the sparse (m, q) rows z' of random-effects columns; nothing for an unseen level."""
@@ -145,20 +156,16 @@ class JointCovariance:
         step = max(1, CHUNK // Z.shape[1])
         for first in range(0, len(out), step):
             half = (self.Lambdat @ Z[first : first + step].T).toarray()
-            out[first : first + step] = np.einsum("qm,qm->m", half, self.factor.solve(half))
+            out[first : first + step] = np.einsum("qm,qm->m", half, self.solve(half))
         return out
 
     @property
     def one_factor(self) -> bool:
         """Whether all random terms have the same grouping factor, so that W is made of blocks."""
-        return len({term.group for term in self.design.random_terms}) == 1
+        return has_one_factor(self.design)
 
-    def to_keep(self) -> ModeErrors | None:
-        """Return what a file holds; nothing of a linear model, or where it would be too much."""
-        (q, p), terms = self.pull.shape, self.design.random_terms
-        k = sum(term.n_coefficients for term in terms)
-        if not terms or q * (p + (k if self.one_factor else q)) > MOST_KEPT:
-            return None
+    def to_keep(self) -> ModeErrors:
+        """Return what a file holds."""
         return ModeErrors(self.pull, self.blocks if self.one_factor else self.whole)
 
     @cached_property
@@ -174,7 +181,7 @@ class JointCovariance:
     def whole(self) -> FloatArray:
         """(q, q) W."""
         half = self.Lambdat.toarray()
-        return np.asarray(half.T @ self.factor.solve(half))
+        return np.asarray(half.T @ self.solve(half))
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +207,56 @@ class KeptCovariance(JointCovariance):
     def whole(self) -> FloatArray:
         """(q, q) W."""
         return self.W
+
+
+class WorkingCovariance(JointCovariance):
+    """The joint covariance at the working weights of the modes; the Laplace fit has the blocks of a single term."""
+
+    @property
+    def one_factor(self) -> bool:
+        """Whether W is made of the blocks that are known."""
+        return len(self.design.random_terms) == 1
+
+    @property
+    def blocks(self) -> FloatArray:
+        """(J, k, k) diagonal blocks of W."""
+        fit: Any = self.fit  # a GlmmFit
+        found: FloatArray = fit.mode_covariances[0]
+        return found
+
+
+def has_one_factor(design: DesignMatrices) -> bool:
+    """Tell whether all random terms have the same grouping factor."""
+    return len({term.group for term in design.random_terms}) == 1
+
+
+def is_small(design: DesignMatrices) -> bool:
+    """Tell whether a file holds how well the random effects are known; not of a linear model, nor where it is much."""
+    k = sum(term.n_coefficients for term in design.random_terms)
+    wide = k if has_one_factor(design) else design.n_random
+    return 0 < design.n_random * (design.n_fixed + wide) <= MOST_KEPT
+
+
+def factorised_once(M: Any, terms: Sequence[RandomTermDesign]) -> tuple[Any, IntArray]:  # noqa: ANN401 (a sparse matrix)
+    """
+    Factorise M, and return the factor and the order of its rows and columns.
+
+    The levels of the factor with most random effects come first: they never meet, and what they leave is most often
+    full, so that to look for a better order takes longer than to factorise. Where little of it is filled, one is looked
+    for that keeps it so.
+    """
+    starts = np.cumsum([0, *(term.n_levels * term.n_coefficients for term in terms)])
+    effects: dict[str, list[IntArray]] = {}
+    for term, start in zip(terms, starts, strict=False):
+        places = start + np.arange(term.n_levels * term.n_coefficients).reshape(term.n_levels, -1)
+        effects.setdefault(term.group, []).append(places)
+    first, *others = sorted((np.hstack(places).ravel() for places in effects.values()), key=len, reverse=True)
+    rest = sum(map(len, others))
+    met = np.diff(M[:, first].indptr).astype(np.float64)
+    if rest >= SPARSE_EFFECTS and float(met @ met) <= SPARSE_PAIRS * rest**2:
+        return factorised(M, None), np.arange(len(first) + rest)
+    order = np.concatenate([first, *others])
+    return factorised(M, order), order
 
 
 def quadratic(X: FloatArray, V: FloatArray) -> FloatArray:

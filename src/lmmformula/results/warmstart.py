@@ -1,15 +1,23 @@
 """What a frequentist fit can tell a sampler."""
 
+import re
+from collections.abc import Iterator
+
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
-from lmmformula.stan.start import Estimates
+from lmmformula.ir.family import GAUSSIAN
+from lmmformula.stan.generate import StanProgram
+from lmmformula.stan.start import Estimates, population
 
 LEAST_VARIANCE = 1e-10
 """Part of the largest variance of a term that counts as none."""
+
+FAR = 3.0
+"""Standard deviations between a default prior and an estimate that are more than chance."""
 
 
 def estimates_of(fit: Fit | GlmmFit) -> Estimates:
@@ -83,3 +91,57 @@ def _known_of(fit: GlmmFit) -> list[float]:
         )
         out.append(max(0.0, 1 / float(np.linalg.eigvalsh(whitened)[-1]) - 1))
     return out
+
+
+def contradicted(program: StanProgram, estimates: Estimates) -> list[str]:
+    """
+    List the default priors that lie far from the estimates, as text: target, prior, estimate.
+
+    Far is measured in standard deviations of the prior and of the estimate's error together: an estimate of which the
+    data say next to nothing contradicts no prior.
+    """
+    known = dict(_estimated(program, estimates))
+    told = []
+    for row in program.priors:
+        location, scale = _location_scale(row.distribution)
+        value, error = known.get(row.target, (location, 0.0))
+        if row.default and abs(value - location) > FAR * np.hypot(scale, error):
+            told.append(f"{row.target} ~ {_short(row.distribution)} (estimate {value:.4g})")
+    return told
+
+
+def _estimated(program: StanProgram, estimates: Estimates) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Give the estimates and standard errors that there are, by target of a prior."""
+    fixed, found = program.program.fixed, population(program, estimates)
+    if fixed.intercept:
+        guess = found[fixed.intercept_name]
+        yield "Intercept", (float(guess.value), float(np.sqrt(guess.variance)))
+    if fixed.K:
+        for label, value, variance in zip(fixed.labels, found["b"].value, found["b"].variance, strict=True):
+            yield f"b[{label}]", (float(value), float(np.sqrt(variance)))
+    for factor in program.program.factors:
+        for block in factor.blocks:
+            sds = np.sqrt(np.diag(estimates.covariances[block.term])).tolist()
+            labels = [covariate.label for covariate in factor.covariates[block.start - 1 : block.stop]]
+            for label, sd in zip(labels, sds, strict=True):
+                yield f"sd[{factor.label}, {label}]", (sd, 0.0)
+    if program.program.family == GAUSSIAN.name:
+        yield "sigma", (estimates.sigma, 0.0)
+
+
+def _location_scale(distribution: str) -> tuple[float, float]:
+    """Return mean and standard deviation of a default prior; an infinite one for those that are of no such kind."""
+    name, _, numbers = distribution.removesuffix(")").partition("(")
+    values = [float(number) for number in numbers.split(",")]
+    match name:
+        case "normal":
+            return values[0], values[1]
+        case "student_t" if values[0] > 2:
+            return values[1], values[2] * float(np.sqrt(values[0] / (values[0] - 2)))
+        case _:
+            return 0.0, np.inf
+
+
+def _short(distribution: str) -> str:
+    """Round the numbers of a prior to be read."""
+    return re.sub(r"[\d.]+(e[+-]?\d+)?", lambda number: f"{float(number[0]):.4g}", distribution)

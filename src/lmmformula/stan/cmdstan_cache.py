@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from lmmformula.errors import EngineError
-from lmmformula.stan.engines import compile_error
+from lmmformula.stan.engines import Progress, compile_error
+from lmmformula.stan.progress import compiling
 
 SOURCE = "model.stan"
 EXECUTABLE = "model.exe" if sys.platform == "win32" else "model"
@@ -43,7 +44,7 @@ def cache_key(code: str, *, compiler: str = "") -> str:
     return hashlib.sha256(f"{compiler}\n{bare}".encode()).hexdigest()[:16]
 
 
-def compiled(cmdstanpy: ModuleType, code: str, options: Mapping[str, Any]) -> Path:
+def compiled(cmdstanpy: ModuleType, code: str, options: Mapping[str, Any], *, progress: Progress = False) -> Path:
     """
     Compile a program, unless that has been done before; return the folder that holds its source and its executable.
 
@@ -51,6 +52,7 @@ def compiled(cmdstanpy: ModuleType, code: str, options: Mapping[str, Any]) -> Pa
     in this process or another, finds all or nothing. Two that compile the same program at once do so twice, and the
     first to end is the one that stays.
 
+    progress : whether to say on a terminal that it is compiled
     options : "cpp_options" and "stanc_options" of cmdstanpy; those that are False are left out, as make takes any
         value for true
 
@@ -64,13 +66,16 @@ def compiled(cmdstanpy: ModuleType, code: str, options: Mapping[str, Any]) -> Pa
     place = cache_folder() / cache_key(code, compiler=compiler)
     if _is_complete(place):
         return place
+    from lmmformula.stan.cmdstan_process import compiled_by
+
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".building-", dir=cache_folder(), ignore_cleanup_errors=True) as folder:
             built = Path(folder) / "built"
             built.mkdir()
             (built / SOURCE).write_text(code, encoding="utf-8")
-            cmdstanpy.CmdStanModel(stan_file=built / SOURCE, **chosen)
+            with compiling(progress):
+                compiled_by(lambda: cmdstanpy.CmdStanModel(stan_file=built / SOURCE, **chosen))
             _move(built, place)
     except (OSError, RuntimeError, ValueError) as error:
         raise _failure(code, str(error)) from error

@@ -1,8 +1,8 @@
 """CmdStan through cmdstanpy: compiled once for each program text, sampled in processes of its own."""
 
 import logging
+import os
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import EngineError, FitWarning
+from lmmformula.errors import EngineError, warn
 from lmmformula.stan.cmdstan_cache import EXECUTABLE, LINES, SOURCE, compiled
 from lmmformula.stan.cmdstan_files import Growing, read_chains, variables_of
 from lmmformula.stan.draws import Draws
+from lmmformula.stan.edited import version_needed
 from lmmformula.stan.engines import Run, line_of, place_in, same_place
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.interrupted import warn_of_interrupt
 from lmmformula.stan.options import checked
+from lmmformula.stan.program import EARLIEST
 from lmmformula.stan.progress import Tally, reporter
 from lmmformula.stan.start import scattered
 
@@ -68,7 +70,8 @@ class CmdStanEngine:
         options = checked(self.name, run.algorithm, OPTIONS, run.options)
         cmdstanpy = _cmdstanpy()
         with _silence():
-            folder = compiled(cmdstanpy, program.code, _compiler_options(options))
+            _check_version(cmdstanpy.cmdstan_version(), program)
+            folder = compiled(cmdstanpy, program.code, _compiler_options(options), progress=run.progress)
             session = _Session(program, run, folder)
             rest = {n: v for n, v in options.items() if n not in OF_THE_COMPILER}
             rest.setdefault("sig_figs", EXACT)
@@ -102,8 +105,10 @@ class _Session:
         """Run chains."""
         run = self.run
         options |= _start(self.model, self.program, run, options)
+        if run.keep_metric:  # all of the warm-up is its last phase, which adapts the step size alone
+            options |= {"adapt_init_phase": 0, "adapt_metric_window": 0, "adapt_step_size": run.warmup}
         settings = {"chains": run.chains, "iter_warmup": run.warmup, "iter_sampling": run.draws}
-        with reporter(run.progress) as report:
+        with reporter(run.progress, run.iterations) as report:
             if report is not None:
                 settings["refresh"] = self.tally.refresh
             growing: dict[str, Growing] = {}
@@ -135,7 +140,7 @@ class _Session:
         options |= _radius(options)
         found = self._call("pathfinder", draws=self.run.draws, **options)
         if poor := re.search(r"Pareto k value \([\d.naif]+\) is greater than [\d.]+", "".join(self.watch.console)):
-            warnings.warn(f"the approximation is poor: {poor[0]}", FitWarning, stacklevel=2)
+            warn(f"the approximation is poor: {poor[0]}")
         return self._single(found.stan_variables(), found.method_variables())
 
     def laplace(self, options: dict[str, Any]) -> Draws:
@@ -198,6 +203,7 @@ class _Session:
             warmup=self.run.warmup,
             max_treedepth=int(self.run.options.get("max_treedepth", 10)),
             algorithm=self.run.algorithm,
+            jacobian=bool(self.run.options.get("jacobian", True)),
         )
 
 
@@ -206,11 +212,29 @@ def _cmdstanpy() -> ModuleType:
         import cmdstanpy
     except ImportError as error:
         raise EngineError("cmdstanpy is not installed", hint="install it with `pip install cmdstanpy`") from error
+    named = os.environ.get("CMDSTAN", "")
     try:
         cmdstanpy.cmdstan_path()
     except ValueError as error:
+        if named:
+            why = "has no makefile" if Path(named).is_dir() else "is no folder"
+            hint = "set it to the folder of a CmdStan, or unset it: then the newest one in ~/.cmdstan is taken"
+            raise EngineError(f"$CMDSTAN names no CmdStan: {named} {why}", hint=hint) from error
         raise EngineError("there is no CmdStan on this machine", hint=HOW_TO_INSTALL) from error
     return cmdstanpy  # type: ignore[no-any-return]
+
+
+def _check_version(found: tuple[int, ...] | None, program: StanProgram) -> None:
+    """Refuse a CmdStan that is too old for a program; one that does not tell its version is tried."""
+    needed = version_needed(program)
+    if found is None or found >= needed:
+        return
+    old, new = (".".join(map(str, version)) for version in (found, needed))
+    hint = "`python -m cmdstanpy.install_cmdstan` fetches the newest; engine='stanli' needs none"
+    centred = {f.label: "noncentered" for f in program.program.factors if f.treatment == "sum_to_zero"}
+    if centred and not program.edited and found >= EARLIEST:
+        hint += f"; or write it without sum_to_zero_vector: geometry={centred!r}"
+    raise EngineError(f"CmdStan {old} is too old for this program, which needs {new} or later", hint=hint)
 
 
 def _compiler_options(options: Mapping[str, Any]) -> dict[str, Any]:

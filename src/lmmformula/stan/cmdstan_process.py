@@ -6,14 +6,18 @@ method of its model that runs a process is replaced here. A cmdstanpy that has n
 then there is no progress before the end, and an interrupt has to wait for it.
 """
 
+import os
+import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TextIO, TypeVar
 
-from cmdstanpy import CmdStanModel
+from cmdstanpy import CmdStanModel, compilation
 
 T = TypeVar("T")
 MOMENT = 0.1
@@ -30,11 +34,13 @@ class Watch:
     hear : called with every line that a process prints, and its position among the processes
     csv_files : where each chain's draws are written
     console : what the processes have printed
+    sessions : whether each process has a session of its own, and ends with those that it has started
     """
 
     hear: Callable[[str, int], object]
     csv_files: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
+    sessions: bool = False
     _running: set[subprocess.Popen[str]] = field(default_factory=set)
     _stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -64,7 +70,7 @@ class Watch:
         """
         late = threading.Event()
         with open(transcript, "w", encoding="utf-8") as copy:  # noqa: PTH123 (cmdstanpy's paths are text)
-            process = self._started(command)
+            process = self.started(command)
             if process is None:
                 return -1, False
 
@@ -86,17 +92,20 @@ class Watch:
                 self._running.discard(process)
             return process.returncode, late.is_set()
 
-    def _started(self, command: list[str]) -> subprocess.Popen[str] | None:
+    def started(self, command: list[str], folder: str | None = None) -> subprocess.Popen[str] | None:
+        """Start a process in a folder; None after a stop."""
         with self._lock:
             if self._stopped:
                 return None
-            process = subprocess.Popen(  # noqa: S603 (the executable was compiled here)
+            process = subprocess.Popen(  # noqa: S603 (what was compiled here, or make)
                 command,
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
+                start_new_session=self.sessions,
             )
             self._running.add(process)
             return process
@@ -107,12 +116,59 @@ class Watch:
             self._stopped = True
             running = tuple(self._running)
         for process in running:
-            process.terminate()
+            self._end(process, signal.SIGTERM)
         for process in running:
             try:
                 process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                process.kill()
+                self._end(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def _end(self, process: subprocess.Popen[str], how: signal.Signals) -> None:
+        if not self.sessions:
+            process.send_signal(how)
+        elif process.poll() is None:
+            os.killpg(process.pid, how)
+
+
+COMPILING = threading.Lock()
+"""Held while cmdstanpy's way to run a command is replaced."""
+
+
+def compiled_by(call: Callable[[], T]) -> T:
+    """Call what compiles; an interrupt ends the compiler with all its processes, also if it reaches Python alone."""
+    watch = Watch(lambda *_: None, sessions=os.name != "nt")
+    with COMPILING, _replaced(partial(_command, watch)):
+        return watch.during(call, bool)
+
+
+@contextmanager
+def _replaced(command: Callable[..., None]) -> Iterator[None]:
+    """Put a function in the place of that by which cmdstanpy runs make, where there is one."""
+    original = getattr(compilation, "do_command", None)
+    if original is None or os.name == "nt":
+        yield
+        return
+    compilation.do_command = command
+    try:
+        yield
+    finally:
+        compilation.do_command = original
+
+
+def _command(watch: Watch, cmd: list[str], cwd: str | None = None, *, fd_out: TextIO | None = None, **_: Any) -> None:  # noqa: ANN401
+    """Run a command as cmdstanpy does, but hold on to it."""
+    try:
+        process = watch.started(cmd, cwd)
+    except OSError as error:
+        raise RuntimeError(f"Command: {cmd}\nfailed with error {error}\n") from error
+    if process is None:
+        return
+    with process:
+        for line in process.stdout or ():
+            if fd_out is not None:
+                fd_out.write(line)
+    if process.returncode:
+        raise RuntimeError(f"Command {cmd}\n\texited with code '{process.returncode}'")
 
 
 class WatchedModel(CmdStanModel):  # type: ignore[misc] # it has no types

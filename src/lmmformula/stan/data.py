@@ -33,6 +33,8 @@ def _rows(program: Program, design: DesignMatrices) -> dict[str, AnyArray]:
         data["X"] = design.X[:, list(program.fixed.columns)]
     if program.weights and design.weights is not None:
         data["weights"] = design.weights
+    if program.loglik_weights:
+        data["loglik_weights"] = np.asarray(design.loglik_weights)
     if design.offset is not None:
         data["offsets"] = design.offset
     for column in program.columns:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.errors import legible
 from lmmformula.stan.diagnostics import MAX_RHAT, MAX_RHAT_OF_ANY, MIN_EBFMI, MIN_ESS_PER_CHAIN, ebfmi, summarise
 
 ROUNDING = 1e-12
@@ -41,6 +42,7 @@ class Draws(Mapping[str, FloatArray]):
     warmup : iterations before the first draw
     max_treedepth : limit that the sampler's trees had
     algorithm : "nuts"; "pathfinder" or "laplace", which approximate; "optimize" for a mode, its only draw
+    jacobian : whether a mode is that on the sampler's scale, or else of the parameters as they are declared
     """
 
     arrays: dict[str, FloatArray] = field(repr=False)
@@ -51,6 +53,7 @@ class Draws(Mapping[str, FloatArray]):
     warmup: int
     max_treedepth: int = 10
     algorithm: str = "nuts"
+    jacobian: bool = True
 
     def __getitem__(self, name: str) -> FloatArray:
         return self.arrays[name]
@@ -133,7 +136,7 @@ def _of(quantity: str) -> str:
     return f" of {quantity}" if quantity else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Diagnostics:
     """
     Whether draws can be trusted.
@@ -190,4 +193,6 @@ class Diagnostics:
         if self.ok:
             ess = min(self.ess_bulk, self.ess_tail)
             return f"converged: no divergences, largest R-hat {self.rhat:.3f}, smallest ESS {ess:.0f}"
-        return ("" if self.approximation else "not to be trusted yet: ") + "; ".join(self.problems)
+        return legible(("" if self.approximation else "not to be trusted yet: ") + "; ".join(self.problems))
+
+    __repr__ = __str__

@@ -14,6 +14,7 @@ from lmmformula.errors import EngineError, Span, printable
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.parameters import Parameters
+from lmmformula.stan.program import EARLIEST, SUM_TO_ZERO
 
 BLOCK = re.compile(
     r"\b(functions|data|transformed\s+data|parameters|transformed\s+parameters|model|generated\s+quantities)\s*\{"
@@ -87,6 +88,13 @@ def same_parameters(program: StanProgram, other: StanProgram) -> bool:
         for each in (program, other)
     )
     return ours == theirs
+
+
+def version_needed(program: StanProgram) -> tuple[int, int]:
+    """Return the first version of Stan that reads a program, whoever wrote it."""
+    own = declarations(program.code).get("parameters", {}).values() if program.edited else ()
+    newer = any("sum_to_zero_vector" in declared.type for declared in own)
+    return (SUM_TO_ZERO if newer else EARLIEST) if program.edited else program.program.stan_version
 
 
 def check_read_back(program: StanProgram, draws: Draws) -> None:

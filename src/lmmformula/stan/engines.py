@@ -11,13 +11,12 @@ from lmmformula.errors import NOWHERE, EngineError, Span
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.edited import declarations
 from lmmformula.stan.generate import StanProgram
+from lmmformula.stan.metric import ADAPTS, kept
 from lmmformula.stan.options import LARGEST, choice, required, whole
 from lmmformula.stan.start import StartingPoint
 
 Progress = bool | Callable[[int, int], object]
 """Whether to show a bar where there is a terminal; or what to call with (iterations done, iterations in all)."""
-ADAPTS = 10
-"""Iterations of warm-up for each parameter that a dense metric needs to be adapted."""
 ADAPT_DELTA = 0.9
 """Acceptance that the step size is tuned to by default: above Stan's 0.8, for standard deviations of few levels."""
 EASY = 0.8
@@ -37,6 +36,7 @@ class Run:
     progress : see `Progress`
     options : those of the engine
     algorithm : "nuts", "pathfinder", "laplace"; or "optimize", whose one draw is the mode of the posterior
+    keep_metric : whether warm-up adapts the step size alone, and leaves the metric of `start` as it is
     """
 
     chains: int
@@ -47,6 +47,7 @@ class Run:
     progress: Progress = False
     options: Mapping[str, Any] = field(default_factory=dict)
     algorithm: str = "nuts"
+    keep_metric: bool = False
 
     @property
     def each(self) -> int:
@@ -111,7 +112,7 @@ def sample(
         raise EngineError("without warm-up there is nothing to adapt the sampler in", hint=hint)
     elif options.get("adapt_engaged", True):
         options.setdefault("adapt_delta", default_adapt_delta(program))
-        if start is not None and start.dense is not None and warmup >= ADAPTS * len(start.dense):
+        if start is not None and start.dense is not None and (start.shared or warmup >= ADAPTS * len(start.dense)):
             options.setdefault("metric", "dense_e")
     run = Run(
         chains=chains,
@@ -122,8 +123,23 @@ def sample(
         progress=_progress(progress),
         options=options,
         algorithm=algorithm,
+        keep_metric=algorithm == "nuts" and _keeps_metric(start, warmup, options),
     )
     return _chosen(engine).sample(program, run)
+
+
+def _keeps_metric(start: StartingPoint | None, warmup: int, options: Mapping[str, Any]) -> bool:
+    """Tell whether the metric of a start is better than what adaptation would make of it."""
+    own_windows = any(name.startswith("adapt_") and name != "adapt_delta" for name in options)
+    if start is None or start.inverse_metric is None or own_windows:
+        return False
+    match options.get("metric", "diag_e"):
+        case "diag_e":
+            return kept(start.inverse_metric, warmup)
+        case "dense_e":
+            return start.dense is not None and kept(start.dense, warmup)
+        case _:
+            return False
 
 
 def default_adapt_delta(program: StanProgram) -> float:
@@ -139,20 +155,31 @@ def optimize(
     engine: str | Engine = "auto",
     seed: int | None = None,
     start: StartingPoint | None = None,
+    progress: Progress = True,
     **options: Any,  # noqa: ANN401 (whatever the engine knows)
 ) -> Draws:
     """
     Find the mode of a program's posterior distribution: one chain of one draw, whose "lp" is the log density there.
 
     It is the mode on the sampler's scale, where parameters have no bounds, as all of CmdStan's algorithms use it;
-    `jacobian=False` asks for that of the parameters as they are declared.
+    `jacobian=False` asks for that of the parameters as they are declared. There is no bar, but a terminal is told of a
+    program that is compiled.
 
     Raises
     ------
     EngineError
         The engine is missing or does not know an option, or it fails to compile or to find a mode.
     """
-    run = Run(chains=1, warmup=0, draws=1, seed=_seed(seed), start=start, options=options, algorithm="optimize")
+    run = Run(
+        chains=1,
+        warmup=0,
+        draws=1,
+        seed=_seed(seed),
+        start=start,
+        progress=_progress(progress),
+        options=options,
+        algorithm="optimize",
+    )
     return _chosen(engine).sample(program, run)
 
 

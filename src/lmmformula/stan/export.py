@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from lmmformula.errors import FitError, printable
+from lmmformula.files import as_text, path_of, write_files
 from lmmformula.stan.generate import StanProgram
 
 SUFFIX = ".stan"
@@ -16,26 +17,20 @@ def write_program(program: StanProgram, path: str | PathLike[str]) -> Path:
     """
     Write `model.stan`, and beside it `model.data.json`, `model.run.py` and `model.README.md`.
 
-    Files of these names are replaced.
+    Files of these names are replaced, when all four are complete.
 
     Raises
     ------
     FitError
         The name does not end in .stan, or a file can't be written.
     """
-    if not isinstance(path, str | PathLike):
-        raise FitError(f"a file is named by text or a path, not by {path!r:.60}")
-    target = Path(path)
+    target = path_of(path)
     stem = target.name.removesuffix(SUFFIX)
     if not target.name.endswith(SUFFIX) or not stem:
         hint = f"'{printable(target.name)}{SUFFIX}', for example" if stem else "'model.stan', for example"
         raise FitError(f"the name of a Stan program's file ends in {SUFFIX}, as CmdStan wants it", hint=hint)
     texts = (program.code, program.data_json(), RUN, readme(stem))
-    try:
-        for ending, text in zip(ENDINGS, texts, strict=True):
-            target.with_name(stem + ending).write_text(text, encoding="utf-8", newline="\n")
-    except (OSError, ValueError) as error:
-        raise FitError(f"can't write {path}: {getattr(error, 'strerror', None) or error}") from None
+    write_files({target.with_name(stem + end): as_text(text) for end, text in zip(ENDINGS, texts, strict=True)})
     return target
 
 
@@ -51,6 +46,9 @@ README = """\
 `{name}.stan` is a Stan program, `{name}.data.json` its data, `{name}.run.py` a script that samples from it and prints a
 summary. None of them needs lmmformula. The comment at the top of the program says what the model is, and which version
 of Stan it needs.
+
+In pedantic mode Stan's compiler says that parameters have no priors: a false alarm, since the numbers of the priors are
+data. The model block has a line for each of these parameters.
 
 By the script, with stanli (`pip install stanli`), which compiles nothing, or with CmdStan, through cmdstanpy:
 
@@ -69,7 +67,7 @@ From Python, with cmdstanpy:
 
     from cmdstanpy import CmdStanModel
     fit = CmdStanModel(stan_file="{double}.stan").sample("{double}.data.json", adapt_delta=0.9)
-    print(fit.summary())
+    print(fit.summary().to_string())
 
 From R, with cmdstanr:
 
@@ -129,7 +127,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     sample = with_stanli if options.engine == "stanli" else with_cmdstan
-    print(sample(options).summary())
+    table = sample(options).summary()
+    print(table.to_string() if hasattr(table, "to_string") else table)  # pandas leaves rows of long tables out
 
 
 if __name__ == "__main__":

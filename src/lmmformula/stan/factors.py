@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.design.crossproducts import PairProducts
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.errors import FitError
-from lmmformula.ir.covariance import UNSTRUCTURED
 from lmmformula.stan.names import Identifiers, suffixes
 from lmmformula.stan.program import Block, Column, Covariate, Cross, DataForm, Factor, Fixed, Form, Treatment
+from lmmformula.stan.scales import own_parts
 
 if TYPE_CHECKING:
     from lmmformula.arrays import FloatArray
@@ -33,7 +34,9 @@ def fixed_effects(design: DesignMatrices) -> Fixed:
     intercept = design.fixed_assign.index(0) if 0 in design.fixed_assign else -1
     columns = tuple(i for i in range(design.n_fixed) if i != intercept)
     labels = tuple(design.fixed_names[i] for i in columns)
-    return Fixed(intercept >= 0, labels, columns, intercept, design.categories)
+    beside = intercept >= 0 or bool(design.categories)
+    own = own_parts(design.sample.X[:, list(columns)], centred=beside)
+    return Fixed(intercept >= 0, labels, columns, intercept, design.categories, tuple(own.tolist()))
 
 
 def choose_form(form: str, design: DesignMatrices, geometry: Mapping[str, str]) -> Form:
@@ -230,7 +233,7 @@ def _blocks(terms: Sequence[tuple[int, RandomTermDesign]], suffix: str) -> tuple
     for number, (position, term) in enumerate(terms, start=1):
         k = term.n_coefficients
         mark = str(number) if len(terms) > 1 else ""
-        kind = {"us": "L", "cs": "rho", "ar1": "rho", "diag": ""}[term.covariance.structure]
+        letter = term.covariance.stan_letter
         blocks.append(
             Block(
                 term=position,
@@ -238,7 +241,7 @@ def _blocks(terms: Sequence[tuple[int, RandomTermDesign]], suffix: str) -> tuple
                 stop=start + k - 1,
                 covariance=term.covariance if k > 1 else UNSTRUCTURED,
                 sd=f"sd{number}_{suffix}",
-                correlation=f"{kind}{mark}_{suffix}" if kind and k > 1 else "",
+                correlation=f"{letter}{mark}_{suffix}" if letter and k > 1 else "",
             )
         )
         start += k

@@ -7,14 +7,11 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import DataError, FitError
+from lmmformula.design.weights import are_broken
 from lmmformula.ir.family import Family
 from lmmformula.stan.likelihood import Likelihood
 from lmmformula.stan.priors import Slot
 from lmmformula.stan.scales import spread
-
-WEIGHTED = frozenset({"gaussian", "student", "lognormal"})
-"""Families with a residual standard deviation, that of row i being sigma / sqrt(weights[i])."""
 
 LEAST_SPREAD = 1.0
 """Of counts and odds on the logarithmic scale, below which a default prior does not go; it has no units there."""
@@ -27,26 +24,19 @@ def counted(y: FloatArray, weights: FloatArray | None, family: Family) -> tuple[
     """
     Turn shares and weights into counts and trials, of a binomial family; other families have their response as it is.
 
-    Raises
-    ------
-    DataError, FitError
-        Counts that are no whole numbers, or weights where they have no meaning.
+    Successes that are no whole numbers stay so; shares without weights are of one trial each.
     """
     if family.name != "binomial":
-        if weights is not None and family.name not in WEIGHTED:
-            message = f"weights have no meaning in the Stan program of the family {family.name}"
-            raise FitError(message, hint="known differences of size are an offset")
         return y, None
     if weights is None:
-        if np.any((y != 0) & (y != 1)):
-            hint = "write cbind(successes, failures), or give the trials as weights"
-            raise DataError("a response of shares needs the number of trials of each", hint=hint)
-        return y, None
+        return y, np.ones(len(y)) if are_broken(y).any() else None
     successes = y * weights
-    for values, what in ((weights, "trials"), (successes, "successes")):
-        if np.max(np.abs(values - np.rint(values))) > 1e-6 * max(1.0, float(np.max(weights))):
-            raise DataError(f"the {what} of a binomial family must be whole numbers in its Stan program")
-    return np.rint(successes), np.rint(weights)
+    return successes if are_broken(successes).any() else np.rint(successes), np.rint(weights)
+
+
+def has_broken_counts(design: DesignMatrices, family: Family) -> bool:
+    """Tell whether the successes of a binomial family are no whole numbers, which R takes with a warning."""
+    return family.name == "binomial" and bool(are_broken(counted(design.y, design.weights, family)[0]).any())
 
 
 # --- default priors -------------------------------------------------------------------------------------------------

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
 from pathlib import Path
 
 from lmmformula.arrays import AnyArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError
+from lmmformula.errors import FitError, printable
 from lmmformula.ir.model import ModelIR
 from lmmformula.stan.data import stan_data
 from lmmformula.stan.lower import lower_program
@@ -19,7 +19,7 @@ from lmmformula.stan.program import NOTHING_EXTRA, Extra, Form, Program
 from lmmformula.stan.render import render
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StanProgram:
     """
     A Stan program with its data; `str()` is its text.
@@ -36,11 +36,16 @@ class StanProgram:
     data: dict[str, AnyArray]
     parameters: Parameters
     priors: tuple[PriorRow, ...]
-    program: Program = field(repr=False)
+    program: Program
     edited: bool = False
 
     def __str__(self) -> str:
         return self.code
+
+    def __repr__(self) -> str:
+        kind = "edited" if self.edited else f"{self.form} form"
+        lines = len(self.code.splitlines())
+        return f"StanProgram({printable(self.program.formula)!r}, {kind}, {lines} lines; print() shows them)"
 
     @property
     def form(self) -> Form:

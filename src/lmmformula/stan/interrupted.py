@@ -1,9 +1,8 @@
 """What is left of a run that an interrupt has ended early."""
 
-import warnings
 from collections.abc import Sequence
 
-from lmmformula.errors import FitWarning
+from lmmformula.errors import warn
 
 FEWEST = 10
 """Draws of a chain below which nothing can be said."""
@@ -33,8 +32,4 @@ def warn_of_interrupt(chains: Sequence[int], draws: int, wanted: tuple[int, int]
     wanted : chains and draws of each that were asked for
     """
     count, each = wanted
-    warnings.warn(
-        f"interrupted: {len(chains)} of {count} chains with {draws} of {each} draws each are what there is",
-        FitWarning,
-        stacklevel=2,
-    )
+    warn(f"interrupted: {len(chains)} of {count} chains with {draws} of {each} draws each are what there is")

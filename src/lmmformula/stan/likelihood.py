@@ -21,7 +21,7 @@ class Likelihood:
     integer : whether the response is whole numbers
     trials : whether there are trials beside it
     cutpoints : whether they stand in the place of the intercept
-    own : whether its density is a function of the program (templates/densities.stan.jinja)
+    own : whether its density is written out in the program (templates/written.stan.jinja), as Stan has none
     drawn : a draw of the response, where the distribution's own can't give one of every eta
     bounded : whether draws are counts, of a mean that is bounded
     """
@@ -53,14 +53,14 @@ class Likelihood:
         text = _named(self.distribution, {"cutpoint": cutpoint})
         return _named(text, {"sigma": "sigma ./ root_weights"}) if weights else text
 
-    def of_row(self, kind: Literal["density", "rng"], *, weights: bool = False) -> str:
+    def of_row(self, kind: Literal["density", "rng"], *, weights: bool = False, cutpoint: str = "cutpoint") -> str:
         """
         Write the log density of one row, or a draw of it.
 
         weights : whether the residual standard deviation is divided by the roots of weights
+        cutpoint : name of the cutpoints
         """
-        row = "[n : n]" if self.own and kind == "density" else "[n]"
-        places = {"eta": f"eta{row}", "trials": f"trials{row}"}
+        places = {"eta": "eta[n]", "trials": "trials[n]", "cutpoint": cutpoint}
         if weights:
             places["sigma"] = "sigma / root_weights[n]"
         if kind == "rng" and self.drawn:
@@ -69,7 +69,7 @@ class Likelihood:
         arguments = _named(arguments, places)
         if kind == "rng":
             return f"{name}_rng({arguments}"
-        return f"{name}_{'lpmf' if self.integer else 'lpdf'}(y{row} | {arguments}"
+        return f"{name}_{'lpmf' if self.integer else 'lpdf'}(y[n] | {arguments}"
 
     def glm_of(self, X: str, *, cutpoint: str = "cutpoint") -> str:
         """Write the distribution that multiplies X by b itself; that of categories takes nothing but X."""
@@ -118,6 +118,19 @@ def _of_trials(link: str) -> Likelihood:
     )
 
 
+def _of_shares(link: str) -> Likelihood:
+    """Successes that are no whole numbers, as R takes them."""
+    probability = _PROBABILITIES[link]
+    return Likelihood(
+        "vector<lower=0>[N] y;",
+        f"shares_{link}(trials, eta)",
+        f"binomial(trials, {probability}), y in parts",
+        trials=True,
+        own=True,
+        drawn=f"binomial_rng(trials, {probability})",
+    )
+
+
 def _of_categories(link: str) -> Likelihood:
     name = {"logit": "ordered_logistic"}.get(link, f"ordered_{link}")
     return Likelihood(
@@ -148,7 +161,7 @@ LIKELIHOODS: dict[Family, Likelihood] = {
     ),
     Family("negbinomial", "log"): Likelihood(
         COUNT,
-        "neg_binomial_2_log(eta, shape)",
+        "neg_binomial_2_log(eta, fmin(shape, 1e9))",
         "neg_binomial_2(exp(eta), shape)",
         "neg_binomial_2_log_glm(fmin(shape, 1e9))",
         ("shape",),
@@ -187,7 +200,7 @@ LIKELIHOODS: dict[Family, Likelihood] = {
     ),
     Family("zero_inflated_negbinomial", "log"): Likelihood(
         COUNT,
-        "zi_negbinomial(zi, eta, shape)",
+        "zi_negbinomial(zi, eta, fmin(shape, 1e9))",
         "0 with probability zi, else neg_binomial_2(exp(eta), shape)",
         parameters=("shape", "zi"),
         integer=True,
@@ -200,11 +213,12 @@ LIKELIHOODS: dict[Family, Likelihood] = {
 """What a program can be written for; a binomial family without trials is that of zeros and ones."""
 
 
-def likelihood_of(family: Family, *, trials: bool = False, categories: int = 0) -> Likelihood:
+def likelihood_of(family: Family, *, trials: bool = False, broken: bool = False, categories: int = 0) -> Likelihood:
     """
     Find the likelihood of a family.
 
     trials : whether a binomial family counts successes among several
+    broken : whether its successes are no whole numbers
     categories : their number, of an ordinal response
 
     Raises
@@ -222,6 +236,8 @@ def likelihood_of(family: Family, *, trials: bool = False, categories: int = 0) 
             if links
             else f"the families are: {names}",
         )
+    if broken:
+        return _of_shares(family.link)
     if family.name == "binomial" and not trials:
         return _binary(family.link)
     found = LIKELIHOODS[family]

@@ -7,12 +7,14 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.weights import WITH_SIGMA
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.stan import factors as f
-from lmmformula.stan.families import WEIGHTED, Scale, counted, cutpoint_locations, family_slots, link_scale
+from lmmformula.stan.families import Scale, counted, cutpoint_locations, family_slots, has_broken_counts, link_scale
 from lmmformula.stan.likelihood import Likelihood, likelihood_of
+from lmmformula.stan.names import Identifiers
 from lmmformula.stan.priors import Choice, PriorRow, Slot, bounds_of, of_cutpoints, prior_statements, resolve
 from lmmformula.stan.program import Block, Factor, Fixed, Form, Program, Section
 from lmmformula.stan.scales import size, spread
@@ -65,10 +67,16 @@ def lower_program(
     FormulaError
         A prior statement fits no parameter.
     """
-    likelihood = likelihood_of(ir.family, trials=design.has_weights, categories=len(design.categories))
+    likelihood = likelihood_of(
+        ir.family,
+        trials=design.has_weights,
+        broken=has_broken_counts(design, ir.family),
+        categories=len(design.categories),
+    )
     fixed = f.fixed_effects(design)
     columns, covariates = f.random_covariates(design, fixed)
-    chosen = f.choose_form(form, design, geometry or {}) if ir.family == GAUSSIAN else _conditional(form, ir.family)
+    exact = ir.family == GAUSSIAN and not design.has_loglik_weights
+    chosen = f.choose_form(form, design, geometry or {}) if exact else _conditional(form, design, ir.family)
     factors = f.grouping_factors(design, covariates, chosen, information=information or {}, geometry=geometry or {})
     expected = expected_scale(design, fixed, ir.family)
     parts = [
@@ -78,7 +86,8 @@ def lower_program(
     ]
     slots = [slot for part in parts for parameter in part.parameters for slot in parameter.slots]
     choices = resolve(slots, of_cutpoints(ir.priors, fixed.cutpoints), ir.source)
-    written = [_write(part, choices, flat=flat) for part in parts]
+    names = Identifiers()
+    written = [_write(part, choices, names, flat=flat) for part in parts]
     sections = tuple(section for section, _, _ in written)
     declarations = tuple(declaration for _, own, _ in written for declaration in own)
     numbers = [number for section in sections for s in section.statements for number in s.arguments]
@@ -89,7 +98,8 @@ def lower_program(
         n_rows=design.nobs,
         response=design.response_name,
         fixed=fixed,
-        weights=design.has_weights and ir.family.name in WEIGHTED,
+        weights=design.has_weights and ir.family.name in WITH_SIGMA,
+        loglik_weights=design.has_loglik_weights,
         offset=design.has_offset,
         columns=columns,
         factors=factors,
@@ -105,10 +115,11 @@ def lower_program(
     return program, tuple(row for _, _, rows in written for row in rows)
 
 
-def _conditional(form: str, family: Family) -> Form:
+def _conditional(form: str, design: DesignMatrices, family: Family) -> Form:
     """Refuse to integrate random effects out where that can't be done exactly."""
     if form == "marginal":
-        message = f"the marginal form integrates random effects out, which the family {family.name} does not allow"
+        why = "loglik_weights do" if design.has_loglik_weights else f"the family {family.name} does"
+        message = f"the marginal form integrates random effects out, which {why} not allow"
         raise FitError(message, hint="form='auto' chooses the form that a model can have")
     if form not in ("auto", "conditional"):
         raise FitError(f"a Stan program has no form {form!r}", hint="choose 'auto', 'marginal' or 'conditional'")
@@ -116,7 +127,7 @@ def _conditional(form: str, family: Family) -> Form:
 
 
 def _write(
-    part: Part, choices: Mapping[Slot, Choice], *, flat: bool
+    part: Part, choices: Mapping[Slot, Choice], names: Identifiers, *, flat: bool
 ) -> tuple[Section, tuple[Declaration, ...], tuple[PriorRow, ...]]:
     """Write the prior statements of a part, and bound its parameters as these ask for."""
     statements: list[Statement] = []
@@ -126,7 +137,7 @@ def _write(
         declaration = parameter.declaration
         if parameter.slots:
             chosen = [choices[slot] for slot in parameter.slots]
-            own = prior_statements(declaration.name, chosen)
+            own = prior_statements(declaration.name, chosen, names)
             lower, upper = bounds_of(chosen, own)
             declaration = replace(declaration, lower=lower, upper=upper)
             statements += own
@@ -182,8 +193,8 @@ def _population(design: DesignMatrices, fixed: Fixed, expected: Scale, cutpoints
         )
     if fixed.K:
         slots = tuple(
-            Slot("b", (label,), ("normal", (0.0, scale / spread(design.sample.X[:, column]))))
-            for label, column in zip(fixed.labels, fixed.columns, strict=True)
+            Slot("b", (label,), ("normal", (0.0, scale / (spread(design.sample.X[:, column]) * own))))
+            for label, column, own in zip(fixed.labels, fixed.columns, fixed.own, strict=True)
         )
         parameters.append(Parameter(Declaration("vector", str(fixed.K), "b", ", ".join(fixed.labels)), slots))
     return Part("population level", tuple(parameters))
@@ -244,15 +255,11 @@ def _block_sd(factor: Factor, block: Block, slots: tuple[Slot, ...]) -> Paramete
 
 
 def _correlation(factor: Factor, block: Block) -> Parameter:
-    """Declare the correlations of one block: a Cholesky factor, or the one number that a structure has."""
-    name = block.correlation
-    if block.covariance.structure == "us":
-        slot = Slot("cor", (factor.label,), ("lkj", (2.0,)), matrix=True)
-        return Parameter(Declaration("cholesky_factor_corr", str(block.size), name, "of their correlations"), (slot,))
-    lowest = -1.0 if block.covariance.structure == "ar1" else -1.0 / (block.size - 1)
-    slot = Slot("cor", (factor.label,), ("uniform", (lowest, 1.0)), lower=lowest, upper=1.0)
-    comment = "of neighbours" if block.covariance.structure == "ar1" else "of any two"
-    return Parameter(Declaration("real", "", name, f"correlation {comment}"), (slot,))
+    """Declare what the correlations of one block are made of."""
+    made = block.covariance.stan_correlations(block.size)
+    lower, upper = made.bounds
+    slot = Slot("cor", (factor.label,), made.prior, lower=lower, upper=upper, matrix=made.matrix)
+    return Parameter(Declaration(made.base, made.size, block.correlation, made.comment), (slot,))
 
 
 def _family(likelihood: Likelihood, expected: float) -> Iterator[Part]:

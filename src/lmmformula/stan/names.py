@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain, count
 
 LONGEST = 40
 """Characters kept of a name; Stan sets no limit, but a reader and an 80-character line do."""
@@ -44,7 +45,10 @@ def suffixes(names: Iterable[str]) -> tuple[str, ...]:
 @dataclass(slots=True)
 class Identifiers:
     """
-    Hand out identifiers of one program, never the same one twice.
+    Hand out identifiers that are put together from several names, never the same one twice.
+
+    Those of a factor need no such list: the prefix before their first underscore has none itself and no other
+    identifier of a program begins with it, so that prefix and suffix can be told apart.
 
     taken : identifiers that are in use
     """
@@ -52,10 +56,14 @@ class Identifiers:
     taken: set[str] = field(default_factory=set)
 
     def new(self, wanted: str) -> str:
-        """Return the identifier that is wanted, made longer while it is taken."""
-        while wanted in self.taken:
-            wanted += "_"
-        if wanted.endswith("__"):
-            wanted += "x"  # Stan keeps names that end in two underscores for itself
-        self.taken.add(wanted)
-        return wanted
+        """
+        Return the identifier that is wanted, with a number while it is taken.
+
+        >>> names = Identifiers()
+        >>> names.new("prior_sd_a_1_scale"), names.new("prior_sd_a_1_scale")
+        ('prior_sd_a_1_scale', 'prior_sd_a_1_scale_2')
+        """
+        numbered = (f"{wanted}_{number}" for number in count(2))
+        name = next(name for name in chain([wanted], numbered) if name not in self.taken)
+        self.taken.add(name)
+        return name

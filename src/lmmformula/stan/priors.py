@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Literal
 
-from lmmformula.errors import FormulaError
+from lmmformula.errors import FormulaError, look_alike
 from lmmformula.ir.names import backticked
 from lmmformula.ir.priors import Prior, PriorTarget
+from lmmformula.stan.names import Identifiers
 from lmmformula.stan.statements import Bounds, Number, Statement, number_text
 
 ArgumentKind = Literal["location", "positive", "shape", "lower", "upper"]
@@ -52,6 +53,8 @@ ALIASES = {
     "lkj_corr_cholesky": "lkj",
 }
 """Other names; a half distribution is the whole one, cut off at 0 by its parameter's bound."""
+AT_MEANS = {"Intercept_c": "Intercept", "cutpoint_c": "cutpoint"}
+"""Parameters at the predictors' means -> what their priors are called after."""
 POSITIVE_ONLY = ("half_normal", "half_student_t", "half_cauchy")
 
 
@@ -165,10 +168,10 @@ def _matches(statement: Prior, slot: Slot) -> bool:
 def _no_target(statement: Prior, slots: Sequence[Slot], source: str) -> FormulaError:
     target = statement.target
     typed = target.parameter + (f"[{', '.join(target.selectors)}]" if target.selectors else "")
-    known = ", ".join(dict.fromkeys(str(slot) for slot in slots))
-    return FormulaError(
-        f"the model has no parameter '{typed}' for a prior", text=source, span=statement.span, hint=f"it has {known}"
-    )
+    known = list(dict.fromkeys(str(slot) for slot in slots))
+    hint = look_alike(typed, known) or f"it has {', '.join(known)}"
+    message = f"the model has no parameter '{typed}' for a prior"
+    return FormulaError(message, text=source, span=statement.span, hint=hint)
 
 
 def _check(statement: Prior, slot: Slot) -> FormulaError | None:
@@ -256,16 +259,18 @@ def _shared(bounds: list[Number | None]) -> Bounds:
     return (bounds[0],) if all(bound == bounds[0] for bound in bounds) else tuple(bounds)
 
 
-def prior_statements(variable: str, choices: Sequence[Choice]) -> tuple[Statement, ...]:
+def prior_statements(variable: str, choices: Sequence[Choice], names: Identifiers) -> tuple[Statement, ...]:
     """
     Write the statements for a parameter: one for all elements where they share a distribution, else one each.
 
     variable : the parameter; its elements are those of `choices`
+    names : of the numbers of the program's priors
     """
-    stem = variable.removesuffix("_c")
+    stem = AT_MEANS.get(variable, variable)
     if len({_pattern(choice) for choice in choices}) == 1:
-        return (_statement(variable, stem, choices),)
-    return tuple(_statement(f"{variable}[{i}]", f"{stem}_{i}", [choice]) for i, choice in enumerate(choices, start=1))
+        return (_statement(variable, stem, choices, names),)
+    numbered = enumerate(choices, start=1)
+    return tuple(_statement(f"{variable}[{i}]", f"{stem}_{i}", [choice], names) for i, choice in numbered)
 
 
 def _pattern(choice: Choice) -> tuple[object, ...]:
@@ -284,13 +289,14 @@ def _in_place(choice: Choice) -> list[bool]:
     ]
 
 
-def _statement(left: str, stem: str, choices: Sequence[Choice]) -> Statement:
+def _statement(left: str, stem: str, choices: Sequence[Choice], names: Identifiers) -> Statement:
     distribution = choices[0].distribution
     arguments = []
     columns = zip(*(choice.arguments for choice in choices), strict=True)
     about = zip(DISTRIBUTIONS[distribution].arguments.items(), columns, _in_place(choices[0]), strict=True)
     for (name, kind), values, in_place in about:
         one = values[:1] if len(set(values)) == 1 else values
-        arguments.append(Number("" if in_place else f"prior_{stem}_{name}", one, kind == "positive"))
+        named = "" if in_place else names.new(f"prior_{stem}_{name}")
+        arguments.append(Number(named, one, kind == "positive"))
     stan_name = "lkj_corr_cholesky" if distribution == "lkj" else distribution
     return Statement(left, stan_name, tuple(arguments))

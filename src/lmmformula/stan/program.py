@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from lmmformula.ir.covariance import Covariance
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.table import STRUCTURES
 from lmmformula.stan.likelihood import NORMAL, Likelihood
 from lmmformula.stan.statements import Declaration, Number, Statement
 
@@ -12,6 +13,12 @@ Form = Literal["conditional", "marginal"]
 DataForm = Literal["rows", "crossproducts"]
 Geometry = Literal["centered", "noncentered"]
 Treatment = Literal["integrated", "centered", "sum_to_zero", "noncentered"]
+
+
+EARLIEST = (2, 33)
+"""The first version of Stan that reads the programs."""
+SUM_TO_ZERO = (2, 36)
+"""The first that has a `sum_to_zero_vector`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class Block:
 
     term : its position in the design's random terms
     sd : identifier of its own standard deviations, where the factor's are put together from those of its blocks
-    correlation : identifier of its Cholesky factor ("us") or number rho ("cs", "ar1"); "" where nothing is correlated
+    correlation : identifier of its Cholesky factor or of what that is made of; "" where nothing is correlated
     """
 
     term: int
@@ -101,7 +108,7 @@ class Factor:
     @property
     def L_from_blocks(self) -> bool:
         """Whether L is put together, not a parameter itself."""
-        return self.correlated and (len(self.blocks) > 1 or self.blocks[0].covariance.structure != "us")
+        return self.correlated and (len(self.blocks) > 1 or bool(self.blocks[0].covariance.stan_function))
 
     @property
     def mean_of_intercepts(self) -> str:
@@ -169,6 +176,7 @@ class Fixed:
     labels : names of the columns of X without the intercept
     columns : positions of those columns, and of the intercept (or -1), in the design's X
     categories : of an ordinal response, whose cutpoints stand in the place of an intercept
+    own : for each column of X what part of its spread the others don't explain
     """
 
     intercept: bool
@@ -176,6 +184,7 @@ class Fixed:
     columns: tuple[int, ...]
     intercept_column: int
     categories: tuple[str, ...] = ()
+    own: tuple[float, ...] = ()
 
     @property
     def K(self) -> int:
@@ -247,6 +256,7 @@ class Program:
     sections : prior statements
     numbers : the numbers of the priors that stand in the data block
     parameters : in the order of the parameters block
+    loglik_weights : whether the log density of each row has a factor
     data_form : whether the data are rows, or the sums over rows that the marginal form makes of them
     """
 
@@ -268,15 +278,23 @@ class Program:
     link: str = "identity"
     likelihood: Likelihood = NORMAL
     extra: Extra = NOTHING_EXTRA
+    loglik_weights: bool = False
 
     @property
-    def structures(self) -> tuple[str, ...]:
-        """The covariance structures whose Cholesky factor a function of the program makes."""
-        return tuple(
-            structure
-            for structure in ("cs", "ar1")
-            if any(b.correlation and b.covariance.structure == structure for f in self.factors for b in f.blocks)
-        )
+    def structures(self) -> tuple[Covariance, ...]:
+        """The covariance structures whose Cholesky factor a function of the program makes, one of each kind."""
+        used = {b.covariance.name: b.covariance for f in self.factors for b in f.blocks if b.correlation}
+        return tuple(used[name] for name in STRUCTURES if name in used and used[name].stan_function)
+
+    @property
+    def stan_version(self) -> tuple[int, int]:
+        """The first version of Stan that reads it."""
+        return SUM_TO_ZERO if any(factor.treatment == "sum_to_zero" for factor in self.factors) else EARLIEST
+
+    @property
+    def writes_density(self) -> bool:
+        """Whether the likelihood is written out, since Stan has no distribution for it."""
+        return self.likelihood.own and not (self.extra.prior_only or self.loglik_weights)
 
     @property
     def integrated(self) -> Factor | None:
@@ -298,6 +316,10 @@ class Program:
         """Whether there is a transformed parameters block."""
         assembled = any(factor.sd_from_blocks or factor.L_from_blocks for factor in self.factors)
         return assembled or any(not factor.simple for factor in self.sampled)
+
+    def of_row(self, kind: Literal["density", "rng"], *, cutpoint: str = "cutpoint") -> str:
+        """Write the log density of one row, or a draw of it."""
+        return self.likelihood.of_row(kind, weights=self.weights, cutpoint=cutpoint)
 
     def means(self, factor: Factor) -> tuple[str, ...]:
         """Write what a factor's centred coefficients vary around: fixed effects where these are carried, else 0."""

@@ -81,15 +81,31 @@ Report = Callable[[Tally], object]
 
 
 @contextmanager
-def reporter(progress: bool | Callable[[int, int], object]) -> Iterator[Report | None]:  # noqa: FBT001
-    """Give a function that reports a tally: to a callable, to a bar on a terminal, or None where nobody looks."""
+def reporter(progress: bool | Callable[[int, int], object], total: int) -> Iterator[Report | None]:  # noqa: FBT001
+    """
+    Give a function that reports a tally: to a callable, to a bar on a terminal, or None where nobody looks.
+
+    total : iterations of all chains
+    """
     if callable(progress):
         yield _only_changes(progress)
     elif progress and _is_terminal():
-        with _bar() as report:
+        with _bar(total) as report:
             yield report
     else:
         yield None
+
+
+@contextmanager
+def compiling(progress: bool | Callable[[int, int], object]) -> Iterator[None]:  # noqa: FBT001
+    """Say on a terminal that a program is being compiled, as long as it is: that takes a minute."""
+    if callable(progress) or not progress or not _is_terminal():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("compiling, once: the executable is kept"):
+        yield
 
 
 def _is_terminal() -> bool:
@@ -113,7 +129,7 @@ def _only_changes(progress: Callable[[int, int], object]) -> Report:
 
 
 @contextmanager
-def _bar() -> Iterator[Report]:
+def _bar(total: int) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -124,7 +140,7 @@ def _bar() -> Iterator[Report]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("sampling", total=None, notes="")
+        task = bar.add_task("sampling", total=total, notes="")
 
         def report(tally: Tally) -> None:
             speed = bar.tasks[0].speed
@@ -132,6 +148,6 @@ def _bar() -> Iterator[Report]:
             notes += f"  {tally.finished}/{tally.chains} chains"
             if tally.divergent is not None:
                 notes += f"  {tally.divergent} divergent"
-            bar.update(task, completed=tally.done, total=tally.total, notes=notes)
+            bar.update(task, completed=tally.done, notes=notes)
 
         yield report

@@ -3,9 +3,15 @@
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.design.rank import independent_columns
 
 NORMAL_MAD = 1.4826
 """Standard deviation over median absolute deviation, of a normal distribution."""
+
+LEAST_OWN = 1e-4
+"""Part of a column's own, below which the default prior of its coefficient gets no wider."""
+DECIMALS = 9
+"""Of that part which count, so that rows in another order, or in parts, give the same prior to the last digit."""
 
 
 def spread(values: FloatArray) -> float:
@@ -24,6 +30,29 @@ def size(values: FloatArray) -> float:
     """Root mean square: the spread around zero."""
     largest = float(np.max(np.abs(values), initial=0.0))
     return largest * float(np.sqrt(np.mean(np.square(values / largest)))) if largest > 0 else 0.0
+
+
+def own_parts(X: FloatArray, *, centred: bool) -> FloatArray:
+    """
+    Tell what part of each column's spread the other columns don't explain: sqrt(1 - R^2), (K,), from 1e-4 to 1.
+
+    A column that depends on earlier ones in these rows, which are not all rows then, counts as free of them.
+
+    centred : whether there is an intercept, or cutpoints, beside them
+
+    >>> own_parts(np.array([[1.0, 1], [2, 4], [3, 9], [4, 16]]), centred=True).round(3).tolist()
+    [0.176, 0.176]
+    """
+    scaled = X / np.where((largest := np.max(np.abs(X), axis=0, initial=0.0)) > 0, largest, 1.0)
+    around_mean = scaled - scaled.mean(axis=0)
+    scaled = around_mean if centred else scaled
+    kept = independent_columns(scaled, intercept=False)
+    inverse = np.linalg.inv(np.linalg.qr(scaled[:, kept], mode="r"))
+    left = 1 / np.sqrt(np.square(inverse).sum(axis=1))
+    whole = np.sqrt(np.square(around_mean[:, kept]).sum(axis=0))
+    parts = np.ones(X.shape[1])
+    parts[kept] = np.clip(np.divide(left, whole, out=np.ones(len(left)), where=whole > 0), LEAST_OWN, 1.0)
+    return np.round(parts, DECIMALS)
 
 
 def _usable(scale: float, values: FloatArray) -> bool:

@@ -1,11 +1,12 @@
-"""The embedded engine: stanli compiles and samples inside this process, without a C++ toolchain."""
+"""The embedded engine: stanli compiles and samples inside this process, without a C++ toolchain, wherever it can."""
 
+import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from io import TextIOBase
-from threading import Lock, get_ident
+from threading import Lock, Thread, current_thread, get_ident, main_thread
 from time import perf_counter
 from traceback import walk_tb
 from types import ModuleType
@@ -14,13 +15,15 @@ from typing import Any, TextIO
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.errors import NOWHERE, EngineError, FitWarning
+from lmmformula.errors import NOWHERE, EngineError, warn
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines import Run, compile_error, data_error, place_in
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.interrupted import kept, warn_of_interrupt
 from lmmformula.stan.options import checked
 from lmmformula.stan.progress import Report, Tally, reporter
+from lmmformula.stan.stanli_process import draws_elsewhere
+from lmmformula.stan.start import StartingPoint
 
 RENAMED = {"adapt_delta": "delta", "max_treedepth": "max_depth", "iterations": "iter"}
 """Options that stanli has another name for."""
@@ -31,6 +34,8 @@ OPTIONS = {
     ),
     "optimize": ("iterations", "init_radius", "jacobian"),
 }  # fmt: skip
+KEEPS_METRIC = 149
+"""Iterations of the longest warm-up in which stanli leaves a metric as it is, and adapts the step size alone."""
 LEFT_TO_GAIN = 0.1
 """Twice the log density that Newton's step from a mode may promise to gain, g'Vg with gradient g and variances V."""
 FAILURES = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, NotImplementedError)
@@ -44,112 +49,145 @@ class StanliEngine:
 
     def sample(self, program: StanProgram, run: Run) -> Draws:
         """Draw from the posterior distribution."""
-        given = checked(self.name, run.algorithm, OPTIONS, run.options)
-        options = {RENAMED.get(name, name): value for name, value in given.items()}
-        stanli = _stanli()
-        model = self._model(stanli, program)
-        if run.algorithm == "optimize":
-            return self._mode(stanli, model, run, options)
-        options |= _start(model, run, options.get("metric", "diag_e"))
-        if "pathfinder_init" in options:
-            options.pop("inits", None)
-        began = perf_counter()
-        fit = self._fit(stanli, model, run, options)
-        statistics = {
-            name.removesuffix("__"): fit.sampler_stats[:, :, column]
-            for column, name in enumerate(stanli.SAMPLER_COLUMNS)
-        }
-        return Draws(
-            arrays={name: fit.draws(name) for name in fit.variables},
-            statistics=statistics,
-            engine=self.name,
-            seed=run.seed,
-            seconds=perf_counter() - began,
-            warmup=run.warmup,
-            max_treedepth=fit.max_depth,
-        )
+        run = replace(run, options=checked(self.name, run.algorithm, OPTIONS, run.options))
+        if run.keep_metric:
+            run = replace(run, warmup=min(run.warmup, KEEPS_METRIC))
+        loaded()
+        with reporter(run.progress if run.algorithm == "nuts" else False, run.iterations) as report:
+            return (draws_here if _can_run_here(run) else draws_elsewhere)(program, run, report)
 
-    @staticmethod
-    def _model(stanli: ModuleType, program: StanProgram) -> Any:  # noqa: ANN401 (stanli has no types)
+
+LOADING = Lock()
+_loader: list[Thread] = []
+"""The main thread, if it is the one in which the package has loaded stanli."""
+
+
+def loaded() -> ModuleType:
+    """Load stanli, and note the thread that does: stanli can take gradients in this one alone, and in its own."""
+    with LOADING:
+        first = "stanli" not in sys.modules
         try:
-            return stanli.Model(stan_code=program.code, data=program.data)
-        except RuntimeError as error:
-            if place_in(program.code, str(error)) == NOWHERE:
-                raise data_error("stanli", program.code, str(error)) from error
-            raise compile_error("stanli", program.code, str(error)) from error
-
-    @staticmethod
-    def _fit(stanli: ModuleType, model: Any, run: Run, options: dict[str, Any]) -> Any:  # noqa: ANN401
-        """Sample; after an interrupt, gather what has been drawn by then."""
-        tally = Tally(run.chains, run.each)
-        with reporter(run.progress) as report, _listening(tally, report) as refresh:
-            try:
-                fit = model.sample(
-                    chains=run.chains, seed=run.seed, warmup=run.warmup, samples=run.draws, refresh=refresh, **options
-                )
-            except FAILURES as error:
-                if error is tally.failure:
-                    raise
-                raise EngineError(f"stanli could not sample: {error}") from error
-            except KeyboardInterrupt as interrupt:
-                return _what_there_is(stanli, interrupt, tally, run)
-            if report is not None:
-                tally.reached = dict.fromkeys(range(1, run.chains + 1), run.each)
-                tally.tell(report)
-        return fit
-
-    def _mode(self, stanli: ModuleType, model: Any, run: Run, options: dict[str, Any]) -> Draws:  # noqa: ANN401
-        """Find the posterior mode."""
-        if run.start is not None:
-            options["init"] = _middle(model, run)
-        if options.get("jacobian") is False:
-            hint = "engine='cmdstan' has it; jacobian=True is the mode on the sampler's scale"
-            raise EngineError("stanli has no mode of the parameters as they are declared", hint=hint)
-        began = perf_counter()
-        try:
-            mode = model.optimize(seed=run.seed, **options)
-        except FAILURES as error:
-            raise EngineError(f"stanli could not find a mode: {error}") from error
-        if run.start is not None and run.start.inverse_metric is not None:
-            _, gradient = model.log_prob_grad(mode.unconstrained)
-            if gradient @ (run.start.inverse_metric * gradient) > LEFT_TO_GAIN:
-                warnings.warn("the search has stopped before it reached the mode", FitWarning, stacklevel=2)
-        # As a fit of one draw: the result's own way to variables turns matrices over.
-        point = np.array([[list(mode.values())]])
-        fit = stanli.Fit(list(mode), point, np.zeros((1, 1, len(stanli.SAMPLER_COLUMNS))), 0, run.seed, ())
-        return Draws(
-            arrays={name: fit.draws(name) for name in fit.variables},
-            statistics={"lp": np.full((1, 1), mode.lp)},
-            engine=self.name,
-            seed=run.seed,
-            seconds=perf_counter() - began,
-            warmup=0,
-            algorithm=run.algorithm,
-        )
-
-
-def _stanli() -> ModuleType:
-    try:
-        import stanli
-    except ImportError as error:
-        hint = "install it with `pip install stanli`, or use engine='cmdstan'"
-        raise EngineError("the engine stanli is not installed", hint=hint) from error
+            import stanli
+        except ImportError as error:
+            hint = "install it with `pip install stanli`, or use engine='cmdstan'"
+            raise EngineError("the engine stanli is not installed", hint=hint) from error
+        if first and current_thread() is main_thread():
+            _loader.append(current_thread())
     return stanli  # type: ignore[no-any-return]
+
+
+def _can_run_here(run: Run) -> bool:
+    """
+    Tell whether a run is safe in this thread; elsewhere than in the thread that loaded it, stanli ends the process.
+
+    Safe everywhere are chains that run in parallel: each has a thread that stanli has made for it.
+    """
+    if current_thread() in _loader:
+        return True
+    return run.algorithm == "nuts" and min(run.chains, _parallel(run)) > 1 and "pathfinder_init" not in run.options
+
+
+def _parallel(run: Run) -> int:
+    """Return how many chains run at once: as many as there are processors, but not one by one."""
+    return int(run.options.get("parallel_chains", max(2, min(run.chains, os.cpu_count() or 1))))
+
+
+def draws_here(program: StanProgram, run: Run, report: Report | None) -> Draws:
+    """Sample in this process."""
+    options = {RENAMED.get(name, name): value for name, value in run.options.items()}
+    stanli = loaded()
+    model = _model(stanli, program)
+    if run.algorithm == "optimize":
+        return _mode(stanli, model, run, options)
+    options |= _start(model, run, options.get("metric", "diag_e")) | {"parallel_chains": _parallel(run)}
+    if "pathfinder_init" in options:
+        options.pop("inits", None)
+    began = perf_counter()
+    fit = _fit(stanli, model, run, options, report)
+    statistics = {
+        name.removesuffix("__"): fit.sampler_stats[:, :, column] for column, name in enumerate(stanli.SAMPLER_COLUMNS)
+    }
+    return Draws(
+        arrays={name: fit.draws(name) for name in fit.variables},
+        statistics=statistics,
+        engine=StanliEngine.name,
+        seed=run.seed,
+        seconds=perf_counter() - began,
+        warmup=run.warmup,
+        max_treedepth=fit.max_depth,
+    )
+
+
+def _model(stanli: ModuleType, program: StanProgram) -> Any:  # noqa: ANN401 (stanli has no types)
+    try:
+        return stanli.Model(stan_code=program.code, data=program.data)
+    except RuntimeError as error:
+        if place_in(program.code, str(error)) == NOWHERE:
+            raise data_error("stanli", program.code, str(error)) from error
+        raise compile_error("stanli", program.code, str(error)) from error
+
+
+def _fit(stanli: ModuleType, model: Any, run: Run, options: dict[str, Any], report: Report | None) -> Any:  # noqa: ANN401
+    """Sample; after an interrupt, gather what has been drawn by then."""
+    tally = Tally(run.chains, run.each)
+    with _listening(tally, report) as refresh:
+        try:
+            fit = model.sample(
+                chains=run.chains, seed=run.seed, warmup=run.warmup, samples=run.draws, refresh=refresh, **options
+            )
+        except FAILURES as error:
+            if error is tally.failure:
+                raise
+            raise EngineError(f"stanli could not sample: {error}") from error
+        except KeyboardInterrupt as interrupt:
+            return _what_there_is(stanli, interrupt, tally, run)
+    if report is not None:
+        tally.reached = dict.fromkeys(range(1, run.chains + 1), run.each)
+        tally.tell(report)
+    return fit
+
+
+def _mode(stanli: ModuleType, model: Any, run: Run, options: dict[str, Any]) -> Draws:  # noqa: ANN401
+    """Find the posterior mode."""
+    if run.start is not None:
+        options["init"] = _middle(model, run)
+    if options.get("jacobian") is False:
+        hint = "engine='cmdstan' has it; jacobian=True is the mode on the sampler's scale"
+        raise EngineError("stanli has no mode of the parameters as they are declared", hint=hint)
+    began = perf_counter()
+    try:
+        mode = model.optimize(seed=run.seed, **options)
+    except FAILURES as error:
+        raise EngineError(f"stanli could not find a mode: {error}") from error
+    if run.start is not None and run.start.inverse_metric is not None:
+        _, gradient = model.log_prob_grad(mode.unconstrained)
+        if gradient @ (run.start.inverse_metric * gradient) > LEFT_TO_GAIN:
+            warn("the search has stopped before it reached the mode")
+    # As a fit of one draw: the result's own way to variables turns matrices over.
+    point = np.array([[list(mode.values())]])
+    fit = stanli.Fit(list(mode), point, np.zeros((1, 1, len(stanli.SAMPLER_COLUMNS))), 0, run.seed, ())
+    return Draws(
+        arrays={name: fit.draws(name) for name in fit.variables},
+        statistics={"lp": np.full((1, 1), mode.lp)},
+        engine=StanliEngine.name,
+        seed=run.seed,
+        seconds=perf_counter() - began,
+        warmup=0,
+        algorithm=run.algorithm,
+    )
 
 
 def _start(model: Any, run: Run, metric: str) -> dict[str, Any]:  # noqa: ANN401
     """Scatter the chains around a start by the spread it expects there, and give that to the metric that is asked."""
     if run.start is None:
         return {}
-    middle, variances = _middle(model, run), run.start.inverse_metric
-    if variances is None:
+    middle = _middle(model, run)
+    if run.start.inverse_metric is None:
         return {"inits": middle}
-    forms: dict[str, dict[str, Any]] = {
-        "diag_e": {"inv_metric": variances},
-        "dense_e": {"inv_metric": run.start.matrix},
-        "unit_e": {},
-    }
-    return {"inits": scattered(middle, variances, run), **forms[metric]}
+    starts = {"inits": scattered(middle, run.start, run)}
+    if metric == "unit_e":
+        return starts
+    return starts | {"inv_metric": run.start.matrix if metric == "dense_e" else run.start.inverse_metric}
 
 
 def _middle(model: Any, run: Run) -> FloatArray:  # noqa: ANN401
@@ -163,10 +201,9 @@ def _middle(model: Any, run: Run) -> FloatArray:  # noqa: ANN401
     return middle
 
 
-def scattered(middle: FloatArray, variances: FloatArray, run: Run) -> FloatArray:
+def scattered(middle: FloatArray, start: StartingPoint, run: Run) -> FloatArray:
     """Draw a start for each chain, one posterior standard deviation around the middle, so that R-hat can tell."""
-    noise = np.random.default_rng(run.seed).standard_normal((run.chains, len(middle)))
-    return middle + np.sqrt(variances) * noise
+    return middle + start.steps(np.random.default_rng(run.seed).standard_normal((run.chains, len(middle))))
 
 
 def _what_there_is(stanli: ModuleType, interrupt: KeyboardInterrupt, tally: Tally, run: Run) -> Any:  # noqa: ANN401

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.metric import dense_metric
+from lmmformula.stan.metric import dense_metric, shares
 from lmmformula.stan.program import Block, Covariate, Factor
 from lmmformula.stan.statements import Declaration
 
@@ -35,11 +35,13 @@ class StartingPoint:
     inverse_metric : rough posterior variances on the sampler's (unconstrained) scale, in the order of the program's
         parameters; None to leave it to the warm-up
     dense : inverse metric with covariances, where these are worth it
+    shared : whether they are because columns of X share so much that a diagonal one gets nowhere
     """
 
     values: dict[str, FloatArray]
     inverse_metric: FloatArray | None = None
     dense: FloatArray | None = None
+    shared: bool = False
 
     @property
     def matrix(self) -> FloatArray:
@@ -48,6 +50,13 @@ class StartingPoint:
             return self.dense
         assert self.inverse_metric is not None
         return np.diag(self.inverse_metric)
+
+    def steps(self, noise: FloatArray) -> FloatArray:
+        """Turn standard normal numbers, (chains, m), into steps with the spread that the inverse metric expects."""
+        assert self.inverse_metric is not None
+        if self.dense is not None:
+            return noise @ np.linalg.cholesky(self.dense).T
+        return np.sqrt(self.inverse_metric) * noise
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ def starting_point(program: StanProgram, estimates: Estimates) -> StartingPoint:
 
     The posterior does not depend on it, only the length of the warm-up does.
     """
-    guesses = _population(program, estimates)
+    guesses = population(program, estimates)
     for factor in program.program.factors:
         guesses |= _factor(program, factor, estimates)
     freedom = max(program.program.n_rows - len(estimates.beta), 1)
@@ -104,24 +113,27 @@ def starting_point(program: StanProgram, estimates: Estimates) -> StartingPoint:
         return StartingPoint(values)
     metric = np.concatenate(variances)
     means = _means_of_X(program) if program.program.fixed.K else None
-    return StartingPoint(values, metric, dense_metric(program.program, metric, estimates.vcov, means))
+    dense = dense_metric(program.program, metric, estimates.vcov, means)
+    return StartingPoint(values, metric, dense, shares(program.program.fixed))
 
 
 def scattered(program: StanProgram, start: StartingPoint, chains: int, seed: int) -> list[dict[str, FloatArray]]:
     """
     Give each chain a start of its own, one posterior standard deviation around `start`, so that R-hat can tell.
 
-    The spread is that of `start.inverse_metric`, on the unconstrained scale; correlations stay where they are.
+    The spread is that of the inverse metric, on the unconstrained scale; correlations stay where they are.
     """
     assert start.inverse_metric is not None
-    random = np.random.default_rng(seed)
+    steps = start.steps(np.random.default_rng(seed).standard_normal((chains, len(start.inverse_metric))))
     declared = program.program.parameters
     ends = np.cumsum([_free_size(d, start.values[d.name]) for d in declared])
-    starts = []
-    for _ in range(chains):
-        steps = np.split(np.sqrt(start.inverse_metric) * random.standard_normal(len(start.inverse_metric)), ends[:-1])
-        starts.append({d.name: _moved(d, start.values[d.name], step) for d, step in zip(declared, steps, strict=True)})
-    return starts
+    return [
+        {
+            d.name: _moved(d, start.values[d.name], step)
+            for d, step in zip(declared, np.split(own, ends[:-1]), strict=True)
+        }
+        for own in steps
+    ]
 
 
 def _moved(declaration: Declaration, value: FloatArray, step: FloatArray) -> FloatArray:
@@ -157,7 +169,7 @@ def _own(declaration: Declaration, value: float, error: float) -> Guess:
     return Guess(np.asarray(value), np.asarray(max(variance, TINY)))
 
 
-def _population(program: StanProgram, estimates: Estimates) -> dict[str, Guess]:
+def population(program: StanProgram, estimates: Estimates) -> dict[str, Guess]:
     """Guess the intercept at the predictors' means, and the other coefficients."""
     fixed = program.program.fixed
     guesses = {}
@@ -194,7 +206,7 @@ def _factor(program: StanProgram, factor: Factor, estimates: Estimates) -> dict[
             value = np.asarray(sd.mean()) if block.covariance.homogeneous or len(sd) == 1 else sd
             guesses[block.sd] = Guess(value, np.minimum(looseness.mean() / (2 * factor.n_levels), 1.0))
         if block.correlation:
-            value, count = _correlation(block, correlation, roots[-1])
+            value, count = block.covariance.stan_start(correlation, roots[-1], SHRINK)
             variance = np.minimum(looseness.max() * count / factor.n_levels, 1.0)
             guesses[block.correlation] = Guess(value, variance)
     sd = np.concatenate(sds)
@@ -314,19 +326,6 @@ def _size(program: StanProgram, covariate: Covariate) -> float:
         return 1.0
     values = program.data["X"][:, covariate.fixed - 1] if covariate.fixed > 0 else program.data[covariate.text]
     return float(np.sqrt(np.mean(np.square(values))))
-
-
-def _correlation(block: Block, correlation: FloatArray, root: FloatArray) -> tuple[FloatArray, float]:
-    """Read the value of a block's correlation parameter, and a factor for its variance on the unconstrained scale."""
-    match block.covariance.structure:
-        case "ar1":
-            return np.asarray(np.diag(correlation, 1).mean()), 4.0
-        case "cs":
-            lowest = -1 / (block.size - 1)
-            mean = correlation[np.triu_indices(block.size, 1)].mean()
-            return np.asarray(np.clip(mean, SHRINK * lowest, SHRINK)), 4.0
-        case _:
-            return root, 1.0
 
 
 def _nearest(correlation: FloatArray) -> FloatArray:

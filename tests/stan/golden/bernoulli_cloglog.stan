@@ -10,13 +10,9 @@
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // Log density of ones and zeros, 1 with probability inv_cloglog(eta).
-  real bernoulli_cloglog_lpmf(array[] int y, vector eta) {
-    real total = 0;
-    for (n in 1 : size(y)) {
-      total += y[n] ? log1m_exp(-exp(eta[n])) : -exp(eta[n]);
-    }
-    return total;
+  // Log density of one or zero, 1 with probability inv_cloglog(eta).
+  real bernoulli_cloglog_lpmf(int y, real eta) {
+    return y ? log1m_exp(-exp(eta)) : -exp(eta);
   }
 }
 data {
@@ -33,6 +29,14 @@ data {
 transformed data {
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
   matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  // rows with zeros, and with ones
+  array[N] int order = sort_indices_asc(y);
+  int n_zeros = 0;
+  for (n in 1 : N) {
+    n_zeros += y[n] == 0;
+  }
+  array[n_zeros] int zeros = head(order, n_zeros);
+  array[N - n_zeros] int ones = tail(order, N - n_zeros);
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -55,7 +59,8 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ bernoulli_cloglog(eta);
+    target += log1m_exp(-exp(eta[ones]));
+    target += -exp(eta[zeros]);
   }
 }
 generated quantities {
@@ -67,7 +72,7 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      log_lik[n] = bernoulli_cloglog_lpmf(y[n : n] | eta[n : n]);
+      log_lik[n] = bernoulli_cloglog_lpmf(y[n] | eta[n]);
       y_rep[n] = bernoulli_rng(inv_cloglog(eta[n]));
     }
   }

@@ -9,12 +9,6 @@
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
-functions {
-  // Log density of ones and zeros, 1 with probability Phi(eta).
-  real bernoulli_probit_lpmf(array[] int y, vector eta) {
-    return std_normal_lcdf((2 * to_vector(y) - 1) .* eta);
-  }
-}
 data {
   int<lower=1> N; // rows
   array[N] int<lower=0, upper=1> y; // binary
@@ -28,6 +22,7 @@ data {
 transformed data {
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
   matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  vector[N] signs = 2 * to_vector(y) - 1;
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -50,7 +45,7 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ bernoulli_probit(eta);
+    target += std_normal_lcdf(signs .* eta);
   }
 }
 generated quantities {

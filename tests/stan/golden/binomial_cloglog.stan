@@ -11,11 +11,13 @@
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
   // Log density of successes of probability inv_cloglog(eta) in so many trials.
-  real binom_cloglog_lpmf(array[] int y, array[] int trials, vector eta) {
-    real total = sum(lchoose(trials, y));
-    for (n in 1 : size(y)) {
-      total += y[n] * log1m_exp(-exp(eta[n]));
-      total += (trials[n] - y[n]) * -exp(eta[n]);
+  real binom_cloglog_lpmf(int y, int trials, real eta) {
+    real total = lchoose(trials, y);
+    if (y > 0) {
+      total += y * log1m_exp(-exp(eta));
+    }
+    if (y < trials) {
+      total += (trials - y) * -exp(eta);
     }
     return total;
   }
@@ -35,6 +37,15 @@ data {
 transformed data {
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
   matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  // rows with zeros, and with more
+  array[N] int order = sort_indices_asc(y);
+  int n_zeros = 0;
+  for (n in 1 : N) {
+    n_zeros += y[n] == 0;
+  }
+  array[N - n_zeros] int some = tail(order, N - n_zeros);
+  vector[N - n_zeros] successes = to_vector(y[some]);
+  vector[N] failures = to_vector(trials) - to_vector(y);
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -57,7 +68,9 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ binom_cloglog(trials, eta);
+    vector[N] hazard = exp(eta);
+    target += dot_product(successes, log1m_exp(-hazard[some]));
+    target += -dot_product(failures, hazard);
   }
 }
 generated quantities {
@@ -69,7 +82,7 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      log_lik[n] = binom_cloglog_lpmf(y[n : n] | trials[n : n], eta[n : n]);
+      log_lik[n] = binom_cloglog_lpmf(y[n] | trials[n], eta[n]);
       y_rep[n] = binomial_rng(trials[n], inv_cloglog(eta[n]));
     }
   }

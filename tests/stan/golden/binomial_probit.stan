@@ -10,12 +10,17 @@
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // Log density of successes of probability Phi(eta) in so many trials.
-  real binom_probit_lpmf(array[] int y, array[] int trials, vector eta) {
-    real total = sum(lchoose(trials, y));
-    for (n in 1 : size(y)) {
-      total += y[n] * std_normal_lcdf(eta[n]);
-      total += (trials[n] - y[n]) * std_normal_lcdf(-eta[n]);
+  // Sum of count * log(Phi(x)), for counts in rising order.
+  real log_Phi_sum(array[] int count, vector x) {
+    real total = 0;
+    int first = 1;
+    for (n in 1 : size(count)) {
+      if (n == size(count) || count[n + 1] > count[n]) {
+        if (count[n] > 0) {
+          total += count[n] * std_normal_lcdf(x[first : n]);
+        }
+        first = n + 1;
+      }
     }
     return total;
   }
@@ -35,6 +40,15 @@ data {
 transformed data {
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
   matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  // rows in the order of their successes, and of their failures
+  array[N] int by_successes = sort_indices_asc(y);
+  array[N] int successes = y[by_successes];
+  array[N] int failures;
+  for (n in 1 : N) {
+    failures[n] = trials[n] - y[n];
+  }
+  array[N] int by_failures = sort_indices_asc(failures);
+  failures = failures[by_failures];
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -57,7 +71,8 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ binom_probit(trials, eta);
+    target += log_Phi_sum(successes, eta[by_successes]);
+    target += log_Phi_sum(failures, -eta[by_failures]);
   }
 }
 generated quantities {

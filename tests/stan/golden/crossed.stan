@@ -110,7 +110,7 @@ generated quantities {
     vector[Q] u = scale .* mdivide_right_tri_low(w', L)';
     u_sample = head(u, N_sample);
     Zr -= ZC * u;
-    vector[N_plate] mean_u = square(lambda) * Zr ./ m;
-    u_plate = to_vector(normal_rng(mean_u, sd_plate ./ sqrt(m)));
+    vector[N_plate] mu_u = square(lambda) * Zr ./ m;
+    u_plate = to_vector(normal_rng(mu_u, sd_plate ./ sqrt(m)));
   }
 }

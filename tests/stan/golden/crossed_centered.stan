@@ -99,7 +99,7 @@ generated quantities {
     Zr -= cross_plate_sample * u_sample;
     real lambda = sd_plate / sigma;
     vector[N_plate] m = 1 + square(lambda) * ZZ_plate;
-    vector[N_plate] mean_u = square(lambda) * Zr ./ m;
-    u_plate = to_vector(normal_rng(mean_u, sd_plate ./ sqrt(m)));
+    vector[N_plate] mu_u = square(lambda) * Zr ./ m;
+    u_plate = to_vector(normal_rng(mu_u, sd_plate ./ sqrt(m)));
   }
 }

@@ -27,7 +27,7 @@ data {
   array[N] int<lower=1, upper=N_f> level_f; // of each row
   real prior_Intercept_location; // 2.669
   real<lower=0> prior_Intercept_scale; // 4.352
-  vector<lower=0>[2] prior_b_scale; // 4.346, 3.826
+  vector<lower=0>[2] prior_b_scale; // 4.388, 3.864
   real<lower=0> prior_sd_a_scale; // 4.352
   real<lower=0> prior_sd_b_scale; // 4.352
   real<lower=0> prior_sd_f_scale; // 4.346
@@ -143,7 +143,7 @@ generated quantities {
     u_b = head(u, N_b);
     u_f = tail(u, N_f);
     Zr -= ZC * u;
-    vector[N_a] mean_u = square(lambda) * Zr ./ m;
-    u_a = to_vector(normal_rng(mean_u, sd_a ./ sqrt(m)));
+    vector[N_a] mu_u = square(lambda) * Zr ./ m;
+    u_a = to_vector(normal_rng(mu_u, sd_a ./ sqrt(m)));
   }
 }

@@ -24,7 +24,7 @@ data {
   array[N] int<lower=1, upper=N_b> level_b; // of each row
   real prior_Intercept_location; // 2.669
   real<lower=0> prior_Intercept_scale; // 4.352
-  vector<lower=0>[2] prior_b_scale; // 4.346, 3.826
+  vector<lower=0>[2] prior_b_scale; // 4.388, 3.864
   vector<lower=0>[2] prior_sd_a_scale; // 4.352, 4.346
   vector<lower=0>[2] prior_sd_b_scale; // 4.352, 3.826
   real<lower=0> prior_sigma_scale; // 4.352

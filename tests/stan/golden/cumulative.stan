@@ -17,7 +17,7 @@ data {
   array[N] int<lower=1, upper=N_a> level_a; // of each row
   vector[3] prior_cutpoint_location; // -1.072, 0.08168, 1.299
   real<lower=0> prior_cutpoint_scale; // 2.5
-  vector<lower=0>[3] prior_b_scale; // 2.497, 5.248, 5.248
+  vector<lower=0>[3] prior_b_scale; // 2.51, 6.076, 6.062
   vector<lower=0>[2] prior_sd_a_scale; // 2.5, 2.497
 }
 transformed data {

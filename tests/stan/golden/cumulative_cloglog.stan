@@ -10,23 +10,17 @@
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // Log density of categories: inv_cloglog(cutpoint[k] - eta) is the
+  // Log density of a category: inv_cloglog(cutpoint[k] - eta) is the
   // probability of the k-th or a lower one.
-  real ordered_cloglog_lpmf(array[] int y, vector eta, vector cutpoint) {
-    int K = size(cutpoint) + 1;
-    real total = 0;
-    for (n in 1 : size(y)) {
-      if (y[n] == 1) {
-        total += log1m_exp(-exp(cutpoint[1] - eta[n]));
-      } else {
-        real a = cutpoint[y[n] - 1] - eta[n];
-        total += -exp(a);
-        if (y[n] < K) {
-          total += log1m_exp(-exp(log_diff_exp(cutpoint[y[n]] - eta[n], a)));
-        }
-      }
+  real ordered_cloglog_lpmf(int y, real eta, vector cutpoint) {
+    if (y == 1) {
+      return log1m_exp(-exp(cutpoint[1] - eta));
     }
-    return total;
+    real a = cutpoint[y - 1] - eta;
+    if (y > size(cutpoint)) {
+      return -exp(a);
+    }
+    return log1m_exp(-exp(log_diff_exp(cutpoint[y] - eta, a))) - exp(a);
   }
   // The category that a latent number falls into.
   int category(real latent, vector cutpoint) {
@@ -51,6 +45,20 @@ data {
 transformed data {
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
   matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  // rows of all categories but the last, and of all but the first
+  array[N] int order = sort_indices_asc(y);
+  int n_first = 0;
+  int n_last = 0;
+  for (n in 1 : N) {
+    n_first += y[n] == 1;
+    n_last += y[n] == 4;
+  }
+  array[N - n_last] int not_last = head(order, N - n_last);
+  array[N - n_first] int not_first = tail(order, N - n_first);
+  array[N - n_first] int category_below;
+  for (i in 1 : N - n_first) {
+    category_below[i] = y[not_first[i]] - 1;
+  }
 }
 parameters {
   // poor|fair, fair|good, good|best at the predictors' means
@@ -74,7 +82,11 @@ model {
     vector[N] eta = zeros_vector(N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ ordered_cloglog(eta, cutpoint_c);
+    // inv_cloglog(cutpoint[k] - eta) is the probability of k or lower
+    vector[3] width = cutpoint_c;
+    width[2 : 3] = log_diff_exp(cutpoint_c[2 : 3], cutpoint_c[1 : 2]);
+    target += log1m_exp(-exp(width[y[not_last]] - eta[not_last]));
+    target += -exp(cutpoint_c[category_below] - eta[not_first]);
   }
 }
 generated quantities {
@@ -87,7 +99,7 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      log_lik[n] = ordered_cloglog_lpmf(y[n : n] | eta[n : n], cutpoint);
+      log_lik[n] = ordered_cloglog_lpmf(y[n] | eta[n], cutpoint);
       y_rep[n] = category(eta[n] - gumbel_rng(0, 1), cutpoint);
     }
   }

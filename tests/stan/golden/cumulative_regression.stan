@@ -24,7 +24,7 @@ data {
   matrix[N, 3] X; // x, fmid, fhi
   vector[3] prior_cutpoint_location; // -1.072, 0.08168, 1.299
   real<lower=0> prior_cutpoint_scale; // 2.5
-  vector<lower=0>[3] prior_b_scale; // 2.497, 5.248, 5.248
+  vector<lower=0>[3] prior_b_scale; // 2.51, 6.076, 6.062
 }
 transformed data {
   row_vector[3] X_means = rep_row_vector(1.0 / N, N) * X;

@@ -26,7 +26,7 @@ data {
   array[N] int<lower=1, upper=N_2> level_2; // of each row
   real prior_Intercept_location; // 2.669
   real<lower=0> prior_Intercept_scale; // 4.352
-  vector<lower=0>[2] prior_b_scale; // 4.346, 3.826
+  vector<lower=0>[2] prior_b_scale; // 4.388, 3.864
   vector<lower=0>[2] prior_sd_Groe_scale; // 4.352, 4.346
   real<lower=0> prior_sd_2_scale; // 4.352
   real<lower=0> prior_sigma_scale; // 4.352

@@ -78,7 +78,7 @@ generated quantities {
     vector[N_Subject] Zr = ZD_Subject * c;
     real lambda = sd_Subject / sigma;
     vector[N_Subject] m = 1 + square(lambda) * ZZ_Subject;
-    vector[N_Subject] mean_u = square(lambda) * Zr ./ m;
-    u_Subject = to_vector(normal_rng(mean_u, sd_Subject ./ sqrt(m)));
+    vector[N_Subject] mu_u = square(lambda) * Zr ./ m;
+    u_Subject = to_vector(normal_rng(mu_u, sd_Subject ./ sqrt(m)));
   }
 }

@@ -69,7 +69,7 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      log_lik[n] = neg_binomial_2_log_lpmf(y[n] | eta[n], shape);
+      log_lik[n] = neg_binomial_2_log_lpmf(y[n] | eta[n], fmin(shape, 1e9));
       y_rep[n] = count_rng(eta[n], shape);
     }
   }

@@ -65,7 +65,7 @@ generated quantities {
     vector[N_a] Zr = ZD_a * c;
     real lambda = sd_a / sigma;
     vector[N_a] m = 1 + square(lambda) * ZZ_a;
-    vector[N_a] mean_u = square(lambda) * Zr ./ m;
-    u_a = to_vector(normal_rng(mean_u, sd_a ./ sqrt(m)));
+    vector[N_a] mu_u = square(lambda) * Zr ./ m;
+    u_a = to_vector(normal_rng(mu_u, sd_a ./ sqrt(m)));
   }
 }

@@ -93,7 +93,7 @@ generated quantities {
     vector[Q] u = scale .* mdivide_right_tri_low(w', L)';
     u_batch = head(u, N_batch);
     Zr -= ZC * u;
-    vector[N_cask_batch] mean_u = square(lambda) * Zr ./ m;
-    u_cask_batch = to_vector(normal_rng(mean_u, sd_cask_batch ./ sqrt(m)));
+    vector[N_cask_batch] mu_u = square(lambda) * Zr ./ m;
+    u_cask_batch = to_vector(normal_rng(mu_u, sd_cask_batch ./ sqrt(m)));
   }
 }

@@ -82,7 +82,7 @@ generated quantities {
     Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
-    vector[N_cask_batch] mean_u = square(lambda) * Zr ./ m;
-    u_cask_batch = to_vector(normal_rng(mean_u, sd_cask_batch ./ sqrt(m)));
+    vector[N_cask_batch] mu_u = square(lambda) * Zr ./ m;
+    u_cask_batch = to_vector(normal_rng(mu_u, sd_cask_batch ./ sqrt(m)));
   }
 }

@@ -10,14 +10,10 @@
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // Log density of counts that are 0 with probability zi, whatever eta says.
-  real zi_negbinomial_lpmf(array[] int y, real zi, vector eta, real shape) {
-    real total = 0;
-    for (n in 1 : size(y)) {
-      real own = log1m(zi) + neg_binomial_2_log_lpmf(y[n] | eta[n], shape);
-      total += y[n] == 0 ? log_sum_exp(log(zi), own) : own;
-    }
-    return total;
+  // Log density of a count that is 0 with probability zi, whatever eta says.
+  real zi_negbinomial_lpmf(int y, real zi, real eta, real shape) {
+    real own = log1m(zi) + neg_binomial_2_log_lpmf(y | eta, shape);
+    return y == 0 ? log_sum_exp(log(zi), own) : own;
   }
   // A count of mean exp(eta), but at most 1e9: Stan has no larger ones.
   int count_rng(real eta, real shape) {
@@ -41,6 +37,14 @@ data {
 transformed data {
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
   matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  // rows with zeros, and with more
+  array[N] int order = sort_indices_asc(y);
+  int n_zeros = 0;
+  for (n in 1 : N) {
+    n_zeros += y[n] == 0;
+  }
+  array[n_zeros] int zeros = head(order, n_zeros);
+  array[N - n_zeros] int others = tail(order, N - n_zeros);
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -68,7 +72,13 @@ model {
     vector[N] eta = rep_vector(Intercept_c, N);
     eta += u_a[level_a];
     eta += X_c * b;
-    y ~ zi_negbinomial(zi, eta, shape);
+    // zeros are of either kind; a larger shape makes counts Poisson, but for
+    // rounding errors, which would grow without bounds
+    real s = fmin(shape, 1e9);
+    vector[n_zeros] own = -s * log1p_exp(eta[zeros] - log(s));
+    target += log_sum_exp(log(zi), log1m(zi) + own);
+    target += (N - n_zeros) * log1m(zi);
+    y[others] ~ neg_binomial_2_log(eta[others], s);
   }
 }
 generated quantities {
@@ -80,7 +90,7 @@ generated quantities {
     eta += u_a[level_a];
     eta += X * b;
     for (n in 1 : N) {
-      log_lik[n] = zi_negbinomial_lpmf(y[n : n] | zi, eta[n : n], shape);
+      log_lik[n] = zi_negbinomial_lpmf(y[n] | zi, eta[n], fmin(shape, 1e9));
       y_rep[n] = (1 - bernoulli_rng(zi)) * count_rng(eta[n], shape);
     }
   }

@@ -12,6 +12,9 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 
+LARGE = 50
+"""Coefficients beyond which blocks are treated one by one: what is fast for many small ones takes k^4 numbers."""
+
 
 @cache
 def lower(k: int) -> tuple[IntArray, IntArray]:
@@ -49,6 +52,17 @@ def unpack(packed: FloatArray) -> FloatArray:
     return out
 
 
+def penalized(T: FloatArray, packed: FloatArray) -> FloatArray:
+    """Return packed T'CT + I of packed blocks C."""
+    k = len(T)
+    if k > LARGE:
+        M = pack(multiply(T.T, multiply(T.T, unpack(packed)).transpose(1, 0, 2)))
+    else:
+        M = congruence_matrix(T) @ packed
+    M[np.diag(packed_index(k))] += 1.0
+    return M
+
+
 def congruence_matrix(T: FloatArray) -> FloatArray:
     """Return the matrix D with pack(T'CT) = D @ pack(C) for every symmetric C."""
     k = len(T)
@@ -69,6 +83,10 @@ def cholesky(M: FloatArray) -> FloatArray:
     Raises numpy's LinAlgError where a pivot is not positive.
     """
     k = int((2 * len(M)) ** 0.5)
+    if k > LARGE:
+        L: FloatArray = np.linalg.cholesky(unpack(M).transpose(2, 0, 1)).astype(np.float64, copy=False)
+        M[...] = pack(L.transpose(1, 2, 0))
+        return M
     index = packed_index(k)
     for j in range(k):
         pivot = M[index[j, j]]
@@ -97,6 +115,9 @@ def log_det_factor(L: FloatArray) -> float:
 
 def solve_lower(L: FloatArray, right: FloatArray) -> FloatArray:
     """Replace (k, w, J) right-hand sides by L^-1 right, in place."""
+    if len(right) > LARGE:
+        right[...] = np.linalg.solve(_triangular(L), right.transpose(2, 0, 1)).transpose(1, 2, 0)
+        return right
     index = packed_index(len(right))
     for i in range(len(right)):
         for c in range(i):
@@ -108,12 +129,20 @@ def solve_lower(L: FloatArray, right: FloatArray) -> FloatArray:
 def solve_upper(L: FloatArray, right: FloatArray) -> FloatArray:
     """Replace (k, w, J) right-hand sides by L^-T right, in place."""
     k = len(right)
+    if k > LARGE:
+        right[...] = np.linalg.solve(_triangular(L).transpose(0, 2, 1), right.transpose(2, 0, 1)).transpose(1, 2, 0)
+        return right
     index = packed_index(k)
     for i in reversed(range(k)):
         for c in range(i + 1, k):
             right[i] -= L[index[c, i]] * right[c]
         right[i] /= L[index[i, i]]
     return right
+
+
+def _triangular(L: FloatArray) -> FloatArray:
+    """Return (J, k, k) lower triangular matrices of packed ones."""
+    return np.tril(unpack(L).transpose(2, 0, 1))
 
 
 def multiply(left: FloatArray, blocks: FloatArray) -> FloatArray:
@@ -142,6 +171,9 @@ def products(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return left_j right_j for (a, k, J) and (k, b, J) blocks."""
     if left.shape[1] == 1:
         return left * right
+    if left.shape[1] > LARGE:
+        out: FloatArray = np.matmul(left.transpose(2, 0, 1), right.transpose(2, 0, 1)).transpose(1, 2, 0)
+        return out
     return einsum("akj,kbj->abj", left, right)
 
 
@@ -209,31 +241,3 @@ def solve(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return left^-1 right for one small (k, k) matrix."""
     out: FloatArray = np.linalg.solve(left, right).astype(np.float64, copy=False)
     return out
-
-
-def square_root(covariance: FloatArray) -> FloatArray:
-    """Return the symmetric square root of a positive semidefinite matrix; negative eigenvalues count as zero."""
-    values, vectors = np.linalg.eigh(covariance)
-    out: FloatArray = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    return out
-
-
-def root(covariance: FloatArray) -> FloatArray:
-    """
-    Return the lower triangular L with LL' = covariance, positive semidefinite, diagonal >= 0.
-
-    Pivots below 1e-12 of the trace count as zero, so that a singular matrix has exact zeros.
-
-    >>> root(np.array([[4.0, 2.0], [2.0, 1.0]]))
-    array([[2., 0.],
-           [1., 0.]])
-    """
-    k = len(covariance)
-    rest = np.array(covariance, dtype=np.float64)
-    L = np.zeros((k, k))
-    for j in range(k):
-        if rest[j, j] <= 1e-12 * covariance[j, j] or rest[j, j] <= 0.0:
-            continue
-        L[j:, j] = rest[j:, j] / np.sqrt(rest[j, j])
-        rest[j:, j:] -= np.outer(L[j:, j], L[j:, j])
-    return L

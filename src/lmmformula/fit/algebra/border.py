@@ -26,7 +26,7 @@ from lmmformula.fit.algebra.gram import Gram
 @dataclass(frozen=True)
 class Border:
     """
-    Where the factor that is eliminated first meets the others; of these, coefficient a of level j is row start + a J + j.
+    Where the factor eliminated first meets the others; of these, coefficient a of level j is row start + a J + j.
 
     first : its position among the factors
     shapes : per factor, its k and J
@@ -118,7 +118,8 @@ class Border:
                 places = (pair.rows, pair.columns) if pair else (levels, levels)
                 for a in range(self.shapes[f][0]):
                     for b in range(self.shapes[g][0]):
-                        row, column = here.start + a * len(levels) + places[0], there.start + b * self.shapes[g][1] + places[1]
+                        row = here.start + a * len(levels) + places[0]
+                        column = there.start + b * self.shapes[g][1] + places[1]
                         value = pair.values[a, b] if pair else gram.own[f][a, b]
                         rows += [row, column] if pair else [row]
                         columns += [column, row] if pair else [column]
@@ -136,7 +137,7 @@ class Border:
         return out
 
     def congruence(self, roots: Sequence[FloatArray], matrix: FloatArray) -> FloatArray:
-        """Return Lambda_2 matrix Lambda_2' of a symmetric (q2, q2) matrix; with transposed roots, Lambda_2' . Lambda_2."""
+        """Return Lambda_2 C Lambda_2' of a symmetric (q2, q2) C; with transposed roots, Lambda_2'C Lambda_2."""
         out = self.scaled(roots, matrix)
         for f, here in self.each():
             if len(roots[f]) == 1:

@@ -172,7 +172,7 @@ def _pair_operators(border: Border, links: FloatArray, light: IntArray) -> dict[
     right: AnyArray = np.arange(len(left), dtype=index_type)
     right -= np.repeat((before - (entry - within)).astype(index_type), within + 1)
     places = border.indices.astype(index_type)
-    indices: AnyArray = places[left] * index_type(q2)
+    indices: AnyArray = np.multiply(places[left], q2, dtype=index_type)
     indices += places[right]
     indptr: AnyArray = size.astype(index_type)
     out = {}

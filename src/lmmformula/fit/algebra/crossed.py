@@ -41,7 +41,7 @@ class Crossed:
         from scipy.linalg import lapack
 
         border = self.border
-        half, log_det = factor_blocks(gram.packed[border.first], roots[border.first])
+        half, log_det, pivot = factor_blocks(gram.packed[border.first], roots[border.first])
         links = border.values(gram)
         kept = self.prepared_for
         complement: Complement = kept[1] if kept is not None and kept[0] is gram else Once(border, links)
@@ -52,7 +52,8 @@ class Crossed:
         if info:
             raise np.linalg.LinAlgError("the Schur complement is not positive definite")
         log_det += 2 * float(np.log(np.diag(R)).sum())
-        return CrossedFactorised(gram, tuple(roots), log_det, border, half, links, R, complement)
+        pivot = min(pivot, float(np.square(np.diag(R)).min()))
+        return CrossedFactorised(gram, tuple(roots), log_det, pivot, border, half, links, R, complement)
 
 
 def _complement(border: Border, gram: Gram, complement: Complement, half: FloatArray) -> FloatArray:
@@ -143,9 +144,7 @@ class CrossedFactorised(Bordered):
 
     def level_sums(self) -> list[FloatArray]:
         """Return per factor the sum over levels of K; that of the first needs no division by T."""
-        return [
-            self.first_sum_K() if f == self.border.first else self._rest_sum_K(f) for f in range(len(self.roots))
-        ]
+        return [self.first_sum_K() if f == self.border.first else self._rest_sum_K(f) for f in range(len(self.roots))]
 
     def _rest_sum_K(self, f: int) -> FloatArray:
         """Return the sum of another factor, by dividing by T unless it is nearly singular."""

@@ -54,7 +54,8 @@ class Dense:
             root[here, here] = np.kron(T.T, np.eye((here.stop - here.start) // max(len(T), 1)))
         L: FloatArray = np.linalg.cholesky(M).astype(np.float64, copy=False)
         log_det = 2 * float(np.log(np.diag(L)).sum())
-        return DenseFactorised(gram, tuple(roots), log_det, self.places, C, blocks.solve(L, root))
+        pivot = float(np.square(np.diag(L)).min(initial=np.inf))
+        return DenseFactorised(gram, tuple(roots), log_det, pivot, self.places, C, blocks.solve(L, root))
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,18 @@ class Factorised(ABC):
     M at roots T; V = Lambda M^-1 Lambda' is the covariance of the random effects given the response.
 
     log_det : log|M|
+    pivot : the smallest one of M, which is no less than 1 where no weight is negative
     """
 
     gram: Gram
     roots: tuple[FloatArray, ...]
     log_det: float
+    pivot: float
+
+    def halved(self, right: Effects) -> tuple[Effects, Effects]:
+        """Return a = (I + C Sigma)^-1 right = right - C V right, and Sigma a = V right."""
+        b = self.apply(right)
+        return right - self.gram.times(b), b
 
     @abstractmethod
     def apply(self, right: Effects) -> Effects:
@@ -72,9 +79,7 @@ class Elimination(Protocol):
 
 def block_factors(C: FloatArray, T: FloatArray) -> FloatArray:
     """Return packed L with LL' = T'C_jT + I of each level, for packed C."""
-    M = blocks.congruence_matrix(T) @ C
-    M[np.diag(blocks.packed_index(len(T)))] += 1.0
-    return blocks.cholesky(M)
+    return blocks.cholesky(blocks.penalized(T, C))
 
 
 def halves(L: FloatArray, T: FloatArray) -> FloatArray:
@@ -82,10 +87,16 @@ def halves(L: FloatArray, T: FloatArray) -> FloatArray:
     return blocks.solve_lower(L, np.repeat(T.T[:, :, None], L.shape[1], axis=2))
 
 
-def factor_blocks(C: FloatArray, T: FloatArray) -> tuple[FloatArray, float]:
-    """Return those halves of each level, and log det(T'CT + I) over all levels."""
+def factor_blocks(C: FloatArray, T: FloatArray) -> tuple[FloatArray, float, float]:
+    """Return those halves of each level, log det(T'CT + I) over all levels, and the smallest pivot."""
     L = block_factors(C, T)
-    return halves(L, T), 2 * blocks.log_det_factor(L)
+    return halves(L, T), 2 * blocks.log_det_factor(L), least_pivot(L)
+
+
+def least_pivot(L: FloatArray) -> float:
+    """Return the smallest pivot of packed Cholesky factors."""
+    k = int((2 * len(L)) ** 0.5)
+    return float(np.square(L[np.diag(blocks.packed_index(k))]).min(initial=np.inf))
 
 
 def twice(half: FloatArray, right: FloatArray) -> FloatArray:

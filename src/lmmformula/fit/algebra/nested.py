@@ -16,7 +16,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Effects, Roots
-from lmmformula.fit.algebra.factorised import Factorised, block_factors, halves
+from lmmformula.fit.algebra.factorised import Factorised, block_factors, halves, least_pivot
 from lmmformula.fit.algebra.gram import Gram
 
 
@@ -105,7 +105,8 @@ class Nested:
                 C[i + 1 + h] -= inner[:, :size]
                 B[i + 1 + h] -= inner[:, size:]
             log_det += 2 * blocks.log_det_factor(L[i])
-        return NestedFactorised(gram, tuple(roots), log_det, self.tiers, tuple(C), tuple(B), tuple(L), tuple(Y))
+        pivot = min(map(least_pivot, L))
+        return NestedFactorised(gram, tuple(roots), log_det, pivot, self.tiers, tuple(C), tuple(B), tuple(L), tuple(Y))
 
 
 def chain_of(gram: Gram) -> tuple[int, ...] | None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmmformula.errors import FitError
+from lmmformula.covariances.table import STRUCTURES
+from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.errors import FitError, printable
+from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.border import largest
 from lmmformula.fit.algebra.crossed import Crossed
 from lmmformula.fit.algebra.dense import Dense
@@ -27,6 +30,9 @@ SPARSE_PAIRS = 0.05
 
 DENSE_COPIES = 6
 """Matrices of the Schur complement's size that the dense way needs at once."""
+
+DIRECTION_COPIES = 4
+"""Arrays of the size of all directions of a covariance matrix that a fit needs at once."""
 
 ASSUMED_MEMORY = 8e9
 """Bytes of memory where the system does not tell."""
@@ -68,7 +74,8 @@ def structure_of(gram: Gram, groups: Sequence[str]) -> Structure:
     total = sum(k * J for k, J in gram.shapes)
     if len(gram.own) == 1:
         k, J = gram.shapes[0]
-        return Structure("single", f"one grouping factor, {J} levels of {k} coefficients")
+        reason = f"one grouping factor, {J} levels of {k} coefficients"
+        return Structure("single" if k <= blocks.LARGE else "nested", reason)
     if total <= DENSE_EFFECTS:
         return Structure("dense", f"{len(groups)} grouping factors with only {total} random effects in all")
     if (chain := chain_of(gram)) is not None:
@@ -104,10 +111,21 @@ def complement_elements(gram: Gram, first: int) -> float:
         levels = pair.rows if first < g else pair.columns
         met = met + shapes[g][0] * np.bincount(levels, minlength=shapes[first][1])
     own = sum(shapes[g][0] ** 2 * shapes[g][1] for g in others)
-    cells = [
-        len(gram.pairs[g, h].rows) * shapes[g][0] * shapes[h][0] for g in others for h in others if g < h
-    ]
+    cells = [len(gram.pairs[g, h].rows) * shapes[g][0] * shapes[h][0] for g in others for h in others if g < h]
     return float(met @ met) + own + 2 * sum(cells)
+
+
+def refuse_wide(terms: Sequence[RandomTermDesign]) -> None:
+    """Refuse a covariance matrix whose directions and second derivatives would not fit into memory."""
+    for term in terms:
+        n, k = term.n_parameters, term.n_coefficients
+        if (needed := 8.0 * n * (DIRECTION_COPIES * k**2 + n)) > memory():
+            *others, last = [f"{name}()" for name, other in STRUCTURES.items() if not other.any_matrix]
+            raise FitError(
+                f"the model needs {needed / 1e9:.0f} GB: the covariance matrix of {k} coefficients of "
+                f"'{printable(term.group)}' has {n} parameters",
+                hint=f"{', '.join(others)} and {last} have fewer; or merge rare levels",
+            )
 
 
 def memory() -> float:

@@ -16,8 +16,8 @@ class Single:
 
     def factor(self, gram: Gram, roots: Roots) -> "SingleFactorised":
         """Factorise M."""
-        half, log_det = factor_blocks(gram.packed[0], roots[0])
-        return SingleFactorised(gram, tuple(roots), log_det, half)
+        half, log_det, pivot = factor_blocks(gram.packed[0], roots[0])
+        return SingleFactorised(gram, tuple(roots), log_det, pivot, half)
 
 
 @dataclass(frozen=True)

@@ -53,19 +53,20 @@ class Sparse:
     def of(cls, gram: Gram, first: int) -> "Sparse":
         """Find where the factors meet, and an order for the others."""
         border = Border.of(gram, first)
-        return cls(border, np.argsort(_factorised(_pattern(border, gram), None).perm_c))
+        return cls(border, np.argsort(factorised(_pattern(border, gram), None).perm_c))
 
     def factor(self, gram: Gram, roots: Roots) -> "SparseFactorised":
         """Factorise M."""
         border = self.border
-        half, log_det = factor_blocks(gram.packed[border.first], roots[border.first])
+        half, log_det, pivot = factor_blocks(gram.packed[border.first], roots[border.first])
         links = border.values(gram)
-        factor = _factorised(self._complement(gram, roots, border.matrices(links), half), self.order)
+        factor = factorised(self._complement(gram, roots, border.matrices(links), half), self.order)
         diagonal = factor.U.diagonal()
         if not bool((diagonal > 0).all()):
             raise np.linalg.LinAlgError("the Schur complement is not positive definite")
         log_det += float(np.log(diagonal).sum())
-        return SparseFactorised(gram, tuple(roots), log_det, border, half, links, self, factor)
+        pivot = min(pivot, float(diagonal.min()))
+        return SparseFactorised(gram, tuple(roots), log_det, pivot, border, half, links, self, factor)
 
     def _complement(self, gram: Gram, roots: Roots, matrices: list[Any], half: FloatArray) -> Any:  # noqa: ANN401
         """Return S = I + Lambda_2'H Lambda_2."""
@@ -95,7 +96,7 @@ def _pattern(border: Border, gram: Gram) -> Any:  # noqa: ANN401 (sparse matrice
     return whole + eye_array(whole.shape[0]) * (2.0 * whole.sum(axis=1).max())
 
 
-def _factorised(S: Any, order: IntArray | None) -> Any:  # noqa: ANN401 (SuperLU has no public type)
+def factorised(S: Any, order: IntArray | None) -> Any:  # noqa: ANN401 (SuperLU has no public type)
     """Factorise a symmetric positive definite sparse matrix, in a given order or in one that keeps fill low."""
     from scipy.sparse.linalg import splu
 
@@ -106,6 +107,13 @@ def _factorised(S: Any, order: IntArray | None) -> Any:  # noqa: ANN401 (SuperLU
         return splu(sorted_rows.tocsc(), **options)
     except RuntimeError as error:
         raise np.linalg.LinAlgError(str(error)) from error
+
+
+def solved(factor: Any, order: IntArray, right: FloatArray) -> FloatArray:  # noqa: ANN401
+    """Return S^-1 right."""
+    out = np.empty_like(right)
+    out[order] = factor.solve(np.ascontiguousarray(right[order]))
+    return out
 
 
 @dataclass(frozen=True)
@@ -122,9 +130,7 @@ class SparseFactorised(Bordered):
 
     def solve(self, right: FloatArray) -> FloatArray:
         """Return S^-1 right."""
-        out, order = np.empty_like(right), self.by.order
-        out[order] = self.superlu.solve(np.ascontiguousarray(right[order]))
-        return out
+        return solved(self.superlu, self.by.order, right)
 
     def level_sums(self) -> list[FloatArray]:
         """Return per factor the sum over levels of K; from differences of log|M| unless the blocks of V are there."""

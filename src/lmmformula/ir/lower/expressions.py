@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from lmmformula.errors import NOWHERE, FormulaError, Span
 from lmmformula.formula.ast import Argument, Call, Chain, Expr, Name, Number, Parenthesis, Prefix, String
+from lmmformula.ir.elsewhere import CONTRASTS as ELSEWHERE
 from lmmformula.ir.expand import DOT
 from lmmformula.ir.functions import CONTRASTS, bound, signature
 from lmmformula.ir.limits import LIMITS
@@ -99,11 +100,22 @@ def _expression(expr: Expr) -> Expression:
             for operator, operand in zip(operators, others, strict=True):
                 right = _expression(operand)
                 total = Apply(operator, (total, right), span=total.span | right.span)
+                _refuse_double(total)
             return total
         case Call():
             return _call(expr)
         case _:
             raise AssertionError(expr)
+
+
+def _refuse_double(joined: Apply) -> None:
+    """Refuse `&&` and `||` between columns: as in R they join two single values, not row by row."""
+    if joined.function in ("&&", "||") and next(variables(joined), None) is not None:
+        one = joined.function[0]
+        raise FormulaError(
+            f"`{joined.function}` joins two single values, and can't join columns", span=joined.span,
+            hint=f"row by row it is `{one}`: I(a {one} b)",
+        )  # fmt: skip
 
 
 def _name(name: Name) -> Expression:
@@ -143,6 +155,8 @@ def _call(call: Call) -> Apply:
             f"there is no function `{call.package}::{call.function}`", span=call.name_span,
             hint=f"did you mean `{call.function}`?",
         )  # fmt: skip
+    if call.function == "C":
+        _check_coding(call)
     constants_only = found.kind in ("basis", "factor", "contrast")
     positional: list[Expression] = []
     keywords: list[tuple[str, Expression]] = []
@@ -155,6 +169,24 @@ def _call(call: Call) -> Apply:
     applied = Apply(call.function, tuple(positional), tuple(keywords), call.span, call.package)
     _check_constants(applied, constants_only=constants_only)
     return applied
+
+
+def _check_coding(call: Call) -> None:
+    """Refuse contrasts as patsy writes them, C(f, Treatment("b")) and C(f, Sum), and say what R has for them."""
+    match call.arguments:
+        case (Argument(value=Name(name=factor)), Argument(value=Call(function=name) | Name(name=name) as coding)):
+            pass
+        case _:
+            return
+    if name == "Treatment":
+        given = coding.arguments if isinstance(coding, Call) else ()
+        levels = [argument.value.value for argument in given if isinstance(argument.value, String)]
+        hint = f'the first level is the reference; another one by relevel({factor}, "{levels[0] if levels else "b"}")'
+    elif name in ELSEWHERE:
+        hint = f"did you mean C({factor}, {ELSEWHERE[name]})?"
+    else:
+        return
+    raise FormulaError(f"there are no contrasts `{name}`", span=coding.span, hint=hint)
 
 
 def _argument(argument: Argument, *, constant: bool) -> Expression:

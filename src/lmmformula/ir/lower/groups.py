@@ -100,7 +100,7 @@ def _refusal(expr: Expr, left: str) -> FormulaError:
     return FormulaError(message, span=expr.span, hint=hint)
 
 
-def _reason(expr: Expr, left: str) -> tuple[str, str]:  # noqa: C901, PLR0911 (a table)
+def _reason(expr: Expr, left: str) -> tuple[str, str]:  # noqa: C901, PLR0911, PLR0912 (a table)
     names = [backticked(operand.name) for operand in _operands(expr) if isinstance(operand, Name)]
     complete = len(names) == len(_operands(expr)) > 1
     match expr:
@@ -116,8 +116,12 @@ def _reason(expr: Expr, left: str) -> tuple[str, str]:  # noqa: C901, PLR0911 (a
             return "a grouping factor is named, not computed", f"{names[0]} is treated as a factor anyway"
         case Call(function=function) if function in INTERACTION_CALLS and len(names) > 1:
             return "a grouping factor is named, not computed", f"did you mean {':'.join(names)}?"
-        case Call(function="gr"):
-            return "gr() is not supported yet", "name the grouping factor alone: (x | group)"
+        case Chain(operators=("&", *_)) if complete:
+            return "`&` can't join grouping factors", f"did you mean ({left} | {':'.join(names)})?"
+        case Call(function="gr", arguments=arguments):
+            return _gr({argument.name for argument in arguments}, left, names)
+        case Call(function="mm"):
+            return "multiple membership, mm(), is not supported yet", ""
         case Call():
             return "a grouping factor is named, not computed", "compute the column before you fit, and name it here"
         case Number():
@@ -128,6 +132,22 @@ def _reason(expr: Expr, left: str) -> tuple[str, str]:  # noqa: C901, PLR0911 (a
             return "`.` can't be a grouping factor", "name a column: (1 | group)"
         case _:
             return "this can't be a grouping factor", "a column, a:b (their interaction) or a/b (b within a) can"
+
+
+def _gr(named: set[str | None], left: str, names: list[str]) -> tuple[str, str]:
+    """Say what brms' gr() would add to a grouping factor; leaving that out would be another model."""
+    alone = f"({left} | {names[0]})" if names else "(1 | group)"
+    if "cov" in named:
+        return "known covariance matrices of levels, gr(cov = ), are not supported yet", (
+            f"{alone} takes the levels as independent, which is another model"
+        )
+    if "by" in named:
+        return "covariance matrices that differ between kinds of levels, gr(by = ), are not supported yet", (
+            f"{alone} has one for all levels, which is another model"
+        )
+    if named - {None, "id", "cor"}:
+        return "this argument of gr() is not supported", f"{alone} is a grouping factor with normal effects"
+    return "a grouping factor is named, without gr()", f"did you mean {alone}?"
 
 
 def _operands(expr: Expr) -> list[Expr]:

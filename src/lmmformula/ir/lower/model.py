@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from lmmformula.errors import FormulaError, Span
+from lmmformula.errors import FormulaError, Span, warn
 from lmmformula.formula.ast import Chain, Expr, Formula, Number, Parenthesis, Prefix, PriorStatement, Specification
 from lmmformula.ir.expand import DOT, expand
 from lmmformula.ir.limits import LIMITS
 from lmmformula.ir.lower.expressions import FORMULA_OPERATORS, signed_sum
 from lmmformula.ir.lower.groups import strip
 from lmmformula.ir.lower.priors import lower_prior
-from lmmformula.ir.lower.random import RandomReader, holders, holds_random, is_bar, is_random, warn
+from lmmformula.ir.lower.random import RandomReader, holders, holds_random, is_bar, is_random, warn_of_lost
 from lmmformula.ir.lower.response import lower_response
 from lmmformula.ir.model import FixedTerms, ModelIR, RandomTerm, Response
 from lmmformula.ir.priors import Prior
@@ -60,9 +60,11 @@ def _fixed(items: list[Signed], response: Response, text: str) -> tuple[FixedTer
     if dot and depth(expression) > LIMITS.operations:
         place = Span(expression.span.start, expression.span.start + 1)
         raise FormulaError("a `.` among too many other terms", span=place)
+    if not dot:
+        warn_of_lost(found, text)
     terms = tuple(term for term in found.terms if not response.is_term(term))
     if len(terms) < len(found.terms) and not dot:
-        warn("the response is also on the right, and is dropped there", text, response)
+        warn("the response is also on the right, and is dropped there", text=text, span=response.span)
     return FixedTerms(found.intercept, terms, dot, expression if dot else None), found.offsets
 
 
@@ -128,7 +130,7 @@ def _combine(random: list[RandomTerm], sign: str, item: Expr, reader: RandomRead
     if sign == "-":
         if all(term in random for term in found):
             return [term for term in random if term not in found]
-        warn("`-` before a random-effects term is read as `+`, as lme4 does", reader.text, item)
+        warn("`-` before a random-effects term is read as `+`, as lme4 does", text=reader.text, span=item.span)
     return random + found
 
 
@@ -140,14 +142,24 @@ def _unbracketed(formula: Formula, rhs: Chain, reader: RandomReader) -> list[Ran
         raise FormulaError(
             "a random-effects term without brackets", span=rhs.span, hint="did you mean y ~ x + (1 | g) + (1 | h)?"
         )
-    terms = reader.read(rhs)
     response = reader.source(formula.lhs) if formula.lhs else ""
     instead = f"did you mean {response} ~ {_without_number(lhs, reader)} + (1 | {right})?"
+    try:
+        terms = reader.read(rhs)
+    except FormulaError as error:
+        if error.span.start < rhs.operands[-1].span.start:  # what is wrong would be right outside the bar
+            raise FormulaError(UNBRACKETED, span=rhs.span, hint=instead) from None
+        raise
     warn(
-        "a random-effects term without brackets takes in all that stands on the left of its bar", reader.text, rhs,
+        UNBRACKETED,
+        text=reader.text,
+        span=rhs.span,
         hint=f"read as {response} ~ 1 + ({left} | {right}), as lme4 does; {instead}",
-    )  # fmt: skip
+    )
     return terms
+
+
+UNBRACKETED = "a random-effects term without brackets takes in all that stands on the left of its bar"
 
 
 def _without_number(lhs: Expr, reader: RandomReader) -> str:
@@ -166,8 +178,15 @@ def _product(item: Expr, reader: RandomReader) -> tuple[list[Expr], list[RandomT
             random = [operand for operand in operands if is_random(operand)]
             fixed = [operand for operand in operands if not is_random(operand)]
             if len(fixed) <= 1 and not any(map(holds_random, fixed)):
-                warn("a random-effects term can only be added; read as `+`, as lme4 does", reader.text, item)
+                message = "a random-effects term can only be added; read as `+`, as lme4 does"
+                warn(message, text=reader.text, span=item.span)
                 return fixed, list(chain.from_iterable(map(reader.read, random)))
+        case Chain(operators=("&" | "&&", *_), operands=operands):
+            left, right = (f"({reader.source(operand)})" for operand in (operands[0], operands[-1]))
+            raise FormulaError(
+                f"`&` binds less than `+`: this is {left} & {right}", span=item.span,
+                hint="an interaction is written f1:f2, and a logical column I(f1 & f2)",
+            )  # fmt: skip
     raise FormulaError(
         "a random-effects term can only be added", span=item.span, hint="write it outside: ... + (1 | g)"
     )

@@ -7,6 +7,8 @@ from itertools import islice
 
 from lmmformula.errors import FormulaError, Span
 from lmmformula.formula.ast import Call, Expr, Name, Parenthesis, PriorStatement, String
+from lmmformula.ir.elsewhere import PARAMETERS
+from lmmformula.ir.functions import FUNCTIONS
 from lmmformula.ir.labels import label
 from lmmformula.ir.lower.expressions import expression, terms_expression
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior, PriorTarget, check
@@ -18,6 +20,8 @@ SHOWN = 6
 
 def lower_prior(statement: PriorStatement) -> Prior:
     """Read one statement."""
+    if not _is_prior(statement.distribution) and (statement.parameter not in TARGETS or _own(statement)):
+        raise _formula(statement)
     if statement.parameter not in TARGETS:
         raise _unknown("nothing called", statement.parameter, TARGETS, statement.target_span)
     target = PriorTarget(statement.parameter, tuple(_selectors(statement)))
@@ -34,6 +38,25 @@ def lower_prior(statement: PriorStatement) -> Prior:
     prior = Prior(target, name, numbers, statement.span)
     check(prior)
     return prior
+
+
+def _is_prior(right: Expr) -> bool:
+    """Tell whether the right-hand side was meant to be a distribution, known or not."""
+    return isinstance(right, Call) and (right.function in DISTRIBUTIONS or right.function not in FUNCTIONS)
+
+
+def _own(statement: PriorStatement) -> bool:
+    return statement.parameter in PARAMETERS
+
+
+def _formula(statement: PriorStatement) -> FormulaError:
+    """Refuse a second formula: of a parameter of the family, or of another response."""
+    name, span = statement.parameter, statement.span
+    if _own(statement):
+        hint = f"it is one number for all rows; a prior is a distribution: {name} ~ exponential(1)"
+        return FormulaError(f"a predictor of `{name}` is not supported yet", span=span, hint=hint)
+    hint = "fit each by itself; a prior looks like b ~ normal(0, 5)"
+    return FormulaError("a second formula: several responses are not supported yet", span=span, hint=hint)
 
 
 def _unknown(message: str, name: str, known: Iterable[str], span: Span) -> FormulaError:

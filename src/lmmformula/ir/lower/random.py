@@ -1,26 +1,22 @@
 """Random-effects terms: what stands in a bar, a double bar, or a covariance structure's call."""
 
-import warnings
 from dataclasses import dataclass
 
-from lmmformula.errors import FitWarning, FormulaError, mark
+from lmmformula.covariances.structure import Covariance
+from lmmformula.covariances.table import STRUCTURES
+from lmmformula.covariances.unstructured import UNSTRUCTURED
+from lmmformula.errors import FormulaError, warn
 from lmmformula.formula.ast import Argument, Call, Chain, Expr, Name, Number, Prefix, children, walk
-from lmmformula.ir.covariance import STRUCTURES, UNSTRUCTURED, Covariance
-from lmmformula.ir.expand import expand
+from lmmformula.ir.elsewhere import LATER, OTHERWISE
+from lmmformula.ir.expand import Expansion, expand
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
+from lmmformula.ir.labels import label
 from lmmformula.ir.limits import LIMITS
 from lmmformula.ir.lower.expressions import terms_expression
 from lmmformula.ir.lower.groups import grouping_factors, strip
-from lmmformula.ir.model import RandomTerm, Response
+from lmmformula.ir.model import RandomTerm
 
 BARS = frozenset(("|", "||"))
-ELSEWHERE = {
-    "homcs": "did you mean cs(x | g, hom = TRUE)?",
-    "homdiag": "did you mean diag(x | g, hom = TRUE)?",
-    "hetar1": "did you mean ar1(x | g, hom = FALSE)?",
-    **dict.fromkeys(("toep", "ou", "rr", "mat", "gau", "propto", "unstruc"), f"there are {', '.join(STRUCTURES)}"),
-}
-"""Covariance structures of other packages -> what to say."""
 
 
 def is_bar(expr: Expr) -> bool:
@@ -33,9 +29,9 @@ def is_random(expr: Expr) -> bool:
     """Tell whether this is a random-effects term, or was meant to be one."""
     inner = strip(expr)
     if isinstance(inner, Call):
-        known = inner.function in FUNCTIONS or inner.function in REGISTERED or inner.function == "offset"
+        known = (FUNCTIONS.keys() | REGISTERED.keys() | {"offset"}) - LATER
         barred = bool(inner.arguments) and is_bar(inner.arguments[0].value)
-        return inner.function in STRUCTURES or (barred and not known)
+        return inner.function in STRUCTURES or (barred and inner.function not in known)
     return is_bar(inner)
 
 
@@ -87,11 +83,7 @@ class RandomReader:
         if call.package:
             raise FormulaError(f"{call.function}() is written without a package", span=call.name_span)
         if call.function not in STRUCTURES:
-            name, brackets = call.function, self.text[call.name_span.end : call.span.end].strip()
-            raise FormulaError(
-                f"there is no covariance structure `{name}`", span=call.name_span,
-                hint=ELSEWHERE.get(name, f"there are {', '.join(STRUCTURES)}; or did you mean {name} + {brackets}?"),
-            )  # fmt: skip
+            raise self._no_structure(call)
         match call.arguments:
             case (Argument(name=None, value=value), *options) if is_bar(value):
                 bar = strip(value)
@@ -118,6 +110,29 @@ class RandomReader:
             )  # fmt: skip
         return self._bar(lhs, "|", group, covariance)
 
+    def _no_structure(self, call: Call) -> FormulaError:
+        """Say which structure there is instead, or that there is none yet."""
+        name, brackets = call.function, self.text[call.name_span.end : call.span.end].strip()
+        there = f"there are {', '.join(STRUCTURES)}"
+        if name in OTHERWISE:
+            left, group = self._sides(call)
+            hint = f"did you mean {OTHERWISE[name].format(left=left, group=group)}?"
+            return FormulaError(f"there is no covariance structure `{name}`", span=call.name_span, hint=hint)
+        if name in LATER:
+            return FormulaError(
+                f"the covariance structure `{name}` is not supported yet", span=call.name_span, hint=there
+            )
+        hint = f"{there}; or did you mean {name} + {brackets}?"
+        return FormulaError(f"there is no covariance structure `{name}`", span=call.name_span, hint=hint)
+
+    def _sides(self, call: Call) -> tuple[str, str]:
+        """Return what was typed before and behind the bar of a structure."""
+        match strip(call.arguments[0].value):
+            case Chain(operands=(left, *_, group)):
+                return self.source(left), self.source(group)
+            case other:
+                return "x", self.source(other)
+
     def _covariance(self, call: Call, options: list[Argument]) -> Covariance:
         """Read the one option that covariance structures have."""
         hom: bool | None = None
@@ -133,19 +148,17 @@ class RandomReader:
                     raise FormulaError(
                         f"{call.function}() has no such argument", span=option.span, hint="it has `hom`: TRUE or FALSE"
                     )
-        match call.function:
-            case "us":
-                if hom is not None:
-                    warn("us() has no common standard deviation: `hom` changes nothing", self.text, call)
-                return UNSTRUCTURED
-            case "ar1":
-                return Covariance("ar1", homogeneous=hom is not False)
-            case _:
-                return Covariance(STRUCTURES[call.function], homogeneous=hom is True)
+        structure = STRUCTURES[call.function]
+        if hom is not None and not structure.has_homogeneous:
+            message = f"{call.function}() has no common standard deviation: `hom` changes nothing"
+            warn(message, text=self.text, span=call.span)
+            hom = None
+        return structure(structure.homogeneous_by_default if hom is None else hom)
 
     def _bar(self, lhs: Expr, bar: str, group: Expr, covariance: Covariance) -> list[RandomTerm]:
         self._check_left(lhs, group)
         found = expand(terms_expression(lhs))
+        warn_of_lost(found, self.text)
         if found.offsets:
             raise FormulaError(
                 "offset() can't vary between groups", span=lhs.span, hint="add it outside: + offset(...)"
@@ -202,6 +215,18 @@ def _holds_number(group: Expr) -> bool:
             return False
 
 
-def warn(message: str, text: str, expr: Expr | Response, hint: str = "") -> None:
-    """Warn about a formula that is read in a way that its writer may not have meant."""
-    warnings.warn("\n".join(part for part in (message, mark(text, expr.span), hint) if part), FitWarning, stacklevel=2)
+def warn_of_lost(found: Expansion, text: str) -> None:
+    """Warn of arithmetic that means something else between terms, where R leaves it out without a word."""
+    for expr in found.lost:
+        names = [label(argument) for argument in expr.arguments]
+        match expr.function:
+            case "&":
+                message, hint = f"`{' & '.join(names)}` is one column, true or false", ":".join(names)
+                hint = f"an interaction is {hint}; I({' & '.join(names)}) says that you mean the column"
+            case "-":
+                message = f"`- {names[0]}` takes away a term that is not there"
+                hint = "a difference of columns goes inside I(), as in I(x - z)"
+            case operator:
+                message = f"outside I(), `{label(expr)}` means `{names[0]}`"
+                hint = f"did you mean I({label(expr)})?" if operator != ":" else ""
+        warn(message, text=text, span=expr.span, hint=hint)

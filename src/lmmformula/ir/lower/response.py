@@ -1,7 +1,8 @@
 """The left-hand side of a formula."""
 
 from lmmformula.errors import FormulaError
-from lmmformula.formula.ast import Argument, Call, Chain, Expr, Formula
+from lmmformula.formula.ast import Argument, Call, Chain, Expr, Formula, walk
+from lmmformula.ir.elsewhere import ADDITIONS
 from lmmformula.ir.lower.expressions import expression
 from lmmformula.ir.lower.groups import strip
 from lmmformula.ir.lower.random import holds_random
@@ -17,10 +18,7 @@ def lower_response(formula: Formula) -> Response:
             "the formula has no response", span=formula.span, hint="name it on the left: y ~ x + (x | group)"
         )
     if holds_random(lhs):
-        raise FormulaError(
-            "no random-effects term can stand on the left of `~`", span=lhs.span,
-            hint="weights are an argument, weights=; trials are counted by cbind(successes, failures)",
-        )  # fmt: skip
+        raise _addition(lhs)
     match strip(lhs):
         case Call(function="cbind", arguments=arguments):
             return _counts(lhs, arguments)
@@ -29,6 +27,18 @@ def lower_response(formula: Formula) -> Response:
             return Response("proportion", quotient, lhs.span) if _read(quotient[1]) else _value(lhs)
         case inner:
             return _value(inner)
+
+
+def _addition(lhs: Expr) -> FormulaError:
+    """Say of a bar on the left what it means in brms, `y | cens(c)`, and what to write here."""
+    for found, _ in walk(lhs):
+        if isinstance(found, Call) and found.function.removeprefix("resp_") in ADDITIONS:
+            message, hint = ADDITIONS[found.function.removeprefix("resp_")]
+            return FormulaError(message, span=found.span, hint=hint)
+    return FormulaError(
+        "no random-effects term can stand on the left of `~`", span=lhs.span,
+        hint="weights are an argument, weights=; trials are counted by cbind(successes, failures)",
+    )  # fmt: skip
 
 
 def _counts(lhs: Expr, arguments: tuple[Argument, ...]) -> Response:

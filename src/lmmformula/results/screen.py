@@ -1,0 +1,72 @@
+"""Numbers in few digits, the width of the terminal, and tables that fit it."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from textwrap import fill
+
+
+def screen_width() -> int | None:
+    """Return the columns of the terminal that is printed to, or as many as COLUMNS asks for; None where neither is."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+
+
+def folded(line: str, indent: int) -> str:
+    """
+    Break a line that the screen has no room for between words; what follows is indented.
+
+    >>> folded("help  this list", 6)
+    'help  this list'
+    """
+    room = screen_width()
+    if room is None or len(line) <= room:
+        return line
+    return fill(line, max(room, indent + LEAST_WORDS), subsequent_indent=" " * indent, break_on_hyphens=False)
+
+
+def filled(text: str, width: int) -> str:
+    r"""
+    Break a text between words, at a width or where the screen ends.
+
+    >>> filled("one two three", 8)
+    'one two\nthree'
+    """
+    return fill(text, min(width, screen_width() or width), break_long_words=False, break_on_hyphens=False)
+
+
+LEAST_WORDS = 20
+"""Columns that text is never squeezed below."""
+
+
+def side_by_side(columns: Sequence[Sequence[str]], repeated: int, *, gap: int = 2) -> list[str]:
+    """
+    Write columns of cells of one width each beside one another; what the screen has no room for stands below.
+
+    repeated : number of columns, from the first, that stand before each piece
+
+    >>> side_by_side([["  ", "x "], ["mean", " 0.5"]], 1)
+    ['    mean', 'x    0.5']
+    """
+    first, rest = list(columns[:repeated]), list(columns[repeated:])
+    room = screen_width()
+    pieces: list[list[Sequence[str]]] = [[]]
+    for column in rest:
+        widths = [len(cells[0]) + gap for cells in (*first, *pieces[-1], column) if cells]
+        if room is not None and pieces[-1] and sum(widths) - gap > room:
+            pieces.append([])
+        pieces[-1].append(column)
+    return [(" " * gap).join(row).rstrip() for piece in pieces for row in zip(*first, *piece, strict=True)]
+
+
+def rounded(value: float) -> str:
+    """
+    Write a number for a table.
+
+    >>> rounded(251.40510), rounded(0.00001234), rounded(-1.5)
+    ('251.4', '1.234e-05', '-1.5')
+    """
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"

@@ -1,0 +1,141 @@
+"""Words of other packages, as arguments, attributes and functions, are answered with ours."""
+
+import copy
+import inspect
+import pickle
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+import lmmformula as lf
+from corpus import dataset
+from lmmformula.api.newcomers import ARGUMENTS, ATTRIBUTES, FUNCTIONS
+
+pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+
+FORMULA = "y ~ x + (1 | g)"
+
+
+def model() -> lf.Model:
+    """Make a small model."""
+    return lf.Model(FORMULA, dataset("toy"))
+
+
+@cache
+def fit() -> Any:
+    """Fit it."""
+    return model().fit()
+
+
+@cache
+def posterior() -> Any:
+    """Sample it."""
+    return model().sample(chains=1, draws=20, warmup=50, seed=1, progress=False)
+
+
+ARGUMENT: dict[str, tuple[Callable[[], object], str, str]] = {
+    "ziformula": (lambda: lf.Model(FORMULA, dataset("toy"), ziformula="~ 1"), "Model()", "zero_inflated_poisson"),
+    "REML": (lambda: lf.lmer(FORMULA, dataset("toy"), REML=False), "lmer()", "reml="),
+    "nAGQ": (lambda: lf.glmer(FORMULA, dataset("toy"), family="poisson", nAGQ=9), "glmer()", "nagq="),
+    "subset": (lambda: lf.Model(FORMULA, dataset("toy"), subset="x > 0"), "Model()", "part of the data frame"),
+    "control": (lambda: lf.lmer(FORMULA, dataset("toy"), control=1), "lmer()", "settings="),
+    "groups": (lambda: lf.Model("y ~ x", dataset("toy"), groups="g"), "Model()", "(x | group)"),
+    "prior": (lambda: lf.Model(FORMULA, dataset("toy"), prior="b ~ normal(0, 1)"), "Model()", "priors="),
+    "cores": (lambda: model().sample(cores=4), "sample()", "parallel_chains="),
+    "iter": (lambda: model().sample(iter=2000), "sample()", "warmup= and draws="),
+    "alpha": (lambda: fit().confint(alpha=0.05), "confint()", "level="),
+    "re_form": (lambda: fit().predict(re_form=None), "predict()", 'random="conditional" or "population"'),
+    "wieghts": (lambda: lf.Model(FORMULA, dataset("toy"), wieghts="w"), "Model()", "did you mean weights=?"),
+    "seeds": (lambda: fit().simulate(seeds=1), "simulate()", "did you mean seed=?"),
+    "kinds": (lambda: posterior().ranef(kinds=1), "ranef()", "it has"),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENT)
+def test_arguments_of_other_packages(name: str) -> None:
+    """The error names the function and the argument, says what to write, and is a TypeError, too."""
+    call, where, hint = ARGUMENT[name]
+    with pytest.raises(lf.LmmFormulaError) as caught:
+        call()
+    assert isinstance(caught.value, TypeError)
+    assert caught.value.message == f"{where} has no argument '{name}'"
+    assert hint in caught.value.hint
+
+
+def test_arguments_that_are_missing_or_too_many() -> None:
+    """They are counted as Python does, and said in one sentence."""
+    for call in (lambda: lf.Model(FORMULA), lambda: lf.Model(FORMULA, dataset("toy"), "poisson")):  # type: ignore[call-arg, misc]
+        with pytest.raises(
+            lf.LmmFormulaError, match=r"(?s)Model\(\): .* argument.*it takes spec, data, family"
+        ) as caught:
+            call()
+        assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "ours"),
+    [
+        (fit, "VarCorr", "varcorr"), (fit, "isSingular", "is_singular"), (fit, "logLik", "loglik"), (fit, "AIC", "aic"),
+        (fit, "params", "fixef"), (fit, "resid", "residuals()"), (fit, "conf_int", "confint()"),
+        (fit, "bse", "std_errors"), (fit, "random_effects", "ranef()"), (fit, "formula", "ir.formula"),
+        (posterior, "samples", "draws"), (posterior, "waic", "loo()"), (posterior, "conf_int", "confint()"),
+        (model, "VarCorr", "fit().varcorr"), (model, "predict", "fit().predict()"), (model, "stancode", "stan().code"),
+        (model, "rhat", "sample().diagnostics()"), (model, "mcmc", "sample()"),
+    ],
+)  # fmt: skip
+def test_attributes_of_other_packages(of: Callable[[], Any], name: str, ours: str) -> None:
+    """The error says where it is here, and is an AttributeError, so that the attribute isn't there."""
+    with pytest.raises(lf.LmmFormulaError, match=f"has no '{name}'") as caught:
+        getattr(of(), name)
+    assert isinstance(caught.value, AttributeError)
+    assert caught.value.hint == f"it is .{ours}"
+    assert not hasattr(of(), name)
+
+
+def test_misspelt_and_unknown_attributes() -> None:
+    """A near name is proposed; where there is none, nothing is."""
+    with pytest.raises(AttributeError, match=r"(?s)has no 'summry'.*did you mean \.summary\(\)\?"):
+        _ = fit().summry
+    with pytest.raises(lf.LmmFormulaError) as caught:
+        _ = fit().qqq
+    assert not caught.value.hint
+
+
+def test_functions_of_other_packages() -> None:
+    """Of the package itself, too."""
+    for name, hint in (("brm", "there is Model(...).sample()"), ("glmr", "did you mean glmer?"), ("qqq", "")):
+        with pytest.raises(lf.LmmFormulaError) as caught:
+            getattr(lf, name)
+        assert isinstance(caught.value, AttributeError)
+        assert caught.value.hint == hint
+
+
+def test_an_attribute_that_fails_keeps_its_own_error() -> None:
+    """What goes wrong inside a property isn't taken for a missing one."""
+    made = copy.copy(fit())
+    object.__setattr__(made, "design", None)
+    made.__dict__.pop("vcov", None)
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'fixed_names'"):
+        _ = made.vcov
+
+
+def test_what_answers_is_what_it_was() -> None:
+    """Names, signatures and texts of methods stay; results are still copied and pickled."""
+    assert list(inspect.signature(lf.Model.fit).parameters)[:3] == ["self", "reml", "nagq"]
+    assert lf.LinearMixedFit.confint.__doc__.strip().startswith("Return intervals")
+    assert copy.deepcopy(fit()).fixef.equals(fit().fixef)
+    assert pickle.loads(pickle.dumps(fit())).fixef.equals(fit().fixef)  # noqa: S301 (our own)
+
+
+def test_the_tables_name_what_there_is() -> None:
+    """Every attribute and function that is proposed exists, and no word in a table is one of ours."""
+    objects = (fit(), posterior(), model())
+    for word, path in ATTRIBUTES.items():
+        first = path.partition(".")[0].removesuffix("()")
+        assert any(hasattr(one, first) for one in objects), word
+    for instead in FUNCTIONS.values():
+        assert instead.startswith("a text") or hasattr(lf, instead.partition("(")[0])
+    ours = set(inspect.signature(lf.Model).parameters) | set(inspect.signature(lf.Model.sample).parameters)
+    assert not ours & set(ARGUMENTS)
