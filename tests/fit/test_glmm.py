@@ -1,27 +1,27 @@
 """Laplace fits of generalised linear mixed models, against R."""
 
 import warnings
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
-from lmmformula.fit.families import CURVATURES, KERNELS, kernel_of
-from lmmformula.fit.weighted import Pattern, inner_columns
 from scipy import stats
 
 import lmmformula as lf
 from corpus import dataset, record, records, weights_of
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.fit.covariances import Parameters
-from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.columns import InnerColumns
+from lmmformula.fit.glmm import GlmmFit, _Problem, fit_glmm
 from lmmformula.fit.information import covariance_from
 from lmmformula.fit.laplace import laplace
 from lmmformula.fit.lmm import fit_lmm
-from lmmformula.fit.modes import CurvatureKind, Target, mode_of
+from lmmformula.fit.modes import mode_of
 from lmmformula.fit.quadrature import quadrature
+from lmmformula.fit.response import CURVATURES, FITTED
+from lmmformula.fit.target import CurvatureKind, Target
+from lmmformula.fit.work import Budget
 from lmmformula.ir.family import Family
 from lmmformula.results.effects import modes_by_group
 
@@ -132,7 +132,7 @@ def test_quadrature(identifier: str) -> None:
 
 def test_one_node_is_laplace() -> None:
     """The sum over one node is Laplace's approximation."""
-    target = _target("ypois ~ x + (1 | grp)", "sim_glmm", Family("poisson", "log"))
+    target, _ = _target("ypois ~ x + (1 | grp)", "sim_glmm", Family("poisson", "log"))
     x = np.array([0.5, 1.0, 0.3])
     point = laplace(target, x, target.nothing())
     assert quadrature(target, x, target.nothing(), 1).value == pytest.approx(point.value, abs=1e-10)
@@ -225,10 +225,8 @@ def test_zero_inflated_poisson_is_the_limit_of_the_negative_binomial() -> None:
     """At a large shape, zero-inflated negative binomial counts have the likelihood of zero-inflated Poisson ones."""
     formula, data = "SiblingNegotiation ~ FoodTreatment + offset(logBroodSize) + (1 | Nest)", dataset("Owls")
     poisson = fit_glmm(lf.Model(formula, data).design, Family("zero_inflated_poisson", "log"))
-    target = _target(formula, "Owls", Family("zero_inflated_negbinomial", "log"))
-    target = replace(target, offset=data["logBroodSize"].to_numpy())
+    target, columns = _target(formula, "Owls", Family("zero_inflated_negbinomial", "log"))
     logit = np.log(poisson.parameters["zi"] / (1 - poisson.parameters["zi"]))
-    columns = inner_columns(lf.Model(formula, data).design)
     beta = np.linalg.solve(columns.fixed, poisson.beta)
     value = laplace(target, np.array([poisson.theta[0], *beta, np.log(1e7), logit]), target.nothing()).value
     assert value == pytest.approx(poisson.criterion, abs=0.01)
@@ -238,12 +236,12 @@ def test_student_s_t_with_many_degrees_of_freedom_is_normal() -> None:
     """Then Laplace's approximation is the likelihood of a linear mixed model."""
     design = lf.Model("Reaction ~ Days + (Days | Subject)", dataset("sleepstudy")).design
     linear = fit_lmm(design, reml=False)
-    target = _target("Reaction ~ Days + (Days | Subject)", "sleepstudy", Family("student", "identity"))
-    columns, scale = inner_columns(design), target.kernel.scale
+    target, columns = _target("Reaction ~ Days + (Days | Subject)", "sleepstudy", Family("student", "identity"))
     inner = np.linalg.inv(columns.random[0])
-    S = inner @ linear.relative_covariance[0] @ inner.T * (linear.sigma / scale) ** 2
+    S = inner @ linear.relative_covariance[0] @ inner.T * linear.sigma**2
     t = target.parameters.nearest([[S]])
-    x = np.array([*t, *np.linalg.solve(columns.fixed, linear.beta) / scale, np.log(linear.sigma / scale), np.log(1e7)])
+    sigma = np.log(linear.sigma) - target.predictors[1].offset
+    x = np.array([*t, *np.linalg.solve(columns.fixed, linear.beta), sigma, np.log(1e7)])
     assert laplace(target, x, target.nothing()).value == pytest.approx(linear.criterion, abs=0.01)
 
 
@@ -272,34 +270,35 @@ OF_CURVATURES = [(*s, c) for s in STRUCTURES for c in CURVATURES if c == "observ
 )
 def test_gradient(formula: str, name: str, family: str, link: str, curvature: CurvatureKind) -> None:
     """The gradient is that of the criterion, for every structure and curvature, away from the optimum."""
-    target = replace(_target(formula, name, Family(family, link)), counted=curvature)
+    target, columns = _target(formula, name, Family(family, link), curvature)
     rng = np.random.default_rng(0)
-    psi = target.kernel.start()
-    t, beta = 0.5 * rng.normal(size=target.parameters.size), 0.3 * rng.normal(size=target.X.shape[1])
+    distribution, observed = target.family, target.observed
+    own = np.array(distribution.start(observed)) - [p.offset for p in target.predictors[1:]]
+    t, beta = 0.5 * rng.normal(size=target.parameters.size), 0.3 * rng.normal(size=columns.X.shape[1])
     if link in ("sqrt", "identity"):
-        beta = target.X.T @ target.kernel.predictor() / len(target.X) + beta / 10
-    x = np.concatenate([t, beta, psi])
+        beta = np.linalg.lstsq(columns.X, distribution.predictor(observed), rcond=None)[0] + beta / 10
+    x = np.concatenate([t, beta, own])
     point = laplace(target, x, target.nothing())
 
     def value(x: FloatArray) -> float:
-        return laplace(target, x, point.mode.u).value
+        return laplace(target, x, point.mode.a).value
 
     h = 1e-4 * np.eye(len(x))
     numeric = [(8 * (value(x + e) - value(x - e)) - (value(x + 2 * e) - value(x - 2 * e))) / 12e-4 for e in h]
     np.testing.assert_allclose(point.gradient, numeric, atol=1e-8 * np.abs(point.gradient).max())
 
 
-def _target(formula: str, name: str, family: Family) -> Target:
-    return _target_of(lf.Model(formula, dataset(name), family=family).design, family)
+def _target(
+    formula: str, name: str, family: Family, curvature: CurvatureKind = "observed"
+) -> tuple[Target, InnerColumns]:
+    return _target_of(lf.Model(formula, dataset(name), family=family).design, family, curvature)
 
 
-def _target_of(design: DesignMatrices, family: Family) -> Target:
-    columns = inner_columns(design)
-    maps = tuple(
-        tuple(design.random_terms[t].covariance.free_map(design.random_terms[t].n_coefficients) for t in f.terms)
-        for f in columns.factors
-    )
-    return Target(kernel_of(design, family), columns.X, 0.0, Pattern.of(columns.factors), Parameters(maps))
+def _target_of(
+    design: DesignMatrices, family: Family, curvature: CurvatureKind = "observed"
+) -> tuple[Target, InnerColumns]:
+    problem = _Problem.of(design, family, curvature, Budget())
+    return problem.target, problem.columns
 
 
 def _counts(scale: float) -> dict[str, Any]:
@@ -366,12 +365,16 @@ def test_counts_with_a_square_root_link_have_the_higher_mode_of_each_level() -> 
 def test_a_mode_is_a_maximum() -> None:
     """Between two rows of heavy tails no effect at all is stationary and lowest: the mode is next to one of them."""
     data = {"y": [-5.0, 5.0, -5.0, 5.0], "g": ["a", "a", "b", "b"]}
-    target = _target_of(lf.Model("y ~ 1 + (1 | g)", data, family="student").design, Family("student", "identity"))
-    scale = target.kernel.scale
-    psi = np.log([0.2 / scale, 1.0])
-    mode = mode_of(target, [np.array([[10.0 / scale]])], np.zeros(1), psi, target.nothing())
-    assert (np.abs(np.abs(mode.u.first) - 0.5) < 0.05).all()
-    assert mode.rows.weight.sum() > 0.0
+    target, columns = _target_of(
+        lf.Model("y ~ 1 + (1 | g)", data, family="student").design, Family("student", "identity")
+    )
+    unit = abs(float(columns.random[0][0, 0]))
+    own = [np.array([np.log(0.2) - target.predictors[1].offset]), np.array([0.0])]
+    fixed = target.fixed([np.zeros(1), *own])
+    mode = mode_of(target, [np.array([[10.0 / unit]])], fixed, target.nothing())
+    assert (np.abs(np.abs(mode.eta[0]) - 5.0) < 0.5).all()
+    density = target.family.at(target.observed, mode.eta, target.keys(slopes=False))
+    assert -density.at(0, 0).sum() > 0.0
 
 
 def test_where_laplace_s_approximation_breaks_down() -> None:
@@ -419,13 +422,13 @@ def test_likelihood_by_brute_force() -> None:
     fixed, sd, total = design.X @ fit.beta, fit.theta[0], 0.0
     for level in range(term.n_levels):
         rows = term.codes == level
-        kernel = kernel_of(design, Family("poisson", "log"))
+        y = design.y[rows]
 
-        def loss(u: float, rows: Any = rows, kernel: Any = kernel) -> float:
-            return float(u * u / 2 - kernel.at(fixed + sd * u, np.zeros(0)).loglik[rows].sum())
+        def loss(u: float, rows: Any = rows, y: Any = y) -> float:
+            return float(u * u / 2 - stats.poisson.logpmf(y, np.exp(fixed[rows] + sd * u)).sum())
 
         u = float(minimize_scalar(loss, tol=1e-14).x)
-        weight = kernel.at(fixed + sd * u, np.zeros(0)).weight[rows].sum()
+        weight = np.exp(fixed[rows] + sd * u).sum()
         total += 2 * loss(u) + np.log1p(sd**2 * weight)
         assert fit.modes[0][level, 0] == pytest.approx(sd * u, abs=1e-6)
     assert fit.criterion == pytest.approx(total, abs=1e-6)
@@ -481,13 +484,13 @@ def test_rescaling_a_column_changes_nothing() -> None:
 
 
 def test_what_is_refused() -> None:
-    """Families without a kernel are refused with what can be done."""
+    """Families without a fit are refused with what can be done."""
     design = lf.Model("yig ~ x + (1 | grp)", dataset("sim_glmm")).design
     with pytest.raises(lf.FitError, match=r"no fit by Laplace's method for the family inverse\.gaussian"):
         fit_glmm(design, Family("inverse.gaussian", "1/mu^2"))
 
 
-def test_every_kernel_has_a_family_that_is_tested() -> None:
+def test_every_family_is_tested() -> None:
     """What Laplace's method fits is held to numbers of other programs; the others are exact."""
     tested = {fit_of(identifier).family for identifier in LAPLACE} | {family for _, _, family in TMB}
-    assert set(KERNELS) - tested == {Family("lognormal", "identity"), Family("gaussian", "identity")}
+    assert set(FITTED) - tested == {Family("lognormal", "identity"), Family("gaussian", "identity")}

@@ -7,7 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.families.jets import Real, applied, exp, log
-from lmmformula.families.special import log1m_exp, log_inv_cloglog, log_inv_logit, log_ndtr
+from lmmformula.families.special import log1m_exp, log_inv_cloglog, log_inv_logit, log_ndtr, minus_exp
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,13 @@ LINKS: dict[str, Link] = {
             lambda p: np.log(-np.log1p(-p)),
             lambda x: exp(log_inv_cloglog(x)),
             log_inv_cloglog,
-            lambda x: -exp(x),
+            minus_exp,
         ),
         Link(
             "loglog",
             lambda p: -np.log(-np.log(p)),
             lambda x: exp(-exp(-x)),
-            lambda x: -exp(-x),
+            lambda x: minus_exp(-x),
             lambda x: log_inv_cloglog(-x),
         ),
         Link(

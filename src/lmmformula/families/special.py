@@ -207,6 +207,16 @@ def _log_inv_cloglog(x: FloatArray, order: int) -> list[FloatArray]:
     return [value, a, second, third][: order + 1]
 
 
+def minus_exp(x: Real) -> Real:
+    """
+    Return -exp(x), finite.
+
+    >>> float(minus_exp(np.array([800.0]))[0]) < -1e300
+    True
+    """
+    return applied(lambda x, order: [-np.exp(np.minimum(x, 700.0))] * (order + 1), x)
+
+
 def log_add_exp(a: Real, b: Real) -> Real:
     """Return log(exp(a) + exp(b))."""
     if not isinstance(a, Jet) and not isinstance(b, Jet):
