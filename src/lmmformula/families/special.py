@@ -196,7 +196,7 @@ def log_inv_cloglog(x: Real) -> Real:
 
 def _log_inv_cloglog(x: FloatArray, order: int) -> list[FloatArray]:
     """With r = exp(x), a = r / (exp(r) - 1): f' = a, f'' = a (1 - r - a), by their series where r is small."""
-    r = np.exp(np.minimum(x, 700.0))
+    r = np.exp(np.minimum(x, 6.5))
     small, s = r < SMALL_RATE, np.minimum(r, SMALL_RATE)
     value = np.where(small, x - s / 2 + s * s / 24 - s**4 / 2880, _log1m_exp(np.maximum(r, SMALL_RATE), 0)[0])
     if not order:
