@@ -13,9 +13,9 @@ from lmmformula.design.frame import STATEFUL, Frame
 from lmmformula.design.functions import FUNCTIONS, OPERATORS
 from lmmformula.design.values import Factor, Numbers, Value
 from lmmformula.errors import DataError
+from lmmformula.ir.expressions import BINARY, UNARY
 from lmmformula.ir.functions import FUNCTIONS as SIGNATURES
 from lmmformula.ir.functions import register
-from lmmformula.ir.labels import BINARY, UNARY
 
 NAN = float("nan")
 DATA: dict[str, Any] = {

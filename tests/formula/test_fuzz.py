@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 
 from lmmformula.errors import FitWarning, FormulaError
 from lmmformula.formula.parse import parse_priors, parse_text
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 from lmmformula.repl.tokens import pieces, wants_more
 from strategies import gibberish, mutated
 

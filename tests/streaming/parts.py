@@ -13,7 +13,7 @@ from lmmformula.design.passes import StreamSettings
 from lmmformula.design.streamed import StreamedDesign
 from lmmformula.design.streaming import stream_design
 from lmmformula.formula.parse import parse_text
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 
 QUIET = StreamSettings(progress=False)
 

@@ -23,7 +23,7 @@ from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.modes import CurvatureKind
 from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.ir.family import GAUSSIAN, Family
-from lmmformula.ir.lower import update
+from lmmformula.ir.lower.model import update
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.explain import explain, model_html, model_markdown
 from lmmformula.present.text import Text

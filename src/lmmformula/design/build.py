@@ -21,8 +21,8 @@ from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSche
 from lmmformula.design.times import check_structure
 from lmmformula.design.values import Factor, Numbers
 from lmmformula.errors import DataError, LmmFormulaError, meant, printable, warn
+from lmmformula.ir.expressions import Expression, Variable, label
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Expression, Variable, label
 from lmmformula.ir.text import random_text
 
 NaAction = Literal["omit", "exclude", "fail"]

@@ -9,7 +9,8 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.schema import FactorVariable, NumericVariable, TermSchema, VariableSchema
 from lmmformula.design.values import Factor, Numbers
 from lmmformula.errors import DataError
-from lmmformula.ir.terms import Term, label
+from lmmformula.ir.expressions import label
+from lmmformula.ir.terms import Term
 
 Values = Mapping[str, Numbers | Factor]
 """Variables by label, on the rows used."""

@@ -11,8 +11,9 @@ from lmmformula.design.frame import Frame, at
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.values import Factor, Numbers, column_of_numbers, of_column, recode
 from lmmformula.errors import DataError, look_alike, printable
+from lmmformula.ir.expressions import Expression, label
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Expression, Term, label
+from lmmformula.ir.terms import Term
 
 
 @np.errstate(all="ignore")

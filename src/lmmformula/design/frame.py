@@ -22,8 +22,8 @@ from lmmformula.design.values import (
     whole,
 )
 from lmmformula.errors import NOWHERE, DataError, FormulaError, LmmFormulaError, Span, printable
+from lmmformula.ir.expressions import Apply, Constant, Expression, Variable, label, variables
 from lmmformula.ir.functions import CONTRASTS, REGISTERED, bound
-from lmmformula.ir.terms import Apply, Constant, Expression, Variable, label, variables
 
 STATEFUL: dict[str, Callable[..., Value]] = {
     "scale": transforms.scale, "center": transforms.center, "poly": transforms.poly,

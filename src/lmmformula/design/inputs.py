@@ -15,8 +15,8 @@ from lmmformula.design.response import categories_of, check_support, response_na
 from lmmformula.design.values import Factor, Numbers, missing, restrict
 from lmmformula.design.weights import check_trials, check_weights, prior_weights
 from lmmformula.errors import DataError, is_text, printable, warn
+from lmmformula.ir.expressions import Expression, Variable, label
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Expression, Variable, label
 
 SHOWN = 5
 """Rows or names that a message lists before it says '...'."""

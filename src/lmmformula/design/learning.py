@@ -26,9 +26,10 @@ from lmmformula.design.schema import ColumnSchema
 from lmmformula.design.summaries import ColumnSummary, Moments, Values, predictors, used_as_levels
 from lmmformula.design.values import Factor, Numbers, column_of_numbers
 from lmmformula.errors import DataError
+from lmmformula.ir.expressions import Apply, Expression, Variable, label, variables
 from lmmformula.ir.functions import bound
-from lmmformula.ir.model import ModelIR, RandomTerm
-from lmmformula.ir.terms import Apply, Expression, Variable, label, variables
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.records import RandomTerm
 
 SAMPLE = 1 << 15
 """Rows from which coordinates are learnt."""

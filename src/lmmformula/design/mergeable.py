@@ -8,9 +8,9 @@ import numpy as np
 from lmmformula.design.factors import State
 from lmmformula.design.fixed import term_expressions
 from lmmformula.errors import DataError, FormulaError, LmmFormulaError
+from lmmformula.ir.expressions import Apply, Constant, Expression, Variable, children, label
 from lmmformula.ir.functions import bound
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Apply, Constant, Expression, Variable, children, label
 
 if TYPE_CHECKING:
     from lmmformula.design.summaries import Moments

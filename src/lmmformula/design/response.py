@@ -8,9 +8,9 @@ from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.values import Factor, Numbers, Value, column_of_numbers
 from lmmformula.errors import DataError, printable, warn
+from lmmformula.ir.expressions import Expression, label
 from lmmformula.ir.family import Family
-from lmmformula.ir.model import Response
-from lmmformula.ir.terms import Expression, label
+from lmmformula.ir.records import Response
 
 SUPPORT: dict[str, tuple[str, Callable[[FloatArray], BoolArray]]] = {
     "binomial": ("between 0 and 1", lambda y: (y >= 0) & (y <= 1)),

@@ -24,8 +24,8 @@ from lmmformula.design.summaries import ColumnSummary, summary_from
 from lmmformula.design.sums import PartialProducts
 from lmmformula.design.values import Factor, Numbers, recode
 from lmmformula.errors import DataError, FitError, printable
+from lmmformula.ir.expressions import label
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import label
 
 PLAIN = ("weights", "offset", "n_given", "n", "missing", "rows", "total")
 """Fields of `Frozen` that are in JSON's types as they are."""

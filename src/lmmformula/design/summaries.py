@@ -9,8 +9,8 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.data.columns import Column, FactorColumn
+from lmmformula.ir.expressions import Apply, Expression, Variable, children, variables
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Apply, Expression, Variable, children, variables
 
 FEW_VALUES = 2
 """A numeric variable with so many values or fewer stands at each of them."""

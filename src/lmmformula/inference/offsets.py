@@ -11,7 +11,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
 from lmmformula.design.fixed import offset_values
 from lmmformula.errors import FitError
-from lmmformula.ir.terms import Expression
+from lmmformula.ir.expressions import Expression
 from lmmformula.results.grid_values import offset_means, offset_variables
 from lmmformula.results.rows import FixedModel
 

@@ -13,7 +13,7 @@ from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances
 from lmmformula.inference.parameters import normal_quantile
 from lmmformula.inference.profile import Profile
-from lmmformula.ir.terms import variables
+from lmmformula.ir.expressions import variables
 from lmmformula.present.canvas import (
     DATA,
     FAINT,

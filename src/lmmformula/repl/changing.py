@@ -13,7 +13,8 @@ from lmmformula.errors import FormulaError, LmmFormulaError, printable
 from lmmformula.formula.ast import Call, Name, PriorStatement
 from lmmformula.formula.parse import parse_priors, parse_text
 from lmmformula.ir.family import GAUSSIAN
-from lmmformula.ir.lower import lower_priors, update
+from lmmformula.ir.lower.model import update
+from lmmformula.ir.lower.priors import lower_priors
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior
 from lmmformula.repl.describe import data_lines, paragraph
 from lmmformula.repl.families import chosen_family, family_code, family_lines, family_text, model_text, own_parameters

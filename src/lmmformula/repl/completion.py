@@ -6,10 +6,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lmmformula.ir.expressions import variables
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
 from lmmformula.ir.names import backticked
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS
-from lmmformula.ir.terms import variables
 from lmmformula.repl.commands import COMMANDS
 from lmmformula.repl.facts import column_text
 from lmmformula.repl.families import completions as family_names

@@ -26,9 +26,10 @@ from lmmformula.design.schema import FactorVariable, NumericVariable, TermSchema
 from lmmformula.design.times import check_structure, read_times, refuse_uneven
 from lmmformula.design.values import Factor, Numbers, missing, restrict
 from lmmformula.errors import FitWarning, LmmFormulaError, printable
+from lmmformula.ir.expressions import Expression, label
 from lmmformula.ir.family import GAUSSIAN
-from lmmformula.ir.model import ModelIR, RandomTerm
-from lmmformula.ir.terms import Expression, label
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.text import random_text
 from lmmformula.repl.families import equation, response_text
 

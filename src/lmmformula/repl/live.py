@@ -8,7 +8,8 @@ from lmmformula.formula.ast import Name
 from lmmformula.formula.parse import parse_priors, parse_text
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
-from lmmformula.ir.lower import lower_priors, update
+from lmmformula.ir.lower.model import update
+from lmmformula.ir.lower.priors import lower_priors
 from lmmformula.repl.changing import is_prior
 from lmmformula.repl.commands import COMMANDS, Command, command_of
 from lmmformula.repl.facts import Preview

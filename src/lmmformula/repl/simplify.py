@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lmmformula.errors import FitError, printable
-from lmmformula.ir.model import RandomTerm
+from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.text import random_text, terms_text
 from lmmformula.repl.changing import set_formula
 from lmmformula.repl.fitting import fit_of

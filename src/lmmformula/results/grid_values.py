@@ -11,7 +11,7 @@ from lmmformula.design.fixed import offset_of
 from lmmformula.design.frame import Frame
 from lmmformula.design.summaries import ColumnSummary, Values
 from lmmformula.errors import FitError, LmmFormulaError, printable
-from lmmformula.ir.terms import variables
+from lmmformula.ir.expressions import variables
 from lmmformula.results.kept import GridValues, kept_of
 from lmmformula.results.rows import Estimates, FixedModel, aliases
 

@@ -16,8 +16,9 @@ from lmmformula.design.random import random_columns, unseen_levels
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, RandomSchema, Schema
 from lmmformula.errors import DataError, FitError, look_alike, printable, warn
-from lmmformula.ir.model import ModelIR, RandomTerm
-from lmmformula.ir.terms import label, variables
+from lmmformula.ir.expressions import label, variables
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.records import RandomTerm
 from lmmformula.results.kept import kept_of
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def coefficients_used(model: Estimates, random: str) -> list[BoolArray]:
             hint='the choices are: conditional, population, or a formula of random terms such as "~ (1 | group)"',
         )
     from lmmformula.formula.parse import parse_text
-    from lmmformula.ir.lower import lower
+    from lmmformula.ir.lower.model import lower
 
     masks = [np.zeros(term.n_coefficients, dtype=bool) for term in model.design.random_terms]
     for wanted in lower(parse_text(f"y ~ 0 + {random.strip().removeprefix('~').strip()}")).random:
