@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from corpus import dataset, record
-from lmmformula.data.chunks import as_chunks
+from lmmformula.data.chunks_sources import as_chunks
 from lmmformula.design.contrasts import Contrast
 from lmmformula.design.passes import StreamSettings
 from lmmformula.design.streamed import StreamedDesign

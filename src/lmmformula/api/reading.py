@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lmmformula.api.newcomers import unknown_argument
-from lmmformula.data.chunks import Chunks, as_chunks
+from lmmformula.data.chunks import Chunks
+from lmmformula.data.chunks_sources import as_chunks
 from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, library_of, read_table
 from lmmformula.design.build import build_design
