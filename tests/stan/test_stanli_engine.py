@@ -13,8 +13,9 @@ from lmmformula.errors import EngineError
 from lmmformula.fit.lmm import fit_lmm
 from lmmformula.results.warmstart import estimates_of
 from lmmformula.stan.draws import Draws
-from lmmformula.stan.engines import Run, sample
-from lmmformula.stan.stanli_engine import _parallel, scattered
+from lmmformula.stan.engines import sample
+from lmmformula.stan.run import Run
+from lmmformula.stan.stanli_sampling import _parallel, scattered
 from lmmformula.stan.start import StartingPoint, starting_point
 from lmmformula.stan.start import scattered as scattered_values
 from programs import CASES, design_of, program_of
