@@ -34,6 +34,3 @@ class Term:
 
     def __hash__(self) -> int:
         return hash(frozenset(self.factors))
-
-
-INTERCEPT = Term()
