@@ -15,7 +15,7 @@ from lmmformula.ir.lower.formula import lower_formula
 from lmmformula.ir.priors import Prior, PriorTarget
 from lmmformula.ir.records import FixedTerms, ModelRecord, RandomTerm, Response
 from lmmformula.ir.terms import Term
-from lmmformula.ir.text import model_text
+from lmmformula.ir.text import canonical_text
 
 VERSION = 1
 """Of the layout; a reader refuses a newer one."""
@@ -90,7 +90,7 @@ def decode(encoded: Json) -> ModelRecord:
         if encoded["version"] != VERSION:
             raise FormulaError(f"a model of layout {encoded['version']!r} can't be read: this version reads {VERSION}")
         ir = _decode_model(encoded)
-        text = model_text(ir)
+        text = canonical_text(ir)
     except KeyError as error:
         raise _no_model(f"there is no {error}, or not this one") from None
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):

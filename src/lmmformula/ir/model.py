@@ -11,7 +11,7 @@ from lmmformula.ir.expressions import Expression, Variable, variables
 from lmmformula.ir.latex import latex
 from lmmformula.ir.records import FixedTerms, ModelRecord
 from lmmformula.ir.terms import Term
-from lmmformula.ir.text import formula_text, model_text
+from lmmformula.ir.text import canonical_text, formula_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ModelIR(ModelRecord):
 
     def __str__(self) -> str:
         """Return the canonical text: the formula, and below it the prior statements; it parses back to an equal IR."""
-        return model_text(self)
+        return canonical_text(self)
 
     @property
     def formula(self) -> str:

@@ -13,7 +13,7 @@ MANY = 100_000
 """Trials that are not worth it for a shorter text."""
 
 
-def model_text(ir: ModelRecord) -> str:
+def canonical_text(ir: ModelRecord) -> str:
     """Write the formula, and below it the prior statements."""
     return "\n".join([formula_text(ir), *map(str, ir.priors)])
 

@@ -8,7 +8,7 @@ from lmmformula.errors import EngineError
 from lmmformula.stan.cmdstan_engine import CmdStanEngine
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.metric import ADAPTS, kept
+from lmmformula.stan.metric import ADAPTS, beats_adaptation
 from lmmformula.stan.options import LARGEST, choice, required, whole
 from lmmformula.stan.run import Progress, Run
 from lmmformula.stan.stanli_engine import StanliEngine
@@ -96,9 +96,9 @@ def _keeps_metric(start: StartingPoint | None, warmup: int, options: Mapping[str
         return False
     match options.get("metric", "diag_e"):
         case "diag_e":
-            return kept(start.inverse_metric, warmup)
+            return beats_adaptation(start.inverse_metric, warmup)
         case "dense_e":
-            return start.dense is not None and kept(start.dense, warmup)
+            return start.dense is not None and beats_adaptation(start.dense, warmup)
         case _:
             return False
 

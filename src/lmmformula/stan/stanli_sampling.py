@@ -17,7 +17,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.errors import NOWHERE, EngineError, warn
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.interrupted import kept, warn_of_interrupt
+from lmmformula.stan.interrupted import usable_chains, warn_of_interrupt
 from lmmformula.stan.places import compile_error, data_error, place_in
 from lmmformula.stan.progress import Report, Tally
 from lmmformula.stan.run import Run
@@ -157,7 +157,7 @@ def _start(model: Any, run: Run, metric: str) -> dict[str, Any]:  # noqa: ANN401
     middle = _middle(model, run)
     if run.start.inverse_metric is None:
         return {"inits": middle}
-    starts = {"inits": scattered(middle, run.start, run)}
+    starts = {"inits": scattered_points(middle, run.start, run)}
     if metric == "unit_e":
         return starts
     return starts | {"inv_metric": run.start.matrix if metric == "dense_e" else run.start.inverse_metric}
@@ -174,7 +174,7 @@ def _middle(model: Any, run: Run) -> FloatArray:  # noqa: ANN401
     return middle
 
 
-def scattered(middle: FloatArray, start: StartingPoint, run: Run) -> FloatArray:
+def scattered_points(middle: FloatArray, start: StartingPoint, run: Run) -> FloatArray:
     """Draw a start for each chain, one posterior standard deviation around the middle, so that R-hat can tell."""
     return middle + start.steps(np.random.default_rng(run.seed).standard_normal((run.chains, len(middle))))
 
@@ -191,7 +191,7 @@ def _what_there_is(stanli: ModuleType, interrupt: KeyboardInterrupt, tally: Tall
         if frame.f_code.co_name == "sample" and {"names", "out", "stats", "opts"} <= left.keys():
             # An iteration is printed when it begins, and every so manieth is stored.
             done = [max(tally.reached.get(c + 1, 0) - 1 - run.warmup, 0) for c in range(run.chains)]
-            chains, draws = kept([-(-count // left["opts"].thin) for count in done])
+            chains, draws = usable_chains([-(-count // left["opts"].thin) for count in done])
             if not chains:
                 break
             warn_of_interrupt(chains, draws, left["out"].shape[:2])
