@@ -12,13 +12,14 @@ from lmmformula.data.fingerprint import fingerprint
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.build import fixed_columns_of
 from lmmformula.design.coding import matrix
-from lmmformula.design.crossproducts import CrossProducts, raw_products
+from lmmformula.design.crossproducts import raw_products
 from lmmformula.design.fixed import term_expressions
 from lmmformula.design.frame import Frame
 from lmmformula.design.inner import InnerMap
 from lmmformula.design.inputs import Inputs, complete_rows
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.mergeable import columns_read
+from lmmformula.design.products import CrossProducts
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.summaries import ColumnSummary, summary_from
 from lmmformula.design.sums import PartialProducts

@@ -18,7 +18,7 @@ from lmmformula.design.build import NaAction, make_schema, refuse_constant_respo
 from lmmformula.design.checkpoint import Checkpoint
 from lmmformula.design.contrasts import read_contrasts
 from lmmformula.design.coordinates import refuse_exact_response
-from lmmformula.design.crossproducts import CrossProducts, whitened
+from lmmformula.design.crossproducts import whitened
 from lmmformula.design.inner import InnerMap, learn_map
 from lmmformula.design.inputs import refuse_missing
 from lmmformula.design.learning import (
@@ -36,6 +36,7 @@ from lmmformula.design.learning import (
 from lmmformula.design.memory import default_limit, needs_of
 from lmmformula.design.mergeable import LEVELS_OF, calls, refuse_unmergeable
 from lmmformula.design.passes import Passes, StreamSettings
+from lmmformula.design.products import CrossProducts
 from lmmformula.design.schema import Schema
 from lmmformula.design.streamed import Frozen, StreamedDesign, part_design, part_products, without_columns
 from lmmformula.design.sums import PartialProducts

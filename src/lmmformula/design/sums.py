@@ -14,8 +14,7 @@ import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.data.fingerprint import WORD
-from lmmformula.design.coordinates import Coordinates
-from lmmformula.design.crossproducts import CrossProducts, FactorProducts, PairProducts
+from lmmformula.design.products import Coordinates, CrossProducts, FactorProducts, PairProducts
 from lmmformula.errors import FitError
 from lmmformula.files import as_arrays, path_of, write_files
 
