@@ -11,9 +11,8 @@ from lmmformula.present.explain import equations
 from lmmformula.repl import changing, describe, files, fitting, pictures, sampling
 from lmmformula.repl.diff import diff
 from lmmformula.repl.families import model_text
-from lmmformula.repl.session import Quit, Session
 from lmmformula.repl.simplify import simplify
-from lmmformula.repl.state import State
+from lmmformula.repl.state import State, States
 from lmmformula.results.screen import folded
 
 Takes = Literal[
@@ -21,6 +20,10 @@ Takes = Literal[
     "latex", "family", "weights", "sampling", "saved", "names",
 ]  # fmt: skip
 """What completes the argument of a command."""
+
+
+class Quit(Exception):  # noqa: N818 (not an error)
+    """The user has had enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,13 @@ class Command:
     about : one line of help
     """
 
-    run: Callable[[Session, str], str]
+    run: Callable[[States, str], str]
     usage: str
     about: str
     takes: Takes = "nothing"
 
 
-def carry_out(session: Session, text: str) -> str:
+def carry_out(session: States, text: str) -> str:
     """Do what a line says: a command, a formula, or prior statements."""
     if text.startswith("#"):
         return ""
@@ -72,38 +75,38 @@ def command_of(name: str) -> Command:
     raise FormulaError(f"there is no command `:{printable(name)}`", hint=hint)
 
 
-def columns(session: Session, _: str) -> str:
+def columns(session: States, _: str) -> str:
     """Describe the columns."""
     return "\n".join(describe.column_lines(session.state.need_data().table))
 
 
-def head(session: Session, argument: str) -> str:
+def head(session: States, argument: str) -> str:
     """Print the first rows."""
     return "\n".join(describe.head_lines(session.state.need_data().table, _count(argument, 6)))
 
 
-def terms(session: Session, _: str) -> str:
+def terms(session: States, _: str) -> str:
     """Say which columns each term has."""
     return "\n".join(describe.term_lines(session.state.need_model().design))
 
 
-def explain(session: Session, _: str) -> str:
+def explain(session: States, _: str) -> str:
     """Say all that the formula means for the data."""
     session.note("print(model.explain())")
     return str(session.state.need_model().explain())
 
 
-def x(session: Session, argument: str) -> str:
+def x(session: States, argument: str) -> str:
     """Print the first rows of X."""
     return "\n".join(describe.x_lines(session.state.need_model().design, _count(argument, 6)))
 
 
-def z(session: Session, argument: str) -> str:
+def z(session: States, argument: str) -> str:
     """Print what stands in the first rows of Z."""
     return "\n".join(describe.z_lines(session.state.need_model().design, _count(argument, 6)))
 
 
-def eq(session: Session, argument: str) -> str:
+def eq(session: States, argument: str) -> str:
     """Write the model in mathematics."""
     ir, model = session.state.need_ir(), session.state.model
     if argument == "latex" or model is None:
@@ -111,19 +114,19 @@ def eq(session: Session, argument: str) -> str:
     return "\n".join(equations(ir.family, model.design))
 
 
-def ast(session: Session, _: str) -> str:
+def ast(session: States, _: str) -> str:
     """Draw the syntax tree of what was typed."""
     state = session.state
     state.need_ir()
     return "\n".join(describe.tree_lines(parse_text("\n".join([state.formula, *map(str, state.priors)]))))
 
 
-def ir(session: Session, _: str) -> str:
+def ir(session: States, _: str) -> str:
     """Draw the model that the formula means."""
     return "\n".join(describe.tree_lines(session.state.need_ir()))
 
 
-def history(session: Session, _: str) -> str:
+def history(session: States, _: str) -> str:
     """List the models of the session, those that were undone last."""
     lines: dict[str, str] = {}
     for state in session.past:
@@ -144,14 +147,14 @@ def _remember(lines: dict[str, str], state: State) -> None:
     lines[key] = f"   AIC {state.fit.aic:.1f}" if state.fit is not None else lines.get(key, "")
 
 
-def script(session: Session, argument: str) -> str:
+def script(session: States, argument: str) -> str:
     """`:script [FILE]`: the Python that does what was done and not undone; to a file, if one is named."""
     if argument:
         return files.save(session, argument if argument.endswith(".py") else f"{argument}.py")
     return files.script_text(session)
 
 
-def show_help(_: Session, argument: str) -> str:
+def show_help(_: States, argument: str) -> str:
     """List the commands, or tell about one."""
     if argument:
         name = argument.removeprefix(":")
@@ -162,7 +165,7 @@ def show_help(_: Session, argument: str) -> str:
     return "\n".join([INTRODUCTION, *(folded(line, width + 2) for line in lines)])
 
 
-def leave(_session: Session, _argument: str) -> str:
+def leave(_session: States, _argument: str) -> str:
     """End the session."""
     raise Quit
 
