@@ -13,7 +13,7 @@ from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Apply, Constant, Expression, Variable, children, label
 
 if TYPE_CHECKING:
-    from lmmformula.design.summaries import Moments
+    from lmmformula.design.summaries import SampleMoments
 
 SCALED = frozenset({"scale", "center"})
 """They must know the mean and spread of all rows, which are merged."""
@@ -107,7 +107,7 @@ def _within(expression: Expression) -> Iterator[Expression]:
         waiting.extend(children(found))
 
 
-def spread_of(call: Apply, moments: "Moments") -> State:
+def spread_of(call: Apply, moments: "SampleMoments") -> State:
     """Return what scale() or center() remembers, from the moments of its argument in all rows."""
     given = {name: e.value for name, e in bound(call).items() if isinstance(e, Constant)}
     by, to = given.get("center", True), given.get("scale", call.function == "scale")

@@ -227,7 +227,7 @@ def _refuse_exact(products: CrossProducts, inner: InnerMap, independent: BoolArr
     refuse_exact_response(max(left, 0.0) * inner.y_scale**2, float(response @ A @ response))
 
 
-def absent_rows(chunks: Chunks) -> Table:
+def table_without_rows(chunks: Chunks) -> Table:
     """Return a table with the names of the columns, which says of each that its rows were not kept."""
     return Table(0, chunks.names, dict.fromkeys(chunks.names, (_absent,)))
 

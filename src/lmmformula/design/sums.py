@@ -241,7 +241,7 @@ S = TypeVar("S", bound=Summable)
 
 
 @dataclass(slots=True)
-class Tally(Generic[S]):
+class PairwiseSum(Generic[S]):
     """
     A sum formed in pairs, then pairs of pairs.
 
@@ -250,7 +250,7 @@ class Tally(Generic[S]):
 
     waiting : sums of 2^rank summands each, in falling order of rank
 
-    >>> tally = Tally[int]()
+    >>> tally = PairwiseSum[int]()
     >>> for value in (1, 2, 3):
     ...     tally.add(value)
     >>> tally.total(), [rank for rank, _ in tally.waiting]

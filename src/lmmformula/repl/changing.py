@@ -16,7 +16,7 @@ from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.lower import lower_priors, update
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior
 from lmmformula.repl.describe import data_lines, paragraph
-from lmmformula.repl.families import chosen_family, family_code, family_lines, family_text, model_text, own_parameters
+from lmmformula.repl.families import chosen_family, family_code, family_table, family_text, model_text, own_parameters
 from lmmformula.repl.state import Data, State, States, data_from
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DATA_OPTIONS = re.compile(r"(.*?)((?:\s+(?:sep|na)=\S*)*)\s*", re.DOTALL)
 """A file, and behind it how its text is read."""
 
 
-def use_data(session: States, argument: str) -> str:
+def do_data(session: States, argument: str) -> str:
     """Read data, keeping the model if it fits them; or describe the data in use."""
     if not argument:
         return data_lines(session.state.need_data())
@@ -68,17 +68,17 @@ def _give_up(session: States) -> None:
     session.note(formula="", ir=None, model=None, fit=None, posterior=None)
 
 
-def use_family(session: States, argument: str) -> str:
+def do_family(session: States, argument: str) -> str:
     """`:family [NAME(LINK)]`: of this model and those to come; without an argument, tell which there are."""
     if not argument:
-        return "\n".join(family_lines(session.state.family))
+        return "\n".join(family_table(session.state.family))
     family = chosen_family(argument)
     session.advance(family=family, model=None, fit=None, posterior=None)
     said = f"the family is {family_text(family)}"
     return said if session.state.ir is None else f"{said}\n{_set_again(session, 'it')}"
 
 
-def use_weights(session: States, argument: str) -> str:
+def do_weights(session: States, argument: str) -> str:
     """`:weights [COLUMN|none]`: of this model and those to come; without an argument, tell which are used."""
     state = session.state
     if not argument:
@@ -152,11 +152,11 @@ def add_priors(session: States, text: str) -> str:
     return "\n".join(f"prior: {prior}" for prior in new)
 
 
-def change_priors(session: States, argument: str) -> str:
+def do_prior(session: States, argument: str) -> str:
     """`:prior STATEMENT` adds one, `:prior clear` removes all that were typed."""
     state = session.state
     if argument != "clear":
-        return add_priors(session, argument) if argument else show_priors(session, "")
+        return add_priors(session, argument) if argument else do_priors(session, "")
     if state.ir is None:
         session.advance(priors=())
     else:
@@ -165,7 +165,7 @@ def change_priors(session: States, argument: str) -> str:
     return "all priors are the defaults again"
 
 
-def show_priors(session: States, _: str) -> str:
+def do_priors(session: States, _: str) -> str:
     """List the prior of each parameter, defaults included."""
     state = session.state
     if state.model is None:
@@ -190,7 +190,7 @@ def _short(distribution: str) -> str:
     return re.sub(r"\d+\.\d{4,}", lambda found: f"{float(found[0]):.6g}", distribution)
 
 
-def undo(session: States, _: str) -> str:
+def do_undo(session: States, _: str) -> str:
     """Go back to the model, priors or data before the last change."""
     if len(session.past) < 2:
         raise FormulaError("there is nothing to undo")

@@ -19,7 +19,7 @@ NO_CHANGE = 1e-9
 """Relative changes below this are rounding."""
 
 
-def diff(session: States, _: str) -> str:
+def do_diff(session: States, _: str) -> str:
     """Compare the model with the one before it: terms, likelihoods, and what changed in the fixed effects."""
     before, now = previous(session), fit_of(session)
     need_fitted(before.family)

@@ -29,7 +29,7 @@ MOST_LEVELS = 10
 """Levels whose random effects are printed."""
 
 
-def fit(session: States, argument: str) -> str:
+def do_fit(session: States, argument: str) -> str:
     """`:fit [reml|ml|nagq=9] [FORMULA]`; `curvature=expected` makes lme4's criterion."""
     method, _, formula = argument.partition(" ")
     options = fit_options(method)
@@ -74,11 +74,11 @@ def result_of(session: States) -> "tuple[str, Fit | Posterior]":
     state = session.state
     has_no_fit = state.ir is not None and (state.model is None or not is_fitted(state.family))
     if state.fit is None and has_no_fit:
-        return "posterior", posterior_of(session)
+        return "posterior", need_posterior(session)
     return "fit", fit_of(session)
 
 
-def posterior_of(session: States) -> "Posterior":
+def need_posterior(session: States) -> "Posterior":
     """Return the posterior of the model; sampling takes too long to do it unasked."""
     if session.state.posterior is None:
         session.state.need_model()
@@ -86,14 +86,14 @@ def posterior_of(session: States) -> "Posterior":
     return session.state.posterior
 
 
-def summary(session: States, _: str) -> str:
+def do_summary(session: States, _: str) -> str:
     """Print the fit with tests, or the posterior."""
     name, found = result_of(session)
     session.note("print(posterior)" if name == "posterior" else "print(fit.summary())")
     return str(found if name == "posterior" else found.summary())
 
 
-def anova(session: States, argument: str) -> str:
+def do_anova(session: States, argument: str) -> str:
     """`:anova [I|II|III]`."""
     kind: Any = argument.upper() or "III"
     if kind not in ("I", "II", "III"):
@@ -103,16 +103,16 @@ def anova(session: States, argument: str) -> str:
     return str(table)
 
 
-def confint(session: States, argument: str) -> str:
+def do_confint(session: States, argument: str) -> str:
     """`:confint [wald|profile|boot|quantile|hdi]`; the last two are of the posterior."""
-    name, found = ("posterior", posterior_of(session)) if argument in OF_DRAWS else result_of(session)
+    name, found = ("posterior", need_posterior(session)) if argument in OF_DRAWS else result_of(session)
     method: Any = argument or ("quantile" if name == "posterior" else "wald")
     intervals = found.confint(method=method)
     session.note(f"print({name}.confint(method={method!r}))")
     return str(intervals)
 
 
-def random_effects(session: States, argument: str) -> str:
+def do_ranef(session: States, argument: str) -> str:
     """`:ranef [GROUP]`."""
     name, result = result_of(session)
     found = result.ranef()
@@ -132,7 +132,7 @@ def _effects(group: str, frame: "pd.DataFrame") -> list[str]:
     return [f"{printable(group)}, {len(frame)} levels", *lines, *([f"and {left} more"] if left else [])]
 
 
-def marginal_means(session: States, argument: str) -> str:
+def do_emmeans(session: States, argument: str) -> str:
     """`:emmeans f * g | by`: of a fit, or of a posterior where there can't be one."""
     found: Any
     name, found = result_of(session)
@@ -144,7 +144,7 @@ def marginal_means(session: States, argument: str) -> str:
     return f"{means}\n\n{means.pairs()}" if len(means.frame) > 1 else str(means)
 
 
-def predict(session: States, argument: str) -> str:
+def do_predict(session: States, argument: str) -> str:
     """`:predict [x=1 g=a | FILE]`: for values, a file, or the rows of the fit."""
     name, found = result_of(session)
     if "=" in argument:

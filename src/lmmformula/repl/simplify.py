@@ -24,7 +24,7 @@ class Simplification:
     update: str
 
 
-def simplify(session: States, argument: str) -> str:
+def do_simplify(session: States, argument: str) -> str:
     """`:simplify` names the least supported part; `:simplify drop` leaves it out."""
     fit = fit_of(session)
     table = fit.ranova()
