@@ -33,11 +33,6 @@ SMALLEST, LARGEST = 1e-150, 1e150
 RESCALE = "rescale its variables"
 
 
-def learn_schema(ir: ModelIR, table: Table, *, contrasts: Mapping[str, Any] | None = None) -> Schema:
-    """Find out what each variable of a model is, and what its columns are."""
-    return build_design(ir, table, contrasts=contrasts)[0]
-
-
 @np.errstate(all="ignore")  # what is not finite is found, named and counted
 def build_design(
     ir: ModelIR,

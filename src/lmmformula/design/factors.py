@@ -26,6 +26,9 @@ from lmmformula.errors import DataError, meant, printable
 State = dict[str, Any]
 """What a function has to remember of the data it first saw, in JSON's types; empty while it learns."""
 
+MAKE_LEVELS = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
+"""Functions that make levels of numbers; they must know those of all rows, which data in parts collect first."""
+
 
 def make_factor(
     state: State,
@@ -113,7 +116,7 @@ def with_contrast(
         random=True,
         numbered=contrast.numbered or how_many is not None or base is not None,
     )
-    return Categorical(given.codes, given.levels, given.ordered, given.kind, contrast)
+    return replace(given, contrast=contrast)
 
 
 def cut(

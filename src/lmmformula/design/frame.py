@@ -7,7 +7,7 @@ from lmmformula.arrays import BoolArray
 from lmmformula.data.table import Table
 from lmmformula.design import factors, transforms
 from lmmformula.design.contrasts import Contrast, contrast_by_name, contrast_of_size
-from lmmformula.design.factors import State
+from lmmformula.design.factors import MAKE_LEVELS, State
 from lmmformula.design.functions import FUNCTIONS, OPERATORS
 from lmmformula.design.schema import ColumnSchema
 from lmmformula.design.values import (
@@ -33,8 +33,6 @@ STATEFUL: dict[str, Callable[..., Value]] = {
     "relevel": factors.relevel, "cut": factors.cut, "C": factors.with_contrast,
 }  # fmt: skip
 """Functions that take their state before their arguments."""
-
-MAKE_LEVELS = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,12 +15,12 @@ from lmmformula.data.columns import FactorColumn, NumericColumn
 from lmmformula.data.fingerprint import WORD, fingerprint
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.contrasts import Contrast
-from lmmformula.design.factors import State
+from lmmformula.design.factors import MAKE_LEVELS, State
 from lmmformula.design.fixed import term_expressions
 from lmmformula.design.frame import Frame
 from lmmformula.design.inputs import Inputs, complete_cases
 from lmmformula.design.levels import Levels, column_levels, number_key, united
-from lmmformula.design.mergeable import LEVELS_OF, SCALED, calls, columns_read, expressions, spread_of
+from lmmformula.design.mergeable import SCALED, calls, columns_read, expressions, spread_of
 from lmmformula.design.random import Grouping
 from lmmformula.design.schema import ColumnSchema
 from lmmformula.design.summaries import (
@@ -313,7 +313,7 @@ def with_levels(plan: Plan, found: LevelsByName) -> Plan:
         if levels.nature not in {"numbers", "nothing"}
     }
     states: dict[str, State] = {}
-    for call in calls(plan.ir, LEVELS_OF):
+    for call in calls(plan.ir, MAKE_LEVELS):
         argument = bound(call)["x"]
         if isinstance(argument, Variable):
             levels = found.levels[argument.name]

@@ -19,6 +19,7 @@ from lmmformula.design.checkpoint import Checkpoint
 from lmmformula.design.contrasts import read_contrasts
 from lmmformula.design.coordinates import refuse_exact_response
 from lmmformula.design.crossproducts import whitened
+from lmmformula.design.factors import MAKE_LEVELS
 from lmmformula.design.inner import InnerMap, learn_map
 from lmmformula.design.inputs import refuse_missing
 from lmmformula.design.learning import (
@@ -34,7 +35,7 @@ from lmmformula.design.learning import (
     with_levels,
 )
 from lmmformula.design.memory import default_limit, needs_of
-from lmmformula.design.mergeable import LEVELS_OF, calls, refuse_unmergeable
+from lmmformula.design.mergeable import calls, refuse_unmergeable
 from lmmformula.design.passes import Passes, StreamSettings
 from lmmformula.design.products import CrossProducts
 from lmmformula.design.schema import Schema
@@ -143,7 +144,7 @@ def _map_of(ir: ModelIR, schema: Schema, sample: Any) -> InnerMap:  # noqa: ANN4
 def _with_levels(plan: Plan, passes: Passes) -> Plan:
     """Find the levels of columns that functions are applied to, in a pass of its own where there are any."""
     names = level_columns(plan.ir)
-    made = calls(plan.ir, LEVELS_OF)
+    made = calls(plan.ir, MAKE_LEVELS)
     if not names:
         return plan
     if not made:

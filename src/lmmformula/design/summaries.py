@@ -9,14 +9,12 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.data.columns import Column, FactorColumn
+from lmmformula.design.factors import MAKE_LEVELS
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.terms import Apply, Expression, Variable, children, variables
 
 FEW_VALUES = 2
 """A numeric variable with so many values or fewer stands at each of them."""
-
-FACTOR_CALLS = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
-"""Functions that make a numeric variable one of levels."""
 
 MOST_VALUES = 1000
 """Of a numeric variable in parts so many values are kept, in case it is used as levels."""
@@ -85,7 +83,7 @@ def _expressions(ir: ModelIR) -> Iterator[Expression]:
 def _inside_factor(expression: Expression) -> Iterator[Variable]:
     """List the variables that a call such as factor(k) turns into levels."""
     match expression:
-        case Apply(function=function) if function in FACTOR_CALLS:
+        case Apply(function=function) if function in MAKE_LEVELS:
             yield from variables(expression)
         case _:
             for child in children(expression):

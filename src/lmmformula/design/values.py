@@ -1,7 +1,7 @@
 """What an expression of a formula is once it has been evaluated: numbers, a factor, or a constant."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -183,16 +183,16 @@ def restrict(value: Numbers | Categorical, rows: IntArray | None) -> Numbers | C
     rows : positions, None for all
     """
     match value:
-        case Numbers(values=values, suffixes=suffixes):
-            return value if rows is None else Numbers(values[rows], suffixes)
-        case Categorical(codes=codes, levels=levels, ordered=ordered, kind=kind, contrast=contrast):
+        case Numbers(values=values):
+            return value if rows is None else replace(value, values=values[rows])
+        case Categorical(codes=codes, levels=levels, kind=kind):
             codes = codes if rows is None else codes[rows]
             if kind == "logical":
-                return Categorical(codes, levels, ordered, kind, contrast)
+                return replace(value, codes=codes)
             codes, occurring = compress(codes, len(levels))
             if len(occurring) < len(levels):
                 levels = tuple(levels[i] for i in occurring)
-            return Categorical(codes, levels, ordered, kind, contrast)
+            return replace(value, codes=codes, levels=levels)
 
 
 def recode(value: Categorical, levels: tuple[str, ...]) -> tuple[Categorical, tuple[str, ...]]:
@@ -210,5 +210,4 @@ def recode(value: Categorical, levels: tuple[str, ...]) -> tuple[Categorical, tu
     lookup = np.array([*(position.get(label, -1) for label in value.levels), -1], dtype=np.intp)
     lost = [i for i, label in enumerate(value.levels) if label not in position]
     occurring = np.unique(value.codes[np.isin(value.codes, lost)]) if lost else ()
-    recoded = Categorical(lookup[value.codes], levels, value.ordered, value.kind, value.contrast)
-    return recoded, tuple(value.levels[i] for i in occurring)
+    return replace(value, codes=lookup[value.codes], levels=levels), tuple(value.levels[i] for i in occurring)

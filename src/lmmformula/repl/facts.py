@@ -6,7 +6,7 @@ Sizes come from the levels and codes of columns, each read once; no matrix of al
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -334,7 +334,7 @@ def _sample(n: int, factors: list[Categorical]) -> IntArray:
 def _at(value: Numbers | Categorical, rows: IntArray) -> Numbers | Categorical:
     """Take rows, keeping all levels."""
     match value:
-        case Categorical(codes=codes, levels=levels, ordered=ordered, kind=kind, contrast=contrast):
-            return Categorical(codes[rows], levels, ordered, kind, contrast)
-        case Numbers(values=values, suffixes=suffixes):
-            return Numbers(values[rows], suffixes)
+        case Categorical(codes=codes):
+            return replace(value, codes=codes[rows])
+        case Numbers(values=values):
+            return replace(value, values=values[rows])
