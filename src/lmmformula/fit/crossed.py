@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.crossproducts import CrossProducts
+from lmmformula.design.products import CrossProducts
 from lmmformula.fit import blocks
 from lmmformula.fit.dense import stacked_rows
 from lmmformula.fit.eliminated import Eliminated, EliminatedPoint

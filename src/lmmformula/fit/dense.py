@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.crossproducts import CrossProducts
+from lmmformula.design.products import CrossProducts
 from lmmformula.fit import blocks
 from lmmformula.fit.objective import Directions, Profile, Roots, data_curvature, profile
 

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.crossproducts import CrossProducts, FactorProducts
+from lmmformula.design.products import CrossProducts, FactorProducts
 from lmmformula.fit import blocks
 from lmmformula.fit.dense import stacked_rows, weighted_rows
 from lmmformula.fit.links import Links, Rest

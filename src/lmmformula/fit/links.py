@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.design.crossproducts import CrossProducts
+from lmmformula.design.products import CrossProducts
 from lmmformula.fit import blocks
 from lmmformula.fit.objective import Roots
 

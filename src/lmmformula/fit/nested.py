@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.design.crossproducts import CrossProducts
+from lmmformula.design.products import CrossProducts
 from lmmformula.fit import blocks
 from lmmformula.fit.objective import Directions, Profile, Roots, data_curvature, profile
 

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.crossproducts import CrossProducts
+from lmmformula.design.products import CrossProducts
 from lmmformula.fit.blocks import solve
 
 Roots = Sequence[FloatArray]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.design.crossproducts import CrossProducts
+from lmmformula.design.products import CrossProducts
 from lmmformula.fit import blocks
 from lmmformula.fit.dense import stacked_rows
 from lmmformula.fit.eliminated import Eliminated, EliminatedPoint

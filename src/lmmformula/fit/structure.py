@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.covariances.table import STRUCTURES
-from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.design.products import CrossProducts
 from lmmformula.errors import FitError, printable
 from lmmformula.fit import blocks
 from lmmformula.fit.crossed import Crossed

@@ -19,7 +19,7 @@ from lmmformula.repl.pictures import PICTURES
 from lmmformula.repl.sampling import SAMPLING
 from lmmformula.repl.sources import READERS
 from lmmformula.repl.state import State
-from lmmformula.repl.tokens import CLOSING, OPENING, OPERATORS, Piece, pieces
+from lmmformula.repl.tokens import CLOSING, OPENING, OPERATORS, Piece, tokenize
 
 if TYPE_CHECKING:
     from lmmformula.design.matrices import RandomTermDesign
@@ -136,7 +136,7 @@ def _paths(word: str, suffixes: set[str]) -> Iterator[tuple[str, str]]:
 
 def _of_formula(text: str, state: State, *, targets: bool) -> Iterator[Candidate]:
     """List names that may stand where the cursor is, by what stands before."""
-    found = pieces(text)
+    found = tokenize(text)
     word = found.pop() if found and found[-1].end == len(text) and _is_name(found[-1]) else Piece("NAME", "", len(text))
     statement = _statement(found)
     if statement and statement[-1].kind not in OPERATORS | OPENING:

@@ -9,7 +9,7 @@ from lmmformula.data.columns import FactorColumn
 from lmmformula.design import summaries
 from lmmformula.design.fixed import offset_of
 from lmmformula.design.frame import Frame
-from lmmformula.design.summaries import ColumnSummary, Values
+from lmmformula.design.summaries import ColumnSummary, PartialSummary
 from lmmformula.errors import FitError, LmmFormulaError, printable
 from lmmformula.ir.expressions import variables
 from lmmformula.results.kept import GridValues, kept_of
@@ -27,7 +27,7 @@ def column_summary(model: FixedModel, name: str) -> ColumnSummary:
     column = model.table[name]  # which says of itself that it is not here, if it is not
     order = column.levels if isinstance(column, FactorColumn) else ()
     as_levels = name in used_as_levels(model)
-    found = Values.of(column, model.design.kept_rows, as_levels=as_levels).summary(order, as_levels=as_levels)
+    found = PartialSummary.of(column, model.design.kept_rows, as_levels=as_levels).summary(order, as_levels=as_levels)
     return found or _refuse(name)
 
 
@@ -67,7 +67,7 @@ def grid_values(model: FixedModel) -> GridValues | None:
 
 def fixed_variables(model: Estimates) -> list[str]:
     """List the columns of the data that the fixed part reads, offsets included."""
-    return summaries.fixed_variables(model.ir, model.schema.offset)
+    return summaries.fixed_columns_read(model.ir, model.schema.offset)
 
 
 def term_variables(model: Estimates) -> list[str]:
@@ -78,9 +78,9 @@ def term_variables(model: Estimates) -> list[str]:
 
 def predictors(model: Estimates) -> list[str]:
     """List the columns that the fixed and the random terms read; those that do but name groups are not among them."""
-    return summaries.predictors(model.ir, model.schema.offset)
+    return summaries.term_columns_read(model.ir, model.schema.offset)
 
 
 def used_as_levels(model: Estimates) -> set[str]:
     """Return the variables that a call such as factor(k) turns into levels."""
-    return summaries.used_as_levels(model.ir)
+    return summaries.columns_read_as_levels(model.ir)
