@@ -9,11 +9,8 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.data.columns import Column, FactorColumn
-<<<<<<< HEAD
-from lmmformula.ir.expressions import Apply, Expression, Variable, children, variables
-=======
 from lmmformula.design.factors import MAKE_LEVELS
->>>>>>> c2
+from lmmformula.ir.expressions import Apply, Expression, Variable, children, variables
 from lmmformula.ir.model import ModelIR
 
 FEW_VALUES = 2
