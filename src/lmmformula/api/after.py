@@ -176,18 +176,12 @@ class AnalysedFit(LinearMixedResult):
         frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
         from lmmformula.inference.tidy import tidy
-        from lmmformula.results.frames import to_native
+        from lmmformula.results.frames import in_library
 
         check_flag("conf_int", conf_int)
         check_choice("method", method, METHODS)
         found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
-        return to_native(found, self.table.library if frame is None else frame)
-
-    def glance(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
-        """One row: nobs, sigma, loglik, aic, bic, the criterion, df_residual, is_singular, converged."""
-        from lmmformula.results.frames import to_native
-
-        return to_native(super().glance(), self.table.library if frame is None else frame)
+        return in_library(self, found, frame)
 
     def augment(self, *, influence: bool = False, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (as above)
         """

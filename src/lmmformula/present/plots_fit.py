@@ -28,10 +28,11 @@ from lmmformula.present.canvas import (
     subplots,
     title_of,
 )
+from lmmformula.results.accessors import ResidualKind
 from lmmformula.results.arguments import check_mapping
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.grid_values import column_summary, predictors
-from lmmformula.results.lmm import LinearMixedResult, ResidualKind
+from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.varcorr import unique_labels
 
 MOST_GROUPS, MOST_COLUMNS = 30, 6

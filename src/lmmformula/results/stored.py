@@ -8,7 +8,7 @@ predictions of new rows. With them it is what was saved.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from typing import Any, NoReturn, get_args
 
 from lmmformula.arrays import AnyArray
 from lmmformula.data.columns import Column, FactorColumn, Kind, NumericColumn
@@ -21,6 +21,7 @@ from lmmformula.errors import EngineError, FitError
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.consistent import check_columns, check_parts, check_rows
+from lmmformula.results.estimates import Sampled
 from lmmformula.results.grid_values import grid_values
 from lmmformula.results.kept import Kept
 from lmmformula.results.netcdf import Named, read_netcdf, write_netcdf
@@ -31,9 +32,6 @@ from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.likelihood import LIKELIHOODS
 from lmmformula.stan.parameters import FixedEffects, Parameters, RandomEffects
 from lmmformula.stan.priors import PriorRow
-
-if TYPE_CHECKING:
-    from lmmformula.results.posterior import PosteriorResult
 
 FORMAT = "lmmformula posterior"
 VERSION = 1
@@ -119,7 +117,7 @@ class Stored:
     na_action: Any
 
 
-def save_posterior(result: "PosteriorResult", path: str | PathLike[str], *, data: bool) -> None:
+def save_posterior(result: Sampled, path: str | PathLike[str], *, data: bool) -> None:
     """
     Write a posterior to a file.
 
@@ -284,7 +282,7 @@ def _design(saved: DesignMatrices, arrays: Mapping[str, AnyArray]) -> DesignMatr
     return DesignMatrices(**{name: getattr(saved, name) for name in names}, **rows, random_terms=terms)
 
 
-def _columns(result: "PosteriorResult") -> list[Column]:
+def _columns(result: Sampled) -> list[Column]:
     """Return the columns of the data that the model reads."""
     groups = [name for random in result.schema.random for name in random.variables]
     offset = [] if result.schema.offset is None else [result.schema.offset]
