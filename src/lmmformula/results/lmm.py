@@ -114,10 +114,8 @@ class LinearMixedResult(FitAccessors):
 
         lme4 vignette "lmer", equation 35.
         """
-        n = self.nobs
-        return (
-            2 * self.fit.log_det_L + n * (1 + math.log(2 * math.pi * self.fit.pwrss / n)) - self.design.sum_log_weights
-        )
+        n, log_det = self.nobs, 2 * self.fit.log_det_L
+        return log_det + n * (1 + math.log(2 * math.pi * self.fit.pwrss / n)) - self.design.sum_log_weights
 
     @cached_property
     def reml_criterion(self) -> float:
