@@ -31,34 +31,20 @@ STATISTICS: dict[str, tuple[str, type]] = {
 """The sampler's own numbers, as ArviZ calls them, and their types there."""
 
 
-def to_xarray(
-    result: Sampled,
-    *,
-    log_likelihood: bool = False,
-    posterior_predictive: bool = False,
-    prior: Sampled | None = None,
-) -> Any:  # noqa: ANN401 (an xarray.DataTree)
-    """Lay out draws as an `xarray.DataTree`; see `groups_of` for what is in it."""
+def to_xarray(result: Sampled, **options: Any) -> Any:  # noqa: ANN401 (an xarray.DataTree)
+    """Lay out draws as an `xarray.DataTree`; see `groups_of` for what is in it, and for the options."""
     xarray = _import("xarray", "xarray")
     if not hasattr(xarray, "DataTree"):
         raise EngineError(f"xarray {xarray.__version__} has no DataTree", hint="pip install 'xarray>=2024.10'")
-    groups = groups_of(result, log_likelihood=log_likelihood, posterior_predictive=posterior_predictive, prior=prior)
-    return xarray.DataTree.from_dict(groups)
+    return xarray.DataTree.from_dict(groups_of(result, **options))
 
 
-def to_arviz(
-    result: Sampled,
-    *,
-    log_likelihood: bool = False,
-    posterior_predictive: bool = False,
-    prior: Sampled | None = None,
-) -> Any:  # noqa: ANN401 (an InferenceData or a DataTree)
+def to_arviz(result: Sampled, **options: Any) -> Any:  # noqa: ANN401 (an InferenceData or a DataTree)
     """Convert to what ArviZ works on: since 1.0 an `xarray.DataTree`, before that an `InferenceData`."""
     arviz = import_arviz()
-    options: dict[str, Any] = {"log_likelihood": log_likelihood, "posterior_predictive": posterior_predictive}
     if int(arviz.__version__.split(".")[0]) >= 1:
-        return to_xarray(result, prior=prior, **options)
-    return arviz.InferenceData(**groups_of(result, prior=prior, **options))
+        return to_xarray(result, **options)
+    return arviz.InferenceData(**groups_of(result, **options))
 
 
 def loo(posterior: Sampled, **options: Any) -> Any:  # noqa: ANN401 (ArviZ's ELPDData)

@@ -1,4 +1,5 @@
 """What predictions, frames and files read: what a fit and a posterior both are, and what each of them is alone."""
+# ruff: noqa: D102 (the classes that have these say what they are)
 
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,135 +24,80 @@ class Specified(Protocol):
     """A model on its data."""
 
     @property
-    def ir(self) -> ModelIR:
-        """The model."""
-
+    def ir(self) -> ModelIR: ...
     @property
-    def schema(self) -> Schema:
-        """Its variables."""
-
+    def schema(self) -> Schema: ...
     @property
-    def design(self) -> DesignMatrices:
-        """Its matrices."""
-
+    def design(self) -> DesignMatrices: ...
     @property
-    def table(self) -> Table:
-        """The data that were given, rows with missing values included."""
-
+    def table(self) -> Table: ...
     @property
-    def data_name(self) -> str:
-        """What the data are called; may be empty."""
-
+    def data_name(self) -> str: ...
     @property
-    def na_action(self) -> NaAction:
-        """Whether rows that were left out are given as NaN: "exclude"."""
+    def na_action(self) -> NaAction: ...
 
 
 class Estimates(Specified, Protocol):
     """A fit or a posterior: a model on its data, and what is known of its parameters."""
 
     @property
-    def nobs(self) -> int:
-        """Number n of rows used."""
-
+    def nobs(self) -> int: ...
     @property
-    def sigma(self) -> float:
-        """Residual standard deviation; NaN in a family that has none."""
+    def sigma(self) -> float: ...
 
 
 class Fitted(Estimates, Protocol):
     """A fit of any family."""
 
     @property
-    def fit(self) -> Fit | GlmmFit:
-        """The estimates."""
-
+    def fit(self) -> Fit | GlmmFit: ...
     @property
-    def fitted(self) -> "pd.Series[float]":
-        """Mean responses, by the positions of the rows."""
-
+    def fitted(self) -> "pd.Series[float]": ...
     @property
-    def is_linear_model(self) -> bool:
-        """Whether this is ordinary least squares."""
-
+    def is_linear_model(self) -> bool: ...
     @property
-    def reml(self) -> bool:
-        """Whether REML's criterion was minimised."""
-
+    def reml(self) -> bool: ...
     @property
-    def deviance(self) -> float:
-        """-2 log likelihood."""
-
+    def deviance(self) -> float: ...
     @property
-    def reml_criterion(self) -> float:
-        """The criterion of REML."""
-
+    def reml_criterion(self) -> float: ...
     @property
-    def loglik(self) -> float:
-        """Log likelihood."""
-
+    def loglik(self) -> float: ...
     @property
-    def aic(self) -> float:
-        """Akaike's criterion."""
-
+    def aic(self) -> float: ...
     @property
-    def bic(self) -> float:
-        """Schwarz's criterion."""
-
+    def bic(self) -> float: ...
     @property
-    def n_parameters(self) -> int:
-        """Number of parameters of the likelihood."""
-
+    def n_parameters(self) -> int: ...
     @property
-    def is_singular(self) -> bool:
-        """Whether a covariance matrix is singular."""
-
+    def is_singular(self) -> bool: ...
     @property
-    def converged(self) -> bool:
-        """Whether the optimum was reached."""
-
+    def converged(self) -> bool: ...
     @property
-    def df_residual(self) -> int:
-        """Degrees of freedom that are left."""
-
+    def df_residual(self) -> int: ...
     @property
-    def joint_covariance(self) -> JointCovariance:
-        """How well linear predictors are known."""
-
-    def predict(self, newdata: object = None, *, random: str = "conditional") -> Any:  # noqa: ANN401 (a series)
-        """Predict the response's mean."""
-
-    def residuals(self, kind: Any = "response") -> "pd.Series[float]":  # noqa: ANN401 (a kind)
-        """(n,) residuals."""
+    def joint_covariance(self) -> JointCovariance: ...
+    def predict(self, newdata: object = None, *, random: str = "conditional") -> Any: ...  # noqa: ANN401 (a series)
+    def residuals(self, kind: Any = "response") -> "pd.Series[float]": ...  # noqa: ANN401 (a kind)
 
 
 class Generalized(Fitted, Protocol):
     """A fit by Laplace's method."""
 
     @property
-    def fit(self) -> GlmmFit:
-        """The estimates."""
-
+    def fit(self) -> GlmmFit: ...
     @property
-    def family(self) -> Family:
-        """The response's distribution."""
-
+    def family(self) -> Family: ...
     @property
-    def own_of_rows(self) -> dict[str, Any]:
-        """Parameters of the family for the rows of the fit."""
+    def own_of_rows(self) -> dict[str, Any]: ...
 
 
 class Sampled(Estimates, Protocol):
     """A posterior."""
 
     @property
-    def program(self) -> StanProgram:
-        """The Stan program that was run."""
-
+    def program(self) -> StanProgram: ...
     @property
-    def raw(self) -> Draws:
-        """What the engine gave, under the names of the Stan program."""
-
+    def raw(self) -> Draws: ...
     @property
-    def draws(self) -> ParameterDraws:
-        """Draws under the model's own names, as arrays."""
+    def draws(self) -> ParameterDraws: ...

@@ -27,9 +27,8 @@ def log_likelihood(posterior: Sampled) -> FloatArray:
     rows = OldRows(posterior, random="conditional")
     y, trials = counted(design.y, design.weights, posterior.ir.family)
     own = {name: flat(values)[:, None] for name, values in draws.own.items()}
-    n_draws = draws.n_chains * draws.n_draws
-    density = np.empty((n_draws, design.nobs))
-    for part in pieces(design.nobs, n_draws):
+    density = np.empty((draws.n_all, design.nobs))
+    for part in pieces(design.nobs, draws.n_all):
         of_part = own_of_rows(posterior.design, own, part)
         eta = linear_predictors(posterior, rows, part)
         tried = 1.0 if trials is None else trials[part]

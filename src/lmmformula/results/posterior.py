@@ -312,11 +312,10 @@ class PosteriorResult(Accessors):
         more, effects = random_effects_of(self.design, self.draws)
         return [*quantities, *more], np.concatenate([values, effects], axis=2)
 
-    @cached_property
+    @property
     def _beta(self) -> FloatArray:
-        mean: FloatArray = self.draws.beta.mean(axis=(0, 1))
-        return mean
+        return self.draws.mean_beta
 
-    @cached_property
+    @property
     def _modes(self) -> Sequence[FloatArray]:
-        return [values.mean(axis=(0, 1)) for values in self.draws.modes]
+        return self.draws.mean_modes

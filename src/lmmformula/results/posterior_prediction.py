@@ -83,8 +83,7 @@ def posterior_predictions(
     else:
         if family != GAUSSIAN and request.interval == "prediction":
             raise FitError("a new response is not on the scale of the link", hint='scale="response" predicts it')
-        mean_modes = [values.mean(axis=(0, 1)) for values in draws.modes]
-        columns = {"prediction": rows.linear_predictor(draws.beta.mean(axis=(0, 1)), mean_modes)}
+        columns = {"prediction": rows.linear_predictor(draws.mean_beta, draws.mean_modes)}
         if not request.plain:
             columns |= _spread(posterior, rows, newdata, request)
     return request.chosen(rows.frame(columns))
@@ -96,21 +95,19 @@ def _by_category(posterior: Sampled, rows: NewRows, newdata: object, request: Po
     if request.interval == "prediction":
         hint = "posterior_predictive() draws it; interval='confidence' is of probabilities"
         raise FitError("a new response is a category, which has no interval", hint=hint)
-    columns = {}
-    for number, category in enumerate(design.categories, start=1):
-        chance = partial(category_probability, family, category=number)
-        for name, values in _response(posterior, rows, newdata, request, chance).items():
-            columns[category, name] = values
-    frame = rows.frame(columns)
+    chances = [partial(category_probability, family, category=k + 1) for k in range(len(design.categories))]
+    found = [_response(posterior, rows, newdata, request, chance) for chance in chances]
+    named = zip(design.categories, found, strict=True)
+    frame = rows.frame({(category, name): values for category, of in named for name, values in of.items()})
     return frame.droplevel(1, axis=1) if request.plain else frame
 
 
 def _spread(posterior: Sampled, rows: NewRows, newdata: object, request: PosteriorRequest) -> dict[str, FloatArray]:
     """Return standard deviations of the means' draws, and bounds where they are wanted."""
-    n_draws, m = posterior.draws.n_chains * posterior.draws.n_draws, len(rows.X)
+    m = len(rows.X)
     sd, bounds = np.empty(m), np.empty((2, m))
     tail = (1 - request.level) / 2
-    for part in pieces(m, n_draws):
+    for part in pieces(m, posterior.draws.n_all):
         means = linear_predictors(posterior, rows, part)
         sd[part] = means.std(axis=0, ddof=1)
         if request.interval == "prediction":
@@ -138,12 +135,12 @@ def _response(
     new = request.interval == "prediction"
     if new:
         _refuse_new_response(posterior, newdata, request)
-    trials, m = trials_of(posterior.design, posterior.ir.family), len(rows.X)
+    trials, m = trials_of(posterior.design, family), len(rows.X)
     mean, sd, bounds = np.empty(m), np.empty(m), np.empty((2, m))
     tail = (1 - request.level) / 2
     without = request.new_levels != "sample"
     rng = np.random.default_rng(SEED)
-    for part in pieces(m, posterior.draws.n_chains * posterior.draws.n_draws):
+    for part in pieces(m, posterior.draws.n_all):
         eta = linear_predictors(posterior, rows, part)
         own = own_of_rows(posterior.design, draws_of_own, part) if newdata is None else draws_of_own
         means = mean_of_rows(eta, own)
@@ -221,12 +218,9 @@ def _noise(posterior: Sampled, newdata: object, request: PosteriorRequest, part:
     """Draw what a response has around its mean, (draws, m): residual, and random effects that were left out."""
     sigma, design = flat(posterior.draws.sigma)[:, None], posterior.design
     masks = coefficients_used(posterior, request.random)
-    scale: FloatArray | float = 1.0
-    if newdata is None:
-        columns = [term.covariates for term in design.random_terms]
-        scale = 1.0 if design.weights is None else 1 / np.sqrt(design.weights[part])
-    else:
-        columns = [] if all(mask.all() for mask in masks) else random_covariates(posterior, newdata)
+    weights = design.weights if newdata is None else None
+    scale = 1.0 if weights is None else 1 / np.sqrt(weights[part])
+    columns = [] if all(mask.all() for mask in masks) else random_covariates(posterior, newdata)
     noise: FloatArray = sigma * scale * np.random.default_rng(SEED).standard_normal((len(sigma), 1))
     for t, (z, mask) in enumerate(zip(columns, masks, strict=False)):
         if not mask.all():

@@ -91,11 +91,7 @@ def _new_variance(result: Fitted, newdata: object, request: Request) -> FloatArr
     masks = coefficients_used(result, request.random)
     if all(mask.all() for mask in masks):
         return variance
-    if newdata is None:
-        columns = [term.covariates for term in result.design.random_terms]
-    else:
-        columns = random_covariates(result, newdata)
-    for z, mask, S in zip(columns, masks, result.fit.relative_covariance, strict=True):
+    for z, mask, S in zip(random_covariates(result, newdata), masks, result.fit.relative_covariance, strict=True):
         variance = variance + result.sigma**2 * quadratic(z * ~mask, S)
     return variance
 

@@ -61,7 +61,7 @@ def replicates(
 
 def _chosen(posterior: Sampled, draws: int | None) -> IntArray:
     """Spread so many draws evenly over all of them."""
-    total = posterior.draws.n_chains * posterior.draws.n_draws
+    total = posterior.draws.n_all
     if draws is None:
         return np.arange(total)
     wanted: object = draws

@@ -230,7 +230,9 @@ def _places(schema: Schema, random: RandomSchema, label: str, wanted: RandomTerm
 
 
 def random_covariates(model: Specified, newdata: object) -> list[FloatArray]:
-    """Return per random term its columns on new rows, (m, k), which need no grouping factor."""
+    """Return per random term its columns, (m, k), on new rows, where they need no grouping factor; None for the old."""
+    if newdata is None:
+        return [term.covariates for term in model.design.random_terms]
     table = read_table(newdata)
     frame = Frame(table, model.ir.source, known=model.schema.columns, states=model.schema.states)
     return [

@@ -6,7 +6,7 @@ predictions of new rows. With them it is what was saved.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from os import PathLike
 from typing import Any, NoReturn, get_args
 
@@ -103,20 +103,6 @@ class StoredProgram(StanProgram):
         raise AttributeError(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """The parts of a posterior, in the order of its fields."""
-
-    ir: ModelIR
-    schema: Schema
-    design: DesignMatrices
-    program: StanProgram
-    raw: Draws
-    table: Table
-    data_name: str
-    na_action: Any
-
-
 def save_posterior(result: Sampled, path: str | PathLike[str], *, data: bool) -> None:
     """
     Write a posterior to a file.
@@ -160,9 +146,9 @@ def save_posterior(result: Sampled, path: str | PathLike[str], *, data: bool) ->
     write_netcdf(path, header, arrays)
 
 
-def load_posterior(path: str | PathLike[str]) -> Stored:
+def load_posterior(path: str | PathLike[str]) -> dict[str, Any]:
     """
-    Read what `save_posterior` wrote.
+    Read what `save_posterior` wrote: the fields of a posterior.
 
     Raises
     ------
@@ -183,7 +169,7 @@ def load_posterior(path: str | PathLike[str]) -> Stored:
         raise damaged(path, error) from error
 
 
-def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Stored:
+def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> dict[str, Any]:
     conform(header, LAYOUT)
     statistics = {k.removeprefix(STATISTIC): v for k, v in arrays.items() if k.startswith(STATISTIC)}
     draws = {k: v for k, v in arrays.items() if "." not in k}
@@ -202,16 +188,9 @@ def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Stored:
         check_columns(columns, design.n_given)
         factors = {name: column for name, column in columns.items() if isinstance(column, FactorColumn)}
         table = Table(design.n_given, tuple(columns), dict.fromkeys(columns, ()), _columns=columns, _factors=factors)
-    return Stored(
-        ir=ir,
-        schema=schema,
-        design=design,
-        program=program,
-        raw=raw,
-        table=replace(table, library=header["library"]),
-        data_name=header["data_name"],
-        na_action=header["na_action"],
-    )
+    table = replace(table, library=header["library"])
+    parts = {"ir": ir, "schema": schema, "design": design, "program": program, "raw": raw, "table": table}
+    return parts | {"data_name": header["data_name"], "na_action": header["na_action"]}
 
 
 def _check_family(family: Family, parameters: Parameters) -> None:
