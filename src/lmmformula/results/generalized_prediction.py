@@ -18,7 +18,7 @@ STEP = 1e-5
 """Of the linear predictor, for the slope of the mean: central differences are then exact to ten digits."""
 
 
-def predictions(
+def generalized_predictions(
     result: Generalized, newdata: object, request: Request, scale: str
 ) -> "pd.Series[float] | pd.DataFrame":
     """

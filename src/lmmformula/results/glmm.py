@@ -22,7 +22,7 @@ from lmmformula.ir.model import ModelIR
 from lmmformula.results.accessors import FitAccessors, ResidualKind
 from lmmformula.results.arguments import check_choice
 from lmmformula.results.families import draw_from, mean_of, own_of_rows, trials_of
-from lmmformula.results.generalized_prediction import predictions
+from lmmformula.results.generalized_prediction import generalized_predictions
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.moments import slope_of, unit_deviance, variance_of
 from lmmformula.results.prediction import Interval, Request
@@ -169,7 +169,7 @@ class GeneralizedMixedResult(FitAccessors):
         scale : "response", or "link" for the linear predictor
         """
         check_choice("scale", scale, ("response", "link"))
-        return predictions(self, newdata, Request(random, new_levels, se_fit, interval, level), scale)
+        return generalized_predictions(self, newdata, Request(random, new_levels, se_fit, interval, level), scale)
 
     def draw(self, rng: np.random.Generator) -> FloatArray:
         """(nobs,) a response drawn from the fitted model."""
