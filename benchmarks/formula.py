@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from lmmformula.formula.parse import parse_text
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 from lmmformula.ir.model import ModelIR
 
 FORMULAS = (

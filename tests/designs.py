@@ -17,7 +17,7 @@ from lmmformula.design.schema import Schema
 from lmmformula.errors import FitWarning
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.family import GAUSSIAN, Family
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 from lmmformula.ir.model import ModelIR
 
 SUBSETS = {"f4 != 'W' & x > -1.5": lambda data: data[(data.f4 != "W") & (data.x > -1.5)]}

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lmmformula import datasets
-    from lmmformula.api.after import criteria, power
     from lmmformula.api.comparison import Comparison, compare
     from lmmformula.api.fits import LinearMixedFit
+    from lmmformula.api.functions import criteria, glmer, lmer, power
     from lmmformula.api.generalized import GeneralizedMixedFit
     from lmmformula.api.hypotheses import anova
     from lmmformula.api.loading import load
     from lmmformula.api.mode import PosteriorMode
-    from lmmformula.api.model import Model, glmer, lmer
+    from lmmformula.api.model import Model
     from lmmformula.api.parsing import parse
     from lmmformula.api.posterior import Posterior
     from lmmformula.design.contrasts import Contrast
@@ -42,16 +42,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "Comparison": "api.comparison",
     "compare": "api.comparison",
-    "criteria": "api.after",
-    "power": "api.after",
+    "criteria": "api.functions",
+    "power": "api.functions",
     "LinearMixedFit": "api.fits",
     "GeneralizedMixedFit": "api.generalized",
     "anova": "api.hypotheses",
     "load": "api.loading",
     "load_ipython_extension": "repl.magics",
     "Model": "api.model",
-    "glmer": "api.model",
-    "lmer": "api.model",
+    "glmer": "api.functions",
+    "lmer": "api.functions",
     "parse": "api.parsing",
     "register": "ir.functions",
     "Posterior": "api.posterior",

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from lmmformula.arrays import FloatArray
-from lmmformula.data.table import Column, FactorColumn, NumericColumn, Table, read_table
+from lmmformula.data.columns import Column, FactorColumn, NumericColumn
+from lmmformula.data.table import Table, read_table
 from lmmformula.errors import DataError
 
 NAN = float("nan")

@@ -11,11 +11,11 @@ from lmmformula.data.table import read_table
 from lmmformula.design.contrasts import Contrast, read_contrasts
 from lmmformula.design.frame import STATEFUL, Frame
 from lmmformula.design.functions import FUNCTIONS, OPERATORS
-from lmmformula.design.values import Factor, Numbers, Value
+from lmmformula.design.values import Categorical, Numbers, Value
 from lmmformula.errors import DataError
+from lmmformula.ir.expressions import BINARY, UNARY
 from lmmformula.ir.functions import FUNCTIONS as SIGNATURES
 from lmmformula.ir.functions import register
-from lmmformula.ir.labels import BINARY, UNARY
 
 NAN = float("nan")
 DATA: dict[str, Any] = {
@@ -147,7 +147,7 @@ def test_functions_that_make_factors_give_the_levels_of_r(
 ) -> None:
     """Levels, their order, their labels and each row's level are R's."""
     found = value_of(expression)
-    assert isinstance(found, Factor)
+    assert isinstance(found, Categorical)
     assert (found.levels, found.codes.tolist()) == expected
 
 

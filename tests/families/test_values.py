@@ -107,8 +107,10 @@ def test_expected_curvature_has_its_slopes(case: str) -> None:
     at, m = predictors(eta, own), 1 + len(own)
     assert (family.positive(observed, at, family.at(observed, at, up_to(2, m))) > 0).all()
     rows = family.expected_rows(observed, at, up_to(1, m))
-    assert (rows is not None) == family.has_expected
-    for j in range(m if rows is not None else 0):
+    if rows is None:  # of a normal density the observed one is the expected one
+        assert isinstance(family, Lognormal) or not family.has_expected
+        return
+    for j in range(m):
         ahead, behind = (
             family.expected_rows(observed, [*at[:j], at[j] + h, *at[j + 1 :]], VALUE) for h in (1e-5, -1e-5)
         )

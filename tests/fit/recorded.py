@@ -11,7 +11,7 @@ from lmmformula.design.contrasts import Contrast
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.formula.parse import parse_text
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 
 
 @cache

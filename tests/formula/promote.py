@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lmmformula.errors import FormulaError
 from lmmformula.formula.parse import parse_text
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 
 HERE = Path(__file__).parent
 

@@ -5,8 +5,8 @@ from hypothesis import example, given, settings
 
 from lmmformula.errors import FitWarning, FormulaError
 from lmmformula.formula.parse import parse_priors, parse_text
-from lmmformula.ir.lower import lower
-from lmmformula.repl.tokens import pieces, wants_more
+from lmmformula.ir.lower.model import lower
+from lmmformula.repl.tokens import tokenize, wants_more
 from strategies import gibberish, mutated
 
 
@@ -63,5 +63,5 @@ def test_any_text_of_priors_is_read_or_refused(text: str) -> None:
 @given(gibberish)
 def test_what_is_typed_is_cut_into_pieces(text: str) -> None:
     """The session colours and completes any text while it is typed; the pieces are its own."""
-    assert all(text[piece.start : piece.end] == piece.text for piece in pieces(text))
+    assert all(text[piece.start : piece.end] == piece.text for piece in tokenize(text))
     assert wants_more(text) in (True, False)

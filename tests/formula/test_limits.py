@@ -2,7 +2,7 @@ import pytest
 
 from lmmformula.errors import FormulaError
 from lmmformula.formula.parse import parse_text
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 
 MANY = 100_000
 MANY_RANDOM = "more than 1,000 random-effects terms, or too large ones"

@@ -7,7 +7,7 @@ import pytest
 
 from lmmformula.errors import FitWarning, FormulaError
 from lmmformula.formula.parse import parse_text
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 
 HERE = Path(__file__).parent
 ARROW = " ==> "

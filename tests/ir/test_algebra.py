@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.algebra import Products
-from lmmformula.ir.lower import lower
-from lmmformula.ir.model import FixedTerms
+from lmmformula.ir.lower.model import lower
+from lmmformula.ir.records import FixedTerms
 
 variables = st.sampled_from("abcd")
 products = st.frozensets(variables, min_size=1, max_size=3)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,7 +7,8 @@ import pytest
 from lmmformula.errors import DataError, FormulaError
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.family import Family
-from lmmformula.ir.lower import lower, lower_priors, update
+from lmmformula.ir.lower.model import lower, update
+from lmmformula.ir.lower.priors import lower_priors
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.priors import DISTRIBUTIONS, Prior, PriorTarget
 from lmmformula.stan import priors as stan_priors
@@ -84,9 +86,7 @@ def test_all_columns_that_are_read_are_listed() -> None:
 )
 def test_update_edits_a_model(old: str, change: str, new: str) -> None:
     """Dots stand for the old sides, as in R's update(); random-effects terms are added and removed like any other."""
-    ir = ModelIR(
-        **{field: getattr(read(old), field) for field in ModelIR.__slots__} | {"family": Family("poisson", "log")}
-    )
+    ir = replace(read(old), family=Family("poisson", "log"))
     updated = update(ir, change)
     assert str(updated) == new
     assert updated.family == Family("poisson", "log")

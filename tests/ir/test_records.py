@@ -9,7 +9,7 @@ import pytest
 from corpus import dataset, records
 from lmmformula.errors import FitWarning, FormulaError
 from lmmformula.formula.parse import parse_text
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 from lmmformula.ir.model import ModelIR
 
 BY_TEXT = {"rej-015", "rej-016", "rej-017", "rej-018", "rej-020", "rej-025", "rej-028", "rej-029", "rej-030", "rej-035",

@@ -4,10 +4,10 @@ import pytest
 
 from lmmformula.errors import FormulaError
 from lmmformula.formula.parse import parse_text
+from lmmformula.ir.expressions import Apply, Constant, Variable, depth, label, number, variables
 from lmmformula.ir.functions import REGISTERED, bound, register, signature
-from lmmformula.ir.labels import number
-from lmmformula.ir.lower import lower
-from lmmformula.ir.terms import Apply, Constant, Term, Variable, depth, label, variables
+from lmmformula.ir.lower.model import lower
+from lmmformula.ir.terms import Term
 
 X = Variable("x")
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from lmmformula.errors import FitWarning, FormulaError
 from lmmformula.formula.parse import parse_text
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 from lmmformula.ir.model import ModelIR
 from strategies import formulas
 

@@ -9,7 +9,7 @@ from lmmformula.repl.completion import candidates
 from lmmformula.repl.live import look, toolbar
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import State, data_from
-from lmmformula.repl.tokens import pieces, wants_more
+from lmmformula.repl.tokens import tokenize, wants_more
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_what_wants_more(text: str, *, expected: bool) -> None:
 def test_pieces_cover_what_is_typed() -> None:
     """Each stands where it says; what is no token ends the list."""
     text = "y ~ x + (1 | g) ? z"
-    found = pieces(text)
+    found = tokenize(text)
     assert all(text[piece.start : piece.end] == piece.text for piece in found)
     assert found[-1].kind == "BAD"
     assert found[-1].text == "? z"

@@ -15,7 +15,7 @@ from lmmformula.data.table import read_table
 from lmmformula.design.response import SUPPORT
 from lmmformula.repl.completion import candidates
 from lmmformula.repl.facts import Facts, Preview
-from lmmformula.repl.families import FAMILIES, is_fitted, is_sampled, own_parameters, response_text
+from lmmformula.repl.families import FAMILIES, is_fitted, is_sampled, own_parameters, response_words
 from lmmformula.repl.live import look, toolbar
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import State, data_from
@@ -82,14 +82,14 @@ RESPONSES = [
 def test_what_a_response_is(name: str, y: list[float], trials: list[float] | None, expected: str) -> None:
     """In words that fit its family."""
     family = lf.api.families.Family(name, "")
-    assert response_text(family, np.array(y), None if trials is None else np.array(trials)) == expected
+    assert response_words(family, np.array(y), None if trials is None else np.array(trials)) == expected
 
 
 def test_many_categories_are_not_all_named() -> None:
     """The first two and the last are."""
     family, y = lf.api.families.Family("cumulative", "logit"), np.array([1.0])
-    assert response_text(family, y, categories=tuple("abc")) == "3 categories, a < b < c"
-    assert response_text(family, y, categories=tuple("abcdefghij")) == "10 categories, a < b < ... < j"
+    assert response_words(family, y, categories=tuple("abc")) == "3 categories, a < b < c"
+    assert response_words(family, y, categories=tuple("abcdefghij")) == "10 categories, a < b < ... < j"
 
 
 # --- while typing ---------------------------------------------------------------------------------------------------

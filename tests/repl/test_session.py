@@ -8,9 +8,9 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.repl.commands import COMMANDS
+from lmmformula.repl.commands import COMMANDS, Quit
 from lmmformula.repl.plain import run_lines
-from lmmformula.repl.session import Quit, Session
+from lmmformula.repl.session import Session
 from lmmformula.repl.state import data_from
 
 FORMULA = "Reaction ~ Days + (Days | Subject)"

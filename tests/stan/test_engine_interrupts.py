@@ -16,7 +16,7 @@ import pytest
 
 from lmmformula.errors import FitWarning
 from lmmformula.stan.cmdstan_files import Growing, complete_rows, read_chains
-from lmmformula.stan.interrupted import kept, warn_of_interrupt
+from lmmformula.stan.interrupted import usable_chains, warn_of_interrupt
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals differ there")
 
@@ -135,7 +135,7 @@ def test_an_interrupt_reaches_a_run_in_another_process() -> None:
 )
 def test_the_chains_that_keep_most_are_kept(counts: list[int], chains: list[int], draws: int) -> None:
     """Of chains of different lengths those are kept that have most draws in all; of equals, more chains; or none."""
-    assert kept(counts) == (chains, draws)
+    assert usable_chains(counts) == (chains, draws)
 
 
 def test_the_warning_counts() -> None:

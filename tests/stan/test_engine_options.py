@@ -150,7 +150,7 @@ def test_an_older_cmdstanpy_gets_its_metric_in_one_argument() -> None:
         def sample(self, metric: Any = None, inits: Any = None) -> None:
             """Take what cmdstanpy 1.2 takes."""
 
-    from lmmformula.stan.engines import Run
+    from lmmformula.stan.run import Run
 
     start = starting_point(program_of("slope"), estimates_of(fit_lmm(design_of("slope"))))
     run = Run(chains=2, warmup=10, draws=10, seed=1, start=start)

@@ -13,10 +13,10 @@ from lmmformula.errors import EngineError
 from lmmformula.fit.lmm import fit_lmm
 from lmmformula.results.warmstart import estimates_of
 from lmmformula.stan.draws import Draws
-from lmmformula.stan.engines import Run, sample
-from lmmformula.stan.stanli_engine import _parallel, scattered
-from lmmformula.stan.start import StartingPoint, starting_point
-from lmmformula.stan.start import scattered as scattered_values
+from lmmformula.stan.engines import sample
+from lmmformula.stan.run import Run
+from lmmformula.stan.stanli_sampling import _parallel, scattered_points
+from lmmformula.stan.start import StartingPoint, scattered, starting_point
 from programs import CASES, design_of, program_of
 
 SHORT: dict[str, Any] = {"engine": "stanli", "chains": 2, "warmup": 50, "draws": 40, "seed": 3, "progress": False}
@@ -102,7 +102,7 @@ def test_scattered_starts_are_points_of_their_programs(name: str) -> None:
     """Each chain's own start, on the constrained scale, is one that the program accepts."""
     program = program_of(name)
     model = stanli.Model(stan_code=program.code, data=program.data)
-    for values in scattered_values(program, start_of(name), 3, 7):
+    for values in scattered(program, start_of(name), 3, 7):
         point = model.unconstrain({n: v.ravel(order="F") if np.ndim(v) else float(v) for n, v in values.items()})
         assert np.isfinite(model.log_prob_grad(point)[0])
 
@@ -111,16 +111,16 @@ def test_chains_start_apart() -> None:
     """Chains are scattered around a start by the posterior's spread, the same way for the same seed."""
     start = StartingPoint({}, np.array([1.0, 4.0]))
     run = Run(chains=1000, warmup=1, draws=1, seed=5)
-    points = scattered(np.zeros(2), start, run)
+    points = scattered_points(np.zeros(2), start, run)
     np.testing.assert_allclose(points.std(axis=0), [1, 2], rtol=0.1)
-    np.testing.assert_array_equal(points, scattered(np.zeros(2), start, run))
+    np.testing.assert_array_equal(points, scattered_points(np.zeros(2), start, run))
 
 
 def test_chains_start_apart_along_the_axes_of_a_dense_metric() -> None:
     """Of two coefficients that nearly cancel, chains start where their sum is what it is."""
     dense = np.array([[1.0, -0.999], [-0.999, 1.0]])
     run = Run(chains=1000, warmup=1, draws=1, seed=5)
-    points = scattered(np.zeros(2), StartingPoint({}, np.ones(2), dense), run)
+    points = scattered_points(np.zeros(2), StartingPoint({}, np.ones(2), dense), run)
     np.testing.assert_allclose(np.cov(points.T), dense, atol=0.1)
     assert points.sum(axis=1).std() < 0.1
 

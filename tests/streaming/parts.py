@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from corpus import dataset, record
-from lmmformula.data.chunks import as_chunks
+from lmmformula.data.chunks_sources import as_chunks
 from lmmformula.design.contrasts import Contrast
 from lmmformula.design.passes import StreamSettings
 from lmmformula.design.streamed import StreamedDesign
 from lmmformula.design.streaming import stream_design
 from lmmformula.formula.parse import parse_text
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 
 QUIET = StreamSettings(progress=False)
 

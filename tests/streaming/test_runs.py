@@ -193,7 +193,7 @@ def test_sums_travel_as_files_and_add_up(tmp_path: Path) -> None:
     """Sums of sites that may not share rows: written without pickles, read, added in any order."""
     from functools import partial
 
-    from lmmformula.data.chunks import as_chunks
+    from lmmformula.data.chunks_sources import as_chunks
     from lmmformula.data.table import read_table
     from lmmformula.design.learning import Plan
     from lmmformula.design.passes import Passes, StreamSettings

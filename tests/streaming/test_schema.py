@@ -139,7 +139,7 @@ def test_a_first_pass_reads_back_from_json() -> None:
     """What the second pass must know of the first survives JSON, number by number."""
     import json
 
-    from lmmformula.data.chunks import as_chunks
+    from lmmformula.data.chunks_sources import as_chunks
     from lmmformula.design.learning import Plan
     from lmmformula.design.passes import Passes, StreamSettings
     from lmmformula.design.streaming import first_pass

@@ -10,7 +10,7 @@ import pytest
 
 import lmmformula as lf
 from lmmformula.data import chunks_files
-from lmmformula.data.chunks import as_chunks
+from lmmformula.data.chunks_sources import as_chunks
 
 FORMULA = "y ~ x + f + (1 + x | g)"
 

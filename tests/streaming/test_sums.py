@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lmmformula.design.summaries import Moments
-from lmmformula.design.sums import Keyed, Tally
+from lmmformula.design.summaries import SampleMoments
+from lmmformula.design.sums import Keyed, PairwiseSum
 
 WHOLE = st.integers(-1000, 1000).map(float)  # sums of whole numbers are exact, so that laws hold to the bit
 
@@ -48,7 +48,7 @@ def test_every_key_has_its_sum(a: Keyed, b: Keyed) -> None:
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=40))
 def test_a_tally_is_a_sum(values: list[int]) -> None:
     """Whatever the number of summands, each is counted once; few sums wait."""
-    tally = Tally[int]()
+    tally = PairwiseSum[int]()
     for value in values:
         tally.add(value)
     assert tally.total() == sum(values)
@@ -58,10 +58,10 @@ def test_a_tally_is_a_sum(values: list[int]) -> None:
 @given(st.lists(hnp.arrays(np.float64, st.integers(0, 9), elements=WHOLE), min_size=1, max_size=8))
 def test_moments_of_parts_are_those_of_all(parts: list[np.ndarray]) -> None:
     """Numbers, mean, squared deviations and range, by Chan's formula and at once."""
-    total = Moments()
+    total = SampleMoments()
     for part in parts:
-        total = total + Moments.of(part)
-    whole = Moments.of(np.concatenate(parts))
+        total = total + SampleMoments.of(part)
+    whole = SampleMoments.of(np.concatenate(parts))
     assert (total.n, total.lowest, total.highest) == (whole.n, whole.lowest, whole.highest)
     np.testing.assert_allclose(total.mean, whole.mean, atol=1e-9)
     np.testing.assert_allclose(total.squares, whole.squares, rtol=1e-9, atol=1e-6)

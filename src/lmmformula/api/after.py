@@ -4,13 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.errors import FitError
 from lmmformula.results.arguments import check_choice, check_flag
-from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
-    from lmmformula.api.model import Model
     from lmmformula.api.power import PowerCurve
     from lmmformula.arrays import FloatArray
     from lmmformula.data.table import Library
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
     from lmmformula.inference.intervals import Intervals
     from lmmformula.inference.power import Sizes, Test
     from lmmformula.inference.profile import Profile
-    from lmmformula.inference.quality import Criteria, RSquared
+    from lmmformula.inference.quality import RSquared
     from lmmformula.inference.running import Progress
     from lmmformula.inference.tests import Ddf
     from lmmformula.inference.tidy import Effects
@@ -176,18 +173,12 @@ class AnalysedFit(LinearMixedResult):
         frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
         from lmmformula.inference.tidy import tidy
-        from lmmformula.results.frames import to_native
+        from lmmformula.results.frames import in_library
 
         check_flag("conf_int", conf_int)
         check_choice("method", method, METHODS)
         found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
-        return to_native(found, self.table.library if frame is None else frame)
-
-    def glance(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
-        """One row: nobs, sigma, loglik, aic, bic, the criterion, df_residual, is_singular, converged."""
-        from lmmformula.results.frames import to_native
-
-        return to_native(super().glance(), self.table.library if frame is None else frame)
+        return in_library(self, found, frame)
 
     def augment(self, *, influence: bool = False, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (as above)
         """
@@ -211,46 +202,3 @@ class AnalysedFit(LinearMixedResult):
         from lmmformula.present.plots import fit_plot
 
         return fit_plot(self, kind, **options)
-
-
-def power(source: "Model | AnalysedFit", effect: str | Mapping[str, float], **options: Any) -> "PowerCurve":  # noqa: ANN401
-    """
-    Simulate the power to find an effect, from a fit, or from a model: that is fitted first. See `LinearMixedFit.power`.
-
-    >>> import lmmformula as lf
-    >>> model = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy"))
-    >>> lf.power(model, {"Days": 10}, n_groups=[6, 12], n=20, seed=1).frame.n_rows.tolist()
-    [60, 120]
-    """
-    fit = source if isinstance(source, AnalysedFit) else _fitted(source)
-    return fit.power(effect, **options)
-
-
-def _fitted(source: object) -> AnalysedFit:
-    from lmmformula.api.model import Model
-
-    fit = source.fit() if isinstance(source, Model) else None
-    if not isinstance(fit, AnalysedFit):
-        raise FitError(f"power needs a fit or a model, and was given a {type(source).__name__}")
-    return fit
-
-
-def criteria(
-    *fits: LinearMixedResult | GeneralizedMixedResult, **named: LinearMixedResult | GeneralizedMixedResult
-) -> "Criteria":
-    """
-    Tabulate AIC, BIC and Akaike weights of fits to the same response; keywords name them.
-
-    >>> import lmmformula as lf
-    >>> data = lf.datasets.load("sleepstudy")
-    >>> few, many = (lf.lmer(f"Reaction ~ Days + ({x} | Subject)", data) for x in ("1", "Days"))
-    >>> print(lf.criteria(intercepts=few, slopes=many))
-    intercepts: Reaction ~ Days + (1 | Subject)
-    slopes: Reaction ~ Days + (Days | Subject)
-                n_parameters   loglik      aic      bic  delta_aic  weight
-    intercepts             4 -893.233 1794.465 1807.237     38.837   0.000
-    slopes                 6 -871.814 1755.628 1774.786      0.000   1.000
-    """
-    from lmmformula.inference.quality import criteria
-
-    return criteria({f"model {i}": fit for i, fit in enumerate(fits, start=1)} | named)

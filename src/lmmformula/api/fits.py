@@ -8,13 +8,13 @@ from lmmformula.api.after import AnalysedFit
 from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests
 from lmmformula.api.newcomers import answers_newcomers
-from lmmformula.files import read_text, write_text
+from lmmformula.files import write_text
 from lmmformula.inference.tests import NAMES, Ddf
 from lmmformula.present import linear, summary
 from lmmformula.present.report import fit_report
 from lmmformula.present.text import Summary
 from lmmformula.results.arguments import check_choice
-from lmmformula.results.saved import absent_rows, from_json, to_json
+from lmmformula.results.saved import to_json
 from lmmformula.results.sheets import Report, Reported
 
 
@@ -66,20 +66,3 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
 
     def _report(self) -> Report:
         return fit_report(self)
-
-
-def load(path: str | Path) -> LinearMixedFit:
-    """
-    Read a fit that `fit.save(path)` wrote; it predicts new rows, and says so of what needs the rows of the fit.
-
-    >>> import lmmformula as lf
-    >>> from tempfile import TemporaryDirectory
-    >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
-    >>> with TemporaryDirectory() as folder:
-    ...     fit.save(f"{folder}/dyestuff.json")
-    ...     again = lf.load(f"{folder}/dyestuff.json")
-    >>> again.predict({"Batch": ["A", "F"]}).round(1).tolist()
-    [1509.9, 1482.5]
-    """
-    ir, schema, design, fit, name = from_json(read_text(path), str(path))
-    return LinearMixedFit(ir, schema, design, fit, absent_rows(ir), name)

@@ -184,17 +184,9 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
         from lmmformula.inference.generalized import tidy
-        from lmmformula.results.frames import to_native
+        from lmmformula.results.frames import in_library
 
-        return to_native(
-            tidy(self, effects, conf_int=conf_int, level=level), self.table.library if frame is None else frame
-        )
-
-    def glance(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
-        """One row: nobs, sigma, loglik, aic, bic, deviance, df_residual, is_singular, converged."""
-        from lmmformula.results.frames import glance, to_native
-
-        return to_native(glance(self), self.table.library if frame is None else frame)
+        return in_library(self, tidy(self, effects, conf_int=conf_int, level=level), frame)
 
     def augment(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
         """

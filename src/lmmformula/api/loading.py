@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.fits import load as load_fit
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
-from lmmformula.files import path_of
+from lmmformula.files import path_of, read_text
 from lmmformula.results.netcdf import MAGIC, MAGIC_OF_NETCDF4
+from lmmformula.results.saved import absent_rows, from_json
 from lmmformula.results.stored import load_posterior
 
 
@@ -30,10 +30,9 @@ def load(path: str | Path) -> LinearMixedFit | Posterior:
     if start.startswith(MAGIC_OF_NETCDF4):
         raise FitError(f"{path} holds no posterior that lmmformula has saved", hint="ArviZ reads its own files")
     if not start.startswith(MAGIC):
-        return load_fit(path)
-    saved = load_posterior(path)
-    parts = (saved.ir, saved.schema, saved.design, saved.program, saved.raw, saved.table)
-    return Posterior(*parts, saved.data_name, saved.na_action)
+        ir, schema, design, fit, name = from_json(read_text(path), str(path))
+        return LinearMixedFit(ir, schema, design, fit, absent_rows(ir), name)
+    return Posterior(**load_posterior(path))
 
 
 def _start(path: Path) -> bytes:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.generalized import GeneralizedMixedFit, Pilot, laplace_pilot
-from lmmformula.api.newcomers import answering, answers_newcomers
+from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
@@ -23,7 +23,7 @@ from lmmformula.fit.response import check_curvature
 from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.fit.target import CurvatureKind
 from lmmformula.ir.family import GAUSSIAN, Family
-from lmmformula.ir.lower import update
+from lmmformula.ir.lower.model import update
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.explain import explain, model_html, model_markdown
 from lmmformula.present.text import Text
@@ -332,50 +332,6 @@ class Model:
 
 
 PRIOR_COLUMNS = ["target", "distribution", "default", "stan"]
-
-
-@answering
-def lmer(
-    formula: str,
-    data: object,
-    *,
-    reml: bool = True,
-    **options: Any,  # noqa: ANN401
-) -> LinearMixedFit | GeneralizedMixedFit:
-    """
-    Fit a linear mixed model, for people who come from R: `Model(formula, data, ...).fit(reml=...)`.
-
-    >>> import lmmformula as lf
-    >>> lf.lmer("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fixef.round(1).to_dict()
-    {'(Intercept)': 1527.5}
-    """
-    model = Model(formula, data, **options)
-    if model.ir.family != GAUSSIAN:
-        raise FitError(f"lmer fits gaussian models, and the family is {model.ir.family.name}", hint="use glmer")
-    return model.fit(reml=reml)
-
-
-@answering
-def glmer(
-    formula: str,
-    data: object,
-    *,
-    family: str | Family,
-    nagq: int = 1,
-    curvature: CurvatureKind = "observed",
-    **options: Any,  # noqa: ANN401
-) -> LinearMixedFit | GeneralizedMixedFit:
-    """
-    Fit a generalised linear mixed model, for people who come from R: `Model(formula, data, family=...).fit(nagq=...)`.
-
-    curvature : "expected" gives lme4's criterion where the link is not the canonical one
-
-    >>> import lmmformula as lf
-    >>> formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
-    >>> lf.glmer(formula, lf.datasets.load("cbpp"), family="binomial").fixef.round(3).tolist()
-    [-1.399, -0.992, -1.129, -1.58]
-    """
-    return Model(formula, data, family=family, **options).fit(reml=False, nagq=nagq, curvature=curvature)
 
 
 def _warn(fit: Fit | GlmmFit) -> None:

@@ -8,7 +8,7 @@ from lmmformula.api.newcomers import answering
 from lmmformula.errors import FormulaError
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.family import Family
-from lmmformula.ir.lower import lower
+from lmmformula.ir.lower.model import lower
 from lmmformula.ir.model import ModelIR
 
 Priors = str | Sequence[str] | None

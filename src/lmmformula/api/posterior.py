@@ -94,27 +94,10 @@ class Posterior(Reported, MarginalEffects, PosteriorResult):
         frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
         from lmmformula.inference.tidy import tidy_draws
-        from lmmformula.results.frames import to_native
+        from lmmformula.results.frames import in_library
 
         found = tidy_draws(self, effects, conf_int=conf_int, level=level)
-        return to_native(found, self.table.library if frame is None else frame)
-
-    def glance(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
-        """One row: nobs, sigma, chains, draws, the worst rhat, ess_bulk and ess_tail, divergent, converged."""
-        from lmmformula.results.frames import to_native
-        from lmmformula.results.posterior_frames import glance
-
-        return to_native(glance(self), self.table.library if frame is None else frame)
-
-    def augment(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (as above)
-        """
-        One row per observation: the columns of the data; fitted, std_error, population, residual from the draws.
-
-        Rows that were left out are there, with missing values beside them, where `na_action` is "exclude".
-        """
-        from lmmformula.results.posterior_frames import augment
-
-        return augment(self, frame)
+        return in_library(self, found, frame)
 
     def plot(self, kind: str = "densities", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
         """

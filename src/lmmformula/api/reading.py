@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lmmformula.api.newcomers import unknown_argument
-from lmmformula.data.chunks import Chunks, as_chunks
+from lmmformula.data.chunks import Chunks
+from lmmformula.data.chunks_sources import as_chunks
 from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, library_of, read_table
 from lmmformula.design.build import build_design
@@ -81,7 +82,7 @@ def _of_chunks(
     """Read parts into memory if they are small, else sum them up."""
     from lmmformula.design.gathering import gathered, in_part, remark_on
     from lmmformula.design.passes import Passes, StreamSettings
-    from lmmformula.design.streaming import absent_rows, stream_design
+    from lmmformula.design.streaming import stream_design, table_without_rows
 
     settings = StreamSettings(**{name: options[name] for name in STREAMING & options.keys()})
     again = {name: option for name, option in options.items() if name != "checkpoint"}  # which is of one model alone
@@ -97,7 +98,7 @@ def _of_chunks(
     design: DesignMatrices
     table = gathered(passes)
     if table is None:
-        absent = replace(absent_rows(chunks), library=library_of(data))
+        absent = replace(table_without_rows(chunks), library=library_of(data))
         schema, design = stream_design(bound, chunks, settings=settings, **choices)
         return Designed(absent, bound, schema, design, data, again, chunks.remarks)
     table = replace(table, library=library_of(data))

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from lmmformula.api.generalized import Pilot
 from lmmformula.api.mode import PosteriorMode
 from lmmformula.api.posterior import Posterior
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, PriorWarning, SamplingWarning, is_text, warn
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.results.arguments import check_flag
+from lmmformula.results.estimates import Specified
 from lmmformula.results.warmstart import contradicted, estimates_of, information_of
 from lmmformula.stan.draws import Diagnostics, Draws
 from lmmformula.stan.edited import check_read_back, edited, same_parameters
@@ -20,8 +22,13 @@ from lmmformula.stan.priors import PriorRow
 from lmmformula.stan.program import Extra
 from lmmformula.stan.start import StartingPoint, starting_point
 
-if TYPE_CHECKING:
-    from lmmformula.api.model import Model
+
+class Piloted(Specified, Protocol):
+    """A model on its data, which can be fitted to start a sampler from."""
+
+    @property
+    def pilot(self) -> Pilot:
+        """The fit on which the Stan program's geometry and start rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class ProgramOptions:
         return Extra(log_lik=self.log_lik, y_rep=self.y_rep, prior_only=self.prior_only)
 
 
-def program_of(model: "Model", options: ProgramOptions) -> StanProgram:
+def program_of(model: Piloted, options: ProgramOptions) -> StanProgram:
     """
     Generate the program of a model.
 
@@ -80,7 +87,7 @@ def chosen_by_fit(program: StanProgram, options: ProgramOptions) -> bool:
     return any(factor.label not in (options.geometry or {}) for factor in program.program.sampled)
 
 
-def priors_of(model: "Model") -> tuple[PriorRow, ...]:
+def priors_of(model: Piloted) -> tuple[PriorRow, ...]:
     """Return the priors of a model, which need no fit."""
     return program_of(model, ProgramOptions(prior_only=model.design.has_rows)).priors
 
@@ -107,7 +114,7 @@ def _refuse_rows(design: DesignMatrices, options: ProgramOptions) -> None:
         raise FitError(f"{what} reads the rows of the data, which were not kept", hint="use form='marginal'")
 
 
-def mode_of(model: "Model", *, warm_start: bool, **options: Any) -> PosteriorMode:  # noqa: ANN401
+def mode_of(model: Piloted, *, warm_start: bool, **options: Any) -> PosteriorMode:  # noqa: ANN401
     """
     Find the mode of a model's posterior.
 
@@ -122,7 +129,7 @@ def mode_of(model: "Model", *, warm_start: bool, **options: Any) -> PosteriorMod
     return PosteriorMode(_result(model, program, optimize(program, start=start, **options)))
 
 
-def posterior_of(model: "Model", *, warm_start: bool, **options: Any) -> Posterior:  # noqa: ANN401
+def posterior_of(model: Piloted, *, warm_start: bool, **options: Any) -> Posterior:  # noqa: ANN401
     """
     Sample the posterior of a model, or its prior.
 
@@ -135,7 +142,7 @@ def posterior_of(model: "Model", *, warm_start: bool, **options: Any) -> Posteri
     return posterior
 
 
-def _warn_of_priors(model: "Model", program: StanProgram) -> None:
+def _warn_of_priors(model: Piloted, program: StanProgram) -> None:
     """Warn of default priors that lie far from the fit, of which the posterior would be a bad compromise."""
     fit = None if program.prior_only or program.edited else model.pilot.fit
     if fit is not None and (told := contradicted(program, estimates_of(fit))):
@@ -163,7 +170,7 @@ def _of_sampled(posterior: Posterior) -> Diagnostics:
     return posterior.raw.diagnose(declared or None, posterior.program.parameters.called)
 
 
-def _prepared(model: "Model", options: dict[str, Any], *, warm_start: bool) -> tuple[StanProgram, StartingPoint | None]:
+def _prepared(model: Piloted, options: dict[str, Any], *, warm_start: bool) -> tuple[StanProgram, StartingPoint | None]:
     """Generate the program that the options ask for, which are taken out of them, and where its chains start."""
     check_flag("warm_start", warm_start)
     code, data = options.pop("code", None), options.pop("data", None)
@@ -178,7 +185,7 @@ def _prepared(model: "Model", options: dict[str, Any], *, warm_start: bool) -> t
     return program, None if fit is None else starting_point(program, estimates_of(fit))
 
 
-def _warn_of_pilot(model: "Model") -> None:
+def _warn_of_pilot(model: Piloted) -> None:
     """Say so where the fit that chains start from, and that the geometry is chosen by, would have taken too long."""
     if model.pilot.stopped:
         warn(
@@ -188,7 +195,7 @@ def _warn_of_pilot(model: "Model") -> None:
         )
 
 
-def _result(model: "Model", program: StanProgram, draws: Draws) -> Posterior:
+def _result(model: Piloted, program: StanProgram, draws: Draws) -> Posterior:
     if program.edited:
         check_read_back(program, draws)
     parts = (model.ir, model.schema, model.design, program, draws, model.table, model.data_name, model.na_action)

@@ -25,7 +25,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Subcommand:
     """
     One command.
 
@@ -55,7 +55,7 @@ def completion_script(shell: str) -> str:
     return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell](commands)
 
 
-def _commands() -> Iterator[Command]:
+def _commands() -> Iterator[Subcommand]:
     subparsers = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001 (argparse shows its tables nowhere else)
     for name, command in subparsers.choices.items():
         actions = command._actions  # noqa: SLF001 (as above)
@@ -63,7 +63,7 @@ def _commands() -> Iterator[Command]:
         words = tuple(str(c) for action in actions if not action.option_strings for c in action.choices or ())
         positional = {action.dest for action in actions if not action.option_strings}
         names, files = bool(positional & {"data", "name"}), "data" in positional
-        yield Command(name, COMMANDS[name].about, options, "formula" in positional, words, names, files)
+        yield Subcommand(name, COMMANDS[name].about, options, "formula" in positional, words, names, files)
 
 
 def _option(action: argparse.Action) -> Option:
@@ -87,7 +87,7 @@ def _datasets() -> str:
     return " ".join(datasets.names())
 
 
-def _bash(commands: list[Command]) -> str:
+def _bash(commands: list[Subcommand]) -> str:
     names = " ".join(command.name for command in commands)
     lines = [
         "_lmmformula() {",
@@ -108,7 +108,7 @@ def _bash(commands: list[Command]) -> str:
     return "\n".join(lines)
 
 
-def _bash_values(command: Command) -> Iterator[str]:
+def _bash_values(command: Subcommand) -> Iterator[str]:
     """Write what completes the values of options."""
     for option in command.options:
         if option.takes in ("choice", "data", "file"):
@@ -117,7 +117,7 @@ def _bash_values(command: Command) -> Iterator[str]:
             yield f"{patterns}) {_compgen(words, files=option.takes != 'choice')}; return ;;"
 
 
-def _bash_words(command: Command) -> list[str]:
+def _bash_words(command: Subcommand) -> list[str]:
     options = [name for option in command.options for name in option.names]
     return [*options, *command.words, *(["$datasets"] if command.names else [])]
 
@@ -126,7 +126,7 @@ def _compgen(words: Sequence[str], *, files: bool = False) -> str:
     return f'COMPREPLY=($(compgen {"-f " if files else ""}-W "{" ".join(words)}" -- "$word"))'
 
 
-def _zsh(commands: list[Command]) -> str:
+def _zsh(commands: list[Subcommand]) -> str:
     listed = " ".join(f"'{command.name}:{_escaped(command.about)}'" for command in commands)
     lines = [
         "#compdef lmmformula",
@@ -147,7 +147,7 @@ def _zsh(commands: list[Command]) -> str:
     return "\n".join(lines)
 
 
-def _zsh_arguments(command: Command) -> Iterator[str]:
+def _zsh_arguments(command: Subcommand) -> Iterator[str]:
     for option in command.options:
         yield from (_zsh_option(name, option) for name in option.names)
     if command.formula:
@@ -178,7 +178,7 @@ def _escaped(text: str) -> str:
     return _quoted(text).replace(":", "\\:").replace("[", "(").replace("]", ")")
 
 
-def _fish(commands: list[Command]) -> str:
+def _fish(commands: list[Subcommand]) -> str:
     lines = [
         f"function __lmmformula_names; printf '%s\\n' {_datasets()}; end",
         "complete -c lmmformula -f",

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from lmmformula.arrays import AnyArray, IntArray
-from lmmformula.data.columns import Column, FactorColumn, NumericColumn
+from lmmformula.data.columns import Column, FactorColumn
 from lmmformula.data.convert import to_column, to_factor
 from lmmformula.errors import DataError, meant, printable
 
@@ -19,8 +19,6 @@ Fetch = Callable[[], Any]
 
 Library = Literal["pandas", "polars", "pyarrow"]
 """Of data frames: what results are given in."""
-
-__all__ = ["Column", "FactorColumn", "NumericColumn", "Table", "read_table"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

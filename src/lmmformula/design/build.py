@@ -19,10 +19,10 @@ from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import response_name
 from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
 from lmmformula.design.times import check_structure
-from lmmformula.design.values import Factor, Numbers
+from lmmformula.design.values import Categorical, Numbers
 from lmmformula.errors import DataError, LmmFormulaError, meant, printable, warn
+from lmmformula.ir.expressions import Expression, Variable, label
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Expression, Variable, label
 from lmmformula.ir.text import random_text
 
 NaAction = Literal["omit", "exclude", "fail"]
@@ -31,11 +31,6 @@ SMALLEST, LARGEST = 1e-150, 1e150
 """Numbers, other than zero, whose squares are floats of full precision."""
 
 RESCALE = "rescale its variables"
-
-
-def learn_schema(ir: ModelIR, table: Table, *, contrasts: Mapping[str, Any] | None = None) -> Schema:
-    """Find out what each variable of a model is, and what its columns are."""
-    return build_design(ir, table, contrasts=contrasts)[0]
 
 
 @np.errstate(all="ignore")  # what is not finite is found, named and counted
@@ -115,25 +110,27 @@ def warn_of_correlated(ir: ModelIR, schema: Schema) -> None:
         warn(message, text=ir.source, span=span, hint=hint)
 
 
-def _variable(expression: Expression, value: Numbers | Factor, contrasts: Mapping[str, Contrast]) -> VariableSchema:
+def _variable(
+    expression: Expression, value: Numbers | Categorical, contrasts: Mapping[str, Contrast]
+) -> VariableSchema:
     """Decide how a variable is coded: by the argument `contrasts`, by C() in the formula, or by R's default."""
     name = label(expression)
     match value:
         case Numbers(suffixes=suffixes):
             return NumericVariable(name, suffixes)
-        case Factor(kind="date"):
+        case Categorical(kind="date"):
             raise DataError(
                 f"`{name}` holds dates, which are neither numbers nor levels",
                 span=expression.span,
                 hint="make a column of days since some day, or of text",
             )
-        case Factor(levels=levels) if len(levels) < 2:
+        case Categorical(levels=levels) if len(levels) < 2:
             raise DataError(
                 f"the factor `{name}` has only one level in the rows used: {printable(''.join(levels))}",
                 span=expression.span,
                 hint="contrasts need at least two levels; leave it out",
             )
-        case Factor(levels=levels, ordered=ordered, kind=kind, contrast=own):
+        case Categorical(levels=levels, ordered=ordered, kind=kind, contrast=own):
             default = own or default_contrast(ordered=ordered)
             given = contrasts.get(name)
             return FactorVariable(

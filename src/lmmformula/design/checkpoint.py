@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.design.streamed import Frozen, arrays_of, with_sample
-from lmmformula.design.sums import PartialProducts, Tally
+from lmmformula.design.sums import PairwiseSum, PartialProducts
 from lmmformula.errors import DataError, printable
 from lmmformula.files import as_arrays, as_text, write_files
 
@@ -64,11 +64,11 @@ class Checkpoint:
         sample, first = self.folder / "sample.npz", self.folder / "first_pass.json"
         write_files({sample: as_arrays(**arrays_of(found)), first: as_text(text)})
 
-    def sums(self) -> tuple[int, Tally[PartialProducts]]:
+    def sums(self) -> tuple[int, PairwiseSum[PartialProducts]]:
         """Return the number of parts that were summed, and their sums."""
         path = self.folder / "sums.npz"
         if not path.exists():
-            return 0, Tally()
+            return 0, PairwiseSum()
         with self._told(), path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             content = json.loads(str(stored["about"]))
             self._check(content["identity"])
@@ -78,9 +78,9 @@ class Checkpoint:
                 arrays = {n.removeprefix(prefix): stored[n] for n in stored.files if n.startswith(prefix)}
                 waiting.append((rank, PartialProducts.from_arrays(arrays, content["factors"])))
         self.done = content["done"]
-        return self.done, Tally(waiting)
+        return self.done, PairwiseSum(waiting)
 
-    def keep_sums(self, done: int, tally: Tally[PartialProducts], *, now: bool = False) -> None:
+    def keep_sums(self, done: int, tally: PairwiseSum[PartialProducts], *, now: bool = False) -> None:
         """
         Keep the sums of the first parts, unless that was done a moment ago.
 

@@ -7,11 +7,12 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.schema import FactorVariable, NumericVariable, TermSchema, VariableSchema
-from lmmformula.design.values import Factor, Numbers
+from lmmformula.design.values import Categorical, Numbers
 from lmmformula.errors import DataError
-from lmmformula.ir.terms import Term, label
+from lmmformula.ir.expressions import label
+from lmmformula.ir.terms import Term
 
-Values = Mapping[str, Numbers | Factor]
+Values = Mapping[str, Numbers | Categorical]
 """Variables by label, on the rows used."""
 
 INTERCEPT = TermSchema((), (), ("(Intercept)",))
@@ -109,11 +110,13 @@ def term_columns(
         yield from (first * column for first in before) if before else (column,)
 
 
-def _columns(variable: VariableSchema, value: Numbers | Factor, *, full: bool, random: bool) -> Iterator[FloatArray]:
+def _columns(
+    variable: VariableSchema, value: Numbers | Categorical, *, full: bool, random: bool
+) -> Iterator[FloatArray]:
     match variable, value:
         case NumericVariable(), Numbers(values=numbers):
             yield from (numbers,) if numbers.ndim == 1 else numbers.T
-        case FactorVariable(), Factor(codes=codes):
+        case FactorVariable(), Categorical(codes=codes):
             coding = variable.coding(full=full, random=random)
             yield from (coding.column(j, codes) for j in range(len(coding.names)))
         case _:

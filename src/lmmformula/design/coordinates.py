@@ -3,7 +3,7 @@ Inner coordinates: shifted, scaled and whitened columns, in which cross-products
 
 A model does not change when x becomes a x + b, as long as its own terms can take that up. So cross-products are formed
 of columns that were centred (where there is an intercept to absorb the mean), of a response from which a pilot least
-squares fit was subtracted, and of random-effects columns of unit root mean square. This record undoes all of it.
+squares fit was subtracted, and of random-effects columns of unit root mean square. `Coordinates` undo all of it.
 """
 
 import math
@@ -14,6 +14,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.products import Coordinates
 from lmmformula.errors import FitError
 
 ILL_CONDITIONED = 1e3
@@ -27,50 +28,6 @@ DEPENDENT = 1e-13
 
 EXACT_RESPONSE = 1e-14
 """Ratio of residual to response, both root mean squares, that is nothing but rounding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Coordinates:
-    """
-    The way back from inner to the user's coordinates (user = inner for a design that needs no help).
-
-    fixed : (p, p) matrix, beta = pilot + y_scale * fixed @ beta_inner
-    pilot : (p,) least squares coefficients subtracted from the response
-    log_det_fixed : log |det fixed|
-    y_scale : factor of the inner response; sigma = y_scale * sigma_inner
-    random : per random term, (k, k) matrix U: b = y_scale * U b_inner, Sigma = U Sigma_inner U'
-    turns : per random term, (k, k) last factor of U, which was applied to sums rather than to columns
-    """
-
-    fixed: FloatArray
-    pilot: FloatArray
-    log_det_fixed: float
-    y_scale: float
-    random: tuple[FloatArray, ...]
-    turns: tuple[FloatArray, ...]
-
-    def beta(self, inner: FloatArray) -> FloatArray:
-        """Return the fixed effects that belong to inner ones."""
-        return self.pilot + self.y_scale * (self.fixed @ inner)
-
-    def sigma_inner(self, term: int, covariance: FloatArray) -> FloatArray:
-        """Return the (k, k) inner relative covariance of a random term that belongs to the user's."""
-        half = np.linalg.solve(self.random[term], covariance)
-        return symmetric(np.linalg.solve(self.random[term], half.T))
-
-    def sigma_user(self, term: int, inner: FloatArray) -> FloatArray:
-        """Return the (k, k) relative covariance of a random term that belongs to the inner one."""
-        return symmetric(self.random[term] @ inner @ self.random[term].T)
-
-    def criterion(self, inner: float, *, degrees: int, reml: bool, sum_log_weights: float) -> float:
-        """Return -2 log (restricted) likelihood on the user's scale; `degrees` is n - p for REML, n for ML."""
-        value = inner + 2 * degrees * math.log(self.y_scale) - sum_log_weights
-        return value - 2 * self.log_det_fixed if reml else value
-
-
-def symmetric(matrix: FloatArray) -> FloatArray:
-    """Return the symmetric part of a matrix."""
-    return (matrix + matrix.T) / 2
 
 
 def shift_of(column: FloatArray, weights: FloatArray | None) -> float:

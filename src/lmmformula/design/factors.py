@@ -10,7 +10,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.data.factorize import merge_equal, number_label, value_label
 from lmmformula.design.contrasts import INDICATORS, Contrast, contrast_by_name
 from lmmformula.design.values import (
-    Factor,
+    Categorical,
     Numbers,
     Scalar,
     Value,
@@ -19,12 +19,15 @@ from lmmformula.design.values import (
     flag,
     recode,
     scalar,
-    whole,
+    whole_number,
 )
 from lmmformula.errors import DataError, meant, printable
 
 State = dict[str, Any]
 """What a function has to remember of the data it first saw, in JSON's types; empty while it learns."""
+
+MAKE_LEVELS = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
+"""Functions that make levels of numbers; they must know those of all rows, which data in parts collect first."""
 
 
 def make_factor(
@@ -47,7 +50,7 @@ def make_factor(
     is_ordered = found.ordered if ordered is None else flag(ordered)
     if labels is not None:
         return _relabel(found, tuple(map(_scalar_label, _constants(labels))), ordered=is_ordered)
-    return Factor(found.codes, found.levels, is_ordered)
+    return Categorical(found.codes, found.levels, is_ordered)
 
 
 def as_factor(state: State, x: Value) -> Value:
@@ -72,7 +75,7 @@ def relevel(_: State, x: Value, ref: Value) -> Value:
             raise DataError(f"there is no level '{printable(ref)}'", hint=hint)
         first = given.levels.index(ref)
     else:
-        first = whole(ref) - 1
+        first = whole_number(ref) - 1
         if not 0 <= first < len(given.levels):
             raise DataError(f"there is no level number {first + 1} among {len(given.levels)} levels")
     order = [first, *(i for i in range(len(given.levels)) if i != first)]
@@ -108,12 +111,12 @@ def with_contrast(
         raise DataError("only contr.treatment and contr.SAS have a base")
     contrast = replace(
         contrast,
-        base=contrast.base if base is None else whole(base),
-        how_many=None if how_many is None else whole(how_many),
+        base=contrast.base if base is None else whole_number(base),
+        how_many=None if how_many is None else whole_number(how_many),
         random=True,
         numbered=contrast.numbered or how_many is not None or base is not None,
     )
-    return Factor(given.codes, given.levels, given.ordered, given.kind, contrast)
+    return replace(given, contrast=contrast)
 
 
 def cut(
@@ -141,7 +144,7 @@ def cut(
     if labels is False:
         return Numbers(np.where(codes < 0, np.nan, codes + 1.0))
     if labels is None or labels is True:
-        digits = whole(dig_lab)
+        digits = whole_number(dig_lab)
         if digits < 1:
             raise DataError("dig.lab is a number of digits, at least 1")
         names = _interval_labels(edges, digits, right=is_right, closed=is_closed)
@@ -149,7 +152,7 @@ def cut(
         names = tuple(map(_scalar_label, _constants(labels)))
     if len(names) != n_intervals:
         raise DataError(f"cut() makes {n_intervals} intervals but is given {len(names)} labels")
-    return Factor(*merge_equal(codes.astype(np.intp), names), ordered=flag(ordered_result))
+    return Categorical(*merge_equal(codes.astype(np.intp), names), ordered=flag(ordered_result))
 
 
 def _breaks(values: FloatArray, breaks: Value) -> list[float]:
@@ -159,7 +162,7 @@ def _breaks(values: FloatArray, breaks: Value) -> list[float]:
         if len(edges) < 2 or len(set(edges)) < len(edges):
             raise DataError("cut() needs at least two different breaks")
         return edges
-    n_intervals = whole(breaks)
+    n_intervals = whole_number(breaks)
     if n_intervals < 2:
         raise DataError("cut() needs at least two intervals")
     if not np.isfinite(values).any():
@@ -196,7 +199,7 @@ def _constants(value: Value) -> tuple[Scalar, ...]:
     match value:
         case tuple():
             return value
-        case Numbers() | Factor() | Contrast():
+        case Numbers() | Categorical() | Contrast():
             raise DataError("a column stands where constants are needed", hint="for example c('a', 'b')")
         case None:
             return ()
@@ -208,12 +211,12 @@ def _scalar_label(value: Scalar) -> str:
     return number_label(float(value)) if isinstance(value, (int, float)) and value is not True else value_label(value)
 
 
-def _relabel(given: Factor, labels: tuple[str, ...], *, ordered: bool) -> Factor:
+def _relabel(given: Categorical, labels: tuple[str, ...], *, ordered: bool) -> Categorical:
     if len(labels) != len(given.levels):
         raise DataError(f"{len(labels)} labels are given for {len(given.levels)} levels")
-    return Factor(*merge_equal(given.codes, labels), ordered=ordered)
+    return Categorical(*merge_equal(given.codes, labels), ordered=ordered)
 
 
-def _with_unseen(given: Factor, levels: tuple[str, ...], unseen: tuple[str, ...]) -> Factor:
+def _with_unseen(given: Categorical, levels: tuple[str, ...], unseen: tuple[str, ...]) -> Categorical:
     """Keep the levels that only new data have, behind the known ones, so that an error can name them."""
     return recode(given, (*levels, *unseen))[0]

@@ -9,10 +9,11 @@ from lmmformula.data.table import Table
 from lmmformula.design.coding import matrix
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.schema import FactorVariable, Schema
-from lmmformula.design.values import Factor, Numbers, column_of_numbers, of_column, recode
+from lmmformula.design.values import Categorical, Numbers, column_of_numbers, of_column, recode
 from lmmformula.errors import DataError, look_alike, printable
+from lmmformula.ir.expressions import Expression, label
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Expression, Term, label
+from lmmformula.ir.terms import Term
 
 
 @np.errstate(all="ignore")
@@ -48,14 +49,14 @@ def offset_values(ir: ModelIR, schema: Schema, table: Table) -> FloatArray:
     return total
 
 
-def known_values(frame: Frame, schema: Schema, terms: Sequence[Term]) -> dict[str, Numbers | Factor]:
+def known_values(frame: Frame, schema: Schema, terms: Sequence[Term]) -> dict[str, Numbers | Categorical]:
     """Evaluate the variables of terms on new data, factors in the levels of the model."""
-    values: dict[str, Numbers | Factor] = {}
+    values: dict[str, Numbers | Categorical] = {}
     for expression in distinct(terms):
         name = label(expression)
         value = frame.column(expression)
         variable = schema.variables[name]
-        if isinstance(variable, FactorVariable) and isinstance(value, Factor):
+        if isinstance(variable, FactorVariable) and isinstance(value, Categorical):
             value, unseen = recode(value, variable.levels)
             if unseen:
                 known = ", ".join(map(printable, variable.levels[:12]))

@@ -7,11 +7,11 @@ from lmmformula.arrays import BoolArray
 from lmmformula.data.table import Table
 from lmmformula.design import factors, transforms
 from lmmformula.design.contrasts import Contrast, contrast_by_name, contrast_of_size
-from lmmformula.design.factors import State
+from lmmformula.design.factors import MAKE_LEVELS, State
 from lmmformula.design.functions import FUNCTIONS, OPERATORS
 from lmmformula.design.schema import ColumnSchema
 from lmmformula.design.values import (
-    Factor,
+    Categorical,
     Numbers,
     Value,
     column_of_numbers,
@@ -19,11 +19,11 @@ from lmmformula.design.values import (
     missing,
     of_column,
     recode,
-    whole,
+    whole_number,
 )
 from lmmformula.errors import NOWHERE, DataError, FormulaError, LmmFormulaError, Span, printable
+from lmmformula.ir.expressions import Apply, Constant, Expression, Variable, label, variables
 from lmmformula.ir.functions import CONTRASTS, REGISTERED, bound
-from lmmformula.ir.terms import Apply, Constant, Expression, Variable, label, variables
 
 STATEFUL: dict[str, Callable[..., Value]] = {
     "scale": transforms.scale, "center": transforms.center, "poly": transforms.poly,
@@ -33,8 +33,6 @@ STATEFUL: dict[str, Callable[..., Value]] = {
     "relevel": factors.relevel, "cut": factors.cut, "C": factors.with_contrast,
 }  # fmt: skip
 """Functions that take their state before their arguments."""
-
-MAKE_LEVELS = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,10 +64,10 @@ class Frame:
         self.values[expression] = value
         return value
 
-    def column(self, expression: Expression) -> Numbers | Factor:
+    def column(self, expression: Expression) -> Numbers | Categorical:
         """Evaluate an expression that must give one value per row."""
         match self.evaluate(expression):
-            case Numbers() | Factor() as value:
+            case Numbers() | Categorical() as value:
                 return value
             case _:
                 raise at(
@@ -89,16 +87,16 @@ class Frame:
             case Apply(function=function):
                 return self._call(expression, function)
 
-    def _read(self, name: str) -> Numbers | Factor:
+    def _read(self, name: str) -> Numbers | Categorical:
         """Read a column; one that was a factor is one in new data too, with the old levels first."""
         before = None if self.known is None else self.known.get(name)
         if before is not None and before.levels is not None:
             new = self.table.factor(name)
-            given = Factor(new.codes, new.levels, before.ordered, before.kind)
+            given = Categorical(new.codes, new.levels, before.ordered, before.kind)
             known, unseen = recode(given, before.levels)
             return recode(given, (*before.levels, *unseen))[0] if unseen else known
         value = of_column(self.table[name])
-        if before is not None and isinstance(value, Factor):
+        if before is not None and isinstance(value, Categorical):
             if value.kind != "logical":
                 kind = "text" if value.kind == "string" else f"a {value.kind}"
                 message = f"column '{printable(name)}' was numeric in the data of the model, and is {kind} here"
@@ -137,8 +135,8 @@ class Frame:
         unknown = given.keys() - {"n", "base"}
         if unknown:
             raise at(DataError(f"`{min(unknown)}` of {call.function}() is not supported"), call.span, self.source)
-        base = whole(given["base"]) if "base" in given else None
-        return contrast_of_size(call.function, whole(given["n"]), base)
+        base = whole_number(given["base"]) if "base" in given else None
+        return contrast_of_size(call.function, whole_number(given["n"]), base)
 
     def missing_rows(self, expression: Expression) -> BoolArray | None:
         """Return the rows in which an expression is missing, None if there is none."""
@@ -156,9 +154,9 @@ class Frame:
         return found if found.any() else None
 
 
-def _column_schema(name: str, value: Numbers | Factor) -> ColumnSchema:
+def _column_schema(name: str, value: Numbers | Categorical) -> ColumnSchema:
     match value:
-        case Factor(levels=levels, ordered=ordered, kind=kind):
+        case Categorical(levels=levels, ordered=ordered, kind=kind):
             return ColumnSchema(name, levels, ordered, kind)
         case Numbers():
             return ColumnSchema(name)

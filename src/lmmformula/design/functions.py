@@ -10,13 +10,23 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.data.factorize import value_label
 from lmmformula.design.contrasts import Contrast
-from lmmformula.design.values import Factor, Numbers, Scalar, Value, elementwise, logical, missing, numbers, whole
+from lmmformula.design.values import (
+    Categorical,
+    Numbers,
+    Scalar,
+    Value,
+    elementwise,
+    logical,
+    missing,
+    numbers,
+    whole_number,
+)
 from lmmformula.errors import DataError
 
 Function = Callable[..., Value]
 
 
-def each(function: Callable[..., Any]) -> Function:
+def rowwise(function: Callable[..., Any]) -> Function:
     """Make a function of columns for the table, from one of numpy arrays."""
     return lambda *arguments, **named: elementwise(function, *arguments, *named.values())
 
@@ -38,17 +48,17 @@ def _log(x: Value, base: Value = math.e) -> Value:
 
 
 def _round(x: Value, digits: Value = 0.0) -> Value:
-    places = min(max(whole(digits), -308), 308)
-    return elementwise(lambda a: rounded(np.asarray(a), places), x)
+    places = min(max(whole_number(digits), -308), 308)
+    return elementwise(lambda a: round_half_even(np.asarray(a), places), x)
 
 
-def rounded(x: FloatArray, places: int) -> FloatArray:
+def round_half_even(x: FloatArray, places: int) -> FloatArray:
     """
     Round as R does since 4.0: to the nearer of the two decimal numbers around x, of equally near ones to the even.
 
     So 0.285 becomes 0.28, although 100 * 0.285 is 28.499999999999996 in one library and 28.5 in another.
 
-    >>> rounded(np.array([0.15, 0.45, 0.55, 5.015, -2.675]), 2 - 1).tolist()
+    >>> round_half_even(np.array([0.15, 0.45, 0.55, 5.015, -2.675]), 2 - 1).tolist()
     [0.1, 0.4, 0.6, 5.0, -2.7]
     """
     size = np.abs(x)
@@ -63,7 +73,7 @@ def rounded(x: FloatArray, places: int) -> FloatArray:
 
 def _comparison(name: str, compare: Callable[..., Any]) -> Function:
     def compared(x: Value, y: Value) -> Value:
-        if isinstance(x, Factor) and x.kind != "logical" and isinstance(y, (str, float, int)):
+        if isinstance(x, Categorical) and x.kind != "logical" and isinstance(y, (str, float, int)):
             if name in {"==", "!="}:
                 return logical(compare(_is_level(x, y), 1), x.codes < 0)
             if x.ordered and value_label(y) in x.levels:
@@ -74,17 +84,17 @@ def _comparison(name: str, compare: Callable[..., Any]) -> Function:
     return compared
 
 
-def _is_level(x: Factor, *constants: Scalar) -> BoolArray:
+def _is_level(x: Categorical, *constants: Scalar) -> BoolArray:
     """Return where a factor has one of some levels; R compares their labels."""
     wanted = {value_label(constant) for constant in constants}
     return np.isin(x.codes, [i for i, label in enumerate(x.levels) if label in wanted])
 
 
 def _is_in(x: Value, table: Value) -> Value:
-    if isinstance(table, (Numbers, Factor, Contrast)):
+    if isinstance(table, (Numbers, Categorical, Contrast)):
         raise DataError("what follows %in% is a constant or c(...)")
     constants = table if isinstance(table, tuple) else (table,)
-    if isinstance(x, Factor):
+    if isinstance(x, Categorical):
         return logical(_is_level(x, *constants), np.zeros(len(x.codes), dtype=np.bool_))
     values = np.asarray(numbers(x))
     found = np.isin(values, np.array([numbers(constant) for constant in constants]))
@@ -109,7 +119,7 @@ def _not(x: Value) -> Value:
 
 
 def _is_na(x: Value) -> Value:
-    if not isinstance(x, (Numbers, Factor)):
+    if not isinstance(x, (Numbers, Categorical)):
         return x is None
     rows = len(x.values) if isinstance(x, Numbers) else len(x.codes)
     mask = missing(x)
@@ -128,7 +138,7 @@ def _identity(x: Value) -> Value:
 def _vector(*values: Value) -> Value:
     flat: list[Scalar] = []
     for value in values:
-        if isinstance(value, (Numbers, Factor, Contrast)):
+        if isinstance(value, (Numbers, Categorical, Contrast)):
             raise DataError("c() makes vectors of constants, not of columns")
         flat.extend(value if isinstance(value, tuple) else (value,))
     return tuple(flat)
@@ -136,7 +146,7 @@ def _vector(*values: Value) -> Value:
 
 def _as_numeric(x: Value) -> Value:
     match x:
-        case Factor(kind="factor", codes=codes):
+        case Categorical(kind="factor", codes=codes):
             return Numbers(np.where(codes < 0, np.nan, codes + 1.0))  # R counts levels from 1
         case Numbers() | None:
             return x
@@ -173,8 +183,8 @@ def _largest(*x: Value) -> Value:
 
 
 OPERATORS: dict[str, Function] = {
-    "+": _plus, "-": _minus, "*": each(np.multiply), "/": each(np.divide), "^": each(np.power),
-    "%%": each(np.mod), "%/%": each(np.floor_divide), "%in%": _is_in,
+    "+": _plus, "-": _minus, "*": rowwise(np.multiply), "/": rowwise(np.divide), "^": rowwise(np.power),
+    "%%": rowwise(np.mod), "%/%": rowwise(np.floor_divide), "%in%": _is_in,
     "<": _comparison("<", np.less), "<=": _comparison("<=", np.less_equal), "==": _comparison("==", np.equal),
     ">": _comparison(">", np.greater), ">=": _comparison(">=", np.greater_equal), "!=": _comparison("!=", np.not_equal),
     "&": _and, "&&": _and, "|": _or, "||": _or, "!": _not, "(": _identity,
@@ -182,13 +192,13 @@ OPERATORS: dict[str, Function] = {
 
 FUNCTIONS: dict[str, Function] = {
     "I": _identity, "c": _vector, "log": _log,
-    "log10": each(np.log10), "log2": each(np.log2), "log1p": each(np.log1p), "exp": each(np.exp),
-    "expm1": each(np.expm1), "sqrt": each(np.sqrt), "abs": each(np.abs), "sign": each(np.sign),
-    "sin": each(np.sin), "cos": each(np.cos), "tan": each(np.tan),
-    "asin": each(np.arcsin), "acos": each(np.arccos), "atan": each(np.arctan),
-    "sinh": each(np.sinh), "cosh": each(np.cosh), "tanh": each(np.tanh),
-    "floor": each(np.floor), "ceiling": each(np.ceil), "trunc": each(np.trunc), "round": _round,
-    "plogis": each(lambda q: 1 / (1 + np.exp(-q))), "qlogis": each(lambda p: np.log(p) - np.log1p(-p)),
+    "log10": rowwise(np.log10), "log2": rowwise(np.log2), "log1p": rowwise(np.log1p), "exp": rowwise(np.exp),
+    "expm1": rowwise(np.expm1), "sqrt": rowwise(np.sqrt), "abs": rowwise(np.abs), "sign": rowwise(np.sign),
+    "sin": rowwise(np.sin), "cos": rowwise(np.cos), "tan": rowwise(np.tan),
+    "asin": rowwise(np.arcsin), "acos": rowwise(np.arccos), "atan": rowwise(np.arctan),
+    "sinh": rowwise(np.sinh), "cosh": rowwise(np.cosh), "tanh": rowwise(np.tanh),
+    "floor": rowwise(np.floor), "ceiling": rowwise(np.ceil), "trunc": rowwise(np.trunc), "round": _round,
+    "plogis": rowwise(lambda q: 1 / (1 + np.exp(-q))), "qlogis": rowwise(lambda p: np.log(p) - np.log1p(-p)),
     "pnorm": _pnorm, "qnorm": _qnorm, "pmin": _smallest, "pmax": _largest, "ifelse": _ifelse, "is.na": _is_na,
     "as.numeric": _as_numeric, "as.integer": _as_integer, "as.logical": _as_logical,
 }  # fmt: skip

@@ -8,7 +8,7 @@ from lmmformula.data.chunks import Part, read_part
 from lmmformula.data.frames import joined, size_of
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.frame import Frame
-from lmmformula.design.inputs import complete_rows
+from lmmformula.design.inputs import complete_cases
 from lmmformula.design.memory import default_limit
 from lmmformula.design.passes import Passes
 from lmmformula.errors import DataError, LmmFormulaError, printable
@@ -68,7 +68,7 @@ def in_part(error: LmmFormulaError, ir: ModelIR, passes: Passes) -> LmmFormulaEr
     """Return an error that was met in all rows as the first part has it, which names the part."""
 
     def evaluate(table: Table, _: tuple[int, ...]) -> Nothing:
-        complete_rows(Frame(table, ir.source), ir, None, None)
+        complete_cases(Frame(table, ir.source), ir, None, None)
         return Nothing()
 
     try:

@@ -12,16 +12,9 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.design.coordinates import (
-    ILL_CONDITIONED,
-    Columns,
-    Coordinates,
-    refuse_exact_response,
-    scale_of,
-    shift_of,
-    whitener,
-)
+from lmmformula.design.coordinates import ILL_CONDITIONED, Columns, refuse_exact_response, scale_of, shift_of, whitener
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.products import Coordinates
 from lmmformula.design.rank import independent_columns
 
 

@@ -12,11 +12,11 @@ from lmmformula.design.fixed import named_numbers, offset_of, term_expressions
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.random import Grouping, group_column, grouping
 from lmmformula.design.response import categories_of, check_support, response_name, response_values
-from lmmformula.design.values import Factor, Numbers, missing, restrict
+from lmmformula.design.values import Categorical, Numbers, missing, restrict
 from lmmformula.design.weights import check_trials, check_weights, prior_weights
 from lmmformula.errors import DataError, is_text, printable, warn
+from lmmformula.ir.expressions import Expression, Variable, label
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Expression, Variable, label
 
 SHOWN = 5
 """Rows or names that a message lists before it says '...'."""
@@ -44,7 +44,7 @@ class Inputs:
     y: FloatArray
     weights: FloatArray | None
     offset: FloatArray | None
-    values: dict[str, Numbers | Factor]
+    values: dict[str, Numbers | Categorical]
     groups: dict[tuple[Variable, ...], Grouping]
     missing: dict[str, int]
     categories: tuple[str, ...] = ()
@@ -60,14 +60,14 @@ def read_inputs(
     if not table.n_rows:
         raise DataError("the data have no rows")
     frame = Frame(table, ir.source)
-    inputs = complete_rows(frame, ir, weights, offset, loglik_weights)
+    inputs = complete_cases(frame, ir, weights, offset, loglik_weights)
     refuse_missing(inputs.missing, len(inputs.y), table.n_rows, na_action)
     for expression in (*ir.response.expressions, *term_expressions(ir)):
         _tell_of_invented(frame, expression)
     return inputs
 
 
-def complete_rows(frame: Frame, ir: ModelIR, weights: object, offset: object, loglik_weights: object = None) -> Inputs:
+def complete_cases(frame: Frame, ir: ModelIR, weights: object, offset: object, loglik_weights: object = None) -> Inputs:
     """Evaluate all that a model reads, and keep the rows in which nothing is missing; there may be none."""
     table = frame.table
     y, trials = response_values(frame, ir.response, ir.family)
@@ -135,14 +135,14 @@ def total_offset(frame: Frame, ir: ModelIR, given: object) -> FloatArray | None:
 def _masks(
     y: FloatArray,
     ir: ModelIR,
-    values: Mapping[Expression, Numbers | Factor],
+    values: Mapping[Expression, Numbers | Categorical],
     columns: Mapping[Variable, FactorColumn],
     arguments: Mapping[str, FloatArray | None],
 ) -> Masks:
     """Find what is missing where."""
-    everything: dict[str, Numbers | Factor] = {response_name(ir.response): Numbers(y)}
+    everything: dict[str, Numbers | Categorical] = {response_name(ir.response): Numbers(y)}
     everything |= {label(expression): value for expression, value in values.items()}
-    everything |= {label(variable): Factor(column.codes, column.levels) for variable, column in columns.items()}
+    everything |= {label(variable): Categorical(column.codes, column.levels) for variable, column in columns.items()}
     everything |= {name: Numbers(array) for name, array in arguments.items() if array is not None}
     return {name: mask for name, value in everything.items() if (mask := missing(value)) is not None}
 

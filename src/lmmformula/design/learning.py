@@ -15,20 +15,27 @@ from lmmformula.data.columns import FactorColumn, NumericColumn
 from lmmformula.data.fingerprint import WORD, fingerprint
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.contrasts import Contrast
-from lmmformula.design.factors import State
+from lmmformula.design.factors import MAKE_LEVELS, State
 from lmmformula.design.fixed import term_expressions
 from lmmformula.design.frame import Frame
-from lmmformula.design.inputs import Inputs, complete_rows
-from lmmformula.design.levels import Levels, levels_of, number_key, united
-from lmmformula.design.mergeable import LEVELS_OF, SCALED, calls, columns_read, expressions, spread_of
+from lmmformula.design.inputs import Inputs, complete_cases
+from lmmformula.design.levels import Levels, column_levels, number_key, united
+from lmmformula.design.mergeable import SCALED, calls, columns_read, expressions, spread_of
 from lmmformula.design.random import Grouping
 from lmmformula.design.schema import ColumnSchema
-from lmmformula.design.summaries import ColumnSummary, Moments, Values, predictors, used_as_levels
-from lmmformula.design.values import Factor, Numbers, column_of_numbers
+from lmmformula.design.summaries import (
+    ColumnSummary,
+    PartialSummary,
+    SampleMoments,
+    columns_read_as_levels,
+    term_columns_read,
+)
+from lmmformula.design.values import Categorical, Numbers, column_of_numbers
 from lmmformula.errors import DataError
+from lmmformula.ir.expressions import Apply, Expression, Variable, label, variables
 from lmmformula.ir.functions import bound
-from lmmformula.ir.model import ModelIR, RandomTerm
-from lmmformula.ir.terms import Apply, Expression, Variable, label, variables
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.records import RandomTerm
 
 SAMPLE = 1 << 15
 """Rows from which coordinates are learnt."""
@@ -43,7 +50,7 @@ class Seen:
 
     levels : what it is; all levels, used or not
     used : the levels in complete rows
-    suffixes, contrast : as in `Numbers` and `Factor`
+    suffixes, contrast : as in `Numbers` and `Categorical`
     """
 
     levels: Levels
@@ -112,12 +119,12 @@ class Learned:
     seen: dict[str, Seen]
     groups: tuple[frozenset[tuple[str, ...]], ...]
     group_levels: dict[str, Levels]
-    moments: dict[str, Moments]
+    moments: dict[str, SampleMoments]
     states: dict[str, State]
-    response: Moments
+    response: SampleMoments
     sample: Sample
     rows: int
-    values: dict[str, Values]
+    values: dict[str, PartialSummary]
 
     def __add__(self, other: "Learned") -> "Learned":
         return Learned(
@@ -172,7 +179,7 @@ class Plan:
     @property
     def predictors(self) -> list[str]:
         """Those that the terms and the offset read."""
-        return predictors(self.ir, self.offset)
+        return term_columns_read(self.ir, self.offset)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -190,33 +197,37 @@ def learn(plan: Plan, table: Table, place: tuple[int, ...]) -> Learned:
     ir = plan.ir
     states = {label(call): {"center": 0.0, "scale": 1.0} for call in calls(ir, SCALED)}
     frame = Frame(table, ir.source, known=plan.known, states=states | plan.states)
-    inputs = complete_rows(frame, ir, plan.weights, plan.offset)
+    inputs = complete_cases(frame, ir, plan.weights, plan.offset)
     y = inputs.y if inputs.offset is None else inputs.y - inputs.offset
     evaluated = (*ir.response.expressions, *term_expressions(ir))
     invented = {label(e): rows for e in evaluated if (rows := frame.invented(e)) is not None}
-    levels = used_as_levels(ir)
+    levels = columns_read_as_levels(ir)
     group_levels = {v.name: _group_levels(table, v) for term in ir.random for v in term.group}
     return Learned(
         n_given=table.n_rows,
         n=len(inputs.y),
         missing=inputs.missing,
         invented={name: int(rows.sum()) for name, rows in invented.items()},
-        columns={name: levels_of(table[name]) for name in plan.variables},
+        columns={name: column_levels(table[name]) for name in plan.variables},
         seen={label(e): _seen(frame, e, inputs) for e in term_expressions(ir)},
         groups=tuple(_cells(table, term, inputs) for term in ir.random),
         group_levels=group_levels,
-        moments={label(c): Moments.of(column_of_numbers(frame.evaluate(bound(c)["x"]))) for c in calls(ir, SCALED)},
+        moments={
+            label(c): SampleMoments.of(column_of_numbers(frame.evaluate(bound(c)["x"]))) for c in calls(ir, SCALED)
+        },
         states={text: state for text, state in frame.states.items() if text not in states},
-        response=Moments.of(y),
+        response=SampleMoments.of(y),
         sample=_sample(plan, table, inputs.rows, place),
         rows=fingerprint(table, plan.columns),
-        values={name: Values.of(table[name], inputs.rows, as_levels=name in levels) for name in plan.predictors},
+        values={
+            name: PartialSummary.of(table[name], inputs.rows, as_levels=name in levels) for name in plan.predictors
+        },
     )
 
 
 def summaries(plan: Plan, learned: Learned) -> dict[str, ColumnSummary]:
     """Sum up the variables that terms read; without those that would take too much."""
-    levels = used_as_levels(plan.ir)
+    levels = columns_read_as_levels(plan.ir)
     found = {
         name: values.summary(learned.columns[name].labels if name in learned.columns else (), as_levels=name in levels)
         for name, values in learned.values.items()
@@ -226,7 +237,7 @@ def summaries(plan: Plan, learned: Learned) -> dict[str, ColumnSummary]:
 
 def _group_levels(table: Table, variable: Variable) -> Levels:
     factor = table.factor(variable.name)
-    return levels_of(table[variable.name], factor.levels)
+    return column_levels(table[variable.name], factor.levels)
 
 
 def _seen(frame: Frame, expression: Expression, inputs: Inputs) -> Seen:
@@ -234,9 +245,9 @@ def _seen(frame: Frame, expression: Expression, inputs: Inputs) -> Seen:
         case Numbers(values=values, suffixes=suffixes):
             some = bool((~np.isnan(values)).any())
             return Seen(Levels("numbers" if some else "nothing"), suffixes=suffixes)
-        case Factor(levels=levels, ordered=ordered, kind=kind, contrast=contrast):
+        case Categorical(levels=levels, ordered=ordered, kind=kind, contrast=contrast):
             used = inputs.values[label(expression)]
-            assert isinstance(used, Factor)
+            assert isinstance(used, Categorical)
             return Seen(Levels(kind, levels, ordered), frozenset(used.levels), contrast=contrast)
 
 
@@ -277,12 +288,12 @@ def level_columns(ir: ModelIR) -> tuple[str, ...]:
 
 def learn_levels(names: Collection[str], table: Table, _: tuple[int, ...]) -> "LevelsByName":
     """Learn what some columns hold, and their levels if they are factors."""
-    return LevelsByName({name: levels_of(table[name]) for name in names})
+    return LevelsByName({name: column_levels(table[name]) for name in names})
 
 
 def learn_all_levels(names: Collection[str], table: Table, _: tuple[int, ...]) -> "LevelsByName":
     """Learn what some columns hold, and their levels even if they are numbers."""
-    return LevelsByName({name: levels_of(table[name], table.factor(name).levels) for name in names})
+    return LevelsByName({name: column_levels(table[name], table.factor(name).levels) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +314,7 @@ def with_levels(plan: Plan, found: LevelsByName) -> Plan:
         if levels.nature not in {"numbers", "nothing"}
     }
     states: dict[str, State] = {}
-    for call in calls(plan.ir, LEVELS_OF):
+    for call in calls(plan.ir, MAKE_LEVELS):
         argument = bound(call)["x"]
         if isinstance(argument, Variable):
             levels = found.levels[argument.name]
@@ -337,12 +348,12 @@ def _column_schema(name: str, levels: Levels) -> ColumnSchema:
     return ColumnSchema(name, levels.labels, levels.ordered, levels.kind)
 
 
-def _value(seen: Seen) -> Numbers | Factor:
+def _value(seen: Seen) -> Numbers | Categorical:
     levels = seen.levels
     if levels.nature in {"numbers", "nothing"}:
         return Numbers(np.empty(0), seen.suffixes)
     used = levels.labels if levels.nature == "logical" else tuple(x for x in levels.labels if x in seen.used)
-    return Factor(np.empty(0, dtype=np.intp), used, levels.ordered, levels.kind, seen.contrast)
+    return Categorical(np.empty(0, dtype=np.intp), used, levels.ordered, levels.kind, seen.contrast)
 
 
 def _group_order(term: RandomTerm, cells: frozenset[tuple[str, ...]], levels: Mapping[str, Levels]) -> tuple[str, ...]:

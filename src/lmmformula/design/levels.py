@@ -77,7 +77,7 @@ def number_key(label: str) -> float | int:
         return float(label)
 
 
-def levels_of(column: Column, labels: tuple[str, ...] = ()) -> Levels:
+def column_levels(column: Column, labels: tuple[str, ...] = ()) -> Levels:
     """
     Say what a part knows of a column.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lmmformula.data.table import Table
-    from lmmformula.design.crossproducts import CrossProducts
+    from lmmformula.design.products import CrossProducts
     from lmmformula.design.summaries import ColumnSummary
 
 

@@ -5,21 +5,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmmformula.design.factors import State
+from lmmformula.design.factors import MAKE_LEVELS, State
 from lmmformula.design.fixed import term_expressions
 from lmmformula.errors import DataError, FormulaError, LmmFormulaError
+from lmmformula.ir.expressions import Apply, Constant, Expression, Variable, children, label
 from lmmformula.ir.functions import bound
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Apply, Constant, Expression, Variable, children, label
 
 if TYPE_CHECKING:
-    from lmmformula.design.summaries import Moments
+    from lmmformula.design.summaries import SampleMoments
 
 SCALED = frozenset({"scale", "center"})
 """They must know the mean and spread of all rows, which are merged."""
-
-LEVELS_OF = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
-"""They must know the levels of a column in all rows, which are collected first."""
 
 EXPLICIT: dict[str, tuple[tuple[str, ...], str]] = {
     "poly": (("raw",), "its orthogonal polynomials depend on all rows; write poly(..., raw = TRUE), or I(x^2)"),
@@ -40,11 +37,7 @@ def columns_read(ir: ModelIR, *named: str | None) -> tuple[str, ...]:
 
 def expressions(ir: ModelIR) -> Iterator[Expression]:
     """List all expressions of a model, and all within them."""
-    waiting = [*ir.response.expressions, *ir.offsets, *term_expressions(ir)]
-    while waiting:
-        found = waiting.pop(0)
-        yield found
-        waiting.extend(children(found))
+    return _within(*ir.response.expressions, *ir.offsets, *term_expressions(ir))
 
 
 def calls(ir: ModelIR, functions: frozenset[str]) -> list[Apply]:
@@ -56,7 +49,7 @@ def calls(ir: ModelIR, functions: frozenset[str]) -> list[Apply]:
 def refuse_unmergeable(ir: ModelIR) -> None:
     """Refuse functions that would have to see all rows at once, before any row is read."""
     try:
-        for call in calls(ir, SCALED | LEVELS_OF | EXPLICIT.keys()):
+        for call in calls(ir, SCALED | MAKE_LEVELS | EXPLICIT.keys()):
             _check(call)
     except LmmFormulaError as error:
         raise error.located(ir.source) from None
@@ -74,7 +67,7 @@ def _check(call: Apply) -> None:
                 span=call.span,
                 hint="give scale() an expression without such functions, and TRUE or FALSE",
             )
-    elif function in LEVELS_OF:
+    elif function in MAKE_LEVELS:
         if not isinstance(given["x"], Variable) and "levels" not in given:
             raise FormulaError(
                 f"the levels of `{label(call)}` can't be found part by part",
@@ -99,15 +92,15 @@ def _is_constant(given: Expression | None) -> bool:
     return not (isinstance(given, Constant) and given.value in {False, None})
 
 
-def _within(expression: Expression) -> Iterator[Expression]:
-    waiting = [expression]
+def _within(*given: Expression) -> Iterator[Expression]:
+    waiting = [*given]
     while waiting:
-        found = waiting.pop()
+        found = waiting.pop(0)
         yield found
         waiting.extend(children(found))
 
 
-def spread_of(call: Apply, moments: "Moments") -> State:
+def spread_of(call: Apply, moments: "SampleMoments") -> State:
     """Return what scale() or center() remembers, from the moments of its argument in all rows."""
     given = {name: e.value for name, e in bound(call).items() if isinstance(e, Constant)}
     by, to = given.get("center", True), given.get("scale", call.function == "scale")

@@ -7,7 +7,8 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.coordinates import block_diagonal
-from lmmformula.design.crossproducts import CrossProducts, FactorProducts, sandwich
+from lmmformula.design.crossproducts import sandwich
+from lmmformula.design.products import CrossProducts, FactorProducts
 
 
 def user_products(products: CrossProducts) -> tuple[Any, FloatArray]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from lmmformula.data.chunks import Chunks, Part, Total
 from lmmformula.data.table import Table, read_table
-from lmmformula.design.sums import Summable, Tally
+from lmmformula.design.sums import PairwiseSum, Summable
 from lmmformula.errors import DataError, LmmFormulaError, printable
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class Passes:
         if self.chunks.elsewhere is not None:
             return _elsewhere(self.chunks.elsewhere, kernel, self.columns)
         start = time.monotonic()
-        done, tally = (0, Tally[S]()) if checkpoint is None else cast("tuple[int, Tally[S]]", checkpoint.sums())
+        empty = (0, PairwiseSum[S]())
+        done, tally = empty if checkpoint is None else cast("tuple[int, PairwiseSum[S]]", checkpoint.sums())
         first = done
         try:
             for number, part in enumerate(self.chunks.parts()):
@@ -129,13 +130,13 @@ class Passes:
                     tally.add(value)
                 done = number + 1  # with the sums, not before and not after: what is counted is counted once
                 if checkpoint is not None:
-                    checkpoint.keep_sums(done, cast("Tally[PartialProducts]", tally))
+                    checkpoint.keep_sums(done, cast("PairwiseSum[PartialProducts]", tally))
                 if check is not None and tally.waiting:
                     check(tally.waiting[-1][1])
                 self._report(Report(stage, done, self.chunks.n_parts, part.label, time.monotonic() - start))
         finally:
             if checkpoint is not None:
-                checkpoint.keep_sums(done, cast("Tally[PartialProducts]", tally), now=True)
+                checkpoint.keep_sums(done, cast("PairwiseSum[PartialProducts]", tally), now=True)
             self._end_line()
         return tally.total()
 
@@ -163,7 +164,7 @@ def _part_sum(kernel: Kernel[S], part: Part, columns: Sequence[str], number: int
 
 
 def _sum_of(kernel: Kernel[S], tables: Iterable[Table], number: int, label: str) -> S | None:
-    tally = Tally[S]()
+    tally = PairwiseSum[S]()
     try:
         for i, table in enumerate(tables):
             if table.n_rows:

@@ -14,8 +14,9 @@ from lmmformula.design.fixed import known_values
 from lmmformula.design.frame import Frame, at
 from lmmformula.design.schema import Schema
 from lmmformula.errors import DataError, LmmFormulaError, printable
-from lmmformula.ir.model import ModelIR, RandomTerm
-from lmmformula.ir.terms import Variable
+from lmmformula.ir.expressions import Variable
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.records import RandomTerm
 
 DENSE = 4
 """Cells of an interaction are counted, not sorted, if there are at most this many of them per row."""

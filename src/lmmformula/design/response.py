@@ -6,11 +6,11 @@ import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.frame import Frame, at
-from lmmformula.design.values import Factor, Numbers, Value, column_of_numbers
+from lmmformula.design.values import Categorical, Numbers, Value, column_of_numbers
 from lmmformula.errors import DataError, printable, warn
+from lmmformula.ir.expressions import Expression, label
 from lmmformula.ir.family import Family
-from lmmformula.ir.model import Response
-from lmmformula.ir.terms import Expression, label
+from lmmformula.ir.records import Response
 
 SUPPORT: dict[str, tuple[str, Callable[[FloatArray], BoolArray]]] = {
     "binomial": ("between 0 and 1", lambda y: (y >= 0) & (y <= 1)),
@@ -115,7 +115,7 @@ def categories_of(frame: Frame, response: Response, y: FloatArray) -> tuple[str,
     name, span = printable(response_name(response)), response.span
     value = frame.evaluate(response.expressions[0])
     last = int(y.max(initial=0))
-    if isinstance(value, Factor):
+    if isinstance(value, Categorical):
         names = value.levels
     elif last <= len(y):
         names = tuple(str(number) for number in range(1, last + 1))
@@ -130,7 +130,7 @@ def categories_of(frame: Frame, response: Response, y: FloatArray) -> tuple[str,
         shown = ", ".join(printable(category) for category in empty[:SHOWN]) + (", ..." if len(empty) > SHOWN else "")
         message = f"no row used has the category {shown} of the response `{name}`, so its cutpoints can't be told apart"
         raise DataError(message, span=span, hint="leave it out: ordered(y, levels = c(...)), or join it with another")
-    if isinstance(value, Factor) and not value.ordered:
+    if isinstance(value, Categorical) and not value.ordered:
         order = " < ".join(map(printable, names))
         message = f"the response `{name}` is a factor without an order, and read as {order}; ordered(...) says so"
         warn(message)
@@ -148,11 +148,11 @@ def _category_numbers(frame: Frame, response: Response) -> FloatArray:
         message = f"the response `{name}` has two columns, and a cumulative model reads the categories of one"
         raise DataError(message, span=response.span, hint="name the column that holds them")
     match frame.column(response.expressions[0]):
-        case Factor(kind="string"):
+        case Categorical(kind="string"):
             message, hint = f"the response `{name}` holds text, whose categories have no order", IN_ORDER
-        case Factor(kind="date"):
+        case Categorical(kind="date"):
             message, hint = f"the response `{name}` holds dates, which are no categories", ""
-        case Factor(codes=codes):
+        case Categorical(codes=codes):
             return np.where(codes < 0, np.nan, codes + 1.0)
         case Numbers(values=values) if values.ndim == 1:
             return values
@@ -167,7 +167,7 @@ def _category_numbers(frame: Frame, response: Response) -> FloatArray:
 def _numeric(frame: Frame, expression: Expression, family: Family) -> FloatArray:
     """Evaluate a part of the response; a binomial family takes levels, the first of which is failure, as in R."""
     value = frame.evaluate(expression)
-    if family.name == "binomial" and isinstance(value, Factor) and value.kind in {"factor", "string"}:
+    if family.name == "binomial" and isinstance(value, Categorical) and value.kind in {"factor", "string"}:
         return np.where(value.codes < 0, np.nan, value.codes > 0)
     try:
         return column_of_numbers(value)
@@ -177,12 +177,12 @@ def _numeric(frame: Frame, expression: Expression, family: Family) -> FloatArray
 
 
 def _nature(value: Value, error: DataError) -> str:
-    if isinstance(value, Factor):
+    if isinstance(value, Categorical):
         return {"string": "holds text", "date": "holds dates"}.get(value.kind, "is a factor")
     return error.message
 
 
 def _hint(value: Value) -> str:
-    if isinstance(value, Factor) and value.kind != "date" and len(value.levels) == 2:
+    if isinstance(value, Categorical) and value.kind != "date" and len(value.levels) == 2:
         return f'for 0 and 1 instead of two levels write I(... == "{printable(value.levels[1])}")'
     return ""

@@ -7,8 +7,8 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.coordinates import block_diagonal, columns_of, refuse_exact_response, scale_of, whitener
-from lmmformula.design.crossproducts import CrossProducts
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.products import CrossProducts
 
 
 def each_response(design: DesignMatrices, products: CrossProducts, Y: FloatArray) -> Iterator[CrossProducts]:

@@ -12,20 +12,21 @@ from lmmformula.data.fingerprint import fingerprint
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.build import fixed_columns_of
 from lmmformula.design.coding import matrix
-from lmmformula.design.crossproducts import CrossProducts, raw_products
+from lmmformula.design.crossproducts import raw_products
 from lmmformula.design.fixed import term_expressions
 from lmmformula.design.frame import Frame
 from lmmformula.design.inner import InnerMap
-from lmmformula.design.inputs import Inputs, complete_rows
+from lmmformula.design.inputs import Inputs, complete_cases
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.mergeable import columns_read
+from lmmformula.design.products import CrossProducts
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.summaries import ColumnSummary, summary_from
 from lmmformula.design.sums import PartialProducts
-from lmmformula.design.values import Factor, Numbers, recode
+from lmmformula.design.values import Categorical, Numbers, recode
 from lmmformula.errors import DataError, FitError, printable
+from lmmformula.ir.expressions import label
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import label
 
 PLAIN = ("weights", "offset", "n_given", "n", "missing", "rows", "total")
 """Fields of `Frozen` that are in JSON's types as they are."""
@@ -102,7 +103,7 @@ def part_design(
 ) -> DesignMatrices:
     """Make the design of a part of the data: all columns of X, and of each grouping factor the levels that occur."""
     frame = Frame(table, ir.source, known=schema.columns, states=schema.states)
-    inputs = complete_rows(frame, ir, weights, offset)
+    inputs = complete_cases(frame, ir, weights, offset)
     n = len(inputs.y)
     values = {label(e): _in_schema(schema, label(e), inputs.values[label(e)]) for e in term_expressions(ir)}
     return DesignMatrices(
@@ -122,7 +123,7 @@ def part_design(
 
 
 def _random_terms(
-    ir: ModelIR, schema: Schema, inputs: Inputs, values: Mapping[str, Numbers | Factor]
+    ir: ModelIR, schema: Schema, inputs: Inputs, values: Mapping[str, Numbers | Categorical]
 ) -> tuple[RandomTermDesign, ...]:
     n = len(inputs.y)
     return tuple(
@@ -138,10 +139,10 @@ def _random_terms(
     )
 
 
-def _in_schema(schema: Schema, name: str, value: Numbers | Factor) -> Numbers | Factor:
+def _in_schema(schema: Schema, name: str, value: Numbers | Categorical) -> Numbers | Categorical:
     """Express a factor in the model's levels."""
     variable = schema.variables[name]
-    if not isinstance(variable, FactorVariable) or not isinstance(value, Factor):
+    if not isinstance(variable, FactorVariable) or not isinstance(value, Categorical):
         return value
     found, unseen = recode(value, variable.levels)
     if unseen:

@@ -18,7 +18,8 @@ from lmmformula.design.build import NaAction, make_schema, refuse_constant_respo
 from lmmformula.design.checkpoint import Checkpoint
 from lmmformula.design.contrasts import read_contrasts
 from lmmformula.design.coordinates import refuse_exact_response
-from lmmformula.design.crossproducts import CrossProducts, whitened
+from lmmformula.design.crossproducts import whitened
+from lmmformula.design.factors import MAKE_LEVELS
 from lmmformula.design.inner import InnerMap, learn_map
 from lmmformula.design.inputs import refuse_missing
 from lmmformula.design.learning import (
@@ -34,8 +35,9 @@ from lmmformula.design.learning import (
     with_levels,
 )
 from lmmformula.design.memory import default_limit, needs_of
-from lmmformula.design.mergeable import LEVELS_OF, calls, refuse_unmergeable
+from lmmformula.design.mergeable import calls, refuse_unmergeable
 from lmmformula.design.passes import Passes, StreamSettings
+from lmmformula.design.products import CrossProducts
 from lmmformula.design.schema import Schema
 from lmmformula.design.streamed import Frozen, StreamedDesign, part_design, part_products, without_columns
 from lmmformula.design.sums import PartialProducts
@@ -142,7 +144,7 @@ def _map_of(ir: ModelIR, schema: Schema, sample: Any) -> InnerMap:  # noqa: ANN4
 def _with_levels(plan: Plan, passes: Passes) -> Plan:
     """Find the levels of columns that functions are applied to, in a pass of its own where there are any."""
     names = level_columns(plan.ir)
-    made = calls(plan.ir, LEVELS_OF)
+    made = calls(plan.ir, MAKE_LEVELS)
     if not names:
         return plan
     if not made:
@@ -226,7 +228,7 @@ def _refuse_exact(products: CrossProducts, inner: InnerMap, independent: BoolArr
     refuse_exact_response(max(left, 0.0) * inner.y_scale**2, float(response @ A @ response))
 
 
-def absent_rows(chunks: Chunks) -> Table:
+def table_without_rows(chunks: Chunks) -> Table:
     """Return a table with the names of the columns, which says of each that its rows were not kept."""
     return Table(0, chunks.names, dict.fromkeys(chunks.names, (_absent,)))
 

@@ -9,14 +9,12 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.data.columns import Column, FactorColumn
+from lmmformula.design.factors import MAKE_LEVELS
+from lmmformula.ir.expressions import Apply, Expression, Variable, children, variables
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Apply, Expression, Variable, children, variables
 
 FEW_VALUES = 2
 """A numeric variable with so many values or fewer stands at each of them."""
-
-FACTOR_CALLS = frozenset({"factor", "as.factor", "ordered", "as.ordered"})
-"""Functions that make a numeric variable one of levels."""
 
 MOST_VALUES = 1000
 """Of a numeric variable in parts so many values are kept, in case it is used as levels."""
@@ -59,20 +57,20 @@ def summary_from(data: Mapping[str, Any]) -> ColumnSummary:
     return NumericSummary(data["mean"], data["low"], data["high"], tuple(data["values"]))
 
 
-def fixed_variables(ir: ModelIR, offset: str | None) -> list[str]:
+def fixed_columns_read(ir: ModelIR, offset: str | None) -> list[str]:
     """List the columns of the data that the fixed part reads; `offset` is that of the argument of this name."""
     names = [variable.name for e in _expressions(ir) for variable in variables(e)]
     return list(dict.fromkeys([*names, *([] if offset is None else [offset])]))
 
 
-def predictors(ir: ModelIR, offset: str | None) -> list[str]:
+def term_columns_read(ir: ModelIR, offset: str | None) -> list[str]:
     """List the columns that the fixed and the random terms read; those that do but name groups are not among them."""
     terms = [term for random in ir.random for term in random.terms]
     names = [variable.name for term in terms for e in term.factors for variable in variables(e)]
-    return list(dict.fromkeys([*fixed_variables(ir, offset), *names]))
+    return list(dict.fromkeys([*fixed_columns_read(ir, offset), *names]))
 
 
-def used_as_levels(ir: ModelIR) -> set[str]:
+def columns_read_as_levels(ir: ModelIR) -> set[str]:
     """Return the variables that a call such as factor(k) turns into levels."""
     return {variable.name for e in _expressions(ir) for variable in _inside_factor(e)}
 
@@ -85,7 +83,7 @@ def _expressions(ir: ModelIR) -> Iterator[Expression]:
 def _inside_factor(expression: Expression) -> Iterator[Variable]:
     """List the variables that a call such as factor(k) turns into levels."""
     match expression:
-        case Apply(function=function) if function in FACTOR_CALLS:
+        case Apply(function=function) if function in MAKE_LEVELS:
             yield from variables(expression)
         case _:
             for child in children(expression):
@@ -93,7 +91,7 @@ def _inside_factor(expression: Expression) -> Iterator[Variable]:
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
+class SampleMoments:
     """
     Number, mean, sum of squared deviations and range of the numbers that are not missing.
 
@@ -107,7 +105,7 @@ class Moments:
     highest: float = -math.inf
 
     @classmethod
-    def of(cls, values: FloatArray) -> "Moments":
+    def of(cls, values: FloatArray) -> "SampleMoments":
         """Take the moments of some numbers."""
         there = values[~np.isnan(values)]
         if not len(there):
@@ -115,12 +113,12 @@ class Moments:
         mean = float(there.mean())
         return cls(len(there), mean, float(np.square(there - mean).sum()), float(there.min()), float(there.max()))
 
-    def __add__(self, other: "Moments") -> "Moments":
+    def __add__(self, other: "SampleMoments") -> "SampleMoments":
         n = self.n + other.n
         if not self.n or not other.n:
             return self if self.n else other
         step = other.mean - self.mean
-        return Moments(
+        return SampleMoments(
             n,
             self.mean + step * other.n / n,
             self.squares + other.squares + step * step * self.n * other.n / n,
@@ -130,7 +128,7 @@ class Moments:
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class PartialSummary:
     """
     What some rows know of a variable.
 
@@ -139,12 +137,12 @@ class Values:
     counts : level -> number of rows
     """
 
-    moments: Moments = field(default_factory=Moments)
+    moments: SampleMoments = field(default_factory=SampleMoments)
     distinct: frozenset[float] | None = frozenset()
     counts: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, column: Column, rows: IntArray | None, *, as_levels: bool) -> "Values":
+    def of(cls, column: Column, rows: IntArray | None, *, as_levels: bool) -> "PartialSummary":
         """
         Look at a column in the rows used.
 
@@ -156,20 +154,20 @@ class Values:
             counts = np.bincount(codes[codes >= 0], minlength=len(column.levels)).tolist()
             return cls(counts={level: n for level, n in zip(column.levels, counts, strict=True) if n})
         numbers = column.values if rows is None else column.values[rows]
-        moments = Moments.of(numbers)
+        moments = SampleMoments.of(numbers)
         ends = (moments.lowest, moments.highest)
         if as_levels or not moments.n:
             return cls(moments, frozenset(np.unique(numbers).tolist()))
         few = bool(np.all((numbers == ends[0]) | (numbers == ends[1])))
         return cls(moments, frozenset(ends) if few else None)
 
-    def __add__(self, other: "Values") -> "Values":
+    def __add__(self, other: "PartialSummary") -> "PartialSummary":
         counts = {level: self.counts.get(level, 0) + other.counts.get(level, 0) for level in self.counts | other.counts}
         distinct = None
         if self.distinct is not None and other.distinct is not None:
             distinct = self.distinct | other.distinct
             distinct = distinct if len(distinct) <= MOST_VALUES else None
-        return Values(self.moments + other.moments, distinct, counts)
+        return PartialSummary(self.moments + other.moments, distinct, counts)
 
     def summary(self, order: tuple[str, ...], *, as_levels: bool) -> ColumnSummary | None:
         """

@@ -14,8 +14,7 @@ import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.data.fingerprint import WORD
-from lmmformula.design.coordinates import Coordinates
-from lmmformula.design.crossproducts import CrossProducts, FactorProducts, PairProducts
+from lmmformula.design.products import Coordinates, CrossProducts, FactorProducts, PairProducts
 from lmmformula.errors import FitError
 from lmmformula.files import as_arrays, path_of, write_files
 
@@ -242,7 +241,7 @@ S = TypeVar("S", bound=Summable)
 
 
 @dataclass(slots=True)
-class Tally(Generic[S]):
+class PairwiseSum(Generic[S]):
     """
     A sum formed in pairs, then pairs of pairs.
 
@@ -251,7 +250,7 @@ class Tally(Generic[S]):
 
     waiting : sums of 2^rank summands each, in falling order of rank
 
-    >>> tally = Tally[int]()
+    >>> tally = PairwiseSum[int]()
     >>> for value in (1, 2, 3):
     ...     tally.add(value)
     >>> tally.total(), [rank for rank, _ in tally.waiting]

@@ -11,8 +11,10 @@ from lmmformula.design.frame import Frame
 from lmmformula.design.schema import FactorVariable, VariableSchema
 from lmmformula.design.values import Numbers
 from lmmformula.errors import DataError, printable
-from lmmformula.ir.model import ModelIR, RandomTerm
-from lmmformula.ir.terms import Apply, Term, Variable, label
+from lmmformula.ir.expressions import Apply, Variable, label
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.records import RandomTerm
+from lmmformula.ir.terms import Term
 from lmmformula.ir.text import random_text
 
 EVEN = 1e-6

@@ -9,7 +9,16 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.factors import State
 from lmmformula.design.limits import refuse_large
-from lmmformula.design.values import LARGEST, Factor, Numbers, Value, column_of_numbers, flag, scalar, whole
+from lmmformula.design.values import (
+    LARGEST,
+    Categorical,
+    Numbers,
+    Value,
+    column_of_numbers,
+    flag,
+    scalar,
+    whole_number,
+)
 from lmmformula.errors import DataError, warn
 
 
@@ -41,10 +50,10 @@ def poly(
         raise DataError("poly() finds its coefficients itself", hint="leave `coefs` away")
     columns = [
         column_of_numbers(x),
-        *(column_of_numbers(value) for value in more if isinstance(value, (Numbers, Factor))),
+        *(column_of_numbers(value) for value in more if isinstance(value, (Numbers, Categorical))),
     ]
-    constants = [value for value in more if not isinstance(value, (Numbers, Factor))]
-    highest = whole(constants[0] if constants else degree)
+    constants = [value for value in more if not isinstance(value, (Numbers, Categorical))]
+    highest = whole_number(constants[0] if constants else degree)
     if highest < 1:
         raise DataError("the degree of poly() must be at least 1")
     n_columns = math.comb(len(columns) + highest, highest) - 1
@@ -115,11 +124,11 @@ def bs(
     """bs(x, df, knots, degree, intercept, Boundary.knots): B-splines; outside the boundary the polynomials go on."""
     from formulaic.transforms.basis_spline import basis_spline
 
-    least = whole(degree) + flag(intercept)
-    if whole(degree) < 1:
+    least = whole_number(degree) + flag(intercept)
+    if whole_number(degree) < 1:
         raise DataError("the degree of bs() must be at least 1")
     refuse_large(len(column_of_numbers(x)), least + (_integer(df) or 0) + len(_floats(knots) or ()), "bs()")
-    if df is not None and whole(df) < least:
+    if df is not None and whole_number(df) < least:
         raise DataError(f"bs() of this degree has at least {least} degrees of freedom", hint=f"use df = {least}")
     lower, upper = _bounds(state, Boundary_knots)
     if not state and knots is not None:
@@ -214,7 +223,7 @@ def _natural_knots(inside: FloatArray, df: Value, knots: Value, *, intercept: bo
     given = _floats(knots)
     if given is not None:
         return sorted(given)
-    wanted = 1 + intercept if df is None else whole(df)
+    wanted = 1 + intercept if df is None else whole_number(df)
     n_inner = max(wanted - 1 - intercept, 0)
     return np.quantile(inside, np.linspace(0, 1, n_inner + 2)[1:-1]).tolist() if n_inner else []
 
@@ -283,7 +292,7 @@ def _bounds(state: State, given: Value) -> tuple[float | None, float | None]:
 
 
 def _integer(value: Value) -> int | None:
-    return None if value is None else whole(value)
+    return None if value is None else whole_number(value)
 
 
 def _floats(value: Value) -> list[float] | None:

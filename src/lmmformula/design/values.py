@@ -1,7 +1,7 @@
 """What an expression of a formula is once it has been evaluated: numbers, a factor, or a constant."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
+class Categorical:
     """
     Levels.
 
@@ -47,24 +47,24 @@ class Factor:
 
 
 Scalar = float | str | bool | None
-Value = Numbers | Factor | Contrast | Scalar | tuple[Scalar, ...]
+Value = Numbers | Categorical | Contrast | Scalar | tuple[Scalar, ...]
 """An evaluated expression; a tuple is the constant vector that c(...) makes, a contrast what contr.sum(3) makes."""
 
 
-def of_column(column: Column) -> Numbers | Factor:
+def of_column(column: Column) -> Numbers | Categorical:
     """Return the value of a column of the data."""
     match column:
         case NumericColumn(values=values):
             return Numbers(values)
         case FactorColumn(codes=codes, levels=levels, ordered=ordered, kind=kind):
-            return Factor(codes, levels, ordered, kind)
+            return Categorical(codes, levels, ordered, kind)
 
 
 def logical(truth: BoolArray | np.bool_, missing: BoolArray | np.bool_) -> Value:
     """Return a logical value, a constant where both arguments are."""
     if np.ndim(truth) == 0:
         return None if missing else bool(truth)
-    return Factor(np.where(missing, -1, truth.astype(np.intp)), LOGICAL, kind="logical")
+    return Categorical(np.where(missing, -1, truth.astype(np.intp)), LOGICAL, kind="logical")
 
 
 def numbers(value: Value) -> FloatArray | float:
@@ -81,7 +81,7 @@ def numbers(value: Value) -> FloatArray | float:
             return values
         case Numbers():
             raise DataError("several columns stand where one is needed", hint="name the columns one by one")
-        case Factor():
+        case Categorical():
             return _level_numbers(value)
         case bool() | int() | float():
             return float(value)
@@ -95,7 +95,7 @@ def numbers(value: Value) -> FloatArray | float:
             raise DataError("a vector of constants stands where a column is needed")
 
 
-def _level_numbers(value: Factor) -> FloatArray:
+def _level_numbers(value: Categorical) -> FloatArray:
     match value.kind:
         case "logical":
             return np.where(value.codes < 0, np.nan, value.codes)
@@ -117,7 +117,7 @@ def scalar(value: Value) -> float:
     return found
 
 
-def whole(value: Value) -> int:
+def whole_number(value: Value) -> int:
     """Return a value that must be a whole number of moderate size: a degree, a number of knots or of intervals."""
     found = scalar(value)
     if not -LARGEST <= found <= LARGEST or found != int(found):
@@ -140,13 +140,13 @@ def column_of_numbers(value: Value) -> FloatArray:
     return found
 
 
-def factor(value: Value) -> Factor:
+def factor(value: Value) -> Categorical:
     """Return a value as a factor; numbers become levels in numeric order."""
     match value:
-        case Factor():
+        case Categorical():
             return value
         case Numbers(values=values) if values.ndim == 1:
-            return Factor(*float_levels(values))
+            return Categorical(*float_levels(values))
         case _:
             raise DataError("only a column can be a factor")
 
@@ -167,7 +167,7 @@ def missing(value: Value) -> BoolArray | None:
                 return None
             empty: BoolArray = np.isnan(values)
             mask = empty if values.ndim == 1 else np.logical_or.reduce(empty, axis=1)
-        case Factor(codes=codes):
+        case Categorical(codes=codes):
             if len(codes) and codes.min() >= 0:
                 return None
             mask = np.less(codes, 0)
@@ -176,26 +176,26 @@ def missing(value: Value) -> BoolArray | None:
     return mask if mask.any() else None
 
 
-def restrict(value: Numbers | Factor, rows: IntArray | None) -> Numbers | Factor:
+def restrict(value: Numbers | Categorical, rows: IntArray | None) -> Numbers | Categorical:
     """
     Keep some rows, and of a factor the levels that occur in them, as R's drop.unused.levels; logicals keep both.
 
     rows : positions, None for all
     """
     match value:
-        case Numbers(values=values, suffixes=suffixes):
-            return value if rows is None else Numbers(values[rows], suffixes)
-        case Factor(codes=codes, levels=levels, ordered=ordered, kind=kind, contrast=contrast):
+        case Numbers(values=values):
+            return value if rows is None else replace(value, values=values[rows])
+        case Categorical(codes=codes, levels=levels, kind=kind):
             codes = codes if rows is None else codes[rows]
             if kind == "logical":
-                return Factor(codes, levels, ordered, kind, contrast)
+                return replace(value, codes=codes)
             codes, occurring = compress(codes, len(levels))
             if len(occurring) < len(levels):
                 levels = tuple(levels[i] for i in occurring)
-            return Factor(codes, levels, ordered, kind, contrast)
+            return replace(value, codes=codes, levels=levels)
 
 
-def recode(value: Factor, levels: tuple[str, ...]) -> tuple[Factor, tuple[str, ...]]:
+def recode(value: Categorical, levels: tuple[str, ...]) -> tuple[Categorical, tuple[str, ...]]:
     """
     Express a factor in given levels, by their labels.
 
@@ -210,5 +210,4 @@ def recode(value: Factor, levels: tuple[str, ...]) -> tuple[Factor, tuple[str, .
     lookup = np.array([*(position.get(label, -1) for label in value.levels), -1], dtype=np.intp)
     lost = [i for i, label in enumerate(value.levels) if label not in position]
     occurring = np.unique(value.codes[np.isin(value.codes, lost)]) if lost else ()
-    recoded = Factor(lookup[value.codes], levels, value.ordered, value.kind, value.contrast)
-    return recoded, tuple(value.levels[i] for i in occurring)
+    return replace(value, codes=lookup[value.codes], levels=levels), tuple(value.levels[i] for i in occurring)

@@ -9,7 +9,7 @@ from lmmformula.data.table import Table
 from lmmformula.design.fixed import named_numbers
 from lmmformula.errors import DataError, FitError, FitWarning, printable
 from lmmformula.ir.family import Family
-from lmmformula.ir.model import Response
+from lmmformula.ir.records import Response
 
 WITH_SIGMA = frozenset({"gaussian", "student", "lognormal"})
 """Families with a residual standard deviation, that of row i being sigma / sqrt(weights[i])."""

@@ -141,7 +141,7 @@ class Family(ABC):
         """
         flat = self.expected(observed, *self.variables(observed, eta, VALUE))
         weight = -rows.at(0, 0) if flat is None else value_of(flat) * observed.factors
-        return np.maximum(np.nan_to_num(np.abs(weight)), LEAST_WEIGHT) * np.ones_like(eta[0])
+        return np.asarray(np.maximum(np.nan_to_num(np.abs(weight)), LEAST_WEIGHT) * np.ones_like(eta[0]))
 
     def positive_weights(
         self, observed: Observed, eta: Sequence[FloatArray], rows: Jet, blocked: Sequence[int]

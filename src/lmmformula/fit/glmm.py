@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.design.coordinates import symmetric
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.products import symmetric
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Effects

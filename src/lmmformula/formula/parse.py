@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from lark import Lark, Token
 
 
-def grammar_text(name: str = "lme4.lark") -> str:
+def grammar_text() -> str:
     """Read the grammar: inside the installed package, or beside src/ in a checkout."""
-    shipped = files("lmmformula") / "grammar" / name
-    checkout = Path(__file__).parents[3] / "grammar" / name
+    shipped = files("lmmformula") / "grammar" / "lme4.lark"
+    checkout = Path(__file__).parents[3] / "grammar" / "lme4.lark"
     return (shipped if shipped.is_file() else checkout).read_text(encoding="utf-8")
 
 

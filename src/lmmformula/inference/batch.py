@@ -14,7 +14,7 @@ import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.covariances.maps import LinearRoot
-from lmmformula.design.crossproducts import CrossProducts
+from lmmformula.design.products import CrossProducts
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.covariances import stacked
 from lmmformula.fit.problem import Problem

@@ -17,7 +17,7 @@ from lmmformula.design.limits import LIMITS
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, TermSchema, VariableSchema
-from lmmformula.design.values import Factor, Numbers
+from lmmformula.design.values import Categorical, Numbers
 from lmmformula.ir.terms import Term
 from lmmformula.results.glmm import MixedResult
 
@@ -52,7 +52,7 @@ def coding_rows(result: MixedResult) -> IntArray | None:
     return rows if enough else None
 
 
-def variables_on(result: MixedResult, table: Table, terms: Sequence[Term]) -> dict[str, Numbers | Factor]:
+def variables_on(result: MixedResult, table: Table, terms: Sequence[Term]) -> dict[str, Numbers | Categorical]:
     """Evaluate the variables of terms on rows, by the transformations that the model has learned."""
     frame = Frame(table, result.ir.source, known=result.schema.columns, states=result.schema.states)
     return known_values(frame, result.schema, terms)

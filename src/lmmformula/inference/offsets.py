@@ -11,9 +11,9 @@ from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
 from lmmformula.design.fixed import offset_values
 from lmmformula.errors import FitError
-from lmmformula.ir.terms import Expression
+from lmmformula.ir.expressions import Expression
+from lmmformula.results.estimates import Specified
 from lmmformula.results.grid_values import offset_means, offset_variables
-from lmmformula.results.rows import FixedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class Offsets:
     column: str | None = None
     variables: frozenset[str] = frozenset()
 
-    def at(self, model: FixedModel, table: Table) -> FloatArray:
+    def at(self, model: Specified, table: Table) -> FloatArray:
         """Return (n,) offsets at given values of the variables."""
         ir, schema = replace(model.ir, offsets=self.terms), replace(model.schema, offset=self.column)
         return self.constant + offset_values(ir, schema, table)
 
 
-def offsets_of(model: FixedModel, asked: Collection[str], given: float | None) -> Offsets:
+def offsets_of(model: Specified, asked: Collection[str], given: float | None) -> Offsets:
     """
     Return the offsets of a grid.
 

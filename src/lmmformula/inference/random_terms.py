@@ -7,7 +7,7 @@ from lmmformula.design.coding import matrix, term_schemas
 from lmmformula.design.limits import LIMITS
 from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.inference.columns import used_rows, variables_on
-from lmmformula.ir.model import RandomTerm
+from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.terms import Term
 from lmmformula.ir.text import random_text
 from lmmformula.results.glmm import MixedResult

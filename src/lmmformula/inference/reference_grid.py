@@ -22,8 +22,9 @@ from lmmformula.errors import FitError, meant, printable
 from lmmformula.inference.offsets import Offsets, offsets_of
 from lmmformula.inference.tests import with_estimate
 from lmmformula.results.arguments import check_mapping
+from lmmformula.results.estimates import Specified
 from lmmformula.results.grid_values import column_summary, fixed_variables, term_variables
-from lmmformula.results.rows import FixedModel, inestimable
+from lmmformula.results.rows import inestimable
 
 MOST_POINTS = 100_000
 """Number of combinations that a grid may have."""
@@ -99,7 +100,7 @@ class Grid:
 
 
 def reference_grid(
-    model: FixedModel,
+    model: Specified,
     at: Mapping[str, Any] | None = None,
     *,
     wanted: Collection[str] = (),
@@ -125,7 +126,7 @@ def reference_grid(
     return Grid(columns, *rows_at(model, columns, len(points), offsets), rows), offsets
 
 
-def _rows_of_points(model: FixedModel, columns: Mapping[str, AnyArray], n: int, at: Mapping[str, Any]) -> FloatArray:
+def _rows_of_points(model: Specified, columns: Mapping[str, AnyArray], n: int, at: Mapping[str, Any]) -> FloatArray:
     """Return (n,) numbers of rows with each point's levels; means of numbers count as met by all."""
     kept = model.design.kept_rows
     code, size = np.zeros(len(kept), dtype=np.intp), 1
@@ -148,7 +149,7 @@ def _rows_of_points(model: FixedModel, columns: Mapping[str, AnyArray], n: int, 
 
 
 def rows_at(
-    model: FixedModel, columns: Mapping[str, AnyArray], n: int, offsets: Offsets
+    model: Specified, columns: Mapping[str, AnyArray], n: int, offsets: Offsets
 ) -> tuple[FloatArray, FloatArray]:
     """Return rows of X with all of its columns, (n, P), and offsets, (n,), at given values of the variables."""
     table = read_table(dict(columns)) if columns else Table(n, (), {})
@@ -156,7 +157,7 @@ def rows_at(
     return L, offsets.at(model, table)
 
 
-def estimable(model: FixedModel, L: FloatArray) -> FloatArray:
+def estimable(model: Specified, L: FloatArray) -> FloatArray:
     """
     Return (N, p) functions of the coefficients that were estimated, NaN where (N, P) L is no function of these.
 
@@ -168,7 +169,7 @@ def estimable(model: FixedModel, L: FloatArray) -> FloatArray:
     return np.where(inestimable(model, L)[:, None], np.nan, with_estimate(model, L[:, kept]))
 
 
-def grid_values(model: FixedModel, at: Mapping[str, Any], offsets: Offsets) -> dict[str, list[Any]]:
+def grid_values(model: Specified, at: Mapping[str, Any], offsets: Offsets) -> dict[str, list[Any]]:
     """Return the values at which each variable of the fixed part stands; those of offsets at their means are not."""
     names = fixed_variables(model)
     for name in at:
@@ -194,7 +195,7 @@ def refuse_unknown_variable(name: str, known: Sequence[str]) -> None:
         )
 
 
-def refuse_uncounted(model: FixedModel, weights: Weights) -> None:
+def refuse_uncounted(model: Specified, weights: Weights) -> None:
     """Refuse weights that count rows where there are none to be counted."""
     if weights != "equal" and not model.design.has_rows:
         raise FitError(

@@ -11,8 +11,8 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError, printable
+from lmmformula.ir.expressions import Apply, Constant, Expression, Variable, label
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Apply, Constant, Expression, Variable, label
 
 Map = Callable[[FloatArray], FloatArray]
 

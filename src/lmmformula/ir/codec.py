@@ -6,13 +6,16 @@ from typing import Any
 
 from lmmformula.covariances.table import of_record
 from lmmformula.errors import FormulaError
+from lmmformula.formula.parse import parse_text
 from lmmformula.ir.expand import DOT
+from lmmformula.ir.expressions import BINARY, UNARY, Apply, Constant, Expression, Variable
 from lmmformula.ir.family import Family
 from lmmformula.ir.functions import bound
-from lmmformula.ir.labels import BINARY, UNARY
-from lmmformula.ir.model import FixedTerms, ModelIR, RandomTerm, Response
+from lmmformula.ir.lower.formula import lower_formula
 from lmmformula.ir.priors import Prior, PriorTarget
-from lmmformula.ir.terms import Apply, Constant, Expression, Term, Variable
+from lmmformula.ir.records import FixedTerms, ModelRecord, RandomTerm, Response
+from lmmformula.ir.terms import Term
+from lmmformula.ir.text import canonical_text
 
 VERSION = 1
 """Of the layout; a reader refuses a newer one."""
@@ -20,7 +23,7 @@ VERSION = 1
 Json = dict[str, Any]
 
 
-def encode(ir: ModelIR) -> Json:
+def encode(ir: ModelRecord) -> Json:
     """Write a model as a dict of lists, strings, numbers, booleans and None."""
     return {
         "version": VERSION,
@@ -79,7 +82,7 @@ def _encode(expression: Expression) -> Json:
             }
 
 
-def decode(encoded: Json) -> ModelIR:
+def decode(encoded: Json) -> ModelRecord:
     """Read what `encode` wrote; `FormulaError` for anything else."""
     if not isinstance(encoded, dict):
         raise _no_model(f"it is a {type(encoded).__name__}, not a dictionary")
@@ -87,7 +90,7 @@ def decode(encoded: Json) -> ModelIR:
         if encoded["version"] != VERSION:
             raise FormulaError(f"a model of layout {encoded['version']!r} can't be read: this version reads {VERSION}")
         ir = _decode_model(encoded)
-        text = str(ir)
+        text = canonical_text(ir)
     except KeyError as error:
         raise _no_model(f"there is no {error}, or not this one") from None
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
@@ -100,27 +103,24 @@ def _no_model(hint: str) -> FormulaError:
     return FormulaError("this is no model that to_dict() made", hint=hint)
 
 
-def _require_sayable(ir: ModelIR, text: str) -> None:
+def _require_sayable(ir: ModelRecord, text: str) -> None:
     """Refuse a model that no formula says: whatever a formula can't do, a dict can't do either."""
-    from lmmformula.formula.parse import parse_text
-    from lmmformula.ir.lower import lower
-
     try:
-        said = lower(parse_text(text))
+        said = lower_formula(parse_text(text))
     except FormulaError as error:
         raise _no_model(f"no formula says what it does: {error.message}") from None
     if replace(said, family=ir.family) != ir or [t.name for t in said.random] != [t.name for t in ir.random]:
         raise _no_model("no formula says what it does")
 
 
-def _decode_model(encoded: Json) -> ModelIR:
+def _decode_model(encoded: Json) -> ModelRecord:
     fixed = encoded["fixed"]
     pending = None if fixed["pending"] is None else _decode(fixed["pending"])
     response = encoded["response"]
     counts = {"value": 1, "counts": 2, "proportion": 2}
     if len(response["expressions"]) != counts[response["kind"]]:
         raise ValueError("response")
-    return ModelIR(
+    return ModelRecord(
         response=Response(response["kind"], tuple(map(_decode, response["expressions"]))),
         fixed=FixedTerms(_flag(fixed["intercept"]), _decode_terms(fixed["terms"]), pending is not None, pending),
         random=tuple(map(_decode_random, encoded["random"])),

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from lmmformula.errors import NOWHERE, FormulaError, Span
 from lmmformula.ir.algebra import Products, too_many
+from lmmformula.ir.expressions import Apply, Constant, Expression, Variable, label
 from lmmformula.ir.functions import FUNCTIONS
-from lmmformula.ir.labels import label
 from lmmformula.ir.limits import LIMITS
-from lmmformula.ir.terms import Apply, Constant, Expression, Term, Variable
+from lmmformula.ir.terms import Term
 
 DOT = Apply(".", ())
 """All columns of the data that the response doesn't read."""

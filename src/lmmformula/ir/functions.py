@@ -9,7 +9,7 @@ from typing import Any, Literal
 from lmmformula.covariances.table import STRUCTURES
 from lmmformula.errors import FormulaError, is_text, printable
 from lmmformula.ir.elsewhere import INSTEAD, NOT_YET
-from lmmformula.ir.terms import Apply, Expression
+from lmmformula.ir.expressions import Apply, Expression
 
 Kind = Literal["elementwise", "basis", "factor", "value", "contrast"]
 
@@ -185,7 +185,7 @@ def bound(call: Apply) -> dict[str, Expression]:
 
     What goes to `...` is numbered: "...1", "...2".
 
-    >>> from lmmformula.ir.terms import Constant, Variable
+    >>> from lmmformula.ir.expressions import Constant, Variable
     >>> sorted(bound(Apply("log", (Constant(2.0),), (("x", Variable("z")),))))
     ['base', 'x']
     """

@@ -6,10 +6,10 @@ from itertools import chain
 
 from lmmformula.covariances.structure import raised
 from lmmformula.errors import printable
-from lmmformula.ir.labels import label, number
-from lmmformula.ir.model import ModelIR, RandomTerm
+from lmmformula.ir.expressions import Expression, label, number
 from lmmformula.ir.priors import Prior
-from lmmformula.ir.terms import Expression, Term
+from lmmformula.ir.records import ModelRecord, RandomTerm
+from lmmformula.ir.terms import Term
 
 ESCAPES = {
     "\\": r"\backslash ", "^": r"\hat{\ }", "~": r"\sim ", "|": r"\vert ", "<": "<", ">": ">",
@@ -23,7 +23,7 @@ WRITTEN_OUT = 3
 """A covariance matrix of more coefficients than this is a symbol."""
 
 
-def latex(ir: ModelIR) -> str:
+def latex(ir: ModelRecord) -> str:
     r"""
     Write a model as a LaTeX `aligned` environment.
 
@@ -50,7 +50,7 @@ def text(name: str) -> str:
     return written[0] if len(written) == 1 else f"{{{''.join(written)}}}"
 
 
-def _mean(ir: ModelIR, random: Sequence[tuple[str, RandomTerm]]) -> str:
+def _mean(ir: ModelRecord, random: Sequence[tuple[str, RandomTerm]]) -> str:
     """Write what the response, or the link of its mean, is a sum of; a tag tells random-effects terms apart."""
     intercept = ir.fixed.intercept and not ir.family.ordinal
     fixed = [rf"\beta_{{{k}}}{_times(term)}" for k, term in _numbered(intercept, ir.fixed.terms)]

@@ -1,97 +1,21 @@
 """The intermediate representation of a model: all that its text says, and nothing of how it was typed."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from lmmformula.covariances.structure import Covariance
-from lmmformula.covariances.unstructured import UNSTRUCTURED
-from lmmformula.errors import NOWHERE, DataError, LmmFormulaError, Span, meant
+from lmmformula.errors import DataError, LmmFormulaError, meant
+from lmmformula.ir.codec import decode, encode
 from lmmformula.ir.expand import expand
-from lmmformula.ir.family import GAUSSIAN, Family
-from lmmformula.ir.names import backticked
-from lmmformula.ir.priors import Prior
-from lmmformula.ir.terms import Expression, Term, Variable, variables
+from lmmformula.ir.expressions import Expression, Variable, variables
+from lmmformula.ir.latex import latex
+from lmmformula.ir.records import FixedTerms, ModelRecord
+from lmmformula.ir.terms import Term
+from lmmformula.ir.text import canonical_text, formula_text
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """
-    The left-hand side.
-
-    kind : "value" for one expression; "counts" for cbind(successes, failures); "proportion" for successes / trials,
-        which is also the value of that quotient where the family has no trials
-    expressions : one expression, or two for counts and proportions
-    """
-
-    kind: Literal["value", "counts", "proportion"]
-    expressions: tuple[Expression, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
-
-    @property
-    def label(self) -> str:
-        """The left-hand side as R writes it, `cbind(s, f)`."""
-        from lmmformula.ir.text import response_text
-
-        return response_text(self)
-
-    @property
-    def named(self) -> tuple[Expression, ...]:
-        """The response as the first variable of the formula, as R counts them."""
-        return self.expressions if self.kind == "value" else ()
-
-    def is_term(self, term: Term) -> bool:
-        """Tell whether a term is the response itself, which R drops from the right-hand side."""
-        return term.factors == self.named
-
-
-@dataclass(frozen=True, slots=True)
-class FixedTerms:
-    """
-    The fixed effects.
-
-    intercept : whether there is a column of ones
-    terms : the other terms, by order and within it by appearance, as R's terms.formula sorts them
-    dot : whether a `.` still waits for the names of the data's columns (see `ModelIR.bind`)
-    pending : the whole right-hand side while a `.` waits, random terms apart; None otherwise
-    """
-
-    intercept: bool
-    terms: tuple[Term, ...]
-    dot: bool = False
-    pending: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RandomTerm:
-    """
-    One `(terms | group)`: random coefficients that vary between the levels of a grouping factor.
-
-    intercept, terms : as in `FixedTerms`; never both empty
-    group : the variables whose interaction is the grouping factor, in the order of its name:
-        `(1 | a/b)` has become (b, a) and (a,), which lme4 calls "b:a" and "a"
-    name : the grouping factor's name where lme4 puts brackets into it, `c:(b:a)`
-    split : whether `||` made it one of several
-    """
-
-    intercept: bool
-    terms: tuple[Term, ...]
-    group: tuple[Variable, ...]
-    covariance: Covariance = UNSTRUCTURED
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
-    name: str = field(default="", compare=False)
-    split: bool = field(default=False, compare=False, repr=False)
-
-    @property
-    def group_name(self) -> str:
-        """The grouping factor as lme4 names it, `b:a`."""
-        if len(self.group) == 1:
-            return self.group[0].name
-        return self.name or ":".join(backticked(variable.name) for variable in self.group)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelIR:
+class ModelIR(ModelRecord):
     """
     A mixed-effects model, without data.
 
@@ -101,29 +25,17 @@ class ModelIR:
     source : the text that was typed, for messages
     """
 
-    response: Response
-    fixed: FixedTerms
-    random: tuple[RandomTerm, ...] = ()
-    offsets: tuple[Expression, ...] = ()
-    family: Family = GAUSSIAN
-    priors: tuple[Prior, ...] = ()
-    source: str = field(default="", compare=False, repr=False)
-
     def __str__(self) -> str:
         """Return the canonical text: the formula, and below it the prior statements; it parses back to an equal IR."""
-        return "\n".join([self.formula, *map(str, self.priors)])
+        return canonical_text(self)
 
     @property
     def formula(self) -> str:
         """The canonical text of the formula alone."""
-        from lmmformula.ir.text import formula_text
-
         return formula_text(self)
 
     def latex(self) -> str:
         """Return the model in mathematics, a LaTeX `aligned` environment."""
-        from lmmformula.ir.latex import latex
-
         return latex(self)
 
     def _repr_latex_(self) -> str:
@@ -131,16 +43,17 @@ class ModelIR:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the IR as a dict that JSON can hold; `from_dict` is its inverse."""
-        from lmmformula.ir.codec import encode
-
         return encode(self)
 
     @classmethod
     def from_dict(cls, encoded: dict[str, Any]) -> "ModelIR":
         """Rebuild what `to_dict` made."""
-        from lmmformula.ir.codec import decode
+        return cls.of(decode(encoded))
 
-        return decode(encoded)
+    @classmethod
+    def of(cls, record: ModelRecord) -> "ModelIR":
+        """Make a model of what it consists of."""
+        return cls(**{field.name: getattr(record, field.name) for field in fields(record)})
 
     def bind(self, column_names: Iterable[str]) -> "ModelIR":
         """

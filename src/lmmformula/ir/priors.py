@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from lmmformula.errors import NOWHERE, FormulaError, Span
-from lmmformula.ir.labels import number
+from lmmformula.ir.expressions import number
 from lmmformula.ir.names import quote
 
 _PLAIN_SELECTOR = re.compile(r"\(Intercept\)|(?!Intercept$)[A-Za-z][A-Za-z0-9_.]*(?::[A-Za-z][A-Za-z0-9_.]*)*")

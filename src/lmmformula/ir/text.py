@@ -4,21 +4,26 @@ from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from itertools import pairwise
 
-from lmmformula.ir.labels import ATOM, label, within
-from lmmformula.ir.model import ModelIR, RandomTerm, Response
+from lmmformula.ir.expressions import ATOM, Expression, label, within
 from lmmformula.ir.names import backticked
-from lmmformula.ir.terms import Apply, Expression, Term
+from lmmformula.ir.records import ModelRecord, RandomTerm
+from lmmformula.ir.terms import Term
 
 MANY = 100_000
 """Trials that are not worth it for a shorter text."""
 
 
-def formula_text(ir: ModelIR) -> str:
+def canonical_text(ir: ModelRecord) -> str:
+    """Write the formula, and below it the prior statements."""
+    return "\n".join([formula_text(ir), *map(str, ir.priors)])
+
+
+def formula_text(ir: ModelRecord) -> str:
     """Write the formula, without prior statements."""
-    return f"{response_text(ir.response)} ~ {right_text(ir)}"
+    return f"{ir.response.label} ~ {right_text(ir)}"
 
 
-def right_text(ir: ModelIR) -> str:
+def right_text(ir: ModelRecord) -> str:
     """Write fixed terms, offsets and random terms, in this order."""
     if ir.fixed.pending is not None:
         fixed = label(ir.fixed.pending)
@@ -29,17 +34,6 @@ def right_text(ir: ModelIR) -> str:
             [f"offset({label(offset)})" for offset in ir.offsets],
         )
     return " + ".join([fixed, *map(random_text, ir.random)])
-
-
-def response_text(response: Response) -> str:
-    """Write the left-hand side."""
-    match response.kind, [label(expression) for expression in response.expressions]:
-        case "counts", [successes, failures]:
-            return f"cbind({successes}, {failures})"
-        case "proportion", _:
-            return label(Apply("/", response.expressions))
-        case _, texts:
-            return texts[0]
 
 
 def random_text(random: RandomTerm) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances
 from lmmformula.inference.parameters import normal_quantile
 from lmmformula.inference.profile import Profile
-from lmmformula.ir.terms import variables
+from lmmformula.ir.expressions import variables
 from lmmformula.present.canvas import (
     DATA,
     FAINT,
@@ -31,8 +31,11 @@ from lmmformula.present.canvas import (
 from lmmformula.results.arguments import check_mapping
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.grid_values import column_summary, predictors
-from lmmformula.results.lmm import LinearMixedResult, ResidualKind
+from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.varcorr import unique_labels
+
+if TYPE_CHECKING:
+    from lmmformula.results.accessors import ResidualKind
 
 MOST_GROUPS, MOST_COLUMNS = 30, 6
 """Levels that are drawn, each in its own panel, unless they are named; and how many of them beside one another."""

@@ -13,12 +13,12 @@ from lmmformula.errors import FormulaError, LmmFormulaError, printable
 from lmmformula.formula.ast import Call, Name, PriorStatement
 from lmmformula.formula.parse import parse_priors, parse_text
 from lmmformula.ir.family import GAUSSIAN
-from lmmformula.ir.lower import lower_priors, update
+from lmmformula.ir.lower.model import update
+from lmmformula.ir.lower.priors import lower_priors
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior
 from lmmformula.repl.describe import data_lines, paragraph
-from lmmformula.repl.families import chosen_family, family_code, family_lines, family_text, model_text, own_parameters
-from lmmformula.repl.session import Session
-from lmmformula.repl.state import Data, State, data_from
+from lmmformula.repl.families import chosen_family, family_code, family_table, family_text, model_text, own_parameters
+from lmmformula.repl.state import Data, State, States, data_from
 
 if TYPE_CHECKING:
     from lmmformula.api.model import Model
@@ -27,7 +27,7 @@ DATA_OPTIONS = re.compile(r"(.*?)((?:\s+(?:sep|na)=\S*)*)\s*", re.DOTALL)
 """A file, and behind it how its text is read."""
 
 
-def use_data(session: Session, argument: str) -> str:
+def do_data(session: States, argument: str) -> str:
     """Read data, keeping the model if it fits them; or describe the data in use."""
     if not argument:
         return data_lines(session.state.need_data())
@@ -44,7 +44,7 @@ def text_options(given: Mapping[str, str]) -> TextOptions:
     return TextOptions(given.get("sep"), words)
 
 
-def set_data(session: Session, data: Data) -> str:
+def set_data(session: States, data: Data) -> str:
     """Go on with other data; a model that doesn't fit them is given up."""
     state = session.state
     kept = state.ir is not None and all(variable.name in data.table for variable in state.ir.variables())
@@ -56,7 +56,7 @@ def set_data(session: Session, data: Data) -> str:
     return f"{data_lines(data)}\n{_set_again(session, 'these data')}"
 
 
-def _set_again(session: Session, what: str) -> str:
+def _set_again(session: States, what: str) -> str:
     """Make the model anew after something that it rests on has changed; it is given up where it doesn't fit that."""
     try:
         return set_model(session, on_top=True)
@@ -65,21 +65,21 @@ def _set_again(session: Session, what: str) -> str:
         return f"the model does not fit {what}: {error.message}"
 
 
-def _give_up(session: Session) -> None:
+def _give_up(session: States) -> None:
     session.note(formula="", ir=None, model=None, fit=None, posterior=None)
 
 
-def use_family(session: Session, argument: str) -> str:
+def do_family(session: States, argument: str) -> str:
     """`:family [NAME(LINK)]`: of this model and those to come; without an argument, tell which there are."""
     if not argument:
-        return "\n".join(family_lines(session.state.family))
+        return "\n".join(family_table(session.state.family))
     family = chosen_family(argument)
     session.advance(family=family, model=None, fit=None, posterior=None)
     said = f"the family is {family_text(family)}"
     return said if session.state.ir is None else f"{said}\n{_set_again(session, 'it')}"
 
 
-def use_weights(session: Session, argument: str) -> str:
+def do_weights(session: States, argument: str) -> str:
     """`:weights [COLUMN|none]`: of this model and those to come; without an argument, tell which are used."""
     state = session.state
     if not argument:
@@ -94,7 +94,7 @@ def use_weights(session: Session, argument: str) -> str:
     return f"{said}\n{set_model(session, weights=name)}"
 
 
-def statement(session: Session, text: str) -> str:
+def statement(session: States, text: str) -> str:
     """Take a line that is no command: prior statements, an update of the model, or a new one."""
     if is_prior(text, session.state):
         return add_priors(session, text)
@@ -127,7 +127,7 @@ def _is_prior(found: PriorStatement, state: State) -> bool:
             return found.parameter in TARGETS and not is_column
 
 
-def set_formula(session: Session, text: str) -> str:
+def set_formula(session: States, text: str) -> str:
     """Make a formula the model; one whose left side is `.` or empty changes the present model, as R's update()."""
     state = session.state
     typed = parse_text(text)
@@ -141,7 +141,7 @@ def set_formula(session: Session, text: str) -> str:
     return set_model(session, formula=formula, priors=(*state.priors, *statements))
 
 
-def add_priors(session: Session, text: str) -> str:
+def add_priors(session: States, text: str) -> str:
     """Let prior statements belong to the model; the later of equals wins."""
     state = session.state
     new = lower_priors(parse_priors(text), text)
@@ -153,11 +153,11 @@ def add_priors(session: Session, text: str) -> str:
     return "\n".join(f"prior: {prior}" for prior in new)
 
 
-def change_priors(session: Session, argument: str) -> str:
+def do_prior(session: States, argument: str) -> str:
     """`:prior STATEMENT` adds one, `:prior clear` removes all that were typed."""
     state = session.state
     if argument != "clear":
-        return add_priors(session, argument) if argument else show_priors(session, "")
+        return add_priors(session, argument) if argument else do_priors(session, "")
     if state.ir is None:
         session.advance(priors=())
     else:
@@ -166,7 +166,7 @@ def change_priors(session: Session, argument: str) -> str:
     return "all priors are the defaults again"
 
 
-def show_priors(session: Session, _: str) -> str:
+def do_priors(session: States, _: str) -> str:
     """List the prior of each parameter, defaults included."""
     state = session.state
     if state.model is None:
@@ -191,7 +191,7 @@ def _short(distribution: str) -> str:
     return re.sub(r"\d+\.\d{4,}", lambda found: f"{float(found[0]):.6g}", distribution)
 
 
-def undo(session: Session, _: str) -> str:
+def do_undo(session: States, _: str) -> str:
     """Go back to the model, priors or data before the last change."""
     if len(session.past) < 2:
         raise FormulaError("there is nothing to undo")
@@ -204,7 +204,7 @@ def undo(session: Session, _: str) -> str:
 
 
 def set_model(
-    session: Session,
+    session: States,
     *,
     must_apply: tuple[Prior, ...] = (),
     on_top: bool = False,

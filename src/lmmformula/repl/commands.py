@@ -9,11 +9,10 @@ from lmmformula.errors import FormulaError, printable
 from lmmformula.formula.parse import parse_text
 from lmmformula.present.explain import equations
 from lmmformula.repl import changing, describe, files, fitting, pictures, sampling
-from lmmformula.repl.diff import diff
+from lmmformula.repl.diff import do_diff
 from lmmformula.repl.families import model_text
-from lmmformula.repl.session import Quit, Session
-from lmmformula.repl.simplify import simplify
-from lmmformula.repl.state import State
+from lmmformula.repl.simplify import do_simplify
+from lmmformula.repl.state import State, States
 from lmmformula.results.screen import folded
 
 Takes = Literal[
@@ -21,6 +20,10 @@ Takes = Literal[
     "latex", "family", "weights", "sampling", "saved", "names",
 ]  # fmt: skip
 """What completes the argument of a command."""
+
+
+class Quit(Exception):  # noqa: N818 (not an error)
+    """The user has had enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,13 @@ class Command:
     about : one line of help
     """
 
-    run: Callable[[Session, str], str]
+    run: Callable[[States, str], str]
     usage: str
     about: str
     takes: Takes = "nothing"
 
 
-def carry_out(session: Session, text: str) -> str:
+def carry_out(session: States, text: str) -> str:
     """Do what a line says: a command, a formula, or prior statements."""
     if text.startswith("#"):
         return ""
@@ -72,38 +75,38 @@ def command_of(name: str) -> Command:
     raise FormulaError(f"there is no command `:{printable(name)}`", hint=hint)
 
 
-def columns(session: Session, _: str) -> str:
+def do_columns(session: States, _: str) -> str:
     """Describe the columns."""
     return "\n".join(describe.column_lines(session.state.need_data().table))
 
 
-def head(session: Session, argument: str) -> str:
+def do_head(session: States, argument: str) -> str:
     """Print the first rows."""
     return "\n".join(describe.head_lines(session.state.need_data().table, _count(argument, 6)))
 
 
-def terms(session: Session, _: str) -> str:
+def do_terms(session: States, _: str) -> str:
     """Say which columns each term has."""
     return "\n".join(describe.term_lines(session.state.need_model().design))
 
 
-def explain(session: Session, _: str) -> str:
+def do_explain(session: States, _: str) -> str:
     """Say all that the formula means for the data."""
     session.note("print(model.explain())")
     return str(session.state.need_model().explain())
 
 
-def x(session: Session, argument: str) -> str:
+def do_x(session: States, argument: str) -> str:
     """Print the first rows of X."""
     return "\n".join(describe.x_lines(session.state.need_model().design, _count(argument, 6)))
 
 
-def z(session: Session, argument: str) -> str:
+def do_z(session: States, argument: str) -> str:
     """Print what stands in the first rows of Z."""
     return "\n".join(describe.z_lines(session.state.need_model().design, _count(argument, 6)))
 
 
-def eq(session: Session, argument: str) -> str:
+def do_eq(session: States, argument: str) -> str:
     """Write the model in mathematics."""
     ir, model = session.state.need_ir(), session.state.model
     if argument == "latex" or model is None:
@@ -111,19 +114,19 @@ def eq(session: Session, argument: str) -> str:
     return "\n".join(equations(ir.family, model.design))
 
 
-def ast(session: Session, _: str) -> str:
+def do_ast(session: States, _: str) -> str:
     """Draw the syntax tree of what was typed."""
     state = session.state
     state.need_ir()
     return "\n".join(describe.tree_lines(parse_text("\n".join([state.formula, *map(str, state.priors)]))))
 
 
-def ir(session: Session, _: str) -> str:
+def do_ir(session: States, _: str) -> str:
     """Draw the model that the formula means."""
     return "\n".join(describe.tree_lines(session.state.need_ir()))
 
 
-def history(session: Session, _: str) -> str:
+def do_history(session: States, _: str) -> str:
     """List the models of the session, those that were undone last."""
     lines: dict[str, str] = {}
     for state in session.past:
@@ -144,14 +147,14 @@ def _remember(lines: dict[str, str], state: State) -> None:
     lines[key] = f"   AIC {state.fit.aic:.1f}" if state.fit is not None else lines.get(key, "")
 
 
-def script(session: Session, argument: str) -> str:
+def do_script(session: States, argument: str) -> str:
     """`:script [FILE]`: the Python that does what was done and not undone; to a file, if one is named."""
     if argument:
-        return files.save(session, argument if argument.endswith(".py") else f"{argument}.py")
+        return files.do_save(session, argument if argument.endswith(".py") else f"{argument}.py")
     return files.script_text(session)
 
 
-def show_help(_: Session, argument: str) -> str:
+def do_help(_: States, argument: str) -> str:
     """List the commands, or tell about one."""
     if argument:
         name = argument.removeprefix(":")
@@ -162,7 +165,7 @@ def show_help(_: Session, argument: str) -> str:
     return "\n".join([INTRODUCTION, *(folded(line, width + 2) for line in lines)])
 
 
-def leave(_session: Session, _argument: str) -> str:
+def do_quit(_session: States, _argument: str) -> str:
     """End the session."""
     raise Quit
 
@@ -187,47 +190,51 @@ INTRODUCTION = """A line is a formula, a prior, or a command:
 
 COMMANDS: dict[str, Command] = {
     "data": Command(
-        changing.use_data, "[FILE|NAME]", "read data (behind a file: sep=; na=WORD); alone, describe them", "data"
+        changing.do_data, "[FILE|NAME]", "read data (behind a file: sep=; na=WORD); alone, describe them", "data"
     ),
-    "columns": Command(columns, "", "describe the columns: kinds, levels, missing values"),
-    "head": Command(head, "[N]", "the first rows"),
-    "terms": Command(terms, "", "the terms of the model and their columns"),
-    "explain": Command(explain, "", "all that the formula means for the data"),
-    "X": Command(x, "[N]", "the first rows of the fixed effects' matrix"),
-    "Z": Command(z, "[N]", "what stands in the first rows of the random effects' matrix"),
-    "eq": Command(eq, "[latex]", "the model in mathematics", "latex"),
-    "ast": Command(ast, "", "the syntax tree of what was typed"),
-    "ir": Command(ir, "", "the model that the formula means, as a tree"),
+    "columns": Command(do_columns, "", "describe the columns: kinds, levels, missing values"),
+    "head": Command(do_head, "[N]", "the first rows"),
+    "terms": Command(do_terms, "", "the terms of the model and their columns"),
+    "explain": Command(do_explain, "", "all that the formula means for the data"),
+    "X": Command(do_x, "[N]", "the first rows of the fixed effects' matrix"),
+    "Z": Command(do_z, "[N]", "what stands in the first rows of the random effects' matrix"),
+    "eq": Command(do_eq, "[latex]", "the model in mathematics", "latex"),
+    "ast": Command(do_ast, "", "the syntax tree of what was typed"),
+    "ir": Command(do_ir, "", "the model that the formula means, as a tree"),
     "family": Command(
-        changing.use_family, "[NAME(LINK)]", "the response's distribution; without an argument, list all", "family"
+        changing.do_family, "[NAME(LINK)]", "the response's distribution; without an argument, list all", "family"
     ),
     "weights": Command(
-        changing.use_weights, "[COLUMN|none]", "weights of the rows; of binomial shares trials", "weights"
+        changing.do_weights, "[COLUMN|none]", "weights of the rows; of binomial shares trials", "weights"
     ),
-    "fit": Command(fitting.fit, "[reml|ml|nagq=9] [FORMULA]", "fit the model", "formula"),
-    "summary": Command(fitting.summary, "", "the fit with tests of its coefficients"),
-    "anova": Command(fitting.anova, "[I|II|III]", "tests of the fixed terms", "type"),
-    "confint": Command(fitting.confint, "[METHOD]", "intervals: wald, profile, boot; quantile, hdi of draws", "method"),
-    "ranef": Command(fitting.random_effects, "[GROUP]", "conditional modes of the random effects", "group"),
-    "emmeans": Command(fitting.marginal_means, "f [* g] [| by]", "marginal means and their differences", "names"),
-    "predict": Command(fitting.predict, "[x=1 g=a|FILE]", "predictions for values, a file, or the data", "values"),
-    "plot": Command(pictures.plot, "[KIND] [FILE]", "draw to a file: " + ", ".join(pictures.PICTURES), "picture"),
-    "stan": Command(sampling.stan, "[FILE]", "the Stan program; to a file, with data and a script", "file"),
-    "prior": Command(changing.change_priors, "[STATEMENT|clear]", "set a prior, or clear all", "prior"),
-    "priors": Command(changing.show_priors, "", "the prior of each parameter, defaults included"),
-    "sample": Command(sampling.sample, "[N] [seed=1 ...]", "sample the posterior: N draws of each chain", "sampling"),
-    "optimize": Command(sampling.optimize, "[seed=1 ...]", "the mode of the posterior: quick, without its spread"),
-    "compare": Command(sampling.compare, "", "fit and posterior side by side"),
-    "loo": Command(sampling.loo, "", "leave-one-out cross-validation of the posterior, and of the model before"),
-    "diff": Command(diff, "", "this model against the one before"),
-    "simplify": Command(simplify, "[drop]", "the random effects least supported; drop them", "drop"),
-    "undo": Command(changing.undo, "", "back to the model before the last change"),
-    "history": Command(history, "", "the models of this session"),
+    "fit": Command(fitting.do_fit, "[reml|ml|nagq=9] [FORMULA]", "fit the model", "formula"),
+    "summary": Command(fitting.do_summary, "", "the fit with tests of its coefficients"),
+    "anova": Command(fitting.do_anova, "[I|II|III]", "tests of the fixed terms", "type"),
+    "confint": Command(
+        fitting.do_confint, "[METHOD]", "intervals: wald, profile, boot; quantile, hdi of draws", "method"
+    ),
+    "ranef": Command(fitting.do_ranef, "[GROUP]", "conditional modes of the random effects", "group"),
+    "emmeans": Command(fitting.do_emmeans, "f [* g] [| by]", "marginal means and their differences", "names"),
+    "predict": Command(fitting.do_predict, "[x=1 g=a|FILE]", "predictions for values, a file, or the data", "values"),
+    "plot": Command(pictures.do_plot, "[KIND] [FILE]", "draw to a file: " + ", ".join(pictures.PICTURES), "picture"),
+    "stan": Command(sampling.do_stan, "[FILE]", "the Stan program; to a file, with data and a script", "file"),
+    "prior": Command(changing.do_prior, "[STATEMENT|clear]", "set a prior, or clear all", "prior"),
+    "priors": Command(changing.do_priors, "", "the prior of each parameter, defaults included"),
+    "sample": Command(
+        sampling.do_sample, "[N] [seed=1 ...]", "sample the posterior: N draws of each chain", "sampling"
+    ),
+    "optimize": Command(sampling.do_optimize, "[seed=1 ...]", "the mode of the posterior: quick, without its spread"),
+    "compare": Command(sampling.do_compare, "", "fit and posterior side by side"),
+    "loo": Command(sampling.do_loo, "", "leave-one-out cross-validation of the posterior, and of the model before"),
+    "diff": Command(do_diff, "", "this model against the one before"),
+    "simplify": Command(do_simplify, "[drop]", "the random effects least supported; drop them", "drop"),
+    "undo": Command(changing.do_undo, "", "back to the model before the last change"),
+    "history": Command(do_history, "", "the models of this session"),
     "save": Command(
-        files.save, "FILE", f"write {', '.join(f'{end} ({what})' for end, what in files.KINDS.items())}", "file"
+        files.do_save, "FILE", f"write {', '.join(f'{end} ({what})' for end, what in files.KINDS.items())}", "file"
     ),
-    "load": Command(files.load, "FILE", "read a fit (.json) or a posterior (.nc), and its model", "saved"),
-    "script": Command(script, "[FILE]", "the Python that does the same; to a file", "file"),
-    "help": Command(show_help, "[COMMAND]", "this list, or one command", "command"),
-    "quit": Command(leave, "", "end the session"),
+    "load": Command(files.do_load, "FILE", "read a fit (.json) or a posterior (.nc), and its model", "saved"),
+    "script": Command(do_script, "[FILE]", "the Python that does the same; to a file", "file"),
+    "help": Command(do_help, "[COMMAND]", "this list, or one command", "command"),
+    "quit": Command(do_quit, "", "end the session"),
 }

@@ -6,10 +6,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lmmformula.ir.expressions import variables
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
 from lmmformula.ir.names import backticked
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS
-from lmmformula.ir.terms import variables
 from lmmformula.repl.commands import COMMANDS
 from lmmformula.repl.facts import column_text
 from lmmformula.repl.families import completions as family_names
@@ -19,7 +19,7 @@ from lmmformula.repl.pictures import PICTURES
 from lmmformula.repl.sampling import SAMPLING
 from lmmformula.repl.sources import READERS
 from lmmformula.repl.state import State
-from lmmformula.repl.tokens import CLOSING, OPENING, OPERATORS, Piece, pieces
+from lmmformula.repl.tokens import CLOSING, OPENING, OPERATORS, Piece, tokenize
 
 if TYPE_CHECKING:
     from lmmformula.design.matrices import RandomTermDesign
@@ -136,7 +136,7 @@ def _paths(word: str, suffixes: set[str]) -> Iterator[tuple[str, str]]:
 
 def _of_formula(text: str, state: State, *, targets: bool) -> Iterator[Candidate]:
     """List names that may stand where the cursor is, by what stands before."""
-    found = pieces(text)
+    found = tokenize(text)
     word = found.pop() if found and found[-1].end == len(text) and _is_name(found[-1]) else Piece("NAME", "", len(text))
     statement = _statement(found)
     if statement and statement[-1].kind not in OPERATORS | OPENING:

@@ -16,7 +16,7 @@ from lmmformula.present.explain import missing_text
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import WIDTH, matrix_lines, table_lines
 from lmmformula.repl.facts import can_group, column_text
-from lmmformula.repl.families import family_text, own_parameters, response_text
+from lmmformula.repl.families import family_text, own_parameters, response_words
 from lmmformula.repl.state import Data
 from lmmformula.results.screen import filled
 
@@ -104,7 +104,7 @@ def _family(model: "Model") -> str:
     if family == GAUSSIAN:
         return ""
     trials = design.weights if family.name == "binomial" else None
-    return f", {family_text(family)}, {response_text(family, design.y, trials, design.categories)}"
+    return f", {family_text(family)}, {response_words(family, design.y, trials, design.categories)}"
 
 
 def _fixed(design: DesignMatrices) -> str:

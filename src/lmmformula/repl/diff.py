@@ -10,8 +10,7 @@ from lmmformula.present.tables import table_lines
 from lmmformula.repl.changing import model_code
 from lmmformula.repl.families import model_text, need_fitted
 from lmmformula.repl.fitting import fit_of
-from lmmformula.repl.session import Session
-from lmmformula.repl.state import State
+from lmmformula.repl.state import State, States
 
 if TYPE_CHECKING:
     from lmmformula.repl.fitting import Fit
@@ -20,7 +19,7 @@ NO_CHANGE = 1e-9
 """Relative changes below this are rounding."""
 
 
-def diff(session: Session, _: str) -> str:
+def do_diff(session: States, _: str) -> str:
     """Compare the model with the one before it: terms, likelihoods, and what changed in the fixed effects."""
     before, now = previous(session), fit_of(session)
     need_fitted(before.family)
@@ -45,7 +44,7 @@ def _options(found: "Fit") -> dict[str, Any]:
     return {name: getattr(fit, name) for name, value in usual.items() if getattr(fit, name) != value}
 
 
-def previous(session: Session) -> State:
+def previous(session: States) -> State:
     """Find the last state with another formula or family on the same data."""
     now = session.state
     model = (now.need_ir().formula, now.family, now.weights)

@@ -6,7 +6,7 @@ Sizes come from the levels and codes of columns, each read once; no matrix of al
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,13 +24,14 @@ from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import categories_of, check_support, response_name, response_values
 from lmmformula.design.schema import FactorVariable, NumericVariable, TermSchema, VariableSchema
 from lmmformula.design.times import check_structure, read_times, refuse_uneven
-from lmmformula.design.values import Factor, Numbers, missing, restrict
+from lmmformula.design.values import Categorical, Numbers, missing, restrict
 from lmmformula.errors import FitWarning, LmmFormulaError, printable
+from lmmformula.ir.expressions import Expression, label
 from lmmformula.ir.family import GAUSSIAN
-from lmmformula.ir.model import ModelIR, RandomTerm
-from lmmformula.ir.terms import Expression, label
+from lmmformula.ir.model import ModelIR
+from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.text import random_text
-from lmmformula.repl.families import equation, response_text
+from lmmformula.repl.families import equation, response_words
 
 ROWS_LOOKED_AT = 2_000
 """Rows from which dependent columns are told; the first rows of each level come on top."""
@@ -182,7 +183,7 @@ class Facts:
             categories = categories_of(self._frame, ir.response, y) if ir.family.ordinal else ()
         parts = [("Xβ", ir.fixed.terms or not ir.family.ordinal), ("Zb", ir.random), ("offset", ir.offsets)]
         predictor = " + ".join(part for part, is_there in parts if is_there) or "0"
-        told = response_text(ir.family, y, trials, categories)
+        told = response_words(ir.family, y, trials, categories)
         text = f"{response_name(ir.response)}: {told}   {equation(ir.family, predictor)}"
         return text, [str(warning.message) for warning in caught]
 
@@ -197,7 +198,7 @@ class Facts:
         masks |= {label(e): self._mask(e) for e in (*distinct(terms), *ir.offsets)}
         for variable in (v for term in ir.random for v in term.group):
             codes = group_column(self.table, variable, ir.source).codes
-            masks[f"factor {variable.name}"] = missing(Factor(codes, ()))
+            masks[f"factor {variable.name}"] = missing(Categorical(codes, ()))
         found = {name: mask for name, mask in masks.items() if mask is not None}
         if not found:
             return _Rows(None, self.table.n_rows, ())
@@ -250,7 +251,7 @@ class Facts:
             return
         expressions = distinct(ir.fixed.terms)
         values = {label(e): restrict(self._frame.column(e), rows.rows) for e in expressions}
-        sample = _sample(rows.n, [value for value in values.values() if isinstance(value, Factor)])
+        sample = _sample(rows.n, [value for value in values.values() if isinstance(value, Categorical)])
         looked_at = {name: _at(value, sample) for name, value in values.items()}
         X = matrix(fixed, variables, looked_at, n=len(sample), random=False)
         if not np.isfinite(X).all():
@@ -300,17 +301,17 @@ def can_group(table: Table, name: str) -> bool:
         return False
 
 
-def _schema(name: str, value: Numbers | Factor) -> VariableSchema:
+def _schema(name: str, value: Numbers | Categorical) -> VariableSchema:
     match value:
         case Numbers(suffixes=suffixes):
             return NumericVariable(name, suffixes)
-        case Factor(levels=levels, ordered=ordered, kind=kind, contrast=own):
+        case Categorical(levels=levels, ordered=ordered, kind=kind, contrast=own):
             contrast = own or default_contrast(ordered=ordered)
             return FactorVariable(name, levels, ordered, kind, fixed=contrast, random=contrast)
 
 
-def _is_constant_within(value: Numbers | Factor, group: Grouping) -> bool:
-    columns = value.codes[:, None] if isinstance(value, Factor) else value.values.reshape(len(group.codes), -1)
+def _is_constant_within(value: Numbers | Categorical, group: Grouping) -> bool:
+    columns = value.codes[:, None] if isinstance(value, Categorical) else value.values.reshape(len(group.codes), -1)
     for column in columns.T:
         one_of_each = np.empty(len(group.levels), dtype=column.dtype)
         one_of_each[group.codes] = column
@@ -319,7 +320,7 @@ def _is_constant_within(value: Numbers | Factor, group: Grouping) -> bool:
     return True
 
 
-def _sample(n: int, factors: list[Factor]) -> IntArray:
+def _sample(n: int, factors: list[Categorical]) -> IntArray:
     """Return positions spread over all rows, and one row of each level of each factor."""
     if n <= ROWS_LOOKED_AT:
         return np.arange(n)
@@ -331,10 +332,10 @@ def _sample(n: int, factors: list[Factor]) -> IntArray:
     return np.unique(np.concatenate(chosen))
 
 
-def _at(value: Numbers | Factor, rows: IntArray) -> Numbers | Factor:
+def _at(value: Numbers | Categorical, rows: IntArray) -> Numbers | Categorical:
     """Take rows, keeping all levels."""
     match value:
-        case Factor(codes=codes, levels=levels, ordered=ordered, kind=kind, contrast=contrast):
-            return Factor(codes[rows], levels, ordered, kind, contrast)
-        case Numbers(values=values, suffixes=suffixes):
-            return Numbers(values[rows], suffixes)
+        case Categorical(codes=codes):
+            return replace(value, codes=codes[rows])
+        case Numbers(values=values):
+            return replace(value, values=values[rows])

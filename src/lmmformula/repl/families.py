@@ -128,7 +128,7 @@ def equation(family: Family, predictor: str) -> str:
     return f"{centre if family.link == 'identity' else f'{family.link}({centre})'} = {predictor}"
 
 
-def response_text(
+def response_words(
     family: Family, y: FloatArray, trials: FloatArray | None = None, categories: tuple[str, ...] = ()
 ) -> str:
     """
@@ -136,9 +136,9 @@ def response_text(
 
     y, trials : (n,), as the design has them
 
-    >>> response_text(Family("poisson", "log"), np.array([0.0, 3.0, 0.0, 1.0]))
+    >>> response_words(Family("poisson", "log"), np.array([0.0, 3.0, 0.0, 1.0]))
     'counts from 0 to 3, 50 % are 0'
-    >>> response_text(Family("binomial", "logit"), np.array([0.5, 0.2]), np.array([4.0, 10.0]))
+    >>> response_words(Family("binomial", "logit"), np.array([0.5, 0.2]), np.array([4.0, 10.0]))
     '4 of 14'
     """
     if not len(y):
@@ -159,7 +159,7 @@ def response_text(
             return f"{y.min():.6g} to {y.max():.6g}"
 
 
-def family_lines(used: Family) -> Iterator[str]:
+def family_table(used: Family) -> Iterator[str]:
     """Lay out all families, below the one in use."""
     own = ", ".join(own_parameters(used))
     told = [equation(used, "linear predictor"), f"own parameters {own}" if own else "", f"methods {_methods(used)}"]

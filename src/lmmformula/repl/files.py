@@ -7,9 +7,9 @@ from lmmformula.errors import FormulaError, LmmFormulaError
 from lmmformula.files import write_text
 from lmmformula.repl.changing import set_model
 from lmmformula.repl.families import model_text
-from lmmformula.repl.fitting import fit_of, posterior_of, result_of
-from lmmformula.repl.sampling import stan
-from lmmformula.repl.session import Session
+from lmmformula.repl.fitting import fit_of, need_posterior, result_of
+from lmmformula.repl.sampling import do_stan
+from lmmformula.repl.state import States
 
 if TYPE_CHECKING:
     from lmmformula.api.posterior import Posterior
@@ -19,7 +19,7 @@ KINDS = {".py": "script", ".csv": "estimates", ".json": "fit", ".nc": "posterior
 """How a file's name ends -> what is written to it."""
 
 
-def save(session: Session, argument: str) -> str:
+def do_save(session: States, argument: str) -> str:
     """`:save FILE`."""
     match Path(argument).suffix:
         case ".py":
@@ -32,17 +32,17 @@ def save(session: Session, argument: str) -> str:
             fit_of(session).save(argument)
             session.note(f"fit.save({argument!r})")
         case ".nc":
-            posterior_of(session).save(argument)
+            need_posterior(session).save(argument)
             session.note(f"posterior.save({argument!r})")
         case ".stan":
-            return stan(session, argument)
+            return do_stan(session, argument)
         case _:
             hint = ", ".join(f"{ending} the {what}" for ending, what in KINDS.items())
             raise FormulaError("what is saved depends on the file's name", hint=hint)
     return f"written: {argument}"
 
 
-def script_text(session: Session) -> str:
+def script_text(session: States) -> str:
     """Write the Python that does what was done."""
     lines = list(session.state.code)
     for name in ("pandas as pd", "numpy as np"):
@@ -51,7 +51,7 @@ def script_text(session: Session) -> str:
     return "\n".join(lines)
 
 
-def load(session: Session, argument: str) -> str:
+def do_load(session: States, argument: str) -> str:
     """
     `:load FILE`: its model becomes that of the session.
 
@@ -79,7 +79,7 @@ def load(session: Session, argument: str) -> str:
     return said
 
 
-def _is_of_data(session: Session, found: "Fit | Posterior") -> bool:
+def _is_of_data(session: States, found: "Fit | Posterior") -> bool:
     """Make the model on the data in use, and tell whether they can be those of a loaded result."""
     try:
         set_model(session, on_top=True)

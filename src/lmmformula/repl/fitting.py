@@ -10,9 +10,8 @@ from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import matrix_lines, table_lines
 from lmmformula.repl.changing import set_formula
 from lmmformula.repl.families import is_fitted, need_fitted
-from lmmformula.repl.session import Session
 from lmmformula.repl.sources import read_source
-from lmmformula.repl.state import Data
+from lmmformula.repl.state import Data, States
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +29,7 @@ MOST_LEVELS = 10
 """Levels whose random effects are printed."""
 
 
-def fit(session: Session, argument: str) -> str:
+def do_fit(session: States, argument: str) -> str:
     """`:fit [reml|ml|nagq=9] [FORMULA]`; `curvature=expected` makes lme4's criterion."""
     method, _, formula = argument.partition(" ")
     options = fit_options(method)
@@ -56,7 +55,7 @@ def fit_options(word: str) -> dict[str, Any] | None:
     return {"reml": {}, "ml": {"reml": False}}.get(word.lower())
 
 
-def fit_again(session: Session, **options: Any) -> "Fit":  # noqa: ANN401 (those of `Model.fit`)
+def fit_again(session: States, **options: Any) -> "Fit":  # noqa: ANN401 (those of `Model.fit`)
     """Fit the model."""
     model = session.state.need_model()
     need_fitted(model.ir.family)
@@ -65,21 +64,21 @@ def fit_again(session: Session, **options: Any) -> "Fit":  # noqa: ANN401 (those
     return found
 
 
-def fit_of(session: Session) -> "Fit":
+def fit_of(session: States) -> "Fit":
     """Return the fit of the model; made now, by REML in the Gaussian family, where there was none yet."""
     return session.state.fit or fit_again(session)
 
 
-def result_of(session: Session) -> "tuple[str, Fit | Posterior]":
+def result_of(session: States) -> "tuple[str, Fit | Posterior]":
     """Return the fit, and what it is called in Python; the posterior where there can't be a fit."""
     state = session.state
     has_no_fit = state.ir is not None and (state.model is None or not is_fitted(state.family))
     if state.fit is None and has_no_fit:
-        return "posterior", posterior_of(session)
+        return "posterior", need_posterior(session)
     return "fit", fit_of(session)
 
 
-def posterior_of(session: Session) -> "Posterior":
+def need_posterior(session: States) -> "Posterior":
     """Return the posterior of the model; sampling takes too long to do it unasked."""
     if session.state.posterior is None:
         session.state.need_model()
@@ -87,14 +86,14 @@ def posterior_of(session: Session) -> "Posterior":
     return session.state.posterior
 
 
-def summary(session: Session, _: str) -> str:
+def do_summary(session: States, _: str) -> str:
     """Print the fit with tests, or the posterior."""
     name, found = result_of(session)
     session.note("print(posterior)" if name == "posterior" else "print(fit.summary())")
     return str(found if name == "posterior" else found.summary())
 
 
-def anova(session: Session, argument: str) -> str:
+def do_anova(session: States, argument: str) -> str:
     """`:anova [I|II|III]`."""
     kind: Any = argument.upper() or "III"
     if kind not in ("I", "II", "III"):
@@ -104,16 +103,16 @@ def anova(session: Session, argument: str) -> str:
     return str(table)
 
 
-def confint(session: Session, argument: str) -> str:
+def do_confint(session: States, argument: str) -> str:
     """`:confint [wald|profile|boot|quantile|hdi]`; the last two are of the posterior."""
-    name, found = ("posterior", posterior_of(session)) if argument in OF_DRAWS else result_of(session)
+    name, found = ("posterior", need_posterior(session)) if argument in OF_DRAWS else result_of(session)
     method: Any = argument or ("quantile" if name == "posterior" else "wald")
     intervals = found.confint(method=method)
     session.note(f"print({name}.confint(method={method!r}))")
     return str(intervals)
 
 
-def random_effects(session: Session, argument: str) -> str:
+def do_ranef(session: States, argument: str) -> str:
     """`:ranef [GROUP]`."""
     name, result = result_of(session)
     found = result.ranef()
@@ -133,7 +132,7 @@ def _effects(group: str, frame: "pd.DataFrame") -> list[str]:
     return [f"{printable(group)}, {len(frame)} levels", *lines, *([f"and {left} more"] if left else [])]
 
 
-def marginal_means(session: Session, argument: str) -> str:
+def do_emmeans(session: States, argument: str) -> str:
     """`:emmeans f * g | by`: of a fit, or of a posterior where there can't be one."""
     found: Any
     name, found = result_of(session)
@@ -145,7 +144,7 @@ def marginal_means(session: Session, argument: str) -> str:
     return f"{means}\n\n{means.pairs()}" if len(means.frame) > 1 else str(means)
 
 
-def predict(session: Session, argument: str) -> str:
+def do_predict(session: States, argument: str) -> str:
     """`:predict [x=1 g=a | FILE]`: for values, a file, or the rows of the fit."""
     name, found = result_of(session)
     if "=" in argument:

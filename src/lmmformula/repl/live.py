@@ -8,14 +8,15 @@ from lmmformula.formula.ast import Name
 from lmmformula.formula.parse import parse_priors, parse_text
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
-from lmmformula.ir.lower import lower_priors, update
+from lmmformula.ir.lower.model import update
+from lmmformula.ir.lower.priors import lower_priors
 from lmmformula.repl.changing import is_prior
 from lmmformula.repl.commands import COMMANDS, Command, command_of
 from lmmformula.repl.facts import Preview
 from lmmformula.repl.families import chosen_family, family_text
 from lmmformula.repl.fitting import fit_options
 from lmmformula.repl.state import State
-from lmmformula.repl.tokens import Piece, pieces, wants_more
+from lmmformula.repl.tokens import Piece, tokenize, wants_more
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def look(line: str, state: State) -> Look:
     text = line[offset:]
     if not text.strip():
         return Look(offset, note=_usage(line) if line.startswith(":") else "")
-    found = tuple(Piece(piece.kind, piece.text, piece.start + offset) for piece in pieces(text))
+    found = tuple(Piece(piece.kind, piece.text, piece.start + offset) for piece in tokenize(text))
     try:
         preview, note = _meaning(text, state)
     except LmmFormulaError as error:
@@ -135,7 +136,7 @@ def _meaning(text: str, state: State) -> tuple[Preview | None, str]:
 
 def _may_vanish(text: str, error: LmmFormulaError, state: State) -> bool:
     """Tell whether an error is only that something is not typed to its end."""
-    found = pieces(text)
+    found = tokenize(text)
     if wants_more(text) or all(piece.kind != "TILDE" for piece in found):
         return True
     last = found[-1]

@@ -7,9 +7,9 @@ from lmmformula.errors import FormulaError, printable
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.present.canvas import save_figure
 from lmmformula.repl.families import is_fitted
-from lmmformula.repl.fitting import posterior_of, result_of
+from lmmformula.repl.fitting import need_posterior, result_of
 from lmmformula.repl.sampling import comparison
-from lmmformula.repl.session import Session
+from lmmformula.repl.state import States
 
 PICTURES = {
     **dict.fromkeys(("fit", "ranef", "residuals", "profile", "predictions"), "fit"),
@@ -20,7 +20,7 @@ PICTURES = {
 """Kind of a picture -> what it is of."""
 
 
-def plot(session: Session, argument: str) -> str:
+def do_plot(session: States, argument: str) -> str:
     """`:plot [KIND] [FILE]`: of the fit, of the posterior, of both, or of the priors."""
     import numpy as np
 
@@ -43,16 +43,16 @@ def plot(session: Session, argument: str) -> str:
     return f"written: {path}"
 
 
-def _pictured(session: Session, kind: str) -> tuple[str, Any]:
+def _pictured(session: States, kind: str) -> tuple[str, Any]:
     """Find what a picture is of, and what that is called in Python."""
     match PICTURES[kind]:
         case "compare":
             return "comparison", comparison(session)
         case "posterior":
-            return "posterior", posterior_of(session)
+            return "posterior", need_posterior(session)
         case "model":
             return "model", session.state.need_model()
         case "fit" if kind == "predictions" and session.state.family != GAUSSIAN:
-            return "posterior", posterior_of(session)  # only fits of Gaussian models have bands
+            return "posterior", need_posterior(session)  # only fits of Gaussian models have bands
         case _:
             return result_of(session)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from lmmformula.repl.session import Quit, Session
+from lmmformula.repl.commands import Quit
+from lmmformula.repl.session import Session
 from lmmformula.repl.tokens import wants_more
 
 PROMPT, MORE = "lmm> ", "...> "

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import FormulaError, printable
 from lmmformula.repl.families import model_text
-from lmmformula.repl.fitting import fit_of, posterior_of
-from lmmformula.repl.session import Session
-from lmmformula.repl.state import State
+from lmmformula.repl.fitting import fit_of, need_posterior
+from lmmformula.repl.state import State, States
 
 if TYPE_CHECKING:
     from lmmformula.api.posterior import Posterior
 
 
-def stan(session: Session, argument: str) -> str:
+def do_stan(session: States, argument: str) -> str:
     """`:stan [FILE]`."""
     program = session.state.need_model().stan()
     if not argument:
@@ -25,7 +24,7 @@ def stan(session: Session, argument: str) -> str:
     return f"written: {argument}, and beside it data, a script and how to run them"
 
 
-def sample(session: Session, argument: str) -> str:
+def do_sample(session: States, argument: str) -> str:
     """`:sample [N] [seed=1 chains=4 warmup=1000 engine=stanli ...]`."""
     options = _options(argument, SAMPLING, first="draws")
     posterior = session.state.need_model().sample(**options, progress=sys.stderr.isatty())
@@ -33,7 +32,7 @@ def sample(session: Session, argument: str) -> str:
     return str(posterior)
 
 
-def optimize(session: Session, argument: str) -> str:
+def do_optimize(session: States, argument: str) -> str:
     """`:optimize [seed=1 engine=stanli]`."""
     options = _options(argument, {name: SAMPLING[name] for name in ("seed", "engine", "form")}, first="seed")
     mode = session.state.need_model().optimize(**options)
@@ -80,11 +79,11 @@ def _written(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
 
-def loo(session: Session, _: str) -> str:
+def do_loo(session: States, _: str) -> str:
     """Cross-validate the posterior; beside that of a model before, where it was sampled as well."""
     from lmmformula.results.arviz import import_arviz
 
-    posterior = posterior_of(session)
+    posterior = need_posterior(session)
     said, before = str(posterior.loo()), _sampled_before(posterior, session.past)
     if before is None:
         session.note("print(posterior.loo())")
@@ -100,16 +99,16 @@ def _sampled_before(now: "Posterior", past: Iterable[State]) -> "Posterior | Non
     return next((p for p in reversed(known) if (p.ir.response, p.nobs, p.data_name) == wanted), None)
 
 
-def compare(session: Session, _: str) -> str:
+def do_compare(session: States, _: str) -> str:
     """Put fit and posterior side by side."""
     found = comparison(session)
     session.note("print(lf.compare(fit, posterior))")
     return str(found)
 
 
-def comparison(session: Session) -> Any:  # noqa: ANN401 (a Comparison)
+def comparison(session: States) -> Any:  # noqa: ANN401 (a Comparison)
     """Compare the fit with the posterior, which there must be."""
     from lmmformula.api.comparison import compare as side_by_side
 
-    posterior = posterior_of(session)
+    posterior = need_posterior(session)
     return side_by_side(fit_of(session), posterior)

@@ -1,15 +1,11 @@
-"""A session: lines in, replies out, and the states in between. It neither reads a terminal nor writes one."""
+"""A session: lines in, replies out. It neither reads a terminal nor writes one."""
 
 import warnings
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from lmmformula.errors import FitWarning, LmmFormulaError, SamplingWarning, legible
-from lmmformula.repl.state import Data, State
-
-
-class Quit(Exception):  # noqa: N818 (not an error)
-    """The user has had enough."""
+from lmmformula.repl.commands import carry_out
+from lmmformula.repl.state import States
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +25,9 @@ class Reply:
         return "\n".join([*(f"warning: {warning}" for warning in self.warnings), *([self.text] if self.text else [])])
 
 
-class Session:
+class Session(States):
     """
-    The states of a session, the present one last.
+    The states of a session, and what carries out a line.
 
     >>> session = Session()
     >>> print(session.run(":data Dyestuff"))
@@ -43,29 +39,6 @@ class Session:
     >>> session.run("Yield ~ z").failed
     True
     """
-
-    def __init__(self, data: Data | None = None) -> None:
-        code = ("import lmmformula as lf",)
-        self.undone: list[State] = []
-        self.past = [State(data=data, code=code if data is None else (*code, f"data = {data.code}"))]
-
-    @property
-    def state(self) -> State:
-        """The present state."""
-        return self.past[-1]
-
-    def advance(self, code: str = "", **changes: Any) -> State:  # noqa: ANN401 (fields of a State)
-        """Go on to another model, which `:undo` takes back."""
-        self.past.append(self._changed(code, changes))
-        return self.state
-
-    def note(self, code: str = "", **changes: Any) -> State:  # noqa: ANN401 (fields of a State)
-        """Keep what was found out about the present model."""
-        self.past[-1] = self._changed(code, changes)
-        return self.state
-
-    def _changed(self, code: str, changes: dict[str, Any]) -> State:
-        return replace(self.state, code=(*self.state.code, *filter(None, [code])), **changes)
 
     def run(self, text: str) -> Reply:
         """
@@ -85,8 +58,6 @@ class Session:
         return Reply(legible(said), failed, tuple(told))
 
     def _attempted(self, text: str) -> tuple[str, bool]:
-        from lmmformula.repl.commands import carry_out
-
         before = len(self.past)
         try:
             return carry_out(self, text) if text else "", False

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lmmformula.errors import FitError, printable
-from lmmformula.ir.model import RandomTerm
+from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.text import random_text, terms_text
 from lmmformula.repl.changing import set_formula
 from lmmformula.repl.fitting import fit_of
-from lmmformula.repl.session import Session
+from lmmformula.repl.state import States
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Simplification:
     update: str
 
 
-def simplify(session: Session, argument: str) -> str:
+def do_simplify(session: States, argument: str) -> str:
     """`:simplify` names the least supported part; `:simplify drop` leaves it out."""
     fit = fit_of(session)
     table = fit.ranova()

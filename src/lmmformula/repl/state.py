@@ -1,7 +1,7 @@
 """What a session knows, as one record; each step makes a new one, so that going back is easy."""
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, read_table
@@ -105,3 +105,34 @@ class State:
         self.need_data()
         assert self.model is not None
         return self.model
+
+
+class States:
+    """
+    The states of a session, the present one last.
+
+    undone : those that `:undo` took back
+    """
+
+    def __init__(self, data: Data | None = None) -> None:
+        code = ("import lmmformula as lf",)
+        self.undone: list[State] = []
+        self.past = [State(data=data, code=code if data is None else (*code, f"data = {data.code}"))]
+
+    @property
+    def state(self) -> State:
+        """The present state."""
+        return self.past[-1]
+
+    def advance(self, code: str = "", **changes: Any) -> State:  # noqa: ANN401 (fields of a State)
+        """Go on to another model, which `:undo` takes back."""
+        self.past.append(self._changed(code, changes))
+        return self.state
+
+    def note(self, code: str = "", **changes: Any) -> State:  # noqa: ANN401 (fields of a State)
+        """Keep what was found out about the present model."""
+        self.past[-1] = self._changed(code, changes)
+        return self.state
+
+    def _changed(self, code: str, changes: dict[str, Any]) -> State:
+        return replace(self.state, code=(*self.state.code, *filter(None, [code])), **changes)

@@ -41,13 +41,13 @@ def _lexer() -> "Lark":
     return Lark(grammar_text(), parser=None, lexer="basic", start=["specification", "priors"])
 
 
-def pieces(text: str) -> list[Piece]:
+def tokenize(text: str) -> list[Piece]:
     """
     Split a text into tokens; what can't be one ends the list, as a piece of kind "BAD" to the end of the text.
 
     Comments are left out, and so are newlines that don't end a statement.
 
-    >>> [piece.kind for piece in pieces("y ~ log(x  # open")]
+    >>> [piece.kind for piece in tokenize("y ~ log(x  # open")]
     ['NAME', 'TILDE', 'NAME', 'OPEN', 'NAME']
     """
     found: list[Piece] = []
@@ -97,7 +97,7 @@ def wants_more(text: str) -> bool:
     >>> wants_more("y ~ x + (1"), wants_more("y ~ x +"), wants_more("y ~ x")
     (True, True, False)
     """
-    found = pieces(text)
+    found = tokenize(text)
     depth = sum((piece.kind in OPENING) - (piece.kind in CLOSING) for piece in found)
     last = next((piece for piece in reversed(found) if piece.kind != "_END"), None)
     return depth > 0 or (

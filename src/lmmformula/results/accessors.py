@@ -1,54 +1,169 @@
-"""What fits of linear and of generalised mixed models have in common: the accessors that read the estimates."""
+"""What fits of all families, and posteriors, have in common: the accessors that read the estimates."""
 
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
+from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import root
+from lmmformula.data.table import Library, Table
+from lmmformula.design.build import NaAction
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.schema import Schema
+from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.model import ModelIR
-from lmmformula.results.effects import DesignAccessors, coefficients_by_group, modes_by_group
+from lmmformula.results.arguments import check_count, check_flag
+from lmmformula.results.effects import (
+    coefficients_by_group,
+    conditional_variances,
+    modes_by_group,
+    padded_rows,
+    row_index,
+)
+from lmmformula.results.estimates import Fitted
+from lmmformula.results.frames import glance, in_library
+from lmmformula.results.prediction import generator, population_means
+from lmmformula.results.rows import random_part
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
+
+ResidualKind = Literal["response", "pearson", "deviance", "working", "scaled"]
 
 SINGULAR_TOLERANCE = 1e-4
 """A diagonal element of theta below this makes a fit singular: the default of lme4's `isSingular`."""
 
 
-class FitAccessors(DesignAccessors):
-    """Estimates under the names of the field; of a class that has the attributes below."""
+class Accessors(ABC):
+    """What can be said of a model with estimates of its effects; of a class that has the attributes below."""
 
     ir: ModelIR
+    schema: Schema
+    design: DesignMatrices
+    table: Table
+    data_name: str
+    na_action: NaAction
+
+    @property
+    @abstractmethod
+    def _beta(self) -> FloatArray: ...
+
+    @property
+    @abstractmethod
+    def _modes(self) -> Sequence[FloatArray]: ...
+
+    @property
+    def nobs(self) -> int:
+        """Number n of rows used."""
+        return self.design.nobs
+
+    @property
+    def ngroups(self) -> dict[str, int]:
+        """Grouping factor -> number of its levels."""
+        return {term.group: term.n_levels for term in self.design.random_terms}
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the rows are there; not so where it was loaded from a file, or the data were read in parts."""
+        return self.design.has_rows
+
+    @cached_property
+    def fixef(self) -> "pd.Series[float]":
+        """(p,) fixed effects beta."""
+        return self._by_coefficient(self._beta, "estimate")
+
+    def coef(self) -> "dict[str, pd.DataFrame]":
+        """Add fixed effects and random effects: grouping factor -> levels x coefficients."""
+        return coefficients_by_group(self.fixef, modes_by_group(self.design.random_terms, self._modes))
+
+    @cached_property
+    def _population(self) -> FloatArray:
+        """(n,) X beta + offset."""
+        return population_means(self.design, self._beta)
+
+    @cached_property
+    def _eta(self) -> FloatArray:
+        """(n,) X beta + offset + Z b."""
+        return np.asarray(self._population + random_part(self.design.random_terms, self._modes), dtype=np.float64)
+
+    def _by_coefficient(self, values: FloatArray, name: str) -> "pd.Series[float]":
+        import pandas as pd
+
+        return pd.Series(values, index=list(self.design.fixed_names), name=name)
+
+    def _between_coefficients(self, values: FloatArray) -> "pd.DataFrame":
+        import pandas as pd
+
+        names = list(self.design.fixed_names)
+        return pd.DataFrame(values, index=names, columns=names)
+
+    def _by_row(self, values: FloatArray, name: str) -> "pd.Series[float]":
+        import pandas as pd
+
+        return pd.Series(padded_rows(self, values), index=row_index(self), name=name)
+
+
+class FitAccessors(Accessors):
+    """Estimates under the names of the field; of a class that has the attribute below."""
+
     fit: Fit | GlmmFit
+
+    @property
+    @abstractmethod
+    def _means(self) -> FloatArray: ...
+
+    @property
+    @abstractmethod
+    def _mode_covariances(self) -> Sequence[FloatArray]: ...
+
+    @abstractmethod
+    def _responses(self, n: int, rng: np.random.Generator) -> FloatArray: ...
+
+    @property
+    def _beta(self) -> FloatArray:
+        return self.fit.beta
+
+    @property
+    def _modes(self) -> Sequence[FloatArray]:
+        return self.fit.modes
 
     def __getstate__(self) -> dict[str, object]:
         """Copy all but the sparse factor, which can't be copied and is made again where it is needed."""
         return {name: value for name, value in vars(self).items() if name != "joint_covariance"}
 
     @cached_property
-    def fixef(self) -> "pd.Series[float]":
-        """(p,) fixed effects beta."""
-        return self._by_coefficient(self.fit.beta, "estimate")
-
-    @cached_property
     def vcov(self) -> "pd.DataFrame":
         """(p, p) covariance matrix of the fixed effects."""
-        import pandas as pd
-
-        names = list(self.design.fixed_names)
-        return pd.DataFrame(self.fit.vcov, index=names, columns=names)
+        return self._between_coefficients(self.fit.vcov)
 
     @cached_property
     def std_errors(self) -> "pd.Series[float]":
         """(p,) standard errors of the fixed effects."""
         return self._by_coefficient(np.sqrt(np.diag(self.fit.vcov)), "std_error")
 
-    def coef(self) -> "dict[str, pd.DataFrame]":
-        """Add fixed effects and random effects: grouping factor -> levels x coefficients."""
-        return coefficients_by_group(self.fixef, modes_by_group(self.design.random_terms, self.fit.modes))
+    @overload
+    def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...
+    @overload
+    def ranef(self, *, condvar: Literal[True]) -> "tuple[dict[str, pd.DataFrame], dict[str, FloatArray]]": ...
+    def ranef(self, *, condvar: bool = False) -> Any:
+        """
+        Conditional modes of the random effects: grouping factor -> levels x coefficients.
+
+        condvar : return also their conditional covariance matrices, grouping factor -> (J, k, k); NaN between
+            coefficients of different terms, for which there is none
+        """
+        check_flag("condvar", condvar)
+        modes = modes_by_group(self.design.random_terms, self._modes)
+        if not condvar:
+            return modes
+        return modes, conditional_variances(self.design.random_terms, self._mode_covariances)
 
     @cached_property
     def theta(self) -> "pd.Series[float]":
@@ -72,3 +187,48 @@ class FitAccessors(DesignAccessors):
     def converged(self) -> bool:
         """Whether the optimum was reached, be it singular."""
         return self.fit.verdict != "failed"
+
+    @property
+    def aic(self: Fitted) -> float:
+        """Akaike's criterion, -2 loglik + 2 n_parameters."""
+        return -2 * self.loglik + 2 * self.n_parameters
+
+    @property
+    def bic(self: Fitted) -> float:
+        """Schwarz's criterion, -2 loglik + log(n) n_parameters."""
+        return -2 * self.loglik + math.log(self.nobs) * self.n_parameters
+
+    @cached_property
+    def fitted(self) -> "pd.Series[float]":
+        """(n,) mean responses given the random effects, of a binomial family shares; by the rows' positions."""
+        return self._by_row(self._means, "fitted")
+
+    def simulate(self, n: int = 1, seed: int | None = None) -> "pd.DataFrame":
+        """
+        (nobs, n) responses drawn from the fitted model, random effects drawn anew each time.
+
+        Those of a binomial family are shares of its trials, as `design.y` is.
+        """
+        import pandas as pd
+
+        check_count("n", n)
+        draws = self._responses(n, generator(seed))
+        return pd.DataFrame(draws, index=self.design.kept_rows, columns=[f"sim_{i + 1}" for i in range(n)])
+
+    def glance(self: Fitted, *, frame: Library | None = None) -> Any:  # noqa: ANN401 (a data frame of the library)
+        """One row: nobs, sigma, loglik, aic, bic, the criterion, df_residual, is_singular, converged."""
+        return in_library(self, glance(self), frame)
+
+    def _response(self, y: "npt.ArrayLike") -> FloatArray:
+        """Read a new response: one value per row used, or per row of the data that were given."""
+        try:
+            response = np.asarray(y, dtype=np.float64).squeeze()
+        except (TypeError, ValueError, OverflowError):
+            raise FitError("the new response must be numbers, one per row") from None
+        if response.shape == (self.design.n_given,):
+            response = response[self.design.kept_rows]
+        if response.shape != (self.nobs,):
+            raise FitError(f"refit needs {self.nobs} values, one per row used, and was given {response.size}")
+        if not np.all(np.isfinite(response)):
+            raise FitError("refit can't use a response with missing or infinite values")
+        return response

@@ -1,19 +1,21 @@
-"""Posterior draws as xarray and ArviZ hold them, both optional extras: named variables, dimensions, coordinates."""
+"""Posterior draws as xarray and ArviZ, optional extras, hold them, and leave-one-out cross-validation by the latter."""
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lmmformula.arrays import AnyArray
 from lmmformula.errors import EngineError, FitError
 from lmmformula.results.draws import cutpoint_names
-from lmmformula.results.posterior_prediction import trials_of
+from lmmformula.results.estimates import Sampled
+from lmmformula.results.families import trials_of
+from lmmformula.results.likelihood import log_likelihood as densities
+from lmmformula.results.posterior_prediction import PosteriorRequest
+from lmmformula.results.prediction import generator
+from lmmformula.results.replicates import replicates
 from lmmformula.results.varcorr import unique_labels
-
-if TYPE_CHECKING:
-    from lmmformula.results.posterior import PosteriorResult
 
 Variables = dict[str, tuple[Sequence[str], AnyArray]]
 """Variable -> names of its dimensions, values."""
@@ -29,34 +31,32 @@ STATISTICS: dict[str, tuple[str, type]] = {
 """The sampler's own numbers, as ArviZ calls them, and their types there."""
 
 
-def to_xarray(
-    result: "PosteriorResult",
-    *,
-    log_likelihood: bool = False,
-    posterior_predictive: bool = False,
-    prior: "PosteriorResult | None" = None,
-) -> Any:  # noqa: ANN401 (an xarray.DataTree)
-    """Lay out draws as an `xarray.DataTree`; see `groups_of` for what is in it."""
+def to_xarray(result: Sampled, **options: Any) -> Any:  # noqa: ANN401 (an xarray.DataTree)
+    """Lay out draws as an `xarray.DataTree`; see `groups_of` for what is in it, and for the options."""
     xarray = _import("xarray", "xarray")
     if not hasattr(xarray, "DataTree"):
         raise EngineError(f"xarray {xarray.__version__} has no DataTree", hint="pip install 'xarray>=2024.10'")
-    groups = groups_of(result, log_likelihood=log_likelihood, posterior_predictive=posterior_predictive, prior=prior)
-    return xarray.DataTree.from_dict(groups)
+    return xarray.DataTree.from_dict(groups_of(result, **options))
 
 
-def to_arviz(
-    result: "PosteriorResult",
-    *,
-    log_likelihood: bool = False,
-    posterior_predictive: bool = False,
-    prior: "PosteriorResult | None" = None,
-) -> Any:  # noqa: ANN401 (an InferenceData or a DataTree)
+def to_arviz(result: Sampled, **options: Any) -> Any:  # noqa: ANN401 (an InferenceData or a DataTree)
     """Convert to what ArviZ works on: since 1.0 an `xarray.DataTree`, before that an `InferenceData`."""
     arviz = import_arviz()
-    options: dict[str, Any] = {"log_likelihood": log_likelihood, "posterior_predictive": posterior_predictive}
     if int(arviz.__version__.split(".")[0]) >= 1:
-        return to_xarray(result, prior=prior, **options)
-    return arviz.InferenceData(**groups_of(result, prior=prior, **options))
+        return to_xarray(result, **options)
+    return arviz.InferenceData(**groups_of(result, **options))
+
+
+def loo(posterior: Sampled, **options: Any) -> Any:  # noqa: ANN401 (ArviZ's ELPDData)
+    """
+    Estimate the expected log density of a new row by Pareto-smoothed leave-one-out cross-validation, through ArviZ.
+
+    options : those of `arviz.loo`; each row's part is kept unless pointwise=False, so that `arviz.compare` can read it
+    """
+    if posterior.program.prior_only:
+        raise FitError("draws from the prior have seen no row that could be left out", hint="use model.sample()")
+    arviz = import_arviz()
+    return arviz.loo(to_arviz(posterior, log_likelihood=True), **({"pointwise": True} | options))
 
 
 def import_arviz() -> Any:  # noqa: ANN401 (a module)
@@ -76,11 +76,11 @@ def _import(module: str, name: str) -> Any:  # noqa: ANN401 (a module)
 
 
 def groups_of(
-    result: "PosteriorResult",
+    result: Sampled,
     *,
     log_likelihood: bool = False,
     posterior_predictive: bool = False,
-    prior: "PosteriorResult | None" = None,
+    prior: Sampled | None = None,
 ) -> dict[str, Any]:
     """
     Lay out draws as data sets of xarray, by group.
@@ -102,9 +102,7 @@ def groups_of(
     return own
 
 
-def _groups(result: "PosteriorResult", *, log_likelihood: bool = False, predictive: bool = False) -> dict[str, Any]:
-    from lmmformula.results.likelihood import log_likelihood as densities_of
-
+def _groups(result: Sampled, *, log_likelihood: bool = False, predictive: bool = False) -> dict[str, Any]:
     design, raw = result.design, result.raw
     prior = result.program.prior_only
     posterior, coords = _posterior(result)
@@ -118,13 +116,13 @@ def _groups(result: "PosteriorResult", *, log_likelihood: bool = False, predicti
     if predictive or ("y_rep" in raw and (design.has_rows or not design.has_weights)):
         of_rows["prior_predictive" if prior else "posterior_predictive"] = (row, _replicated(result))
     if not prior and (log_likelihood or "log_lik" in raw):
-        of_rows["log_likelihood"] = (row, densities_of(result))
+        of_rows["log_likelihood"] = (row, densities(result))
     if design.has_rows:
         of_rows["observed_data"] = (("row",), design.y)
     return datasets | {name: _dataset({response: values}, rows, result) for name, values in of_rows.items()}
 
 
-def _posterior(result: "PosteriorResult") -> tuple[Variables, dict[str, Sequence[str]]]:
+def _posterior(result: Sampled) -> tuple[Variables, dict[str, Sequence[str]]]:
     """Name variables with their dimensions, and coordinates."""
     draws, design = result.draws, result.design
     variables: Variables = {"b": ((*CHAINS, "coefficient"), draws.beta)}
@@ -147,7 +145,7 @@ def _posterior(result: "PosteriorResult") -> tuple[Variables, dict[str, Sequence
     return variables, coords
 
 
-def _sample_stats(result: "PosteriorResult") -> Variables:
+def _sample_stats(result: Sampled) -> Variables:
     found: Variables = {}
     for name, values in result.raw.statistics.items():
         renamed, kind = STATISTICS.get(name, (name, float))
@@ -155,15 +153,15 @@ def _sample_stats(result: "PosteriorResult") -> Variables:
     return found
 
 
-def _replicated(result: "PosteriorResult") -> AnyArray:
+def _replicated(result: Sampled) -> AnyArray:
     """Return (C, D, n) responses: those of the program, or drawn by the run's seed."""
     if "y_rep" in result.raw:
-        return result.raw["y_rep"] / trials_of(result)
-    drawn = result.posterior_predictive(result.raw.seed)
+        return result.raw["y_rep"] / trials_of(result.design, result.ir.family)
+    drawn = replicates(result, None, PosteriorRequest(), rng=generator(result.raw.seed))
     return drawn.reshape(result.draws.n_chains, result.draws.n_draws, -1)
 
 
-def _dataset(variables: Variables, coords: Mapping[str, Any], result: "PosteriorResult") -> Any:  # noqa: ANN401
+def _dataset(variables: Variables, coords: Mapping[str, Any], result: Sampled) -> Any:  # noqa: ANN401
     xarray = _import("xarray", "xarray")
     chains, draws = result.draws.n_chains, result.draws.n_draws
     sampled = any("chain" in dims for dims, _ in variables.values())

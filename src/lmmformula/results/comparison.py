@@ -11,7 +11,7 @@ from lmmformula.arrays import AnyArray, FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.results.draws import Quantity, parameters_of, random_effects_of
-from lmmformula.results.glmm import GeneralizedMixedResult
+from lmmformula.results.glmm import MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posterior import PosteriorResult
 from lmmformula.results.varcorr import unique_labels
@@ -28,7 +28,7 @@ class ComparisonResult:
     fit, posterior : of the same model on the same data
     """
 
-    fit: LinearMixedResult | GeneralizedMixedResult
+    fit: MixedResult
     posterior: PosteriorResult
 
     def __post_init__(self) -> None:
@@ -119,12 +119,12 @@ class ComparisonResult:
         return np.concatenate(diagonals) if diagonals else np.empty(0)
 
 
-def require_same_model(fit: LinearMixedResult | GeneralizedMixedResult, posterior: PosteriorResult) -> None:
+def require_same_model(fit: MixedResult, posterior: PosteriorResult) -> None:
     """Refuse a fit and a posterior of different formulas or different data."""
     if fit.design.response_name != posterior.design.response_name or _shape(fit.design) != _shape(posterior.design):
         raise FitError(
             "the fit and the posterior are of different models",
-            hint=f"the fit is of   {_formula(fit)}\nthe posterior of  {_formula(posterior)}",
+            hint=f"the fit is of   {fit.ir.formula}\nthe posterior of  {posterior.ir.formula}",
         )
     if fit.ir.family != posterior.ir.family:
         raise FitError(
@@ -141,10 +141,6 @@ def require_same_model(fit: LinearMixedResult | GeneralizedMixedResult, posterio
 def _shape(design: DesignMatrices) -> tuple[object, ...]:
     terms = tuple((term.group, term.coefficient_names, term.covariance) for term in design.random_terms)
     return design.fixed_names, terms
-
-
-def _formula(result: LinearMixedResult | GeneralizedMixedResult | PosteriorResult) -> str:
-    return result.ir.formula
 
 
 def _same_data(a: DesignMatrices, b: DesignMatrices) -> bool:

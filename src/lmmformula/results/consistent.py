@@ -17,9 +17,9 @@ from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.summaries import FactorSummary
 from lmmformula.errors import LmmFormulaError
 from lmmformula.fit.lmm import Fit
+from lmmformula.ir.expressions import Apply, Expression, children, label
 from lmmformula.ir.functions import REGISTERED
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.terms import Apply, Expression, children, label
 from lmmformula.results.kept import GridValues, Kept, kept_of
 from lmmformula.results.uncertainty import has_one_factor
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,22 @@ class ParameterDraws:
     def n_draws(self) -> int:
         """Number D of draws of each chain."""
         return int(self.sigma.shape[1])
+
+    @property
+    def n_all(self) -> int:
+        """Number of draws of all chains."""
+        return int(self.sigma.size)
+
+    @cached_property
+    def mean_beta(self) -> FloatArray:
+        """(p,) posterior means of the fixed effects."""
+        mean: FloatArray = self.beta.mean(axis=(0, 1))
+        return mean
+
+    @cached_property
+    def mean_modes(self) -> list[FloatArray]:
+        """Per random term, (J, k) posterior means of the random effects."""
+        return [values.mean(axis=(0, 1)) for values in self.modes]
 
     def explained(self) -> FloatArray:
         """(C, D) share of the variance components that belongs to the random effects."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.errors import printable
+from lmmformula.results.estimates import Specified
 from lmmformula.results.varcorr import unique_labels
 
 if TYPE_CHECKING:
@@ -24,50 +24,21 @@ class ByGroup(dict[str, "pd.DataFrame"]):
         return "\n\n".join(f"{printable(group)}:\n{Shown(frame)!r}" for group, frame in self.items()) or "{}"
 
 
-class DesignAccessors:
-    """What can be said of a model on its data, whatever was made of it; of a class that has the attributes below."""
-
-    design: DesignMatrices
-    na_action: NaAction
-
-    @property
-    def nobs(self) -> int:
-        """Number n of rows used."""
-        return self.design.nobs
-
-    @property
-    def ngroups(self) -> dict[str, int]:
-        """Grouping factor -> number of its levels."""
-        return {term.group: term.n_levels for term in self.design.random_terms}
-
-    @property
-    def has_data(self) -> bool:
-        """Whether the rows are there; not so where it was loaded from a file, or the data were read in parts."""
-        return self.design.has_rows
-
-    def _by_coefficient(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        import pandas as pd
-
-        return pd.Series(values, index=list(self.design.fixed_names), name=name)
-
-    def _by_row(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        return by_row(self.design, values, name, padded=self.na_action == "exclude")
-
-
-def by_row(design: DesignMatrices, values: FloatArray, name: str, *, padded: bool) -> "pd.Series[float]":
-    """
-    Lay out one number per row used, indexed by the row's position in the data that were given.
-
-    values : (n,)
-    padded : whether to give the rows that were left out too, as NaN
-    """
+def row_index(model: Specified) -> "pd.Index[int]":
+    """Return the positions of the rows used in the data that were given, or of all where the others are NaN."""
     import pandas as pd
 
-    if not padded:
-        return pd.Series(values, index=design.kept_rows, name=name)
-    full = np.full(design.n_given, np.nan)
-    full[design.kept_rows] = values
-    return pd.Series(full, name=name)
+    design = model.design
+    return pd.RangeIndex(design.n_given) if model.na_action == "exclude" else pd.Index(design.kept_rows)
+
+
+def padded_rows(model: Specified, values: FloatArray) -> FloatArray:
+    """Return numbers of the rows used, with NaN for those that were left out where these are excluded."""
+    if model.na_action != "exclude":
+        return values
+    out = np.full(model.design.n_given, np.nan)
+    out[model.design.kept_rows] = values
+    return out
 
 
 def modes_by_group(random_terms: Sequence[RandomTermDesign], modes: Sequence[FloatArray]) -> "dict[str, pd.DataFrame]":

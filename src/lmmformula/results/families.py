@@ -1,10 +1,12 @@
 """Means and draws of a response, given its linear predictor and the parameters of its family."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.design.matrices import DesignMatrices
 from lmmformula.ir.family import Family
 
 Own = Mapping[str, FloatArray]
@@ -37,6 +39,18 @@ INVERSE_LINKS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "probit": _probability,
     "cloglog": _inv_cloglog,
 }
+
+
+def trials_of(design: DesignMatrices, family: Family) -> FloatArray | float:
+    """Return the (n,) trials of the rows of a binomial family, 1 in others."""
+    return design.weights if family.name == "binomial" and design.weights is not None else 1.0
+
+
+def own_of_rows(design: DesignMatrices, own: Mapping[str, Any], part: slice = slice(None)) -> dict[str, Any]:
+    """Divide the residual standard deviation by the roots of the weights of some rows of the data."""
+    if design.weights is None or "sigma" not in own:
+        return dict(own)
+    return dict(own) | {"sigma": own["sigma"] / np.sqrt(design.weights[part])}
 
 
 def mean_of(family: Family, eta: FloatArray, own: Own) -> FloatArray:

@@ -1,69 +1,35 @@
-"""Results as tidy data frames, under the names that R's broom gave them, in the library the data came in."""
+"""Rows of results beside those of the data, under the names that R's broom gave them, in the library they came in."""
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.data.table import Library, Table
-from lmmformula.errors import FitError
+from lmmformula.results.effects import padded_rows
+from lmmformula.results.estimates import Fitted, Sampled, Specified
+from lmmformula.results.native import as_column, assembled, require_library, to_native
+from lmmformula.results.posterior_prediction import response_means
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lmmformula.results.glmm import GeneralizedMixedResult
-    from lmmformula.results.lmm import LinearMixedResult
-    from lmmformula.results.posterior import PosteriorResult
-    from lmmformula.results.varcorr import VarCorr
+
+def in_library(model: Specified, frame: "pd.DataFrame", library: Library | None) -> Any:  # noqa: ANN401 (a data frame)
+    """Return a data frame as one of a library; of that which the data came in for None."""
+    return to_native(frame, model.table.library if library is None else library)
 
 
-def tidy(fixef: "pd.Series[float]", std_errors: "pd.Series[float]", varcorr: "VarCorr") -> "pd.DataFrame":
-    """
-    One row per parameter: effect ("fixed" or "random"), group, term, estimate, std_error, statistic.
-
-    Random rows are `sd__x` and `cor__(Intercept).x`; they have no standard error.
-    """
-    import pandas as pd
-
-    nan = float("nan")
-    rows = [
-        ("fixed", "", name, estimate, se, estimate / se)
-        for name, estimate, se in zip(fixef.index, fixef, std_errors, strict=True)
-    ]
-    for term in varcorr:
-        for j, name in enumerate(term.names):
-            rows.append(("random", term.label, f"sd__{name}", term.sds[j], nan, nan))
-            rows += [
-                ("random", term.label, f"cor__{term.names[i]}.{name}", term.correlation[j, i], nan, nan)
-                for i in range(j)
-            ]
-    rows.append(("random", "Residual", "sd__Observation", varcorr.sigma, nan, nan))
-    return pd.DataFrame(rows, columns=["effect", "group", "term", "estimate", "std_error", "statistic"])
-
-
-def glance(result: "LinearMixedResult | GeneralizedMixedResult") -> "pd.DataFrame":
+def glance(result: Fitted) -> "pd.DataFrame":
     """One row: nobs, sigma, loglik, aic, bic, the criterion that was minimised, df_residual, and two verdicts."""
     import pandas as pd
 
-    criterion = {"reml_criterion": result.reml_criterion} if result.reml else {"deviance": result.deviance}
-    numbers = {
-        "nobs": result.nobs,
-        "sigma": result.sigma,
-        "loglik": result.loglik,
-        "aic": result.aic,
-        "bic": result.bic,
-    }
-    verdicts = {"is_singular": result.is_singular, "converged": result.converged}
-    return pd.DataFrame([numbers | criterion | {"df_residual": result.df_residual} | verdicts])
+    names = ("nobs", "sigma", "loglik", "aic", "bic", "reml_criterion" if result.reml else "deviance", "df_residual")
+    return pd.DataFrame([{name: getattr(result, name) for name in (*names, "is_singular", "converged")}])
 
 
-def augment(
-    result: "LinearMixedResult | GeneralizedMixedResult",
-    more: Mapping[str, FloatArray] | None = None,
-    library: Library | None = None,
-) -> Any:  # noqa: ANN401 (a data frame of the library)
+def augment(result: Fitted, more: Mapping[str, FloatArray] | None = None, library: Library | None = None) -> Any:  # noqa: ANN401 (a data frame of the library)
     """
     One row per observation used, or, for `na_action="exclude"`, per row of the data; in their order.
 
@@ -86,93 +52,27 @@ def augment(
     return beside_data(result, numbers, library)
 
 
-def padded_rows(
-    result: "LinearMixedResult | GeneralizedMixedResult | PosteriorResult", values: FloatArray
-) -> FloatArray:
-    """Return numbers of the rows used, with NaN for those that were left out where these are excluded."""
-    if result.na_action != "exclude":
-        return values
-    out = np.full(result.design.n_given, np.nan)
-    out[result.design.kept_rows] = values
-    return out
+def augment_draws(posterior: Sampled, library: Library | None = None) -> Any:  # noqa: ANN401 (a data frame)
+    """
+    Lay out the rows as `augment` does: `fitted`, `population` (without random effects) and `residual`, posterior means.
+
+    `std_error` is the posterior standard deviation of what is fitted: of an ordinal response its category's number.
+
+    library : of the data frame; that of the data by default
+    """
+    mean, sd = response_means(posterior)
+    population, _ = response_means(posterior, random="population")
+    columns = {"fitted": mean, "std_error": sd, "population": population, "residual": posterior.design.y - mean}
+    return beside_data(posterior, {name: padded_rows(posterior, v) for name, v in columns.items()}, library)
 
 
-def beside_data(
-    result: "LinearMixedResult | GeneralizedMixedResult | PosteriorResult",
-    numbers: Mapping[str, FloatArray],
-    library: Library | None,
-) -> Any:  # noqa: ANN401 (a data frame of the library)
+def beside_data(model: Specified, numbers: Mapping[str, FloatArray], library: Library | None) -> Any:  # noqa: ANN401 (a data frame of the library)
     """Put columns of numbers, as long as `augment` says, beside those of the data."""
-    wanted = result.table.library if library is None else library
+    wanted = model.table.library if library is None else library
     require_library(wanted)
-    rows = np.arange(result.design.n_given) if result.na_action == "exclude" else result.design.kept_rows
-    own = _own_columns(result.table, rows, wanted)
-    return _assembled(own | {name: _column(name, values, wanted) for name, values in numbers.items()}, wanted, rows)
-
-
-def to_native(frame: "pd.DataFrame", library: Library) -> Any:  # noqa: ANN401 (a data frame of the library)
-    """
-    Return a pandas frame as one of another library, its named index as columns, NaN as missing values.
-
-    >>> import pandas as pd
-    >>> to_native(pd.DataFrame({"term": ["x", "z"], "df": [17.0, None]}), "polars")["df"].null_count()
-    1
-    """
-    require_library(library)
-    if library == "pandas":
-        from lmmformula.results.shown import Shown
-
-        return Shown(frame)
-    if frame.index.nlevels > 1 or frame.index.name is not None:
-        frame = frame.reset_index()
-    return _assembled({str(name): _column(str(name), frame[name], library) for name in frame.columns}, library)
-
-
-def require_library(library: str) -> None:
-    """Refuse a library that is not known, or not installed."""
-    if str(library) not in get_args(Library):
-        raise FitError(f"there are no data frames of {library!r}", hint=f"there are: {', '.join(get_args(Library))}")
-    try:
-        import_module(library)
-    except ImportError as error:
-        raise FitError(f"{library} is not installed", hint=f"pip install {library}") from error
-
-
-def _assembled(columns: Mapping[str, Any], library: str, index: IntArray | None = None) -> Any:  # noqa: ANN401 (a frame)
-    """
-    Make a data frame of columns.
-
-    index : of a pandas frame
-    """
-    match library:
-        case "polars":
-            import polars as pl
-
-            return pl.DataFrame(dict(columns))
-        case "pyarrow":
-            import pyarrow as pa
-
-            return pa.table(dict(columns))
-        case _:
-            import pandas as pd
-
-            return pd.DataFrame(dict(columns), index=index)
-
-
-def _column(name: str, values: Any, library: str) -> Any:  # noqa: ANN401 (a column of the library)
-    """Make a column of an array or a pandas series; what is NaN there is missing here."""
-    array = np.asarray(values)
-    if library == "pandas":
-        return array
-    if array.dtype.kind not in "fiub":
-        return [None if value != value else value for value in array.tolist()]  # noqa: PLR0124 (NaN)
-    if library == "polars":
-        import polars as pl
-
-        return pl.Series(name, array, nan_to_null=True)
-    import pyarrow as pa
-
-    return pa.array(array, from_pandas=True)
+    rows = np.arange(model.design.n_given) if model.na_action == "exclude" else model.design.kept_rows
+    own = _own_columns(model.table, rows, wanted)
+    return assembled(own | {name: as_column(name, values, wanted) for name, values in numbers.items()}, wanted, rows)
 
 
 def _own_columns(table: Table, rows: IntArray, library: str) -> dict[str, Any]:
@@ -183,7 +83,7 @@ def _own_columns(table: Table, rows: IntArray, library: str) -> dict[str, Any]:
             continue
         column = fetches[0]()
         if isinstance(column, np.ndarray):
-            own[name] = _column(name, column[rows], library)
+            own[name] = as_column(name, column[rows], library)
             continue
         chosen = column if len(rows) == len(column) else column[rows.tolist()]
         if chosen.implementation.name.lower() == library:
@@ -196,7 +96,7 @@ def _own_columns(table: Table, rows: IntArray, library: str) -> dict[str, Any]:
 def _translated(name: str, values: list[Any], rows: IntArray, library: str) -> Any:  # noqa: ANN401 (a column of the library)
     """Make a column of the values of another library's, of the type that they have in common."""
     if library != "pandas":
-        return _column(name, np.array(values, dtype=object), library)
+        return as_column(name, np.array(values, dtype=object), library)
     import pandas as pd
 
     return pd.Series(values, index=rows)

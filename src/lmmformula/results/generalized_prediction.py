@@ -1,28 +1,25 @@
 """Predictions of a generalised linear mixed model, with standard errors and bounds of the mean."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError, warn
-from lmmformula.results.effects import by_row
+from lmmformula.results.estimates import Generalized
 from lmmformula.results.families import mean_of
-from lmmformula.results.prediction import Request
-from lmmformula.results.rows import NewRows, OldRows
-from lmmformula.results.uncertainty import quadratic
+from lmmformula.results.prediction import Request, predictor_variances, quantile
+from lmmformula.results.rows import NewRows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from lmmformula.results.glmm import GeneralizedMixedResult
 
 STEP = 1e-5
 """Of the linear predictor, for the slope of the mean: central differences are then exact to ten digits."""
 
 
-def predictions(
-    result: "GeneralizedMixedResult", newdata: object, request: Request, scale: str
+def generalized_predictions(
+    result: Generalized, newdata: object, request: Request, scale: str
 ) -> "pd.Series[float] | pd.DataFrame":
     """
     Predict rows: a series of means, or with se_fit or interval a frame of prediction, std_error, conf_low, conf_high.
@@ -31,19 +28,13 @@ def predictions(
     of the response are those of the linear predictor, taken through the inverse link, its standard error the slope's
     multiple. Parameters of the variances and of the family count as known.
     """
-    import pandas as pd
-
     if request.interval == "prediction":
         raise FitError(
             f"new responses of the family {result.family.name} have no normal errors",
             hint='interval="confidence" is of their mean; simulate(), or a posterior, draws responses',
         )
-    rows: NewRows
-    if newdata is None:
-        rows, index, own = OldRows(result, random=request.random), result.fitted.index, result.own_of_rows
-    else:
-        rows = NewRows(result, newdata, random=request.random, new_levels=request.new_levels)
-        index, own = rows.index, result.fit.parameters
+    rows = rows_of(result, newdata, random=request.random, new_levels=request.new_levels)
+    own: dict[str, Any] = result.own_of_rows if newdata is None else result.fit.parameters
     eta = rows.linear_predictor(result.fit.beta, result.fit.modes)
 
     def mean(values: FloatArray) -> FloatArray:
@@ -54,31 +45,15 @@ def predictions(
         error = _errors(result, rows)
         columns["std_error"] = np.abs(mean(eta + STEP) - mean(eta - STEP)) / (2 * STEP) * error
         if request.interval is not None:
-            half = _normal_quantile(request.level) * error
+            half = quantile(result, request.level) * error
             columns |= {"conf_low": mean(eta - half), "conf_high": mean(eta + half)}
-    if newdata is None and len(index) > result.nobs:
-        columns = {name: np.asarray(by_row(result.design, v, "", padded=True)) for name, v in columns.items()}
-    frame = pd.DataFrame(columns, index=index)
-    return frame["prediction"] if request.plain else frame
+    return request.chosen(rows.frame(columns))
 
 
-def _errors(result: "GeneralizedMixedResult", rows: NewRows) -> FloatArray:
+def _errors(result: Generalized, rows: NewRows) -> FloatArray:
     """Return (m,) standard errors of the linear predictor, NaN where the likelihood is flat; warn of these."""
     unknown = result.fit.unestimable(rows.X)
     if unknown.any():
         message = f"the likelihood is flat (separation) in {int(unknown.sum())} of the {len(unknown)} rows predicted"
         warn(f"{message}: their standard errors can't be estimated")
-    return np.where(unknown, np.nan, np.sqrt(_variances(result, rows)))
-
-
-def _variances(result: "GeneralizedMixedResult", rows: NewRows) -> FloatArray:
-    """Return (m,) variances of the linear predictor's errors."""
-    if not rows.random:
-        return quadratic(rows.X, result.fit.vcov)
-    return result.joint_covariance.variances(rows.X, rows.random)
-
-
-def _normal_quantile(level: float) -> float:
-    from scipy.special import ndtri
-
-    return float(-ndtri((1 - level) / 2))
+    return np.where(unknown, np.nan, np.sqrt(predictor_variances(result, rows)))

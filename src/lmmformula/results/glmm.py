@@ -1,12 +1,12 @@
 """A fitted generalised linear mixed model under the accessor names of the field."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import square_root
@@ -19,22 +19,21 @@ from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
-from lmmformula.results.accessors import FitAccessors
-from lmmformula.results.arguments import check_choice, check_count
-from lmmformula.results.effects import conditional_variances, modes_by_group
-from lmmformula.results.families import draw_from, mean_of
-from lmmformula.results.generalized_prediction import predictions
+from lmmformula.results.accessors import FitAccessors, ResidualKind
+from lmmformula.results.arguments import check_choice
+from lmmformula.results.families import draw_from, mean_of, own_of_rows, trials_of
+from lmmformula.results.generalized_prediction import generalized_predictions
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.moments import slope_of, unit_deviance, variance_of
-from lmmformula.results.prediction import Interval, Request, generator, population_means
+from lmmformula.results.prediction import Interval, Request
 from lmmformula.results.rows import NewLevels, random_part
 from lmmformula.results.uncertainty import JointCovariance, WorkingCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
-ResidualKind = Literal["response", "pearson", "scaled", "deviance", "working"]
 Scale = Literal["response", "link"]
 
 
@@ -65,22 +64,6 @@ class GeneralizedMixedResult(FitAccessors):
     def family(self) -> Family:
         """The response's distribution, and the link."""
         return self.fit.family
-
-    @overload
-    def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...
-    @overload
-    def ranef(self, *, condvar: Literal[True]) -> "tuple[dict[str, pd.DataFrame], dict[str, FloatArray]]": ...
-    def ranef(self, *, condvar: bool = False) -> Any:
-        """
-        Conditional modes of the random effects: grouping factor -> levels x coefficients.
-
-        condvar : return also their conditional covariance matrices, grouping factor -> (J, k, k); NaN between
-            coefficients of different terms
-        """
-        modes = modes_by_group(self.design.random_terms, self.fit.modes)
-        if not condvar:
-            return modes
-        return modes, conditional_variances(self.design.random_terms, self.fit.mode_covariances)
 
     @cached_property
     def varcorr(self) -> VarCorr:
@@ -153,21 +136,6 @@ class GeneralizedMixedResult(FitAccessors):
         """Sum of squares of the deviance residuals, given the random effects."""
         return float(np.square(self._residuals("deviance")).sum())
 
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, -2 loglik + 2 n_parameters."""
-        return self.deviance + 2 * self.n_parameters
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, -2 loglik + log(n) n_parameters."""
-        return self.deviance + math.log(self.nobs) * self.n_parameters
-
-    @cached_property
-    def fitted(self) -> "pd.Series[float]":
-        """(n,) mean responses given the random effects, of a binomial family shares; by the rows' positions."""
-        return self._by_row(self._means, "fitted")
-
     def residuals(self, kind: ResidualKind = "response") -> "pd.Series[float]":
         """
         (n,) residuals.
@@ -201,79 +169,48 @@ class GeneralizedMixedResult(FitAccessors):
         scale : "response", or "link" for the linear predictor
         """
         check_choice("scale", scale, ("response", "link"))
-        return predictions(self, newdata, Request(random, new_levels, se_fit, interval, level), scale)
-
-    def simulate(self, n: int = 1, seed: int | None = None) -> "pd.DataFrame":
-        """
-        (nobs, n) responses drawn from the fitted model, random effects drawn anew each time.
-
-        Those of a binomial family are shares of its trials, as `design.y` is.
-        """
-        import pandas as pd
-
-        check_count("n", n)
-        rng = generator(seed)
-        names = [f"sim_{i + 1}" for i in range(n)]
-        columns = [self.draw(rng) for _ in range(n)]
-        return pd.DataFrame(np.column_stack(columns), index=self.design.kept_rows, columns=names)
+        return generalized_predictions(self, newdata, Request(random, new_levels, se_fit, interval, level), scale)
 
     def draw(self, rng: np.random.Generator) -> FloatArray:
         """(nobs,) a response drawn from the fitted model."""
-        fixed = population_means(self.design, self.fit.beta)
         modes = [
             rng.standard_normal((term.n_levels, term.n_coefficients)) @ square_root(S)
             for term, S in zip(self.design.random_terms, self.fit.relative_covariance, strict=True)
         ]
-        eta = fixed + random_part(self.design.random_terms, modes)
-        return draw_from(self.family, eta, self.own_of_rows, rng, trials=self._trials)
+        eta = self._population + random_part(self.design.random_terms, modes)
+        return draw_from(self.family, eta, self.own_of_rows, rng, trials=trials_of(self.design, self.family))
 
-    def refit(self, y: npt.ArrayLike) -> Self:
+    def refit(self, y: "npt.ArrayLike") -> Self:
         """
         Fit the same model to another response: one value per row used, or per row of the data that were given.
 
         y : of a binomial family shares of the trials, as `simulate` gives them
         """
-        try:
-            response = np.asarray(y, dtype=np.float64).squeeze()
-        except (TypeError, ValueError, OverflowError):
-            raise FitError("the new response must be numbers, one per row") from None
-        if response.shape == (self.design.n_given,):
-            response = response[self.design.kept_rows]
-        if response.shape != (self.nobs,):
-            raise FitError(f"refit needs {self.nobs} values, one per row used, and was given {response.size}")
-        if not np.all(np.isfinite(response)):
-            raise FitError("refit can't use a response with missing or infinite values")
+        response = self._response(y)
         check_support(response, self.ir.response, self.family)
         design = replace(self.design, y=response)
         return replace(self, design=design, fit=self.fit.again(design))
-
-    @cached_property
-    def _eta(self) -> FloatArray:
-        """(n,) X beta + offset + Z b."""
-        random = random_part(self.design.random_terms, self.fit.modes)
-        return np.asarray(population_means(self.design, self.fit.beta) + random, dtype=np.float64)
 
     @cached_property
     def _means(self) -> FloatArray:
         return mean_of(self.family, self._eta, self.own_of_rows)
 
     @property
-    def own_of_rows(self) -> dict[str, Any]:
-        """Parameters of the family for the rows of the fit: precision weights divide sigma."""
-        if self.design.weights is None or "sigma" not in self.fit.parameters:
-            return self.fit.parameters
-        return self.fit.parameters | {"sigma": self.sigma / np.sqrt(self.design.weights)}
+    def _mode_covariances(self) -> Sequence[FloatArray]:
+        return self.fit.mode_covariances
+
+    def _responses(self, n: int, rng: np.random.Generator) -> FloatArray:
+        return np.column_stack([self.draw(rng) for _ in range(n)])
 
     @property
-    def _trials(self) -> FloatArray | float:
-        """(n,) numbers of trials, 1 in other families than the binomial."""
-        weights = self.design.weights
-        return 1.0 if weights is None or self.family.name != "binomial" else weights
+    def own_of_rows(self) -> dict[str, Any]:
+        """Parameters of the family for the rows of the fit: precision weights divide sigma."""
+        return own_of_rows(self.design, self.fit.parameters)
 
     def _residuals(self, kind: ResidualKind) -> FloatArray:
         left = self.design.y - self._means
         factors = self.design.loglik_weights
-        roots = np.sqrt(self._trials * (1.0 if factors is None else factors))
+        roots = np.sqrt(trials_of(self.design, self.family) * (1.0 if factors is None else factors))
         match kind:
             case "response":
                 return left

@@ -9,14 +9,15 @@ from lmmformula.data.columns import FactorColumn
 from lmmformula.design import summaries
 from lmmformula.design.fixed import offset_of
 from lmmformula.design.frame import Frame
-from lmmformula.design.summaries import ColumnSummary, Values
+from lmmformula.design.summaries import ColumnSummary, PartialSummary
 from lmmformula.errors import FitError, LmmFormulaError, printable
-from lmmformula.ir.terms import variables
+from lmmformula.ir.expressions import variables
+from lmmformula.results.estimates import Specified
 from lmmformula.results.kept import GridValues, kept_of
-from lmmformula.results.rows import Estimates, FixedModel, aliases
+from lmmformula.results.rows import aliases
 
 
-def column_summary(model: FixedModel, name: str) -> ColumnSummary:
+def column_summary(model: Specified, name: str) -> ColumnSummary:
     """Sum up a variable: what was kept of it, or what its column says."""
     grid = kept_of(model.design).grid
     if grid is not None and name in grid.columns:
@@ -27,7 +28,7 @@ def column_summary(model: FixedModel, name: str) -> ColumnSummary:
     column = model.table[name]  # which says of itself that it is not here, if it is not
     order = column.levels if isinstance(column, FactorColumn) else ()
     as_levels = name in used_as_levels(model)
-    found = Values.of(column, model.design.kept_rows, as_levels=as_levels).summary(order, as_levels=as_levels)
+    found = PartialSummary.of(column, model.design.kept_rows, as_levels=as_levels).summary(order, as_levels=as_levels)
     return found or _refuse(name)
 
 
@@ -36,13 +37,13 @@ def _refuse(name: str) -> NoReturn:
     raise FitError(message, hint="give the model a data frame that fits in memory")
 
 
-def offset_variables(model: Estimates) -> list[frozenset[str]]:
+def offset_variables(model: Specified) -> list[frozenset[str]]:
     """List the variables of each offset() term, and last those of the argument `offset`."""
     terms = [frozenset(variable.name for variable in variables(term)) for term in model.ir.offsets]
     return [*terms, frozenset() if model.schema.offset is None else frozenset([model.schema.offset])]
 
 
-def offset_means(model: FixedModel) -> FloatArray | None:
+def offset_means(model: Specified) -> FloatArray | None:
     """Return the means over the rows of each offset() term and, last, of the argument; None where nobody knows them."""
     if not model.design.has_rows:
         grid = kept_of(model.design).grid
@@ -54,7 +55,7 @@ def offset_means(model: FixedModel) -> FloatArray | None:
     return np.array([*terms, total - sum(terms)])
 
 
-def grid_values(model: FixedModel) -> GridValues | None:
+def grid_values(model: Specified) -> GridValues | None:
     """Sum up all that a reference grid may be asked; None where the rows are not there to tell."""
     if not model.design.has_rows and model.design.summaries is None:
         return kept_of(model.design).grid
@@ -65,22 +66,22 @@ def grid_values(model: FixedModel) -> GridValues | None:
         return None
 
 
-def fixed_variables(model: Estimates) -> list[str]:
+def fixed_variables(model: Specified) -> list[str]:
     """List the columns of the data that the fixed part reads, offsets included."""
-    return summaries.fixed_variables(model.ir, model.schema.offset)
+    return summaries.fixed_columns_read(model.ir, model.schema.offset)
 
 
-def term_variables(model: Estimates) -> list[str]:
+def term_variables(model: Specified) -> list[str]:
     """List the columns of the data that the terms of the fixed part read."""
     factors = (factor for term in model.ir.fixed.terms for factor in term.factors)
     return list(dict.fromkeys(variable.name for factor in factors for variable in variables(factor)))
 
 
-def predictors(model: Estimates) -> list[str]:
+def predictors(model: Specified) -> list[str]:
     """List the columns that the fixed and the random terms read; those that do but name groups are not among them."""
-    return summaries.predictors(model.ir, model.schema.offset)
+    return summaries.term_columns_read(model.ir, model.schema.offset)
 
 
-def used_as_levels(model: Estimates) -> set[str]:
+def used_as_levels(model: Specified) -> set[str]:
     """Return the variables that a call such as factor(k) turns into levels."""
-    return summaries.used_as_levels(model.ir)
+    return summaries.columns_read_as_levels(model.ir)

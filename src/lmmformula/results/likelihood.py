@@ -1,21 +1,18 @@
-"""Pointwise log likelihoods of a posterior, and what ArviZ makes of them: leave-one-out cross-validation."""
-
-from typing import TYPE_CHECKING, Any
+"""Pointwise log likelihoods of a posterior."""
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.results.densities import log_density
-from lmmformula.results.posterior_prediction import flat, linear_predictors, own_of_rows, pieces
+from lmmformula.results.estimates import Sampled
+from lmmformula.results.families import own_of_rows
+from lmmformula.results.posterior_prediction import flat, linear_predictors, pieces
 from lmmformula.results.rows import OldRows
 from lmmformula.stan.families import counted
 
-if TYPE_CHECKING:
-    from lmmformula.results.posterior import PosteriorResult
 
-
-def log_likelihood(posterior: "PosteriorResult") -> FloatArray:
+def log_likelihood(posterior: Sampled) -> FloatArray:
     """
     Return (C, D, n) log densities of the rows given all parameters, random effects among them.
 
@@ -30,27 +27,12 @@ def log_likelihood(posterior: "PosteriorResult") -> FloatArray:
     rows = OldRows(posterior, random="conditional")
     y, trials = counted(design.y, design.weights, posterior.ir.family)
     own = {name: flat(values)[:, None] for name, values in draws.own.items()}
-    n_draws = draws.n_chains * draws.n_draws
-    density = np.empty((n_draws, design.nobs))
-    for part in pieces(design.nobs, n_draws):
-        of_part = own_of_rows(posterior, own, part)
+    density = np.empty((draws.n_all, design.nobs))
+    for part in pieces(design.nobs, draws.n_all):
+        of_part = own_of_rows(posterior.design, own, part)
         eta = linear_predictors(posterior, rows, part)
         tried = 1.0 if trials is None else trials[part]
         density[:, part] = log_density(posterior.ir.family, y[part], eta, of_part, tried)
     if design.loglik_weights is not None:
         density *= design.loglik_weights
     return density.reshape(draws.n_chains, draws.n_draws, design.nobs)
-
-
-def loo(posterior: "PosteriorResult", **options: Any) -> Any:  # noqa: ANN401 (ArviZ's ELPDData)
-    """
-    Estimate the expected log density of a new row by Pareto-smoothed leave-one-out cross-validation, through ArviZ.
-
-    options : those of `arviz.loo`; each row's part is kept unless pointwise=False, so that `arviz.compare` can read it
-    """
-    from lmmformula.results.arviz import import_arviz, to_arviz
-
-    if posterior.program.prior_only:
-        raise FitError("draws from the prior have seen no row that could be left out", hint="use model.sample()")
-    arviz = import_arviz()
-    return arviz.loo(to_arviz(posterior, log_likelihood=True), **({"pointwise": True} | options))

@@ -1,12 +1,12 @@
 """A fitted linear mixed model under the accessor names of the field."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
@@ -17,20 +17,17 @@ from lmmformula.errors import FitError, is_text
 from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
 from lmmformula.fit.variance import VarianceParameters, variance_parameters
 from lmmformula.ir.model import ModelIR
-from lmmformula.results import frames
-from lmmformula.results.accessors import FitAccessors
-from lmmformula.results.arguments import check_count, check_flag, check_group
-from lmmformula.results.effects import conditional_variances, modes_by_group
+from lmmformula.results.accessors import FitAccessors, ResidualKind
+from lmmformula.results.arguments import check_group
 from lmmformula.results.kept import kept_of
-from lmmformula.results.prediction import Interval, Request, generator, population_means, predictions, simulated
-from lmmformula.results.rows import NewLevels, random_part
+from lmmformula.results.prediction import Interval, Request, predictions, simulated
+from lmmformula.results.rows import NewLevels
 from lmmformula.results.uncertainty import JointCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
-
-ResidualKind = Literal["response", "pearson", "deviance", "working", "scaled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,24 +52,6 @@ class LinearMixedResult(FitAccessors):
     table: Table
     data_name: str = ""
     na_action: NaAction = "omit"
-
-    @overload
-    def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...
-    @overload
-    def ranef(self, *, condvar: Literal[True]) -> "tuple[dict[str, pd.DataFrame], dict[str, FloatArray]]": ...
-    def ranef(self, *, condvar: bool = False) -> Any:
-        """
-        Conditional modes of the random effects: grouping factor -> levels x coefficients.
-
-        condvar : return also their conditional covariance matrices, grouping factor -> (J, k, k); NaN between
-            coefficients of different terms, for which there is none
-        """
-        check_flag("condvar", condvar)
-        modes = modes_by_group(self.design.random_terms, self.fit.modes)
-        if not condvar:
-            return modes
-        covariances = conditional_covariances(self.design, self.fit)
-        return modes, conditional_variances(self.design.random_terms, covariances)
 
     @cached_property
     def varcorr(self) -> VarCorr:
@@ -135,8 +114,8 @@ class LinearMixedResult(FitAccessors):
 
         lme4 vignette "lmer", equation 35.
         """
-        n = self.nobs
-        return 2 * self.fit.log_det_L + n * (1 + math.log(2 * math.pi * self.fit.pwrss / n)) - self._log_weights
+        n, log_det = self.nobs, 2 * self.fit.log_det_L
+        return log_det + n * (1 + math.log(2 * math.pi * self.fit.pwrss / n)) - self.design.sum_log_weights
 
     @cached_property
     def reml_criterion(self) -> float:
@@ -147,27 +126,12 @@ class LinearMixedResult(FitAccessors):
         """
         m = self.nobs - self.design.n_fixed
         log_dets = 2 * (self.fit.log_det_L + self.fit.log_det_RX)
-        return log_dets + m * (1 + math.log(2 * math.pi * self.fit.pwrss / m)) - self._log_weights
+        return log_dets + m * (1 + math.log(2 * math.pi * self.fit.pwrss / m)) - self.design.sum_log_weights
 
     @property
     def loglik(self) -> float:
         """Log likelihood; the restricted one for REML fits, as in lme4."""
         return -0.5 * (self.reml_criterion if self.reml else self.deviance)
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, -2 loglik + 2 n_parameters."""
-        return -2 * self.loglik + 2 * self.n_parameters
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, -2 loglik + log(n) n_parameters."""
-        return -2 * self.loglik + math.log(self.nobs) * self.n_parameters
-
-    @cached_property
-    def fitted(self) -> "pd.Series[float]":
-        """(n,) fitted values X beta + offset + Z b, indexed by the positions of the rows used."""
-        return self._by_row(self._means, "fitted")
 
     def residuals(self, kind: ResidualKind = "response") -> "pd.Series[float]":
         """
@@ -176,7 +140,7 @@ class LinearMixedResult(FitAccessors):
         kind : "response" or "working" (y - fitted), "pearson" or "deviance" (times the square roots of the weights),
             "scaled" (these divided by sigma)
         """
-        response = self.design.y - self._means
+        response = self.design.y - self._eta
         match kind if is_text(kind) else repr(kind):
             case "response" | "working":
                 values = response
@@ -229,21 +193,10 @@ class LinearMixedResult(FitAccessors):
         """
         return predictions(self, newdata, Request(random, new_levels, se_fit, interval, level))
 
-    def simulate(self, n: int = 1, seed: int | None = None) -> "pd.DataFrame":
-        """(nobs, n) responses drawn from the fitted model, random effects drawn anew each time."""
-        import pandas as pd
-
-        check_count("n", n)
-        draws = simulated(self.design, self.fit, self._population, n, generator(seed))
-        return pd.DataFrame(draws, index=self.design.kept_rows, columns=[f"sim_{i + 1}" for i in range(n)])
-
-    def refit(self, y: npt.ArrayLike) -> Self:
+    def refit(self, y: "npt.ArrayLike") -> Self:
         """Fit the same model to another response: one value per row used, or per row of the data that were given."""
-        try:
-            response = np.asarray(y, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
-            raise FitError("the new response must be numbers, one per row") from None
-        return replace(self, **self._refitted(response))
+        design = replace(self.design, y=self._response(y))
+        return replace(self, design=design, fit=fit_lmm(design, reml=self.fit.reml, settings=self.fit.settings))
 
     def explained_variance(self) -> float:
         """
@@ -282,46 +235,21 @@ class LinearMixedResult(FitAccessors):
         roots = self._root_weights
         y = self.design.y if self.design.offset is None else self.design.y - self.design.offset
         centre = np.average(y, weights=roots**2) if self.has_intercept else 0.0
-        left, whole = roots * (self.design.y - self._means), roots * (y - centre)
+        left, whole = roots * (self.design.y - self._eta), roots * (y - centre)
         return 1.0 - float(left @ left / (whole @ whole))
 
-    def tidy(self) -> "pd.DataFrame":
-        """One row per fixed effect, standard deviation and correlation."""
-        return frames.tidy(self.fixef, self.std_errors, self.varcorr)
-
-    def glance(self) -> "pd.DataFrame":
-        """One row that sums up the fit."""
-        return frames.glance(self)
-
-    def augment(self) -> Any:  # noqa: ANN401 (a data frame of the library that the data came in)
-        """One row per observation: response, variables, fitted values and residuals."""
-        return frames.augment(self)
-
-    @cached_property
-    def _population(self) -> FloatArray:
-        """(n,) X beta + offset."""
-        return population_means(self.design, self.fit.beta)
-
-    @cached_property
+    @property
     def _means(self) -> FloatArray:
-        """(n,) X beta + offset + Z b."""
-        return self._population + random_part(self.design.random_terms, self.fit.modes)
+        return self._eta
+
+    @property
+    def _mode_covariances(self) -> Sequence[FloatArray]:
+        return conditional_covariances(self.design, self.fit)
+
+    def _responses(self, n: int, rng: np.random.Generator) -> FloatArray:
+        return simulated(self.design, self.fit, self._population, n, rng)
 
     @property
     def _root_weights(self) -> FloatArray:
         """(n,) square roots of the weights."""
         return np.ones(self.nobs) if self.design.weights is None else np.sqrt(self.design.weights)
-
-    @property
-    def _log_weights(self) -> float:
-        return self.design.sum_log_weights
-
-    def _refitted(self, y: FloatArray) -> dict[str, Any]:
-        if y.shape == (self.design.n_given,):
-            y = y[self.design.kept_rows]
-        if y.shape != (self.nobs,):
-            raise FitError(f"refit needs {self.nobs} values, one per row used, and was given {y.size}")
-        if not np.all(np.isfinite(y)):
-            raise FitError("refit can't use a response with missing or infinite values")
-        design = replace(self.design, y=y)
-        return {"design": design, "fit": fit_lmm(design, reml=self.fit.reml, settings=self.fit.settings)}

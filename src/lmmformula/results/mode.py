@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.covariances.matrices import square_root
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.results.effects import coefficients_by_group, modes_by_group
@@ -96,7 +97,7 @@ def conditional_means(
     if not design.has_rows:
         raise FitError("the random effects at the mode need the rows of the data, which were not kept")
     terms = design.random_terms
-    roots = [kron(eye_array(t.n_levels), _root(c) / sigma) for t, c in zip(terms, covariances, strict=True)]
+    roots = [kron(eye_array(t.n_levels), square_root(c) / sigma) for t, c in zip(terms, covariances, strict=True)]
     Lambda = csc_array(block_diag(roots))
     weights = np.ones(design.nobs) if design.weights is None else design.weights
     residual = design.y - design.X @ beta - (0.0 if design.offset is None else design.offset)
@@ -106,10 +107,3 @@ def conditional_means(
     ends = np.cumsum([t.n_levels * t.n_coefficients for t in terms])[:-1]
     parts = zip(np.split(b, ends), terms, strict=True)
     return tuple(part.reshape(t.n_levels, t.n_coefficients) for part, t in parts)
-
-
-def _root(covariance: FloatArray) -> FloatArray:
-    """Return a matrix R with R R' = the covariance matrix, which may be singular."""
-    values, vectors = np.linalg.eigh(covariance)
-    root: FloatArray = vectors * np.sqrt(np.maximum(values, 0.0))
-    return root

@@ -1,5 +1,6 @@
 """A posterior under the accessor names of a fit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -7,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.data.table import Table
+from lmmformula.data.table import Library, Table
 from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
+from lmmformula.results.accessors import Accessors
 from lmmformula.results.arguments import check_flag, check_group
+from lmmformula.results.arviz import loo, to_arviz, to_xarray
 from lmmformula.results.draws import (
     ParameterDraws,
     Quantity,
@@ -23,7 +26,9 @@ from lmmformula.results.draws import (
     random_effects_of,
     read_draws,
 )
-from lmmformula.results.effects import DesignAccessors, coefficients_by_group, modes_by_group
+from lmmformula.results.effects import modes_by_group
+from lmmformula.results.frames import augment_draws, in_library
+from lmmformula.results.likelihood import log_likelihood
 from lmmformula.results.posterior_prediction import (
     NewLevels,
     PosteriorRequest,
@@ -32,7 +37,8 @@ from lmmformula.results.posterior_prediction import (
     response_means,
 )
 from lmmformula.results.prediction import Interval, generator
-from lmmformula.results.rows import random_part
+from lmmformula.results.replicates import replicates
+from lmmformula.results.stored import save_posterior
 from lmmformula.results.varcorr import TermVariation, VarCorr, unique_labels
 from lmmformula.stan.diagnostics import summarise
 from lmmformula.stan.draws import Diagnostics, Draws
@@ -48,7 +54,7 @@ SUMMARY_COLUMNS = ["mean", "sd", "mcse", "q5", "q95", "ess_bulk", "ess_tail", "r
 
 
 @dataclass(frozen=True, eq=False)
-class PosteriorResult(DesignAccessors):
+class PosteriorResult(Accessors):
     """
     Draws from the posterior of a linear mixed model; the accessors give posterior means.
 
@@ -77,7 +83,7 @@ class PosteriorResult(DesignAccessors):
     @cached_property
     def fixef(self) -> "pd.Series[float]":
         """(p,) posterior means of the fixed effects."""
-        return self._by_coefficient(self._mean_beta, "mean")
+        return self._by_coefficient(self._beta, "mean")
 
     @cached_property
     def std_errors(self) -> "pd.Series[float]":
@@ -87,19 +93,12 @@ class PosteriorResult(DesignAccessors):
     @cached_property
     def vcov(self) -> "pd.DataFrame":
         """(p, p) posterior covariance matrix of the fixed effects."""
-        import pandas as pd
-
-        names = list(self.design.fixed_names)
-        flat = self.draws.beta.reshape(-1, len(names))
-        return pd.DataFrame(np.atleast_2d(np.cov(flat, rowvar=False)), index=names, columns=names)
+        flat = self.draws.beta.reshape(-1, self.design.n_fixed)
+        return self._between_coefficients(np.atleast_2d(np.cov(flat, rowvar=False)))
 
     def ranef(self) -> "dict[str, pd.DataFrame]":
         """Posterior means of the random effects: grouping factor -> levels x coefficients."""
-        return modes_by_group(self.design.random_terms, self._mean_modes)
-
-    def coef(self) -> "dict[str, pd.DataFrame]":
-        """Add fixed effects and random effects: grouping factor -> levels x coefficients."""
-        return coefficients_by_group(self.fixef, self.ranef())
+        return modes_by_group(self.design.random_terms, self._modes)
 
     @cached_property
     def varcorr(self) -> VarCorr:
@@ -123,7 +122,7 @@ class PosteriorResult(DesignAccessors):
         """(n,) posterior means of each row's mean response (a category's number), by the positions of the rows used."""
         if self.ir.family.link != "identity" or self.ir.family.name == "lognormal":
             return self._by_row(response_means(self)[0], "fitted")
-        return self._by_row(self._population + random_part(self.design.random_terms, self._mean_modes), "fitted")
+        return self._by_row(self._eta, "fitted")
 
     def explained_variance(self) -> float:
         """Posterior mean of what a fit calls so; for a linear model, of var(X beta) / (var(X beta) + sigma^2)."""
@@ -176,6 +175,23 @@ class PosteriorResult(DesignAccessors):
         quantities, values = self._quantities(random=random)
         return draws_frame(values, [q.label for q in quantities])
 
+    def glance(self, *, frame: Library | None = None) -> Any:  # noqa: ANN401 (a data frame of the library)
+        """One row: nobs, sigma, chains, draws, the worst rhat, ess_bulk and ess_tail, divergent, converged."""
+        import pandas as pd
+
+        found = self.diagnostics()
+        numbers = {"nobs": self.nobs, "sigma": self.sigma, "chains": found.n_chains, "draws": found.n_draws}
+        worst = {name: getattr(found, name) for name in ("rhat", "ess_bulk", "ess_tail", "divergent")}
+        return in_library(self, pd.DataFrame([numbers | worst | {"converged": found.ok}]), frame)
+
+    def augment(self, *, frame: Library | None = None) -> Any:  # noqa: ANN401 (as above)
+        """
+        One row per observation: the columns of the data; fitted, std_error, population, residual from the draws.
+
+        Rows that were left out are there, with missing values beside them, where `na_action` is "exclude".
+        """
+        return augment_draws(self, frame)
+
     @cached_property
     def _diagnostics(self) -> Diagnostics:
         return self.raw.diagnose(called=self.program.parameters.called)
@@ -199,8 +215,6 @@ class PosteriorResult(DesignAccessors):
 
         prior : draws of `sample_prior`, which become the groups prior, prior_predictive and sample_stats_prior
         """
-        from lmmformula.results.arviz import to_xarray
-
         return to_xarray(self, log_likelihood=log_likelihood, posterior_predictive=posterior_predictive, prior=prior)
 
     def to_arviz(
@@ -211,8 +225,6 @@ class PosteriorResult(DesignAccessors):
         prior: "PosteriorResult | None" = None,
     ) -> Any:  # noqa: ANN401 (an InferenceData or a DataTree: ArviZ is not always installed)
         """Convert to ArviZ: `InferenceData` before ArviZ 1.0, a `DataTree` since; arguments as in `to_xarray`."""
-        from lmmformula.results.arviz import to_arviz
-
         return to_arviz(self, log_likelihood=log_likelihood, posterior_predictive=posterior_predictive, prior=prior)
 
     def save(self, path: "str | PathLike[str]", *, data: bool = False) -> None:
@@ -222,14 +234,10 @@ class PosteriorResult(DesignAccessors):
         data : whether to write the rows of the model, too; without them a loaded posterior predicts new rows, and says
             so of what needs the old ones
         """
-        from lmmformula.results.stored import save_posterior
-
         save_posterior(self, path, data=data)
 
     def log_likelihood(self) -> FloatArray:
         """Return (chains, draws, n) log densities of the rows, given the random effects."""
-        from lmmformula.results.likelihood import log_likelihood
-
         return log_likelihood(self)
 
     def loo(self, **options: Any) -> Any:  # noqa: ANN401 (ArviZ's ELPDData)
@@ -240,8 +248,6 @@ class PosteriorResult(DesignAccessors):
 
         options : those of `arviz.loo`
         """
-        from lmmformula.results.likelihood import loo
-
         return loo(self, **options)
 
     def predict(
@@ -295,8 +301,6 @@ class PosteriorResult(DesignAccessors):
             their distribution ("sample"), which all rows of the level share
         trials : of new rows in a binomial family; not needed where the new data have the response's columns
         """
-        from lmmformula.results.replicates import replicates
-
         request = PosteriorRequest(random, new_levels)
         return replicates(self, newdata, request, rng=generator(seed), draws=draws, trials=trials)
 
@@ -308,17 +312,10 @@ class PosteriorResult(DesignAccessors):
         more, effects = random_effects_of(self.design, self.draws)
         return [*quantities, *more], np.concatenate([values, effects], axis=2)
 
-    @cached_property
-    def _mean_beta(self) -> FloatArray:
-        mean: FloatArray = self.draws.beta.mean(axis=(0, 1))
-        return mean
+    @property
+    def _beta(self) -> FloatArray:
+        return self.draws.mean_beta
 
-    @cached_property
-    def _mean_modes(self) -> list[FloatArray]:
-        return [values.mean(axis=(0, 1)) for values in self.draws.modes]
-
-    @cached_property
-    def _population(self) -> FloatArray:
-        """(n,) X beta + offset at the posterior mean."""
-        fixed: FloatArray = self.design.X @ self._mean_beta
-        return fixed if self.design.offset is None else fixed + self.design.offset
+    @property
+    def _modes(self) -> Sequence[FloatArray]:
+        return self.draws.mean_modes

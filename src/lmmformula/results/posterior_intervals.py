@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,10 +10,8 @@ from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.results.draws import Quantity, parameters_of, random_effects_of
 from lmmformula.results.effects import terms_by_group
+from lmmformula.results.estimates import Sampled
 from lmmformula.results.varcorr import unique_labels
-
-if TYPE_CHECKING:
-    from lmmformula.results.posterior import PosteriorResult
 
 IntervalMethod = Literal["quantile", "hdi"]
 METHOD_NAMES = {"quantile": "quantiles of the posterior", "hdi": "highest posterior density"}
@@ -27,7 +25,7 @@ PARTS = {
 """Words that stand for several quantities; the first and second as a fit's `confint` has them."""
 
 
-def draws_of(result: "PosteriorResult", wanted: str | Sequence[str] | None) -> tuple[list[Quantity], FloatArray]:
+def draws_of(result: Sampled, wanted: str | Sequence[str] | None) -> tuple[list[Quantity], FloatArray]:
     """
     Find the draws of what a user named, (C * D, m).
 
@@ -55,7 +53,7 @@ def draws_of(result: "PosteriorResult", wanted: str | Sequence[str] | None) -> t
     return [quantities[i] for i in places], flat[:, list(places)]
 
 
-def coefficients_of(result: "PosteriorResult") -> tuple[list[Quantity], FloatArray]:
+def coefficients_of(result: Sampled) -> tuple[list[Quantity], FloatArray]:
     """List the coefficients of each level, as `coef()` lays them out, and stack their draws (C, D, variables)."""
     design, draws = result.design, result.draws
     quantities: list[Quantity] = []

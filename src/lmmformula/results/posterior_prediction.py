@@ -11,15 +11,13 @@ from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.results.arguments import check_choice
-from lmmformula.results.effects import by_row
-from lmmformula.results.families import category_probability, draw_from, mean_of
+from lmmformula.results.estimates import Sampled
+from lmmformula.results.families import category_probability, draw_from, mean_of, own_of_rows, trials_of
 from lmmformula.results.prediction import Request
-from lmmformula.results.rows import NewRows, OldRows, coefficients_used, random_covariates
+from lmmformula.results.rows import NewRows, OldRows, coefficients_used, random_covariates, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from lmmformula.results.posterior import PosteriorResult
 
 CHUNK = 2_000_000
 """Numbers in a dense piece of draws times rows."""
@@ -47,20 +45,6 @@ class PosteriorRequest(Request):
     LEVELS: ClassVar[tuple[str, ...]] = ("error", "population", "sample")
 
 
-def trials_of(posterior: "PosteriorResult") -> FloatArray | float:
-    """Return the (n,) trials of the rows of a binomial family."""
-    design = posterior.design
-    return design.weights if posterior.ir.family.name == "binomial" and design.weights is not None else 1.0
-
-
-def own_of_rows(posterior: "PosteriorResult", own: Mapping[str, Any], part: slice = slice(None)) -> dict[str, Any]:
-    """Divide the residual standard deviation by the roots of the weights of some rows of the data."""
-    weights = posterior.design.weights
-    if weights is None or "sigma" not in own:
-        return dict(own)
-    return dict(own) | {"sigma": own["sigma"] / np.sqrt(weights[part])}
-
-
 def flat(values: FloatArray) -> FloatArray:
     """Return draws of all chains, one after the other."""
     return values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
@@ -73,7 +57,7 @@ def pieces(rows: int, n_draws: int) -> Iterator[slice]:
         yield slice(first, first + step)
 
 
-def response_means(posterior: "PosteriorResult", *, random: str = "conditional") -> tuple[FloatArray, FloatArray]:
+def response_means(posterior: Sampled, *, random: str = "conditional") -> tuple[FloatArray, FloatArray]:
     """Return (n,) posterior means and standard deviations of the mean response of the rows of the data."""
     rows = OldRows(posterior, random=random)
     found = _response(posterior, rows, None, PosteriorRequest(random, se_fit=True))
@@ -81,7 +65,7 @@ def response_means(posterior: "PosteriorResult", *, random: str = "conditional")
 
 
 def posterior_predictions(
-    posterior: "PosteriorResult", newdata: object, request: PosteriorRequest, scale: Scale = "response"
+    posterior: Sampled, newdata: object, request: PosteriorRequest, scale: Scale = "response"
 ) -> "pd.Series[float] | pd.DataFrame":
     """
     Predict rows: posterior means, or with se_fit and interval standard deviations and quantiles of the draws.
@@ -89,61 +73,41 @@ def posterior_predictions(
     A level that was not seen has draws from the distribution of the levels in standard deviations and bounds; means
     are those without its effect (new_levels="population") or over these draws ("sample").
     """
-    import pandas as pd
-
-    rows: NewRows
-    if newdata is None:
-        rows, index = OldRows(posterior, random=request.random), posterior.fitted.index
-    else:
-        rows = NewRows(posterior, newdata, random=request.random, new_levels=request.new_levels)
-        index = rows.index
+    rows = rows_of(posterior, newdata, random=request.random, new_levels=request.new_levels)
     check_choice("scale", scale, ("response", "link"))
     draws, family = posterior.draws, posterior.ir.family
     if scale == "response" and family.ordinal:
-        return _by_category(posterior, rows, newdata, request, index)
+        return _by_category(posterior, rows, newdata, request)
     if scale == "response" and family != GAUSSIAN:
         columns = _response(posterior, rows, newdata, request)
     else:
         if family != GAUSSIAN and request.interval == "prediction":
             raise FitError("a new response is not on the scale of the link", hint='scale="response" predicts it')
-        mean_modes = [values.mean(axis=(0, 1)) for values in draws.modes]
-        columns = {"prediction": rows.linear_predictor(draws.beta.mean(axis=(0, 1)), mean_modes)}
+        columns = {"prediction": rows.linear_predictor(draws.mean_beta, draws.mean_modes)}
         if not request.plain:
             columns |= _spread(posterior, rows, newdata, request)
-    if newdata is None and len(index) > posterior.nobs:
-        columns = {k: np.asarray(by_row(posterior.design, v, "", padded=True)) for k, v in columns.items()}
-    frame = pd.DataFrame(columns, index=index)
-    return frame["prediction"] if request.plain else frame
+    return request.chosen(rows.frame(columns))
 
 
-def _by_category(
-    posterior: "PosteriorResult", rows: NewRows, newdata: object, request: PosteriorRequest, index: "pd.Index[Any]"
-) -> "pd.DataFrame":
+def _by_category(posterior: Sampled, rows: NewRows, newdata: object, request: PosteriorRequest) -> "pd.DataFrame":
     """Predict the probability of each category: a column each, or a group of columns with standard errors or bounds."""
-    import pandas as pd
-
     design, family = posterior.design, posterior.ir.family
     if request.interval == "prediction":
         hint = "posterior_predictive() draws it; interval='confidence' is of probabilities"
         raise FitError("a new response is a category, which has no interval", hint=hint)
-    columns = {}
-    for number, category in enumerate(design.categories, start=1):
-        chance = partial(category_probability, family, category=number)
-        for name, values in _response(posterior, rows, newdata, request, chance).items():
-            padded = newdata is None and len(index) > posterior.nobs
-            columns[category, name] = np.asarray(by_row(design, values, "", padded=True)) if padded else values
-    frame = pd.DataFrame(columns, index=index)
+    chances = [partial(category_probability, family, category=k + 1) for k in range(len(design.categories))]
+    found = [_response(posterior, rows, newdata, request, chance) for chance in chances]
+    named = zip(design.categories, found, strict=True)
+    frame = rows.frame({(category, name): values for category, of in named for name, values in of.items()})
     return frame.droplevel(1, axis=1) if request.plain else frame
 
 
-def _spread(
-    posterior: "PosteriorResult", rows: NewRows, newdata: object, request: PosteriorRequest
-) -> dict[str, FloatArray]:
+def _spread(posterior: Sampled, rows: NewRows, newdata: object, request: PosteriorRequest) -> dict[str, FloatArray]:
     """Return standard deviations of the means' draws, and bounds where they are wanted."""
-    n_draws, m = posterior.draws.n_chains * posterior.draws.n_draws, len(rows.X)
+    m = len(rows.X)
     sd, bounds = np.empty(m), np.empty((2, m))
     tail = (1 - request.level) / 2
-    for part in pieces(m, n_draws):
+    for part in pieces(m, posterior.draws.n_all):
         means = linear_predictors(posterior, rows, part)
         sd[part] = means.std(axis=0, ddof=1)
         if request.interval == "prediction":
@@ -154,7 +118,7 @@ def _spread(
 
 
 def _response(
-    posterior: "PosteriorResult",
+    posterior: Sampled,
     rows: NewRows,
     newdata: object,
     request: PosteriorRequest,
@@ -171,14 +135,14 @@ def _response(
     new = request.interval == "prediction"
     if new:
         _refuse_new_response(posterior, newdata, request)
-    trials, m = trials_of(posterior), len(rows.X)
+    trials, m = trials_of(posterior.design, family), len(rows.X)
     mean, sd, bounds = np.empty(m), np.empty(m), np.empty((2, m))
     tail = (1 - request.level) / 2
     without = request.new_levels != "sample"
     rng = np.random.default_rng(SEED)
-    for part in pieces(m, posterior.draws.n_chains * posterior.draws.n_draws):
+    for part in pieces(m, posterior.draws.n_all):
         eta = linear_predictors(posterior, rows, part)
-        own = own_of_rows(posterior, draws_of_own, part) if newdata is None else draws_of_own
+        own = own_of_rows(posterior.design, draws_of_own, part) if newdata is None else draws_of_own
         means = mean_of_rows(eta, own)
         with np.errstate(over="ignore", invalid="ignore"):  # a wide prior has infinite means, and so no spread
             mean[part], sd[part] = means.mean(axis=0), means.std(axis=0, ddof=1)
@@ -194,9 +158,9 @@ def _response(
     return found if request.interval is None else found | {"conf_low": bounds[0], "conf_high": bounds[1]}
 
 
-def _refuse_new_response(posterior: "PosteriorResult", newdata: object, request: PosteriorRequest) -> None:
+def _refuse_new_response(posterior: Sampled, newdata: object, request: PosteriorRequest) -> None:
     """Refuse new responses that would need trials nobody knows, or effects that were left out."""
-    if newdata is not None and not isinstance(trials_of(posterior), float):
+    if newdata is not None and not isinstance(trials_of(posterior.design, posterior.ir.family), float):
         hint = 'interval="confidence" needs none, and posterior_predictive(newdata=..., trials=...) takes it'
         raise FitError("the number of trials of new rows is not known", hint=hint)
     if not all(mask.all() for mask in coefficients_used(posterior, request.random)):
@@ -204,7 +168,7 @@ def _refuse_new_response(posterior: "PosteriorResult", newdata: object, request:
         raise FitError(message, hint='random="conditional"')
 
 
-def linear_predictors(posterior: "PosteriorResult", rows: NewRows, part: slice, *, unseen: bool = True) -> FloatArray:
+def linear_predictors(posterior: Sampled, rows: NewRows, part: slice, *, unseen: bool = True) -> FloatArray:
     """
     Return (draws, m) linear predictors of some rows.
 
@@ -244,22 +208,19 @@ def responses(
     return np.where(known, drawn, np.nan)
 
 
-def _shared_effects(posterior: "PosteriorResult", t: int) -> FloatArray:
+def _shared_effects(posterior: Sampled, t: int) -> FloatArray:
     """Draw (draws, 1, k) effects of a level of a term that was not seen, the same whichever level and row it is."""
     draws = posterior.draws
     return new_effects(flat(draws.sds[t]), flat(draws.correlations[t]), np.random.default_rng([SEED, t]))
 
 
-def _noise(posterior: "PosteriorResult", newdata: object, request: PosteriorRequest, part: slice) -> FloatArray:
+def _noise(posterior: Sampled, newdata: object, request: PosteriorRequest, part: slice) -> FloatArray:
     """Draw what a response has around its mean, (draws, m): residual, and random effects that were left out."""
     sigma, design = flat(posterior.draws.sigma)[:, None], posterior.design
     masks = coefficients_used(posterior, request.random)
-    scale: FloatArray | float = 1.0
-    if newdata is None:
-        columns = [term.covariates for term in design.random_terms]
-        scale = 1.0 if design.weights is None else 1 / np.sqrt(design.weights[part])
-    else:
-        columns = [] if all(mask.all() for mask in masks) else random_covariates(posterior, newdata)
+    weights = design.weights if newdata is None else None
+    scale = 1.0 if weights is None else 1 / np.sqrt(weights[part])
+    columns = [] if all(mask.all() for mask in masks) else random_covariates(posterior, newdata)
     noise: FloatArray = sigma * scale * np.random.default_rng(SEED).standard_normal((len(sigma), 1))
     for t, (z, mask) in enumerate(zip(columns, masks, strict=False)):
         if not mask.all():

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.covariances.matrices import square_root
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit
 from lmmformula.results.arguments import check_choice, check_flag, check_level
-from lmmformula.results.effects import by_row
-from lmmformula.results.rows import NewLevels, NewRows, OldRows, coefficients_used, random_covariates, random_part
+from lmmformula.results.estimates import Fitted
+from lmmformula.results.rows import NewLevels, NewRows, coefficients_used, random_covariates, random_part, rows_of
 from lmmformula.results.uncertainty import quadratic
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from lmmformula.results.lmm import LinearMixedResult
 
 Interval = Literal["confidence", "prediction"]
 
@@ -54,55 +53,50 @@ class Request:
         """Whether nothing but the means is wanted."""
         return not self.se_fit and self.interval is None
 
+    def chosen(self, frame: "pd.DataFrame") -> "pd.Series[float] | pd.DataFrame":
+        """Take the means alone, as a series, where nothing else is wanted."""
+        return frame["prediction"] if self.plain else frame
 
-def predictions(result: "LinearMixedResult", newdata: object, request: Request) -> "pd.Series[float] | pd.DataFrame":
+
+def predictions(result: Fitted, newdata: object, request: Request) -> "pd.Series[float] | pd.DataFrame":
     """
-    Predict rows from a `LinearMixedResult`; the index is the new data's, where they have one.
+    Predict rows from a linear mixed model; the index is the new data's, where they have one.
 
     Returns a series of means, or a data frame of prediction, std_error, conf_low, conf_high where these are wanted.
     """
-    import pandas as pd
-
-    rows: NewRows
-    if newdata is None:
-        rows = OldRows(result, random=request.random)
-        index = result.fitted.index
-    else:
-        rows = NewRows(result, newdata, random=request.random, new_levels=request.new_levels)
-        index = rows.index
+    rows = rows_of(result, newdata, random=request.random, new_levels=request.new_levels)
     means = rows.linear_predictor(result.fit.beta, result.fit.modes)
-    place = (lambda v: by_row(result.design, v, "", padded=len(index) > result.nobs)) if newdata is None else np.asarray
-    if request.plain:
-        return pd.Series(np.asarray(place(means)), index=index, name="prediction")
+    columns = {"prediction": means}
+    if not request.plain:
+        variances = predictor_variances(result, rows)
+        columns["std_error"] = np.sqrt(variances)
+        if request.interval is not None:
+            new = 0.0 if request.interval == "confidence" else _new_variance(result, newdata, request)
+            half = quantile(result, request.level) * np.sqrt(variances + new)
+            columns |= {"conf_low": means - half, "conf_high": means + half}
+    return request.chosen(rows.frame(columns))
+
+
+def predictor_variances(result: Fitted, rows: NewRows) -> FloatArray:
+    """Return (m,) variances of the linear predictor's errors."""
     if rows.random:
-        variances = result.joint_covariance.variances(rows.X, rows.random)
-    else:
-        variances = quadratic(rows.X, result.fit.vcov)
-    columns = {"prediction": means, "std_error": np.sqrt(variances)}
-    if request.interval is not None:
-        spread = variances if request.interval == "confidence" else variances + _new_variance(result, newdata, request)
-        half = _quantile(result, request.level) * np.sqrt(spread)
-        columns |= {"conf_low": means - half, "conf_high": means + half}
-    return pd.DataFrame({name: np.asarray(place(values)) for name, values in columns.items()}, index=index)
+        return result.joint_covariance.variances(rows.X, rows.random)
+    return quadratic(rows.X, result.fit.vcov)
 
 
-def _new_variance(result: "LinearMixedResult", newdata: object, request: Request) -> FloatArray | float:
+def _new_variance(result: Fitted, newdata: object, request: Request) -> FloatArray | float:
     """Return the variance of a response around its mean: the residual's, and what is left of the random effects."""
     weights = result.design.weights if newdata is None else None
     variance: FloatArray | float = result.sigma**2 / (1.0 if weights is None else weights)
     masks = coefficients_used(result, request.random)
     if all(mask.all() for mask in masks):
         return variance
-    if newdata is None:
-        columns = [term.covariates for term in result.design.random_terms]
-    else:
-        columns = random_covariates(result, newdata)
-    for z, mask, S in zip(columns, masks, result.fit.relative_covariance, strict=True):
+    for z, mask, S in zip(random_covariates(result, newdata), masks, result.fit.relative_covariance, strict=True):
         variance = variance + result.sigma**2 * quadratic(z * ~mask, S)
     return variance
 
 
-def _quantile(result: "LinearMixedResult", level: float) -> float:
+def quantile(result: Fitted, level: float) -> float:
     """Return Student's t for a linear model, else the normal quantile."""
     from scipy.special import ndtri, stdtrit
 
@@ -131,7 +125,7 @@ def simulated(design: DesignMatrices, fit: Fit, population: FloatArray, n: int, 
     population : (nobs,) X beta + offset
     """
     scale = fit.sigma if design.weights is None else fit.sigma / np.sqrt(design.weights)
-    roots = [_root(relative) for relative in fit.relative_covariance]
+    roots = [square_root(relative) for relative in fit.relative_covariance]
     columns = []
     for _ in range(n):
         modes = [
@@ -141,10 +135,3 @@ def simulated(design: DesignMatrices, fit: Fit, population: FloatArray, n: int, 
         noise = scale * rng.standard_normal(design.nobs)
         columns.append(population + random_part(design.random_terms, modes) + noise)
     return np.column_stack(columns)
-
-
-def _root(covariance: FloatArray) -> FloatArray:
-    """Symmetric square root, also of a singular covariance matrix."""
-    values, vectors = np.linalg.eigh(covariance)
-    root: FloatArray = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
-    return root

@@ -10,30 +10,28 @@ from lmmformula.design.frame import Frame
 from lmmformula.design.random import group_column, grouping
 from lmmformula.design.response import response_values
 from lmmformula.errors import DataError, FitError
+from lmmformula.results.estimates import Sampled
+from lmmformula.results.families import own_of_rows, trials_of
 from lmmformula.results.posterior_prediction import (
     PosteriorRequest,
     flat,
     new_effects,
-    own_of_rows,
     responses,
-    trials_of,
 )
 from lmmformula.results.rows import NewRows, OldRows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from lmmformula.results.posterior import PosteriorResult
-
 
 def replicates(
-    posterior: "PosteriorResult",
+    posterior: Sampled,
     newdata: object,
     request: PosteriorRequest,
     *,
     rng: np.random.Generator,
-    draws: int | None,
-    trials: "npt.ArrayLike | None",
+    draws: int | None = None,
+    trials: "npt.ArrayLike | None" = None,
 ) -> FloatArray:
     """Draw (draws, m) responses; see `PosteriorResult.posterior_predictive`."""
     chosen = _chosen(posterior, draws)
@@ -41,7 +39,7 @@ def replicates(
         if trials is not None:
             raise FitError("the rows of the data have their own trials", hint="trials= is of new data")
         rows: NewRows = OldRows(posterior, random=request.random)
-        tried, drawn = trials_of(posterior), []
+        tried, drawn = trials_of(posterior.design, posterior.ir.family), []
     else:
         rows = NewRows(posterior, newdata, random=request.random, new_levels=request.new_levels)
         table = read_table(newdata)
@@ -56,14 +54,14 @@ def replicates(
         for z, codes, effects in drawn:
             eta = eta + np.einsum("mk,mk->m", z, effects[i, codes])
         of_draw = {name: values[i] for name, values in own.items()}
-        of_rows = own_of_rows(posterior, of_draw) if newdata is None else of_draw
+        of_rows = own_of_rows(posterior.design, of_draw) if newdata is None else of_draw
         replicated[i] = responses(posterior.ir.family, eta, of_rows, rng, tried)
     return replicated
 
 
-def _chosen(posterior: "PosteriorResult", draws: int | None) -> IntArray:
+def _chosen(posterior: Sampled, draws: int | None) -> IntArray:
     """Spread so many draws evenly over all of them."""
-    total = posterior.draws.n_chains * posterior.draws.n_draws
+    total = posterior.draws.n_all
     if draws is None:
         return np.arange(total)
     wanted: object = draws
@@ -72,7 +70,7 @@ def _chosen(posterior: "PosteriorResult", draws: int | None) -> IntArray:
     return np.linspace(0, total - 1, int(wanted)).round().astype(np.intp)
 
 
-def _trials(posterior: "PosteriorResult", table: Table, given: "npt.ArrayLike | None") -> FloatArray | float:
+def _trials(posterior: Sampled, table: Table, given: "npt.ArrayLike | None") -> FloatArray | float:
     """Return the trials of new rows: as given, or of the response's own columns."""
     ir = posterior.ir
     if ir.family.name != "binomial" or not posterior.design.has_weights:
@@ -108,7 +106,7 @@ def _numbers(given: "npt.ArrayLike", n_rows: int) -> FloatArray:
 
 
 def _drawn(
-    posterior: "PosteriorResult", table: Table, rows: NewRows, chosen: IntArray, rng: np.random.Generator
+    posterior: Sampled, table: Table, rows: NewRows, chosen: IntArray, rng: np.random.Generator
 ) -> list[tuple[FloatArray, IntArray, FloatArray]]:
     """
     Draw the effects of the levels that were not seen, the same for all rows of a level.

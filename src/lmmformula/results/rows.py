@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -11,13 +11,15 @@ from lmmformula.data.table import Table, read_table
 from lmmformula.design.coding import matrix
 from lmmformula.design.fixed import distinct, fixed_matrix, known_values, offset_values
 from lmmformula.design.frame import Frame
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.design.random import random_columns, unseen_levels
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, RandomSchema, Schema
 from lmmformula.errors import DataError, FitError, look_alike, printable, warn
-from lmmformula.ir.model import ModelIR, RandomTerm
-from lmmformula.ir.terms import label, variables
+from lmmformula.ir.expressions import label, variables
+from lmmformula.ir.records import RandomTerm
+from lmmformula.results.effects import padded_rows, row_index
+from lmmformula.results.estimates import Specified
 from lmmformula.results.kept import kept_of
 
 if TYPE_CHECKING:
@@ -32,25 +34,7 @@ SHOWN = 5
 """Combinations that a warning lists before it says '...'."""
 
 
-class Estimates(Protocol):
-    """What a prediction needs: a model, its schema and matrices; fixed and random effects come as arguments."""
-
-    @property
-    def ir(self) -> ModelIR: ...  # noqa: D102
-    @property
-    def schema(self) -> Schema: ...  # noqa: D102
-    @property
-    def design(self) -> DesignMatrices: ...  # noqa: D102
-
-
-class FixedModel(Estimates, Protocol):
-    """A fit or a posterior, with the data it was made of."""
-
-    @property
-    def table(self) -> Table: ...  # noqa: D102
-
-
-def aliases(model: FixedModel) -> FloatArray:
+def aliases(model: Specified) -> FloatArray:
     """Return (p, dropped) coefficients a for which the dropped columns of X are X a."""
     grid = kept_of(model.design).grid
     if grid is not None:
@@ -63,7 +47,7 @@ def aliases(model: FixedModel) -> FloatArray:
     return np.asarray(np.linalg.lstsq(X, columns, rcond=None)[0], dtype=np.float64)
 
 
-def some_rows(model: FixedModel) -> tuple[Table, FloatArray]:
+def some_rows(model: Specified) -> tuple[Table, FloatArray]:
     """
     Return rows from which it can be told how columns depend on one another, and their X.
 
@@ -82,7 +66,7 @@ def some_rows(model: FixedModel) -> tuple[Table, FloatArray]:
     return design.sample_table, X
 
 
-def inestimable(model: FixedModel, L: FloatArray) -> BoolArray:
+def inestimable(model: Specified, L: FloatArray) -> BoolArray:
     """
     Tell which rows of (N, P) L, with the columns of X that were dropped, are no function of the coefficients estimated.
 
@@ -95,7 +79,7 @@ def inestimable(model: FixedModel, L: FloatArray) -> BoolArray:
     return np.asarray(off.any(axis=1))
 
 
-def estimable_rows(model: FixedModel, table: Table) -> FloatArray:
+def estimable_rows(model: Specified, table: Table) -> FloatArray:
     """Make the columns of X of new data; rows that can't be estimated are NaN, with a warning that names them."""
     known = model.design.has_rows or model.design.sample_table is not None or kept_of(model.design).grid
     if not model.schema.aliased or not known:
@@ -111,7 +95,7 @@ def estimable_rows(model: FixedModel, table: Table) -> FloatArray:
     return X
 
 
-def _cells(model: FixedModel, table: Table, rows: BoolArray) -> list[str]:
+def _cells(model: Specified, table: Table, rows: BoolArray) -> list[str]:
     """Name rows by the variables of the terms that have dropped columns, `a = 3, b = 3`."""
     owners = [term for term in model.schema.fixed for _ in term.columns]
     labels = {name for j in model.schema.aliased for name in owners[j].variables}
@@ -140,7 +124,7 @@ class NewRows:
     seen has the code -1; random coefficients that are left out have columns of zeros.
     """
 
-    def __init__(self, model: FixedModel, newdata: object, *, random: str, new_levels: str) -> None:
+    def __init__(self, model: Specified, newdata: object, *, random: str, new_levels: str) -> None:
         _require_known_offset(model)
         masks = coefficients_used(model, random)
         table = read_table(newdata)
@@ -163,18 +147,37 @@ class NewRows:
         effects = sum((_times(z, codes, b) for (z, codes), b in zip(self.random, modes, strict=False)), 0.0)
         return np.asarray(self.X @ beta + self.offset + effects, dtype=float)
 
+    def frame(self, columns: Mapping[Any, FloatArray]) -> "pd.DataFrame":
+        """Lay out numbers of the rows; the index is the new data's, where they have one."""
+        import pandas as pd
+
+        return pd.DataFrame(columns, index=self.index)
+
 
 class OldRows(NewRows):
     """The rows that a model was built on."""
 
-    def __init__(self, model: Estimates, *, random: str) -> None:
+    def __init__(self, model: Specified, *, random: str) -> None:
         design = model.design
         masks = coefficients_used(model, random)
         self.X = design.X
+        self.index = row_index(model)
+        self.model = model
         self.offset = 0.0 if design.offset is None else design.offset
         self.random = ()
         if any(mask.any() for mask in masks):
             self.random = masked([(term.covariates, term.codes) for term in design.random_terms], masks)
+
+    def frame(self, columns: Mapping[Any, FloatArray]) -> "pd.DataFrame":
+        """Lay out numbers of the rows by their positions, NaN for rows that were left out where these are given."""
+        return super().frame({name: padded_rows(self.model, values) for name, values in columns.items()})
+
+
+def rows_of(model: Specified, newdata: object, *, random: str, new_levels: str) -> NewRows:
+    """Return the rows to predict: those of new data, or those of the model for None."""
+    if newdata is None:
+        return OldRows(model, random=random)
+    return NewRows(model, newdata, random=random, new_levels=new_levels)
 
 
 def masked(
@@ -184,7 +187,7 @@ def masked(
     return tuple((z if mask.all() else z * mask, codes) for (z, codes), mask in zip(columns, masks, strict=True))
 
 
-def coefficients_used(model: Estimates, random: str) -> list[BoolArray]:
+def coefficients_used(model: Specified, random: str) -> list[BoolArray]:
     """Return per random term which of its coefficients a prediction is conditional on, (k,)."""
     if not isinstance(random, str):
         random = repr(random)  # refused below, by its text
@@ -196,7 +199,7 @@ def coefficients_used(model: Estimates, random: str) -> list[BoolArray]:
             hint='the choices are: conditional, population, or a formula of random terms such as "~ (1 | group)"',
         )
     from lmmformula.formula.parse import parse_text
-    from lmmformula.ir.lower import lower
+    from lmmformula.ir.lower.model import lower
 
     masks = [np.zeros(term.n_coefficients, dtype=bool) for term in model.design.random_terms]
     for wanted in lower(parse_text(f"y ~ 0 + {random.strip().removeprefix('~').strip()}")).random:
@@ -226,8 +229,10 @@ def _places(schema: Schema, random: RandomSchema, label: str, wanted: RandomTerm
     return []
 
 
-def random_covariates(model: Estimates, newdata: object) -> list[FloatArray]:
-    """Return per random term its columns on new rows, (m, k), which need no grouping factor."""
+def random_covariates(model: Specified, newdata: object) -> list[FloatArray]:
+    """Return per random term its columns, (m, k), on new rows, where they need no grouping factor; None for the old."""
+    if newdata is None:
+        return [term.covariates for term in model.design.random_terms]
     table = read_table(newdata)
     frame = Frame(table, model.ir.source, known=model.schema.columns, states=model.schema.states)
     return [
@@ -249,7 +254,7 @@ def _times(covariates: FloatArray, codes: IntArray, modes: FloatArray) -> FloatA
     return product
 
 
-def _require_known_offset(model: Estimates) -> None:
+def _require_known_offset(model: Specified) -> None:
     """Refuse to predict new rows of a model whose offset is an array: nobody knows it there."""
     named = model.schema.offset is not None or model.ir.offsets
     if model.design.has_offset and not named:

@@ -7,8 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import legible, printable
-from lmmformula.results.frames import to_native
 from lmmformula.results.markup import latex_cell, latex_text, markdown_text, maths_cell
+from lmmformula.results.native import to_native
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,9 +6,9 @@ predictions of new rows. With them it is what was saved.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from typing import Any, NoReturn, get_args
 
 from lmmformula.arrays import AnyArray
 from lmmformula.data.columns import Column, FactorColumn, Kind, NumericColumn
@@ -21,6 +21,7 @@ from lmmformula.errors import EngineError, FitError
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.consistent import check_columns, check_parts, check_rows
+from lmmformula.results.estimates import Sampled
 from lmmformula.results.grid_values import grid_values
 from lmmformula.results.kept import Kept
 from lmmformula.results.netcdf import Named, read_netcdf, write_netcdf
@@ -31,9 +32,6 @@ from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.likelihood import LIKELIHOODS
 from lmmformula.stan.parameters import FixedEffects, Parameters, RandomEffects
 from lmmformula.stan.priors import PriorRow
-
-if TYPE_CHECKING:
-    from lmmformula.results.posterior import PosteriorResult
 
 FORMAT = "lmmformula posterior"
 VERSION = 1
@@ -105,21 +103,7 @@ class StoredProgram(StanProgram):
         raise AttributeError(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """The parts of a posterior, in the order of its fields."""
-
-    ir: ModelIR
-    schema: Schema
-    design: DesignMatrices
-    program: StanProgram
-    raw: Draws
-    table: Table
-    data_name: str
-    na_action: Any
-
-
-def save_posterior(result: "PosteriorResult", path: str | PathLike[str], *, data: bool) -> None:
+def save_posterior(result: Sampled, path: str | PathLike[str], *, data: bool) -> None:
     """
     Write a posterior to a file.
 
@@ -162,9 +146,9 @@ def save_posterior(result: "PosteriorResult", path: str | PathLike[str], *, data
     write_netcdf(path, header, arrays)
 
 
-def load_posterior(path: str | PathLike[str]) -> Stored:
+def load_posterior(path: str | PathLike[str]) -> dict[str, Any]:
     """
-    Read what `save_posterior` wrote.
+    Read what `save_posterior` wrote: the fields of a posterior.
 
     Raises
     ------
@@ -185,7 +169,7 @@ def load_posterior(path: str | PathLike[str]) -> Stored:
         raise damaged(path, error) from error
 
 
-def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Stored:
+def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> dict[str, Any]:
     conform(header, LAYOUT)
     statistics = {k.removeprefix(STATISTIC): v for k, v in arrays.items() if k.startswith(STATISTIC)}
     draws = {k: v for k, v in arrays.items() if "." not in k}
@@ -204,16 +188,9 @@ def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Stored:
         check_columns(columns, design.n_given)
         factors = {name: column for name, column in columns.items() if isinstance(column, FactorColumn)}
         table = Table(design.n_given, tuple(columns), dict.fromkeys(columns, ()), _columns=columns, _factors=factors)
-    return Stored(
-        ir=ir,
-        schema=schema,
-        design=design,
-        program=program,
-        raw=raw,
-        table=replace(table, library=header["library"]),
-        data_name=header["data_name"],
-        na_action=header["na_action"],
-    )
+    table = replace(table, library=header["library"])
+    parts = {"ir": ir, "schema": schema, "design": design, "program": program, "raw": raw, "table": table}
+    return parts | {"data_name": header["data_name"], "na_action": header["na_action"]}
 
 
 def _check_family(family: Family, parameters: Parameters) -> None:
@@ -284,7 +261,7 @@ def _design(saved: DesignMatrices, arrays: Mapping[str, AnyArray]) -> DesignMatr
     return DesignMatrices(**{name: getattr(saved, name) for name in names}, **rows, random_terms=terms)
 
 
-def _columns(result: "PosteriorResult") -> list[Column]:
+def _columns(result: Sampled) -> list[Column]:
     """Return the columns of the data that the model reads."""
     groups = [name for random in result.schema.random for name in random.variables]
     offset = [] if result.schema.offset is None else [result.schema.offset]

@@ -13,8 +13,9 @@ from types import ModuleType
 from typing import Any
 
 from lmmformula.errors import EngineError
-from lmmformula.stan.engines import Progress, compile_error
+from lmmformula.stan.places import compile_error
 from lmmformula.stan.progress import compiling
+from lmmformula.stan.run import Progress
 
 SOURCE = "model.stan"
 EXECUTABLE = "model.exe" if sys.platform == "win32" else "model"

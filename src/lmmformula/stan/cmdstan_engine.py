@@ -19,12 +19,13 @@ from lmmformula.stan.cmdstan_cache import EXECUTABLE, LINES, SOURCE, compiled
 from lmmformula.stan.cmdstan_files import Growing, read_chains, variables_of
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.edited import version_needed
-from lmmformula.stan.engines import Run, line_of, place_in, same_place
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.interrupted import warn_of_interrupt
 from lmmformula.stan.options import checked
+from lmmformula.stan.places import line_of, place_in, same_place
 from lmmformula.stan.program import EARLIEST
 from lmmformula.stan.progress import Tally, reporter
+from lmmformula.stan.run import Run
 from lmmformula.stan.start import scattered
 
 HOW_TO_INSTALL = "install it with `python -m cmdstanpy.install_cmdstan`, or use engine='stanli', which needs nothing"

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import EngineError
-from lmmformula.stan.interrupted import kept
+from lmmformula.stan.interrupted import usable_chains
 
 
 def complete_rows(path: Path) -> tuple[str, list[str]]:
@@ -27,7 +27,7 @@ def read_chains(files: Sequence[Path]) -> tuple[dict[str, FloatArray], list[int]
     of the chains that are kept.
     """
     contents = [complete_rows(file) for file in files]
-    chains, draws = kept([len(rows) for _, rows in contents])
+    chains, draws = usable_chains([len(rows) for _, rows in contents])
     if not chains:
         return {}, []
     rows = [row for chain in chains for row in contents[chain][1][:draws]]

@@ -1,63 +1,24 @@
 """The engines that sample from a program, behind one protocol: stanli (embedded) and CmdStan (through cmdstanpy)."""
 
-import re
-from bisect import bisect_right
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from secrets import randbelow
 from typing import Any, Protocol
 
-from lmmformula.errors import NOWHERE, EngineError, Span
+from lmmformula.errors import EngineError
+from lmmformula.stan.cmdstan_engine import CmdStanEngine
 from lmmformula.stan.draws import Draws
-from lmmformula.stan.edited import declarations
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.metric import ADAPTS, kept
+from lmmformula.stan.metric import ADAPTS, beats_adaptation
 from lmmformula.stan.options import LARGEST, choice, required, whole
+from lmmformula.stan.run import Progress, Run
+from lmmformula.stan.stanli_engine import StanliEngine
 from lmmformula.stan.start import StartingPoint
 
-Progress = bool | Callable[[int, int], object]
-"""Whether to show a bar where there is a terminal; or what to call with (iterations done, iterations in all)."""
 ADAPT_DELTA = 0.9
 """Acceptance that the step size is tuned to by default: above Stan's 0.8, for standard deviations of few levels."""
 EASY = 0.8
 """The same where all effects are integrated out and each factor has `MANY` levels, which say enough of their spread."""
 MANY = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """
-    What to sample.
-
-    chains, warmup, draws : numbers of chains and, for each, of iterations before the first draw and of draws;
-        approximations have one chain and no warm-up
-    seed : the same seed gives the same draws from the same engine
-    start : where chains start; by default at random
-    progress : see `Progress`
-    options : those of the engine
-    algorithm : "nuts", "pathfinder", "laplace"; or "optimize", whose one draw is the mode of the posterior
-    keep_metric : whether warm-up adapts the step size alone, and leaves the metric of `start` as it is
-    """
-
-    chains: int
-    warmup: int
-    draws: int
-    seed: int
-    start: StartingPoint | None = None
-    progress: Progress = False
-    options: Mapping[str, Any] = field(default_factory=dict)
-    algorithm: str = "nuts"
-    keep_metric: bool = False
-
-    @property
-    def each(self) -> int:
-        """Number of iterations of a chain."""
-        return self.warmup + self.draws
-
-    @property
-    def iterations(self) -> int:
-        """Number of iterations of all chains."""
-        return self.chains * self.each
 
 
 class Engine(Protocol):
@@ -135,9 +96,9 @@ def _keeps_metric(start: StartingPoint | None, warmup: int, options: Mapping[str
         return False
     match options.get("metric", "diag_e"):
         case "diag_e":
-            return kept(start.inverse_metric, warmup)
+            return beats_adaptation(start.inverse_metric, warmup)
         case "dense_e":
-            return start.dense is not None and kept(start.dense, warmup)
+            return start.dense is not None and beats_adaptation(start.dense, warmup)
         case _:
             return False
 
@@ -213,79 +174,8 @@ def engine_named(name: str) -> Engine:
     """
     match name:
         case "auto" | "stanli":
-            from lmmformula.stan.stanli_engine import StanliEngine
-
             return StanliEngine()
         case "cmdstan" | "cmdstanpy":
-            from lmmformula.stan.cmdstan_engine import CmdStanEngine
-
             return CmdStanEngine()
         case _:
             raise EngineError(f"there is no engine '{name}'", hint="choose 'stanli' or 'cmdstan'")
-
-
-def compile_error(engine: str, code: str, message: str) -> EngineError:
-    """
-    Make an error of what a compiler said, with a caret under the place in our program.
-
-    message : ends with the reason, which stanc gives below an excerpt of the program between two rules
-    """
-    *_, reason = re.split(r"-{20,}\n", message)
-    text = " ".join(line.strip() for line in reason.splitlines() if line.strip())
-    span = place_in(code, message)
-    place = line_of(code, span)
-    return EngineError(f"{engine} does not accept the Stan program{place}: {text}", text=code, span=span)
-
-
-def data_error(engine: str, code: str, message: str) -> EngineError:
-    """
-    Make an error of what an engine said of the data, with a caret under the variable's declaration.
-
-    message : names the variable as Stan does: "variable name=y" or "y is -1, but must be"
-    """
-    text = re.sub(r"^stanli [\w ]+: ", "", message)
-    named = re.search(r"variable name=(\w+)|data variable (\w+)|^(\w+)(?:\[[\d, ]*\])? is ", text)
-    declared = declarations(code).get("data", {}).get(next(filter(None, named.groups())) if named else "")
-    span = declared.span if declared else NOWHERE
-    return EngineError(f"{engine} does not accept the data{line_of(code, span)}: {text}", text=code, span=span)
-
-
-def line_of(code: str, span: Span) -> str:
-    """Say in brackets which line of a program a place is in; nothing for nowhere."""
-    return "" if span == NOWHERE else f" (line {code.count(chr(10), 0, span.start) + 1})"
-
-
-def same_place(code: str, span: Span, other: str) -> Span:
-    r"""
-    Find a place of one program in another that differs from it in comments and blanks only.
-
-    >>> same_place("data { int N; }", Span(11, 12), "// title\ndata {\n  int N; // rows\n}")
-    Span(start=22, end=23)
-    """
-    if span == NOWHERE or code == other:
-        return span
-    words, others = ([word.start() for word in re.finditer(r"\S+", _without_comments(text))] for text in (code, other))
-    number = bisect_right(words, span.start) - 1
-    if len(words) != len(others) or number < 0:
-        return NOWHERE
-    moved = others[number] - words[number]
-    return Span(span.start + moved, span.end + moved)
-
-
-def _without_comments(code: str) -> str:
-    return re.sub(r"//[^\n]*", lambda comment: " " * len(comment[0]), code)
-
-
-def place_in(code: str, message: str) -> Span:
-    r"""
-    Find the place in a program that a message names.
-
-    >>> place_in("data {\n  int n;\n}", "not a name (in 'model.stan', line 2, column 6 to column 7)")
-    Span(start=13, end=14)
-    """
-    found = re.search(r"line (\d+), column (\d+)(?: to column (\d+))?", message)
-    if found is None:
-        return NOWHERE
-    before = sum(map(len, code.splitlines(keepends=True)[: int(found[1]) - 1]))
-    start = before + int(found[2])
-    return Span(start, max(before + int(found[3] or 0), start + 1))

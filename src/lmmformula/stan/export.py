@@ -6,18 +6,17 @@ from pathlib import Path
 
 from lmmformula.errors import FitError, printable
 from lmmformula.files import as_text, path_of, write_files
-from lmmformula.stan.generate import StanProgram
 
 SUFFIX = ".stan"
 ENDINGS = (SUFFIX, ".data.json", ".run.py", ".README.md")
 """What the names of the files end in; before that they are the same, so that several programs can share a folder."""
 
 
-def write_program(program: StanProgram, path: str | PathLike[str]) -> Path:
+def write_program(code: str, data: str, path: str | PathLike[str]) -> Path:
     """
     Write `model.stan`, and beside it `model.data.json`, `model.run.py` and `model.README.md`.
 
-    Files of these names are replaced, when all four are complete.
+    Files of these names are replaced, when all four are complete. `data` are those of the program, as JSON.
 
     Raises
     ------
@@ -29,7 +28,7 @@ def write_program(program: StanProgram, path: str | PathLike[str]) -> Path:
     if not target.name.endswith(SUFFIX) or not stem:
         hint = f"'{printable(target.name)}{SUFFIX}', for example" if stem else "'model.stan', for example"
         raise FitError(f"the name of a Stan program's file ends in {SUFFIX}, as CmdStan wants it", hint=hint)
-    texts = (program.code, program.data_json(), RUN, readme(stem))
+    texts = (code, data, RUN, readme(stem))
     write_files({target.with_name(stem + end): as_text(text) for end, text in zip(ENDINGS, texts, strict=True)})
     return target
 

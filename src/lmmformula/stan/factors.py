@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.covariances.unstructured import UNSTRUCTURED
-from lmmformula.design.crossproducts import PairProducts
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.products import PairProducts
 from lmmformula.errors import FitError
 from lmmformula.stan.names import Identifiers, suffixes
 from lmmformula.stan.program import Block, Column, Covariate, Cross, DataForm, Factor, Fixed, Form, Treatment

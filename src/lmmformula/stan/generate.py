@@ -12,6 +12,7 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, printable
 from lmmformula.ir.model import ModelIR
 from lmmformula.stan.data import stan_data
+from lmmformula.stan.export import write_program
 from lmmformula.stan.lower import lower_program
 from lmmformula.stan.parameters import Parameters, describe_parameters
 from lmmformula.stan.priors import PriorRow
@@ -69,9 +70,7 @@ class StanProgram:
         For `model.stan` these are `model.data.json`, `model.run.py` and `model.README.md`; files of these names are
         replaced. None of them needs this package.
         """
-        from lmmformula.stan.export import write_program
-
-        return write_program(self, path)
+        return write_program(self.code, self.data_json(), path)
 
 
 def stan_program(

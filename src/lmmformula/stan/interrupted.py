@@ -8,14 +8,14 @@ FEWEST = 10
 """Draws of a chain below which nothing can be said."""
 
 
-def kept(counts: Sequence[int]) -> tuple[list[int], int]:
+def usable_chains(counts: Sequence[int]) -> tuple[list[int], int]:
     """
     Choose the chains, and their common number of draws, that together keep most of what was drawn.
 
     counts : draws that each chain has
     Returns positions of chains, and draws of each; no chains where there are too few draws.
 
-    >>> kept([1000, 990, 200, 0])
+    >>> usable_chains([1000, 990, 200, 0])
     ([0, 1], 990)
     """
     order = sorted(range(len(counts)), key=lambda chain: -counts[chain])

@@ -64,7 +64,7 @@ def shares(fixed: Fixed) -> bool:
     return min(fixed.own, default=1.0) < SHARED
 
 
-def kept(inverse: FloatArray, warmup: int) -> bool:
+def beats_adaptation(inverse: FloatArray, warmup: int) -> bool:
     """
     Tell whether an inverse metric had better be kept than adapted.
 
@@ -74,7 +74,7 @@ def kept(inverse: FloatArray, warmup: int) -> bool:
 
     inverse : (m,) variances, or (m, m)
 
-    >>> kept(np.array([1.0, 0.01]), 1000), kept(np.array([1.0, 1e-8]), 1000)
+    >>> beats_adaptation(np.array([1.0, 0.01]), 1000), beats_adaptation(np.array([1.0, 1e-8]), 1000)
     (False, True)
     """
     dense = inverse.ndim == 2

@@ -11,7 +11,6 @@ from lmmformula.stan.statements import Declaration, Number, Statement
 
 Form = Literal["conditional", "marginal"]
 DataForm = Literal["rows", "crossproducts"]
-Geometry = Literal["centered", "noncentered"]
 Treatment = Literal["integrated", "centered", "sum_to_zero", "noncentered"]
 
 

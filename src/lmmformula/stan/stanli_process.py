@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from lmmformula.errors import EngineError, warn
 from lmmformula.processes import close_pipes, is_possible, started
 from lmmformula.stan.draws import Draws
-from lmmformula.stan.engines import Run
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.progress import Report, Tally
+from lmmformula.stan.run import Run
+from lmmformula.stan.stanli_sampling import draws_here
 
 if TYPE_CHECKING:
     import subprocess
@@ -129,8 +130,6 @@ def _listen(process: "subprocess.Popen[bytes]", said: "SimpleQueue[Any]") -> Non
 
 def serve() -> None:
     """Do the run that is described on standard input; what stanli prints goes elsewhere."""
-    from lmmformula.stan.stanli_engine import draws_here
-
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 

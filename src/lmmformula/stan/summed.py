@@ -3,9 +3,10 @@
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray
-from lmmformula.design.coordinates import Coordinates, block_diagonal
-from lmmformula.design.crossproducts import CrossProducts, sandwich
+from lmmformula.design.coordinates import block_diagonal
+from lmmformula.design.crossproducts import sandwich
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.products import Coordinates, CrossProducts
 from lmmformula.stan.factors import pair_of
 from lmmformula.stan.program import Cross, Program
 

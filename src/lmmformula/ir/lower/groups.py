@@ -2,9 +2,9 @@
 
 from lmmformula.errors import FormulaError
 from lmmformula.formula.ast import Call, Chain, Expr, Name, Number, Parenthesis, String
+from lmmformula.ir.expressions import Variable
 from lmmformula.ir.limits import LIMITS
 from lmmformula.ir.names import backticked
-from lmmformula.ir.terms import Variable
 
 Group = tuple[tuple[Variable, ...], str]
 """The variables whose interaction it is, and its name as lme4 writes it."""

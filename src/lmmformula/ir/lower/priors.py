@@ -8,17 +8,24 @@ from itertools import islice
 from lmmformula.errors import FormulaError, Span
 from lmmformula.formula.ast import Call, Expr, Name, Parenthesis, PriorStatement, String
 from lmmformula.ir.elsewhere import PARAMETERS
+from lmmformula.ir.expressions import Apply, Constant, Expression, label
 from lmmformula.ir.functions import FUNCTIONS
-from lmmformula.ir.labels import label
 from lmmformula.ir.lower.expressions import expression, terms_expression
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior, PriorTarget, check
-from lmmformula.ir.terms import Apply, Constant, Expression
 
 SHOWN = 6
 """Of the names that there are, so many are listed in a message."""
 
 
-def lower_prior(statement: PriorStatement) -> Prior:
+def lower_priors(statements: tuple[PriorStatement, ...], text: str = "") -> tuple[Prior, ...]:
+    """Give prior statements their meaning; `text` is what was typed."""
+    try:
+        return tuple(map(_lower_prior, statements))
+    except FormulaError as error:
+        raise error.located(text) from None
+
+
+def _lower_prior(statement: PriorStatement) -> Prior:
     """Read one statement."""
     if not _is_prior(statement.distribution) and (statement.parameter not in TARGETS or _own(statement)):
         raise _formula(statement)

@@ -9,12 +9,12 @@ from lmmformula.errors import FormulaError, warn
 from lmmformula.formula.ast import Argument, Call, Chain, Expr, Name, Number, Prefix, children, walk
 from lmmformula.ir.elsewhere import LATER, OTHERWISE
 from lmmformula.ir.expand import Expansion, expand
+from lmmformula.ir.expressions import label
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
-from lmmformula.ir.labels import label
 from lmmformula.ir.limits import LIMITS
 from lmmformula.ir.lower.expressions import terms_expression
 from lmmformula.ir.lower.groups import grouping_factors, strip
-from lmmformula.ir.model import RandomTerm
+from lmmformula.ir.records import RandomTerm
 
 BARS = frozenset(("|", "||"))
 

@@ -3,11 +3,11 @@
 from lmmformula.errors import FormulaError
 from lmmformula.formula.ast import Argument, Call, Chain, Expr, Formula, walk
 from lmmformula.ir.elsewhere import ADDITIONS
+from lmmformula.ir.expressions import Expression, variables
 from lmmformula.ir.lower.expressions import expression
 from lmmformula.ir.lower.groups import strip
 from lmmformula.ir.lower.random import holds_random
-from lmmformula.ir.model import Response
-from lmmformula.ir.terms import Expression, variables
+from lmmformula.ir.records import Response
 
 
 def lower_response(formula: Formula) -> Response:
