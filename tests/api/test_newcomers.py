@@ -47,6 +47,10 @@ ARGUMENT: dict[str, tuple[Callable[[], object], str, str]] = {
     "iter": (lambda: model().sample(iter=2000), "sample()", "warmup= and draws="),
     "alpha": (lambda: fit().confint(alpha=0.05), "confint()", "level="),
     "re_form": (lambda: fit().predict(re_form=None), "predict()", 'random="conditional" or "population"'),
+    "start": (lambda: model().sample(start=[1.0]), "sample()", "warm_start=False"),
+    "parm": (lambda: fit().confint(parm="x"), "confint()", "parameters="),
+    "test": (lambda: lf.anova(fit(), test="Chisq"), "anova()", "likelihood ratios"),
+    "type": (lambda: fit().residuals(type="pearson"), "residuals()", "kind="),
     "wieghts": (lambda: lf.Model(FORMULA, dataset("toy"), wieghts="w"), "Model()", "did you mean weights=?"),
     "seeds": (lambda: fit().simulate(seeds=1), "simulate()", "did you mean seed=?"),
     "kinds": (lambda: posterior().ranef(kinds=1), "ranef()", "it has"),
@@ -94,6 +98,14 @@ def test_attributes_of_other_packages(of: Callable[[], Any], name: str, ours: st
     assert not hasattr(of(), name)
 
 
+def test_functions_count_their_arguments() -> None:
+    """Those of the package do, as methods do."""
+    for call in (lf.anova, lf.load, lambda: lf.compare(fit()), lambda: lf.power(fit())):  # type: ignore[call-arg]
+        with pytest.raises(lf.LmmFormulaError, match="missing a required argument") as caught:
+            call()
+        assert isinstance(caught.value, TypeError)
+
+
 def test_misspelt_and_unknown_attributes() -> None:
     """A near name is proposed; where there is none, nothing is."""
     with pytest.raises(AttributeError, match=r"(?s)has no 'summry'.*did you mean \.summary\(\)\?"):
@@ -105,7 +117,14 @@ def test_misspelt_and_unknown_attributes() -> None:
 
 def test_functions_of_other_packages() -> None:
     """Of the package itself, too."""
-    for name, hint in (("brm", "there is Model(...).sample()"), ("glmr", "did you mean glmer?"), ("qqq", "")):
+    hints = {
+        "brm": "there is Model(...).sample()",
+        "glmr": "did you mean glmer?",
+        "VarCorr": "a fit has it: fit.varcorr",
+        "poisson": 'there is a text: family="binomial(probit)", of Model() and glmer()',
+        "qqq": "",
+    }
+    for name, hint in hints.items():
         with pytest.raises(lf.LmmFormulaError) as caught:
             getattr(lf, name)
         assert isinstance(caught.value, AttributeError)

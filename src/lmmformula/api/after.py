@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lmmformula.api.newcomers import answering
 from lmmformula.errors import FitError
 from lmmformula.results.arguments import check_choice, check_flag
 from lmmformula.results.glmm import GeneralizedMixedResult
@@ -213,6 +214,7 @@ class AnalysedFit(LinearMixedResult):
         return fit_plot(self, kind, **options)
 
 
+@answering
 def power(source: "Model | AnalysedFit", effect: str | Mapping[str, float], **options: Any) -> "PowerCurve":  # noqa: ANN401
     """
     Simulate the power to find an effect, from a fit, or from a model: that is fitted first. See `LinearMixedFit.power`.
@@ -235,6 +237,7 @@ def _fitted(source: object) -> AnalysedFit:
     return fit
 
 
+@answering
 def criteria(
     *fits: LinearMixedResult | GeneralizedMixedResult, **named: LinearMixedResult | GeneralizedMixedResult
 ) -> "Criteria":
