@@ -106,6 +106,15 @@ def test_functions_count_their_arguments() -> None:
         assert isinstance(caught.value, TypeError)
 
 
+def test_what_a_mode_has_not_sampling_has() -> None:
+    """A mode says where its own numbers are, and that whatever needs a spread is the posterior's."""
+    mode = model().optimize(seed=1)
+    for name, ours in (("params", "fixef"), ("emmeans", "sample().emmeans()"), ("conf_int", "sample().confint()")):
+        with pytest.raises(lf.LmmFormulaError) as caught:
+            getattr(mode, name)
+        assert caught.value.hint == f"it is .{ours}"
+
+
 def test_misspelt_and_unknown_attributes() -> None:
     """A near name is proposed; where there is none, nothing is."""
     with pytest.raises(AttributeError, match=r"(?s)has no 'summry'.*did you mean \.summary\(\)\?"):

@@ -6,7 +6,7 @@ from typing import Any
 
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.generalized import GeneralizedMixedFit
-from lmmformula.api.newcomers import answering
+from lmmformula.api.newcomers import answering, answers_newcomers
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.present.comparison import comparison_text
@@ -16,6 +16,7 @@ from lmmformula.results.comparison import ComparisonResult
 from lmmformula.results.sheets import Report, Reported
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Reported, ComparisonResult):
     """
