@@ -106,6 +106,14 @@ def test_functions_count_their_arguments() -> None:
         assert isinstance(caught.value, TypeError)
 
 
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | g", "y ~ s(x)", "y ~ nothing + (1 | g)"])
+def test_faults_of_a_formula_have_short_traces(formula: str) -> None:
+    """The user's line and the function called: what is between says nothing of the formula."""
+    with pytest.raises(lf.LmmFormulaError) as caught:
+        lf.Model(formula, dataset("toy"))
+    assert len(caught.traceback) <= 3
+
+
 def test_what_a_mode_has_not_sampling_has() -> None:
     """A mode says where its own numbers are, and that whatever needs a spread is the posterior's."""
     mode = model().optimize(seed=1)

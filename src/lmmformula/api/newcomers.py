@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 from types import FunctionType, MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
-from lmmformula.errors import FitError, FormulaError, printable
+from lmmformula.errors import DataError, FitError, FormulaError, printable
 
 Made = TypeVar("Made", bound=type)
 Called = TypeVar("Called", bound=Callable[..., Any])
@@ -167,13 +167,15 @@ def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({})) -> Ca
 def answering(function: Called) -> Called:
     """Make a function that answers unknown arguments, and whose errors in formulas have no trace of ours."""
     assert isinstance(function, FunctionType)
-    check, faults = check_arguments, FormulaError
+    check, faults = check_arguments, (FormulaError, DataError)
 
     def answered(*given: Any, **named: Any) -> Any:  # noqa: ANN401 (the function's)
         check(function, given, named)
         try:
             return function(*given, **named)
         except faults as error:
+            if not error.text:
+                raise
             raise error.with_traceback(None) from None  # the fault is in the formula, and our frames add nothing
 
     # in the namespace of what it wraps, where doctest looks for the functions of a module
