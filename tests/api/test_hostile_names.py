@@ -77,6 +77,15 @@ def test_no_text_of_models_and_posteriors_does(data: pd.DataFrame) -> None:
     assert not any("\x1b" in str(text) for text in shown)
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.FitWarning")
+def test_no_data_frame_of_ours_does(data: pd.DataFrame, fit: Any) -> None:
+    """What it prints is escaped; what it holds are the names as they are."""
+    shown = [fit.tidy(), fit.ranef(), fit.coef(), lf.Model(FORMULA, data).priors]
+    assert not any("\x1b" in text for frame in shown for text in (str(frame), repr(frame)))
+    assert all("\\x1b" in str(frame) for frame in shown)
+    assert f"g{RED}" in fit.ranef()
+
+
 COMMANDS = [":data", ":columns", ":head", ":terms", ":explain", ":X", ":Z", ":eq", ":eq latex", ":ast", ":ir", ":fit",
             ":summary", ":anova", ":confint", ":ranef", f":emmeans f{RED}", ":predict", ":priors"]  # fmt: skip
 

@@ -47,6 +47,10 @@ ARGUMENT: dict[str, tuple[Callable[[], object], str, str]] = {
     "iter": (lambda: model().sample(iter=2000), "sample()", "warmup= and draws="),
     "alpha": (lambda: fit().confint(alpha=0.05), "confint()", "level="),
     "re_form": (lambda: fit().predict(re_form=None), "predict()", 'random="conditional" or "population"'),
+    "start": (lambda: model().sample(start=[1.0]), "sample()", "warm_start=False"),
+    "parm": (lambda: fit().confint(parm="x"), "confint()", "parameters="),
+    "test": (lambda: lf.anova(fit(), test="Chisq"), "anova()", "likelihood ratios"),
+    "type": (lambda: fit().residuals(type="pearson"), "residuals()", "kind="),
     "wieghts": (lambda: lf.Model(FORMULA, dataset("toy"), wieghts="w"), "Model()", "did you mean weights=?"),
     "seeds": (lambda: fit().simulate(seeds=1), "simulate()", "did you mean seed=?"),
     "kinds": (lambda: posterior().ranef(kinds=1), "ranef()", "it has"),
@@ -94,6 +98,31 @@ def test_attributes_of_other_packages(of: Callable[[], Any], name: str, ours: st
     assert not hasattr(of(), name)
 
 
+def test_functions_count_their_arguments() -> None:
+    """Those of the package do, as methods do."""
+    for call in (lf.anova, lf.load, lambda: lf.compare(fit()), lambda: lf.power(fit())):  # type: ignore[call-arg]
+        with pytest.raises(lf.LmmFormulaError, match="missing a required argument") as caught:
+            call()
+        assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | g", "y ~ s(x)", "y ~ nothing + (1 | g)"])
+def test_faults_of_a_formula_have_short_traces(formula: str) -> None:
+    """The user's line and the function called: what is between says nothing of the formula."""
+    with pytest.raises(lf.LmmFormulaError) as caught:
+        lf.Model(formula, dataset("toy"))
+    assert len(caught.traceback) <= 3
+
+
+def test_what_a_mode_has_not_sampling_has() -> None:
+    """A mode says where its own numbers are, and that whatever needs a spread is the posterior's."""
+    mode = model().optimize(seed=1)
+    for name, ours in (("params", "fixef"), ("emmeans", "sample().emmeans()"), ("conf_int", "sample().confint()")):
+        with pytest.raises(lf.LmmFormulaError) as caught:
+            getattr(mode, name)
+        assert caught.value.hint == f"it is .{ours}"
+
+
 def test_misspelt_and_unknown_attributes() -> None:
     """A near name is proposed; where there is none, nothing is."""
     with pytest.raises(AttributeError, match=r"(?s)has no 'summry'.*did you mean \.summary\(\)\?"):
@@ -105,7 +134,14 @@ def test_misspelt_and_unknown_attributes() -> None:
 
 def test_functions_of_other_packages() -> None:
     """Of the package itself, too."""
-    for name, hint in (("brm", "there is Model(...).sample()"), ("glmr", "did you mean glmer?"), ("qqq", "")):
+    hints = {
+        "brm": "there is Model(...).sample()",
+        "glmr": "did you mean glmer?",
+        "VarCorr": "a fit has it: fit.varcorr",
+        "poisson": 'there is a text: family="binomial(probit)", of Model() and glmer()',
+        "qqq": "",
+    }
+    for name, hint in hints.items():
         with pytest.raises(lf.LmmFormulaError) as caught:
             getattr(lf, name)
         assert isinstance(caught.value, AttributeError)

@@ -62,6 +62,7 @@ SEPARATED = {
     "semicolon": ("y;x;g\n1.5;2;a\n2.5;3;b\n", "columns are separated by ';'"),
     "decimal comma": ("y;x;g\n1,5;2;a\n2,5;3;b\n", "columns are separated by ';', decimals by ','"),
     "tab": ("y\tx\tg\n1.5\t2\ta\n2.5\t3\tb\n", "columns are separated by tabs"),
+    "spaces": ("y x g\n1.5 2 a\n2.5 3 b\n", "columns are separated by spaces"),
     "commas in names and text": ("y;x;g\n1.5;2;a\n2.5;3;b\n".replace("g", '"g"'), "columns are separated by ';'"),
     "R's row names": ('"y";"x";"g"\n"1";1.5;2;"a"\n"2";2.5;3;"b"\n', "columns are separated by ';'"),
 }
@@ -81,6 +82,7 @@ def test_separators_are_found_out_and_said(kind: str) -> None:
 def test_a_separator_that_is_said_is_not_found_out() -> None:
     """Text with more semicolons than commas is still read as it was asked for."""
     assert list(read("a;b;c,d\n1;2;3,4\n", sep=",")) == ["a;b;c", "d"]
+    assert list(read("a b,c d\ne f,g h\n")) == ["a b", "c d"]
     assert list(read("a b\n1 2\n", sep="space")) == ["a", "b"]
     with pytest.raises(DataError, match="sep is") as caught:
         TextOptions(sep="::")

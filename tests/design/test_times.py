@@ -1,6 +1,9 @@
 """What `ar1()` and `cs()` may stand over: a factor, or numbers that are times."""
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import lmmformula as lf
@@ -81,3 +84,21 @@ def test_a_correlation_of_intercept_and_slope_stays_lme4s() -> None:
     plain = lf.lmer("Reaction ~ Days + (Days | Subject)", data)
     assert structured.fit.criterion == pytest.approx(plain.fit.criterion, rel=1e-10)
     assert structured.n_parameters == plain.n_parameters
+
+
+ALPHABETICAL = [(["1", "2", "10"], "'2'", "'10'"), (["w9", "w10"], "'w9'", "'w10'"), (["-1", "-2"], "'-2'", "'-1'")]
+
+
+@pytest.mark.parametrize(("times", "second", "first"), ALPHABETICAL)
+def test_text_in_alphabetical_order_is_no_order_of_times(times: list[str], second: str, first: str) -> None:
+    """Ten stands before two: that is said; an order that somebody gave is taken."""
+    rng = np.random.default_rng(1)
+    i = np.arange(120)
+    data = pd.DataFrame({"y": rng.normal(size=120), "g": i // 12, "t": np.array(times)[i % len(times)]})
+    with pytest.warns(lf.FitWarning, match=rf"ar1\(\) takes {second} as one step after {first}"):
+        lf.Model("y ~ 1 + ar1(0 + t | g)", data)
+    ordered = data.assign(t=pd.Categorical(data["t"], sorted(times, key=lambda t: float(t.removeprefix("w")))))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lf.Model("y ~ 1 + ar1(0 + t | g)", ordered)
+        lf.Model("y ~ 1 + ar1(0 + t | g)", data.assign(t=np.array(list("abc"))[i % 3]))

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from corpus import record, records
+import lmmformula as lf
+from corpus import dataset, record, records
 from fit.oracle import EXAMPLES, criterion, example, make_design, make_term
 from fit.recorded import recorded_design, recorded_fit
 from lmmformula.fit.lmm import evaluate_at, fit_lmm
@@ -101,3 +102,10 @@ def test_a_deviation_of_zero_has_no_logarithm() -> None:
     assert zero.any()
     assert np.isnan(np.diag(found.vcov)[zero]).all()
     assert np.isfinite(found.vcov[-1, -1])
+
+
+def test_a_linear_model_says_that_it_has_none() -> None:
+    """Without random terms there is nothing to differentiate by."""
+    fit = lf.lmer("Reaction ~ Days", dataset("sleepstudy"))
+    with pytest.raises(lf.FitError, match="without random terms"):
+        _ = fit.variance_parameters

@@ -139,3 +139,17 @@ def test_what_can_not_be_done_is_refused(sleep: lf.LinearMixedFit) -> None:
 def test_bootstrap_prints_itself(sleep: lf.LinearMixedFit) -> None:
     """The first line says how many refits there were."""
     assert str(bootstrap(sleep, n=2, seed=1)).splitlines()[0] == "Parametric bootstrap, 2 refits"
+
+
+def test_what_has_no_finite_estimate_has_no_interval() -> None:
+    """Where the iterations of a separated fit stopped is no replicate; all else keeps its interval."""
+    data = dataset("cbpp").copy()
+    data.loc[data["period"].astype(str) == "4", "incidence"] = 0
+    with pytest.warns(lf.FitWarning, match="separation"):
+        fit = lf.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", data, family="binomial")
+    found = fit.bootstrap(n=4, seed=1, parameters=["period3", "period4"], progress=False)
+    intervals = found.confint()
+    assert np.isnan([intervals.low[1], intervals.high[1], found.bias[1], found.std_errors[1]]).all()
+    assert intervals.low[0] < intervals.high[0]
+    assert "NaN can't be estimated" in intervals.method
+    assert np.isnan(fit.confint("period4", method="boot", n=2, seed=1, progress=False).low).all()

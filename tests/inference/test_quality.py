@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,13 @@ def test_likelihoods_that_do_not_compare_are_refused() -> None:
     with pytest.raises(lf.FitError, match="no fit"):
         criteria([])
     assert np.isfinite(criteria([fit, lf.Model("Reaction ~ Days + (Days | Subject)", data).fit()]).bic).all()
+
+
+@pytest.mark.parametrize(("how", "name"), [({"nagq": 5}, "nagq"), ({"curvature": "expected"}, "curvature")])
+def test_likelihoods_that_are_approximated_in_different_ways_do_not_compare(how: dict[str, Any], name: str) -> None:
+    """Laplace's approximation beside quadrature, and the observed curvature beside the expected one."""
+    model = lf.Model("cbind(incidence, size - incidence) ~ 1 + (1 | herd)", dataset("cbpp"), family="binomial(probit)")
+    one, other = model.fit(), model.fit(**how)
+    assert len(criteria([other, other]).frame) == 2
+    with pytest.raises(lf.FitError, match=rf"likelihoods of a and b are approximated in different ways \({name}\)"):
+        criteria({"a": one, "b": other})

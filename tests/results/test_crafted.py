@@ -212,3 +212,15 @@ def test_no_function_of_the_users_is_called_by_reading(tmp_path: Path) -> None:
         assert calls
     finally:
         REGISTERED.pop("counted", None)
+
+
+def test_means_of_offsets_are_a_list(tmp_path: Path) -> None:
+    """A single number in its place is refused when the file is read."""
+    path = tmp_path / "fit.json"
+    fits.fit_of("lmm-003r").save(path)
+    content = json.loads(path.read_text())
+    del content["checksum"]
+    content["kept"]["grid"]["offsets"] = {"shape": [], "numbers": [0.0]}
+    path.write_text(json.dumps(content | {"checksum": checksum(content)}))
+    with pytest.raises(lf.FitError, match=r"damaged|grid"):
+        lf.load(path)

@@ -101,3 +101,5 @@ def test_predictions_without_a_finite_estimate_have_no_errors() -> None:
     assert found.loc[1, "prediction"] < 1e-6
     assert found.loc[1].drop("prediction").isna().all()
     assert fit.predict(new).notna().all()
+    with pytest.warns(lf.FitWarning, match="in 1 of the 2 rows predicted: their linear predictors can't be estimated"):
+        assert fit.predict(new, scale="link").isna().tolist() == [False, True]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.results.arguments import check_choice, check_flag
+from lmmformula.results.frames import in_library
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -173,7 +174,6 @@ class AnalysedFit(LinearMixedResult):
         frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
         from lmmformula.inference.tidy import tidy
-        from lmmformula.results.frames import in_library
 
         check_flag("conf_int", conf_int)
         check_choice("method", method, METHODS)

@@ -6,6 +6,7 @@ from typing import Any
 
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.generalized import GeneralizedMixedFit
+from lmmformula.api.newcomers import answering, answers_newcomers
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.present.comparison import comparison_text
@@ -15,6 +16,7 @@ from lmmformula.results.comparison import ComparisonResult
 from lmmformula.results.sheets import Report, Reported
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Reported, ComparisonResult):
     """
@@ -48,6 +50,7 @@ class Comparison(Reported, ComparisonResult):
         return comparison_plot(self, kind, **options)
 
 
+@answering
 def compare(fit: LinearMixedFit | GeneralizedMixedFit, posterior: Posterior) -> Comparison:
     """Put a fit and a posterior of the same model on the same data side by side."""
     if isinstance(fit, Posterior) and isinstance(posterior, LinearMixedFit | GeneralizedMixedFit):

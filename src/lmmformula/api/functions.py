@@ -62,6 +62,7 @@ def glmer(
     return Model(formula, data, family=family, **options).fit(reml=False, nagq=nagq, curvature=curvature)
 
 
+@answering
 def power(source: Model | AnalysedFit, effect: str | Mapping[str, float], **options: Any) -> "PowerCurve":  # noqa: ANN401
     """
     Simulate the power to find an effect, from a fit, or from a model: that is fitted first. See `LinearMixedFit.power`.
@@ -82,6 +83,7 @@ def _fitted(source: object) -> AnalysedFit:
     return fit
 
 
+@answering
 def criteria(*fits: MixedResult, **named: MixedResult) -> "Criteria":
     """
     Tabulate AIC, BIC and Akaike weights of fits to the same response; keywords name them.

@@ -17,6 +17,7 @@ from lmmformula.fit.work import OutOfWork, work_of
 from lmmformula.ir.family import Family
 from lmmformula.present.text import Summary, Text
 from lmmformula.results.arguments import check_level
+from lmmformula.results.frames import augment, in_library
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.sheets import Report, Reported
 
@@ -184,7 +185,6 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
         from lmmformula.inference.generalized import tidy
-        from lmmformula.results.frames import in_library
 
         return in_library(self, tidy(self, effects, conf_int=conf_int, level=level), frame)
 
@@ -194,8 +194,6 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
 
         Rows that were left out are there, with missing values beside them, where `na_action` is "exclude".
         """
-        from lmmformula.results.frames import augment
-
         return augment(self, library=frame)
 
     def plot(self, kind: str = "fit", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes, or an array of them)

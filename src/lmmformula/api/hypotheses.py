@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lmmformula.api.generalized import GeneralizedMixedFit
 from lmmformula.api.marginal import MarginalEffects
+from lmmformula.api.newcomers import answering
 from lmmformula.errors import FitError
 from lmmformula.results.arguments import check_choice, check_flag
 from lmmformula.results.lmm import LinearMixedResult
@@ -93,6 +94,7 @@ class HypothesisTests(MarginalEffects, LinearMixedResult):
         return linear_hypothesis(self, hypothesis, ddf=ddf)
 
 
+@answering
 def anova(
     fit: HypothesisTests,
     *others: LinearMixedResult,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lmmformula.api.fits import LinearMixedFit
+from lmmformula.api.newcomers import answering
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.files import path_of, read_text
@@ -11,6 +12,7 @@ from lmmformula.results.saved import absent_rows, from_json
 from lmmformula.results.stored import load_posterior
 
 
+@answering
 def load(path: str | Path) -> LinearMixedFit | Posterior:
     """
     Read what `save` wrote: a fit (JSON), or a posterior (netCDF).

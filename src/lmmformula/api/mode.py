@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.present.mode import mode_text
 from lmmformula.results.mode import ModeResult
 
 
+@answers_newcomers({"sample()": "lmmformula.api.posterior:Posterior"})
 @dataclass(frozen=True, eq=False, repr=False)
 class PosteriorMode(ModeResult):
     """

@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 from types import FunctionType, MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
-from lmmformula.errors import FitError, FormulaError, printable
+from lmmformula.errors import DataError, FitError, FormulaError, printable
 
 Made = TypeVar("Made", bound=type)
 Called = TypeVar("Called", bound=Callable[..., Any])
@@ -45,6 +45,14 @@ ARGUMENTS: dict[str, str] = {
     "allow_new_levels": 'it is new_levels="population", of predict()',
     "exog": "it is newdata=",
     "missing": 'it is na_action="omit", "exclude" or "fail"',
+    **dict.fromkeys(
+        ("start", "init", "inits", "initvals", "initial"),
+        "fit() has start=; the chains of sample() start from the fit, and anywhere with warm_start=False",
+    ),
+    **dict.fromkeys(("parm", "which"), "it is parameters=, of confint()"),
+    "type": "it is kind= of residuals(), and scale= of predict()",
+    "test": "type= and ddf= of anova() choose a test; several fits are compared by likelihood ratios",
+    "adjust": "it is adjust= of pairs() and of contrast()",
     "formula": "the formula is the first argument",
     "link": 'it stands behind the family: family="binomial(probit)"',
     "verbose": "fit.trace shows what the optimiser did; progress= is of what takes long",
@@ -66,6 +74,14 @@ ATTRIBUTES: dict[str, str] = {
     **dict.fromkeys(("covre", "vcomp", "stddev", "sds", "variances"), "varcorr"),
     **dict.fromkeys(("scale", "dispersion"), "sigma"),
     "dfresid": "df_residual",
+    "isreml": "reml",
+    "remlcrit": "deviance",
+    **dict.fromkeys(("bootmer", "boot"), "bootstrap()"),
+    **dict.fromkeys(("hatvalues", "hat"), "leverage()"),
+    "cooksd": "cooks_distance()",
+    **dict.fromkeys(("dfbeta", "dfbetas"), "influence()"),
+    **dict.fromkeys(("ci", "intervals"), "confint()"),
+    **dict.fromkeys(("todataframe", "topandas", "summarytable"), "tidy()"),
     **dict.fromkeys(("rsquared", "rsquaredgeneral"), "r2()"),
     **dict.fromkeys(("formula", "call"), "ir.formula"),
     **dict.fromkeys(("x", "exog", "modelmatrix"), "design.X"),
@@ -75,7 +91,7 @@ ATTRIBUTES: dict[str, str] = {
     **dict.fromkeys(("ttest", "glht"), "contrast()"),
     **dict.fromkeys(("waldtest", "ftest"), "linear_hypothesis()"),
     **dict.fromkeys(("posteriorpredict", "ppsamples"), "posterior_predictive()"),
-    **dict.fromkeys(("samples", "drawsarray"), "draws"),
+    **dict.fromkeys(("samples", "drawsarray", "posteriorsamples", "asdraws", "asdrawsdf"), "draws"),
     **dict.fromkeys(("waic", "elpd"), "loo()"),
     **dict.fromkeys(("rhat", "ess", "neff"), "diagnostics()"),
     **dict.fromkeys(("code", "stancode", "makestancode"), "stan().code"),
@@ -86,11 +102,21 @@ ATTRIBUTES: dict[str, str] = {
 }
 """Attribute of a result or a model in another package, in small letters without `_` -> where it is here."""
 
+FIT = "lmmformula.api.fits:LinearMixedFit"
+"""What has most of what is looked for in the package."""
+
 FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("lme", "mixedlm", "lm", "ols", "fitlmm", "lmertest"), "lmer()"),
     **dict.fromkeys(("glmmtmb", "glm", "glmmlaplace"), "glmer()"),
     **dict.fromkeys(("brm", "stanglmer", "stanlmer", "rstanarm"), "Model(...).sample()"),
     **dict.fromkeys(("makestancode", "stancode"), "Model(...).stan()"),
+    **dict.fromkeys(
+        ("family", "binomial", "poisson", "gaussian", "gamma", "negbinomial", "nbinom2"),
+        'a text: family="binomial(probit)", of Model() and glmer()',
+    ),
+    **dict.fromkeys(("glmernb", "negativebinomial"), 'glmer(..., family="negbinomial")'),
+    **dict.fromkeys(("prior", "setprior"), 'a text: priors="b ~ normal(0, 5)", of Model()'),
+    **dict.fromkeys(("sample", "stan"), "Model(...).sample()"),
     **dict.fromkeys(("bf", "formula", "brmsformula"), "a text: Model('y ~ x + (x | group)', data)"),
 }
 """Function of another package -> what there is here."""
@@ -141,13 +167,15 @@ def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({})) -> Ca
 def answering(function: Called) -> Called:
     """Make a function that answers unknown arguments, and whose errors in formulas have no trace of ours."""
     assert isinstance(function, FunctionType)
-    check, faults = check_arguments, FormulaError
+    check, faults = check_arguments, (FormulaError, DataError)
 
     def answered(*given: Any, **named: Any) -> Any:  # noqa: ANN401 (the function's)
         check(function, given, named)
         try:
             return function(*given, **named)
         except faults as error:
+            if not error.text:
+                raise
             raise error.with_traceback(None) from None  # the fault is in the formula, and our frames add nothing
 
     # in the namespace of what it wraps, where doctest looks for the functions of a module
@@ -227,4 +255,6 @@ def unknown_function(name: str, known: Iterable[str]) -> UnknownNameError:
     wanted, names = plainly(name), list(known)
     near = [own for own in names if plainly(own) == wanted] or get_close_matches(name, names, n=1, cutoff=0.7)
     hint = f"there is {FUNCTIONS[wanted]}" if wanted in FUNCTIONS else f"did you mean {near[0]}?" if near else ""
+    if not hint and (there := _ours(resolve_name(FIT), name)):
+        hint = f"a fit has it: fit.{there}"
     return UnknownNameError(f"module 'lmmformula' has no attribute '{printable(name)}'", hint=hint)

@@ -7,6 +7,7 @@ from lmmformula.api.marginal import MarginalEffects
 from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.present.posterior import posterior_text
 from lmmformula.present.report import posterior_report
+from lmmformula.results.frames import in_library
 from lmmformula.results.posterior import PosteriorResult
 from lmmformula.results.sheets import Report, Reported
 
@@ -94,7 +95,6 @@ class Posterior(Reported, MarginalEffects, PosteriorResult):
         frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
         from lmmformula.inference.tidy import tidy_draws
-        from lmmformula.results.frames import in_library
 
         found = tidy_draws(self, effects, conf_int=conf_int, level=level)
         return in_library(self, found, frame)

@@ -20,7 +20,7 @@ MISSING_WORD = "NA"
 NOT_A_NUMBER = ("NaN", "nan")
 """Words that are missing numbers in a column of numbers; in one of text they are text."""
 
-SEPARATORS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
+SEPARATORS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'", " ": "spaces"}
 """What can be found between columns -> what a message calls it."""
 
 NAMED = {"tab": "\t", "\\t": "\t", "space": " "}
@@ -221,7 +221,8 @@ def _separator(lines: Sequence[str], usual: str) -> str:
         alike = {len(row) for row in rows[1:]} <= {columns, columns + 1}  # R's row names have no name in the header
         return alike and columns > 1, columns
 
-    return max((usual, *SEPARATORS), key=merit)  # the first of equals
+    found = max((usual, *(own for own in SEPARATORS if own != " ")), key=merit)  # the first of equals
+    return " " if not merit(found)[0] and merit(" ")[0] else found  # spaces are in the text of other files, too
 
 
 def _has_decimal_commas(cells: Sequence[str]) -> bool:

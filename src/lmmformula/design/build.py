@@ -18,7 +18,7 @@ from lmmformula.design.random import check_levels, check_number_of_effects, lme4
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import response_name
 from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
-from lmmformula.design.times import check_structure
+from lmmformula.design.times import check_structure, warn_of_order
 from lmmformula.design.values import Categorical, Numbers
 from lmmformula.errors import DataError, LmmFormulaError, meant, printable, warn
 from lmmformula.ir.expressions import Expression, Variable, label
@@ -151,6 +151,7 @@ def _random_schema(
     terms = term_schemas(term.terms, variables, intercept=term.intercept, random=True, limit=LIMITS.coefficients)
     schema = RandomSchema(term.group_name, tuple(variable.name for variable in term.group), levels, terms)
     check_structure(term, variables, len(schema.columns))
+    warn_of_order(term, variables, ir.source)
     check_number_of_effects(term, len(levels), len(schema.columns), n_rows, gaussian=gaussian)
     return schema
 

@@ -1,7 +1,9 @@
 """Times of autoregressive terms, and columns that a correlation needs: what `ar1()` and `cs()` may stand over."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from lmmformula.data.table import Table
 from lmmformula.design.frame import Frame
 from lmmformula.design.schema import FactorVariable, VariableSchema
 from lmmformula.design.values import Numbers
-from lmmformula.errors import DataError, printable
+from lmmformula.errors import DataError, printable, warn
 from lmmformula.ir.expressions import Apply, Variable, label
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.records import RandomTerm
@@ -63,6 +65,33 @@ def refuse_uneven(given: ModelIR, read: ModelIR, variables: Mapping[str, Variabl
                 span=after.span,
                 hint=f"{random_text(after)} takes each value as one step from the one before",
             ).located(read.source)
+
+
+def warn_of_order(term: RandomTerm, variables: Mapping[str, VariableSchema], source: str) -> None:
+    """Warn of times that are text, in the order of the alphabet: "10" before "2"."""
+    if not term.covariance.over_times:
+        return
+    factors = [variables[label(factor)] for part in term.terms for factor in part.factors]
+    for levels in [factor.levels for factor in factors if isinstance(factor, FactorVariable)]:
+        counted = _as_counted(levels)
+        wrong = [i for i in range(1, len(levels)) if counted[i] < counted[i - 1]]
+        if wrong and sorted(levels) == list(levels):  # any other order is somebody's own
+            first, second = (printable(levels[i]) for i in (wrong[0] - 1, wrong[0]))
+            warn(
+                f"{term.covariance.name}() takes '{second}' as one step after '{first}': text is in alphabetical order",
+                text=source,
+                span=term.span,
+                hint="make it numbers, or an ordered categorical",
+            )
+
+
+def _as_counted(levels: Sequence[str]) -> list[Any]:
+    """Return what sorts text as one counts: numbers, or text with numbers within, by their size."""
+    try:
+        return [float(level) for level in levels]
+    except ValueError:
+        parts = ([part for part in re.split(r"(\d+)", level) if part] for level in levels)
+        return [[(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in own] for own in parts]
 
 
 def check_structure(term: RandomTerm, variables: Mapping[str, VariableSchema], n_columns: int) -> None:

@@ -55,14 +55,18 @@ class Bootstrap(Framed):
     @property
     def std_errors(self) -> FloatArray:
         """(s,) standard deviations of the replicates."""
-        found: FloatArray = np.nanstd(self.replicates, axis=0, ddof=1)
-        return found
+        return self._of_known(lambda values: np.nanstd(values, axis=0, ddof=1))
 
     @property
     def bias(self) -> FloatArray:
         """(s,) mean of the replicates less the estimate."""
-        found: FloatArray = np.nanmean(self.replicates, axis=0) - self.estimate
-        return found
+        return self._of_known(lambda values: np.nanmean(values, axis=0)) - self.estimate
+
+    def _of_known(self, function: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """Return (..., s) functions of the columns of the replicates; NaN where no replicate has a value."""
+        unknown = np.isnan(self.replicates).all(axis=0)
+        found = function(np.where(unknown, 0.0, self.replicates))
+        return np.where(unknown, np.nan, found)
 
     @property
     def frame(self) -> "pd.DataFrame":
@@ -82,7 +86,7 @@ class Bootstrap(Framed):
         from scipy.special import ndtri
 
         alpha = tail(level)
-        low, high = np.nanquantile(self.replicates, [alpha, 1 - alpha], axis=0)
+        low, high = self._of_known(lambda values: np.nanquantile(values, [alpha, 1 - alpha], axis=0))
         match kind:
             case "percentile":
                 pass
@@ -94,6 +98,7 @@ class Bootstrap(Framed):
             case _:
                 raise FitError(f"there is no {kind!r} interval", hint="the kinds are: percentile, basic, normal")
         method = f"parametric bootstrap, {kind}, {len(self.replicates)} refits"
+        method += "; NaN can't be estimated" if np.isnan(low).any() else ""
         return Intervals(self.labels, self.estimate, low, high, level, method)
 
     @property

@@ -213,9 +213,17 @@ def _refuse_unlike(results: Sequence[GeneralizedMixedResult]) -> None:
                 f"models 1 and {number} have different responses or weights, so their likelihoods don't compare",
                 hint="are values missing in a variable of only one of them? leave those rows out of the data",
             )
-        for name in ("nagq", "curvature"):
-            if getattr(result.fit, name) != getattr(first.fit, name):
-                raise FitError(f"the likelihoods of models 1 and {number} are approximated in different ways ({name})")
+        refuse_unlike_approximations(first, result, f"models 1 and {number}")
+
+
+def refuse_unlike_approximations(first: GeneralizedMixedResult, other: GeneralizedMixedResult, named: str) -> None:
+    """Refuse to compare likelihoods that are approximated in different ways."""
+    for name in ("nagq", "curvature"):
+        if getattr(first.fit, name) != getattr(other.fit, name):
+            raise FitError(
+                f"the likelihoods of {named} are approximated in different ways ({name})",
+                hint=f"fit both with the same {name}",
+            )
 
 
 def _same(left: Any, right: Any) -> bool:  # noqa: ANN401 (arrays or None)

@@ -80,10 +80,13 @@ def bootstrap(
                 if list(values) != list(estimate):
                     raise FitError("the statistic gives other names for a refit than for the fit")
                 rows[number] = list(values.values())
+    replicates = np.array([rows[number] for number in sorted(rows)])
+    if isinstance(statistic, _Parameters):
+        replicates[:, statistic.without_estimate(result)] = np.nan  # where an iteration stopped says nothing
     return Bootstrap(
         tuple(estimate),
         np.array(list(estimate.values())),
-        np.array([rows[number] for number in sorted(rows)]),
+        replicates,
         verdicts.count("boundary"),
         verdicts.count("failed"),
     )
@@ -98,3 +101,8 @@ class _Parameters:
     def __call__(self, result: GeneralizedMixedResult) -> dict[str, float]:
         values = {p.label: p.value for p in estimated(result)}
         return {label: values[label] for label in self.labels}
+
+    def without_estimate(self, result: GeneralizedMixedResult) -> list[bool]:
+        """Tell which of them have no finite estimate: the likelihood is flat (separation)."""
+        errors = {p.label: p.error for p in estimated(result)}
+        return [bool(np.isinf(errors[label])) for label in self.labels]

@@ -8,6 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
+from lmmformula.inference.generalized import refuse_unlike_approximations
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.sheets import Framed, Report, sheet_of
@@ -138,7 +139,7 @@ def criteria(fits: Sequence[AnyFit] | Mapping[str, AnyFit]) -> Criteria:
     for fit in named.values():
         if not isinstance(fit, LinearMixedResult | GeneralizedMixedResult):
             raise FitError(f"only fits can be compared, and one is a {type(fit).__name__}", hint=MAKE_ONE)
-    _require_comparable(list(named.values()))
+    _require_comparable(named)
     found = list(named.values())
     return Criteria(
         tuple(named),
@@ -150,14 +151,16 @@ def criteria(fits: Sequence[AnyFit] | Mapping[str, AnyFit]) -> Criteria:
     )
 
 
-def _require_comparable(fits: Sequence[AnyFit]) -> None:
-    first = fits[0]
-    for other in fits[1:]:
+def _require_comparable(named: Mapping[str, AnyFit]) -> None:
+    (label, first), *others = named.items()
+    for name, other in others:
         if not np.array_equal(first.design.sample.y, other.design.sample.y):
             raise FitError(
                 "the fits are of different responses or of different rows, so their likelihoods don't compare",
                 hint="rows with missing values may differ: leave them out before fitting",
             )
+        if isinstance(first, GeneralizedMixedResult) and isinstance(other, GeneralizedMixedResult):
+            refuse_unlike_approximations(first, other, f"{label} and {name}")
         if first.reml != other.reml:
             raise FitError("some of the fits are by REML and some by ML", hint="use fit(reml=False) for all of them")
         if first.reml and not _same_columns(first, other):

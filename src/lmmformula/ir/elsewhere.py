@@ -27,6 +27,10 @@ INSTEAD: dict[str, str] = {
         "scale(x) centres and divides by the standard deviation, and remembers both for new data",
     ),
     "interaction": "an interaction is written a:b",
+    "dummy": 'I(f == "b") is the column of one level',
+    **dict.fromkeys(
+        ("re", "random", "Error", "strata", "cluster", "subject"), "groups stand behind a bar in brackets: (1 | group)"
+    ),
     "rcs": "ns() makes natural splines",
     "as.character": "factor(x) makes levels of any column",
     "ln": "did you mean `log`?",

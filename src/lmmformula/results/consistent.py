@@ -91,6 +91,7 @@ def _check_grid(grid: GridValues | None, schema: Schema, design: DesignMatrices)
     if grid is None:
         return
     require(grid.aliases.shape == (design.n_fixed, len(schema.aliased)), "aliases")
+    require(grid.offsets is None or grid.offsets.ndim == 1, "grid")
     for name, column in grid.columns.items():
         is_factor = isinstance(column, FactorSummary)
         known = schema.columns.get(name)

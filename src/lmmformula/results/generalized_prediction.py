@@ -36,11 +36,15 @@ def generalized_predictions(
     rows = rows_of(result, newdata, random=request.random, new_levels=request.new_levels)
     own: dict[str, Any] = result.own_of_rows if newdata is None else result.fit.parameters
     eta = rows.linear_predictor(result.fit.beta, result.fit.modes)
+    if scale == "link":
+        eta = np.where(result.fit.unestimable(rows.X), np.nan, eta)  # it has gone off without end
 
     def mean(values: FloatArray) -> FloatArray:
         return values if scale == "link" else mean_of(result.family, values, own)
 
     columns = {"prediction": mean(eta)}
+    if scale == "link" or not request.plain:
+        _warn_of_flat(result, rows, scale)
     if not request.plain:
         error = _errors(result, rows)
         columns["std_error"] = np.abs(mean(eta + STEP) - mean(eta - STEP)) / (2 * STEP) * error
@@ -50,10 +54,16 @@ def generalized_predictions(
     return request.chosen(rows.frame(columns))
 
 
-def _errors(result: Generalized, rows: NewRows) -> FloatArray:
-    """Return (m,) standard errors of the linear predictor, NaN where the likelihood is flat; warn of these."""
+def _warn_of_flat(result: Generalized, rows: NewRows, scale: str) -> None:
+    """Warn of rows whose linear predictor has no finite estimate."""
     unknown = result.fit.unestimable(rows.X)
     if unknown.any():
         message = f"the likelihood is flat (separation) in {int(unknown.sum())} of the {len(unknown)} rows predicted"
-        warn(f"{message}: their standard errors can't be estimated")
+        what = "linear predictors" if scale == "link" else "standard errors"
+        warn(f"{message}: their {what} can't be estimated")
+
+
+def _errors(result: Generalized, rows: NewRows) -> FloatArray:
+    """Return (m,) standard errors of the linear predictor, NaN where the likelihood is flat."""
+    unknown = result.fit.unestimable(rows.X)
     return np.where(unknown, np.nan, np.sqrt(predictor_variances(result, rows)))

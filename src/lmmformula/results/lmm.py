@@ -61,6 +61,9 @@ class LinearMixedResult(FitAccessors):
     @cached_property
     def variance_parameters(self) -> VarianceParameters:
         """How well the variance parameters are known, and how the covariance of the fixed effects moves with them."""
+        if not self.design.random_terms:
+            hint = "sigma and df_residual tell what is known of the residual variance"
+            raise FitError("a model without random terms has no parameters of theirs", hint=hint)
         kept = kept_of(self.design).variance
         return variance_parameters(self.design, self.fit) if kept is None else kept
 
