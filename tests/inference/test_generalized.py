@@ -285,6 +285,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "type": (lambda f: f.anova(type="IV"), "type='IV' is not known"),
     "hypothesis": (lambda f: f.contrast("perod2"), "did you mean"),
     "adjust": (lambda f: f.contrast("period2", adjust="tukey"), "tukey"),
+    "parameters": (lambda f: f.confint(0.9), "by a label or a list of labels, not by 0.9"),
     "level": (lambda f: f.confint(level=2), "no probability"),
     "statistic": (lambda f: f.bootstrap("aic"), "a function of a fit"),
     "n": (lambda f: f.bootstrap(n=0), "n must be"),

@@ -1,11 +1,13 @@
 import math
+import re
 
 import pytest
 
 from lmmformula.errors import FormulaError
 from lmmformula.formula.parse import parse_text
+from lmmformula.ir.elsewhere import INSTEAD
 from lmmformula.ir.expressions import Apply, Constant, Variable, depth, label, number, variables
-from lmmformula.ir.functions import REGISTERED, bound, register, signature
+from lmmformula.ir.functions import FUNCTIONS, REGISTERED, bound, register, signature
 from lmmformula.ir.lower.model import lower
 from lmmformula.ir.terms import Term
 
@@ -102,3 +104,15 @@ def test_registered_functions_can_be_called() -> None:
     ):
         with pytest.raises(FormulaError):
             register(name, function)  # type: ignore[arg-type]
+
+
+def test_words_for_functions_name_what_there_is() -> None:
+    """Every function proposed instead of a word of another package exists, and no such word is one of ours."""
+    for word, hint in INSTEAD.items():
+        assert word not in FUNCTIONS
+        with pytest.raises(FormulaError) as caught:
+            signature(word)
+        assert caught.value.hint == hint
+        proposed = re.findall(r"([a-z.]+)(?=\()", hint) + re.findall(r"did you mean `(\w+)`", hint)
+        assert set(proposed[:1]) <= set(FUNCTIONS), hint
+    assert INSTEAD["logit"] == "did you mean `qlogis`?"  # and not `log`, which is nearer

@@ -157,3 +157,13 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "arviz", None)
     with pytest.raises(lf.EngineError, match=r"ArviZ is not installed(?s:.*)lmmformula\[arviz\]"):
         posterior_of(SLEEPSTUDY).loo()
+
+
+def test_options_that_arviz_lacks_are_our_error() -> None:
+    """What it says of them is told."""
+    pytest.importorskip("arviz")
+    posterior = lf.Model("Yield ~ 1 + (1 | Batch)", dataset("Dyestuff")).sample(
+        chains=1, draws=20, warmup=50, seed=1, progress=False
+    )
+    with pytest.raises(lf.LmmFormulaError, match="refuses the options of loo"):
+        posterior.loo(nothing=1)

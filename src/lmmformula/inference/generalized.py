@@ -15,7 +15,7 @@ import numpy as np
 from lmmformula.errors import FitError
 from lmmformula.inference.intervals import Intervals
 from lmmformula.inference.likelihood_ratio import Likelihood, compared, names_of
-from lmmformula.inference.parameters import GROUPS, is_flat, normal_quantile, parameters_of
+from lmmformula.inference.parameters import GROUPS, is_flat, labels_of, normal_quantile, parameters_of
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tidy import Effects, Part, broom_name, levels_of, numbers_of, stacked, wanted_effects
 from lmmformula.results.glmm import GeneralizedMixedResult
@@ -106,12 +106,14 @@ def chosen(known: list[Estimated], wanted: str | Sequence[str] | None) -> list[E
     if wanted is None:
         return known
     found: list[Estimated] = []
-    for name in [wanted] if isinstance(wanted, str) else list(wanted):
+    for name in labels_of(wanted):
         parts = (*GROUPS.get(name, ()), *(("family",) if name == "ran_pars" else ()))
         matches = [p for p in known if p.label == name] or [p for p in known if p.part in parts]
         if not matches:
             labels = ", ".join(p.label for p in known)
-            raise FitError(f"the model has no parameter {name!r}", hint=f'they are: {labels}; or "fixed", "ran_pars"')
+            raise FitError(
+                f"the model has no parameter {name!r:.60}", hint=f'they are: {labels}; or "fixed", "ran_pars"'
+            )
         found += [p for p in matches if p not in found]
     return found
 

@@ -66,6 +66,15 @@ def parameters_of(result: LinearMixedResult) -> list[Parameter]:
     return [*found, Parameter("sigma", "Residual", "", -1, 0, 0)]
 
 
+def labels_of(wanted: str | Sequence[str]) -> list[str]:
+    """Return the labels by which a user named parameters."""
+    if not isinstance(wanted, (str, list, tuple, set)) or not all(isinstance(name, str) for name in wanted):
+        raise FitError(f"parameters are chosen by a label or a list of labels, not by {wanted!r:.60}")
+    if not wanted:
+        raise FitError("no parameter is named", hint="None stands for all")
+    return [wanted] if isinstance(wanted, str) else list(wanted)
+
+
 def chosen(result: LinearMixedResult, wanted: str | Sequence[str] | None) -> list[Parameter]:
     """
     Return the parameters that a user named.
@@ -76,11 +85,7 @@ def chosen(result: LinearMixedResult, wanted: str | Sequence[str] | None) -> lis
     if wanted is None:
         return known
     found: list[Parameter] = []
-    if not isinstance(wanted, (str, list, tuple, set)) or not all(isinstance(name, str) for name in wanted):
-        raise FitError(f"parameters are chosen by a label or a list of labels, not by {wanted!r:.60}")
-    if not wanted:
-        raise FitError("no parameter is named", hint="None stands for all")
-    for name in [wanted] if isinstance(wanted, str) else list(wanted):
+    for name in labels_of(wanted):
         parts = GROUPS.get(name, ())
         matches = [p for p in known if p.label == name] or [p for p in known if p.part in parts]
         if not matches:

@@ -23,7 +23,7 @@ INSTEAD: dict[str, str] = {
     "mean": "center(x) is x - mean(x), and remembers the mean for new data",
     "sd": "scale(x) centres and divides by the standard deviation, and remembers both for new data",
     **dict.fromkeys(
-        ("stand", "standardize", "standardise", "zscore"),
+        ("stand", "standardize", "standardise", "zscore", "std"),
         "scale(x) centres and divides by the standard deviation, and remembers both for new data",
     ),
     "interaction": "an interaction is written a:b",
@@ -31,6 +31,13 @@ INSTEAD: dict[str, str] = {
     **dict.fromkeys(
         ("re", "random", "Error", "strata", "cluster", "subject"), "groups stand behind a bar in brackets: (1 | group)"
     ),
+    **dict.fromkeys(("demean", "centre"), "did you mean `center`?"),
+    "logit": "did you mean `qlogis`?",
+    **dict.fromkeys(("expit", "inv_logit", "invlogit", "logistic"), "did you mean `plogis`?"),
+    "probit": "did you mean `qnorm`?",
+    **dict.fromkeys(("pow", "power", "square", "sqr"), "powers go inside I(), as in I(x^2)"),
+    **dict.fromkeys(("bspline", "ps", "lspline"), "bs() and ns() make splines"),
+    **dict.fromkeys(("categorical", "get_dummies", "one_hot"), "factor(x) makes levels of any column"),
     "rcs": "ns() makes natural splines",
     "as.character": "factor(x) makes levels of any column",
     "ln": "did you mean `log`?",

@@ -56,7 +56,10 @@ def loo(posterior: Sampled, **options: Any) -> Any:  # noqa: ANN401 (ArviZ's ELP
     if posterior.program.prior_only:
         raise FitError("draws from the prior have seen no row that could be left out", hint="use model.sample()")
     arviz = import_arviz()
-    return arviz.loo(to_arviz(posterior, log_likelihood=True), **({"pointwise": True} | options))
+    try:
+        return arviz.loo(to_arviz(posterior, log_likelihood=True), **({"pointwise": True} | options))
+    except TypeError as error:
+        raise FitError(f"ArviZ refuses the options of loo: {error}") from error
 
 
 def import_arviz() -> Any:  # noqa: ANN401 (a module)
