@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 
-from lmmformula.repl.completion import candidates
-from lmmformula.repl.live import look
 from lmmformula.repl.state import State, data_of
 from lmmformula.repl.terminal import warm_up
+from lmmformula.repl.typing.completion import candidates
+from lmmformula.repl.typing.live import look
 
 ROWS = 100_000
 LINES = (

@@ -20,7 +20,7 @@ import stanli
 import lmmformula as lf
 from lmmformula.results.warmstart import estimates_of
 from lmmformula.stan.diagnostics import summarise
-from lmmformula.stan.engines import default_adapt_delta, sample
+from lmmformula.stan.engines.choice import default_adapt_delta, sample
 from lmmformula.stan.start import starting_point
 
 WATCHED_EFFECTS = 20

@@ -7,10 +7,10 @@ import stanli
 
 from lmmformula.covariances.structure import Covariance
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.stan.data import stan_data
-from lmmformula.stan.program import Factor, Program
-from lmmformula.stan.render import render
-from lmmformula.stan.statements import Declaration, Statement
+from lmmformula.stan.program.data import stan_data
+from lmmformula.stan.program.record import Factor, Program
+from lmmformula.stan.program.render import render
+from lmmformula.stan.program.words import Declaration, Statement
 
 Point = dict[str, np.ndarray]
 

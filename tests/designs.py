@@ -11,7 +11,7 @@ import pandas as pd
 from corpus import dataset, weights_of
 from lmmformula.data.table import read_table
 from lmmformula.design.build import build_design
-from lmmformula.design.contrasts import Contrast
+from lmmformula.design.coding.contrasts import Contrast
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitWarning

@@ -13,8 +13,8 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitWarning
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.stan.generate import StanProgram, stan_program
-from lmmformula.stan.lower import lower_program
-from lmmformula.stan.program import NOTHING_EXTRA, Extra, Program
+from lmmformula.stan.program.lower import lower_program
+from lmmformula.stan.program.record import NOTHING_EXTRA, Extra, Program
 
 
 @dataclass(frozen=True)

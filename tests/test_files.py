@@ -20,7 +20,7 @@ import fits
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.cli.run import main
-from lmmformula.design.sums import PartialProducts
+from lmmformula.design.sums.added import PartialProducts
 from lmmformula.files import as_text, read_text, write_files, write_text
 from lmmformula.repl.session import Session
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lmmformula.api.model import Model
     from lmmformula.api.parsing import parse
     from lmmformula.api.posterior import Posterior
-    from lmmformula.design.contrasts import Contrast
+    from lmmformula.design.coding.contrasts import Contrast
     from lmmformula.errors import (
         DataError,
         EngineError,
@@ -56,7 +56,7 @@ _HOMES = {
     "register": "ir.functions",
     "Posterior": "api.posterior",
     "PosteriorMode": "api.mode",
-    "Contrast": "design.contrasts",
+    "Contrast": "design.coding.contrasts",
     "DataError": "errors",
     "EngineError": "errors",
     "FitError": "errors",

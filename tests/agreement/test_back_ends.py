@@ -9,9 +9,9 @@ import stanli
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.stan.data import stan_data
-from lmmformula.stan.lower import lower_program
-from lmmformula.stan.render import render
+from lmmformula.stan.program.data import stan_data
+from lmmformula.stan.program.lower import lower_program
+from lmmformula.stan.program.render import render
 
 CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "random intercept": ("Yield ~ 1 + (1 | Batch)", "Dyestuff", {}),

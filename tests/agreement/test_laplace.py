@@ -8,9 +8,9 @@ import stanli
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.stan.data import stan_data
-from lmmformula.stan.lower import lower_program
-from lmmformula.stan.render import render
+from lmmformula.stan.program.data import stan_data
+from lmmformula.stan.program.lower import lower_program
+from lmmformula.stan.program.render import render
 
 HERDS = "cbind(incidence, size - incidence)"
 CASES: dict[str, tuple[str, str, str, str]] = {

@@ -10,8 +10,10 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from fits import fit_of, posterior_of
-from lmmformula.inference import anova as anovas
-from lmmformula.inference import contrasts, likelihood_ratio, marginal_means, tests
+from lmmformula.inference.means import marginal_means
+from lmmformula.inference.tests import anova as anovas
+from lmmformula.inference.tests import contrasts, likelihood_ratio
+from lmmformula.inference.tests import linear_functions as tests
 
 METHODS: dict[str, tuple[Any, Any]] = {
     "anova": (

@@ -8,10 +8,10 @@ import pytest
 
 from designs import design, model
 from lmmformula.data.table import read_table
-from lmmformula.design.contrasts import Contrast, read_contrasts
-from lmmformula.design.frame import STATEFUL, Frame
-from lmmformula.design.functions import FUNCTIONS, OPERATORS
-from lmmformula.design.values import Categorical, Numbers, Value
+from lmmformula.design.coding.contrasts import Contrast, read_contrasts
+from lmmformula.design.columns.evaluated import Categorical, Numbers, Value
+from lmmformula.design.columns.frame import STATEFUL, Frame
+from lmmformula.design.columns.functions import FUNCTIONS, OPERATORS
 from lmmformula.errors import DataError
 from lmmformula.ir.expressions import BINARY, UNARY
 from lmmformula.ir.functions import FUNCTIONS as SIGNATURES

@@ -15,7 +15,7 @@ from designs import design
 from lmmformula.covariances.table import covariance
 from lmmformula.data.columns import FactorColumn
 from lmmformula.data.table import read_table
-from lmmformula.design.coding import full_factors
+from lmmformula.design.coding.model_matrix import full_factors
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import grouping, lme4_order
 

@@ -9,7 +9,7 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.data.table import read_table
-from lmmformula.repl.facts import Facts
+from lmmformula.repl.typing.facts import Facts
 
 
 @pytest.mark.parametrize("term", ["ar1(Days | Subject)", "ar1(0 + Days | Subject)"])

@@ -7,7 +7,7 @@ from typing import Any
 from corpus import dataset, record
 from lmmformula.data.table import read_table
 from lmmformula.design.build import build_design
-from lmmformula.design.contrasts import Contrast
+from lmmformula.design.coding.contrasts import Contrast
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.formula.parse import parse_text

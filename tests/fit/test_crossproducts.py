@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fit.oracle import EXAMPLES, dense_Z, example
-from lmmformula.design.crossproducts import cross_products, factors_of
+from lmmformula.design.sums.crossproducts import cross_products, factors_of
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

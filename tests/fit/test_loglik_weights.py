@@ -8,7 +8,7 @@ import pytest
 
 import lmmformula as lf
 from lmmformula.results.densities import log_density
-from lmmformula.stan.families import counted
+from lmmformula.stan.program.responses import counted
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 

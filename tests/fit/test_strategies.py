@@ -3,9 +3,9 @@ import pytest
 
 from fit.oracle import EXAMPLES, covariance_of, criterion, dense_Z, example, marginal
 from lmmformula.covariances.matrices import square_root
-from lmmformula.design.crossproducts import cross_products
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.products import CrossProducts
+from lmmformula.design.sums.crossproducts import cross_products
+from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra.gram import gram_of
 from lmmformula.fit.algebra.nested import chain_of
 from lmmformula.fit.algebra.plan import Structure

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from fit.oracle import make_design, make_term
-from lmmformula.design.crossproducts import cross_products
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.sums.crossproducts import cross_products
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import plan as structure
 from lmmformula.fit.algebra.gram import gram_of

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from lmmformula.errors import FitWarning, FormulaError
 from lmmformula.formula.parse import parse_priors, parse_text
 from lmmformula.ir.lower.model import lower
-from lmmformula.repl.tokens import tokenize, wants_more
+from lmmformula.repl.typing.tokens import tokenize, wants_more
 from strategies import gibberish, mutated
 
 

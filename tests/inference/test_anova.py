@@ -8,11 +8,11 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from fits import fit_of
-from lmmformula.inference import columns
-from lmmformula.inference.anova import anova, single_deletions
-from lmmformula.inference.anova_contrasts import contained_in, hypotheses, sequential, triangle
-from lmmformula.inference.columns import coding_rows, full_columns, treatment_columns
-from lmmformula.inference.marginal_means import emmeans
+from lmmformula.inference.means import model_columns as columns
+from lmmformula.inference.means.marginal_means import emmeans
+from lmmformula.inference.means.model_columns import coding_rows, full_columns, treatment_columns
+from lmmformula.inference.tests.anova import anova, single_deletions
+from lmmformula.inference.tests.anova_contrasts import contained_in, hypotheses, sequential, triangle
 
 
 def cell_means(fit: lf.LinearMixedFit, factor: str) -> np.ndarray:

@@ -3,13 +3,13 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.design.responses import each_response
+from lmmformula.design.sums.many_responses import each_response
 from lmmformula.fit.problem import prepare
-from lmmformula.inference import batch
-from lmmformula.inference.bootstrap import Bootstrap, bootstrap
-from lmmformula.inference.confint import confint
-from lmmformula.inference.parameters import estimates, parameters_of
-from lmmformula.inference.refits import refits
+from lmmformula.inference.intervals.confint import confint
+from lmmformula.inference.intervals.parameters import estimates, parameters_of
+from lmmformula.inference.refits import batch
+from lmmformula.inference.refits.bootstrap import Bootstrap, bootstrap
+from lmmformula.inference.refits.refitter import refits
 
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 

@@ -8,8 +8,8 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from fits import fit_of, posterior_of
-from lmmformula.inference.anova import anova
-from lmmformula.inference.contrasts import contrast, label_of, linear_hypothesis, read_hypothesis
+from lmmformula.inference.tests.anova import anova
+from lmmformula.inference.tests.contrasts import contrast, label_of, linear_hypothesis, read_hypothesis
 
 NAMES = ("(Intercept)", "x", "z", "f2b", "f2b:x")
 WAYS = {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import lmmformula as lf
-from lmmformula.inference.intervals import Intervals
+from lmmformula.inference.intervals.interval_table import Intervals
 
 pytestmark = pytest.mark.slow
 

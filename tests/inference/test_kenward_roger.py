@@ -9,9 +9,9 @@ from fits import fit_of
 from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.fit import moments as moments_module
 from lmmformula.fit.moments import moments
-from lmmformula.inference.anova import anova
-from lmmformula.inference.kenward_roger import KenwardRoger, matched_moments
-from lmmformula.inference.tests import coefficient_tests
+from lmmformula.inference.tests.anova import anova
+from lmmformula.inference.tests.kenward_roger import KenwardRoger, matched_moments
+from lmmformula.inference.tests.linear_functions import coefficient_tests
 
 RECORDS = [r["id"] for r in records("kenward_roger")]
 COLUMNS = {"sum_sq": "Sum Sq", "mean_sq": "Mean Sq", "num_df": "NumDF", "den_df": "DenDF", "f": "F value"}

@@ -9,7 +9,7 @@ from scipy.stats import chi2
 import lmmformula as lf
 from corpus import dataset, records
 from fits import fit_of
-from lmmformula.inference.likelihood_ratio import compare_fits, drop_fixed_terms, reduce_random_terms
+from lmmformula.inference.tests.likelihood_ratio import compare_fits, drop_fixed_terms, reduce_random_terms
 
 
 def agrees(frame: Any, table: dict[str, Any], columns: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lmmformula as lf
-from lmmformula.inference.linear_text import read_linear
+from lmmformula.inference.tests.linear_text import read_linear
 
 NAMES = ("(Intercept)", "x", "xz", "log(x + 1)", "VarietyGolden Rain", "f2b:x", "cond-1", "f2b", "1st")
 READ = {

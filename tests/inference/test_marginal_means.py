@@ -10,8 +10,8 @@ import pytest
 import lmmformula as lf
 from corpus import dataset, record, records
 from fits import fit_of
-from lmmformula.inference.contrasts import contrast
-from lmmformula.inference.marginal_means import emmeans, slopes
+from lmmformula.inference.means.marginal_means import emmeans, slopes
+from lmmformula.inference.tests.contrasts import contrast
 
 LINEAR = [r["id"] for r in records("emmeans") if "family" not in r]
 MEANS = {"emmean": "emmean", "std_error": "SE", "df": "df", "conf_low": "lower.CL", "conf_high": "upper.CL"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lmmformula.inference.multiplicity import adjusted, tukey
+from lmmformula.inference.tests.multiplicity import adjusted, tukey
 
 P = np.array([0.01, 0.02, 0.03, 0.04, 0.005])
 

@@ -3,8 +3,8 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.inference.power import power
-from lmmformula.inference.replicated import replicated
+from lmmformula.inference.refits.power import power
+from lmmformula.inference.refits.replicated import replicated
 
 
 @pytest.fixture(scope="module")

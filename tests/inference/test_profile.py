@@ -10,10 +10,10 @@ import lmmformula as lf
 from corpus import dataset, record, records
 from lmmformula.fit.algebra import plan as structure
 from lmmformula.fit.problem import prepare
-from lmmformula.inference import profile as module
-from lmmformula.inference.parameters import Parameter, parameters_of
-from lmmformula.inference.profile import profile, profile_intervals
-from lmmformula.inference.variance_space import VarianceSpace
+from lmmformula.inference.intervals import profile as module
+from lmmformula.inference.intervals.parameters import Parameter, parameters_of
+from lmmformula.inference.intervals.profile import profile, profile_intervals
+from lmmformula.inference.intervals.variance_space import VarianceSpace
 
 OF_WIDTH = 1e-5
 """Tolerated error of a bound, in widths of its interval: lme4's own grid leaves 1e-6."""

@@ -9,8 +9,8 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from fits import posterior_of
-from lmmformula.inference.estimators import Bayesian, Comparison
-from lmmformula.inference.response_scale import INVERSES, response_scale
+from lmmformula.inference.means.estimators import Bayesian, Comparison
+from lmmformula.inference.means.response_scale import INVERSES, response_scale
 from lmmformula.ir.family import Family
 
 NUMBERS = {"log(weight)": ([6.37, 6.02, 6.03], [0.186, 0.176, 0.212], [6.00, 5.67, 5.60])}

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 import lmmformula as lf
-from lmmformula.inference import helper, running
-from lmmformula.inference.helper import Helper, serve_streams, written
-from lmmformula.inference.running import Running, each
+from lmmformula.inference.refits import helper_process as helper
+from lmmformula.inference.refits import jobs as running
+from lmmformula.inference.refits.helper_process import Helper, serve_streams, written
+from lmmformula.inference.refits.jobs import Running, each
 
 SQUARE_ROOT = math.sqrt
 """Work that can be copied, and that fails for numbers below zero."""

@@ -7,9 +7,9 @@ import lmmformula as lf
 from corpus import dataset, record, records
 from fits import fit_of
 from lmmformula.fit.variance import variance_parameters
-from lmmformula.inference.anova import anova
-from lmmformula.inference.satterthwaite import Satterthwaite, joint_df
-from lmmformula.inference.tests import coefficient_tests
+from lmmformula.inference.tests.anova import anova
+from lmmformula.inference.tests.linear_functions import coefficient_tests
+from lmmformula.inference.tests.satterthwaite import Satterthwaite, joint_df
 
 RECORDS = [r["id"] for r in records("satterthwaite")]
 DF = 1e-6

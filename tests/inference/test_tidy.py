@@ -10,7 +10,7 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.inference.confint import confint
+from lmmformula.inference.intervals.confint import confint
 from lmmformula.inference.tidy import augment, tidy
 
 COLUMNS = [

@@ -4,8 +4,8 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import dataset, records
-from lmmformula.inference.parameters import parameters_of
-from lmmformula.inference.wald import standard_errors, wald_intervals
+from lmmformula.inference.intervals.parameters import parameters_of
+from lmmformula.inference.intervals.wald import standard_errors, wald_intervals
 from lmmformula.results.varcorr import variation
 
 
@@ -30,7 +30,7 @@ def test_fixed_effects_have_the_intervals_of_lme4(about: dict[str, object]) -> N
 def test_slopes_of_the_delta_method_are_derivatives(formula: str, data: str) -> None:
     """Derivatives of standard deviations and correlations by theta and sigma agree with differences."""
     from lmmformula.fit.variance import variance_parameters
-    from lmmformula.inference.wald import _slope
+    from lmmformula.inference.intervals.wald import _slope
 
     fit = lf.Model(formula, dataset(data)).fit()
     values = variance_parameters(fit.design, fit.fit).values
@@ -56,7 +56,7 @@ def test_slopes_of_the_delta_method_are_derivatives(formula: str, data: str) -> 
 
 def test_standard_errors_match_the_curvature_of_the_profile() -> None:
     """A profile near its estimate has the slope 1 / standard error (maximum likelihood)."""
-    from lmmformula.inference.profile import profile
+    from lmmformula.inference.intervals.profile import profile
 
     fit = lf.Model("Reaction ~ Days + (Days | Subject)", dataset("sleepstudy")).fit(reml=False)
     for curve in profile(fit, "ran_pars", level=0.01, points=2).curves:

@@ -11,7 +11,7 @@ from lmmformula.ir.lower.model import lower, update
 from lmmformula.ir.lower.priors import lower_priors
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.priors import DISTRIBUTIONS, Prior, PriorTarget
-from lmmformula.stan import priors as stan_priors
+from lmmformula.stan.program import priors as stan_priors
 
 
 def read(text: str) -> ModelIR:

@@ -23,7 +23,7 @@ def test_pictures_are_small() -> None:
 
 def test_every_kind_of_picture_has_its_place_in_the_documentation() -> None:
     """The page of pictures names all kinds there are."""
-    from lmmformula.present.plots import OF_COMPARISON, OF_FIT, OF_POSTERIOR
+    from lmmformula.present.pictures.table import OF_COMPARISON, OF_FIT, OF_POSTERIOR
 
     page = (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
     assert [

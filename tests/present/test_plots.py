@@ -109,7 +109,7 @@ def test_priors_are_the_densities_of_the_program() -> None:
     """Half distributions integrate to one over positive numbers; the correlation's is flat for lkj(1)."""
     from scipy.integrate import trapezoid
 
-    from lmmformula.present.plots_posterior import prior_density
+    from lmmformula.present.pictures.posterior import prior_density
 
     posterior = fits.posterior_of("lmm-003r")
     points = np.linspace(0, 20000, 400001)

@@ -4,7 +4,7 @@ import lmmformula as lf
 from corpus import dataset
 from lmmformula.present.summary import varcorr_lines
 from lmmformula.present.tables import matrix_lines, table_lines, vector_lines
-from lmmformula.results.markup import shortened
+from lmmformula.results.tables.markup import shortened
 
 
 def test_a_long_vector_takes_several_lines() -> None:

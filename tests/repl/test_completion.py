@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 import lmmformula as lf
-from lmmformula.repl.completion import candidates
-from lmmformula.repl.live import look, toolbar
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import State, data_from
-from lmmformula.repl.tokens import tokenize, wants_more
+from lmmformula.repl.typing.completion import candidates
+from lmmformula.repl.typing.live import look, toolbar
+from lmmformula.repl.typing.tokens import tokenize, wants_more
 
 
 @pytest.fixture(scope="module")

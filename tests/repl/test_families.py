@@ -13,12 +13,12 @@ from lmmformula.api.families import DEFAULT_LINKS
 from lmmformula.api.parsing import specification
 from lmmformula.data.table import read_table
 from lmmformula.design.response import SUPPORT
-from lmmformula.repl.completion import candidates
-from lmmformula.repl.facts import Facts, Preview
-from lmmformula.repl.families import FAMILIES, is_fitted, is_sampled, own_parameters, response_words
-from lmmformula.repl.live import look, toolbar
+from lmmformula.repl.doing.families import FAMILIES, is_fitted, is_sampled, own_parameters, response_words
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import State, data_from
+from lmmformula.repl.typing.completion import candidates
+from lmmformula.repl.typing.facts import Facts, Preview
+from lmmformula.repl.typing.live import look, toolbar
 
 TICKS = "TICKS ~ YEAR + (1 | BROOD)"
 HERDS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"

@@ -12,10 +12,10 @@ from prompt_toolkit.output import DummyOutput
 
 import lmmformula as lf
 from lmmformula.repl import plain, terminal
-from lmmformula.repl.live import look
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import data_from
 from lmmformula.repl.terminal import KeptHistory, coloured, history_file, run_terminal, split_lines
+from lmmformula.repl.typing.live import look
 
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 

@@ -13,7 +13,7 @@ from corpus import dataset, records
 from importance import SmallModel, Weighted, importance_sample, z_scores
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.results.families import draw_from, mean_of
-from lmmformula.stan.likelihood import LIKELIHOODS
+from lmmformula.stan.program.distributions import LIKELIHOODS
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 

@@ -11,7 +11,7 @@ from scipy import stats
 import lmmformula as lf
 from corpus import dataset, record, records, weights_of
 from lmmformula.ir.family import Family
-from lmmformula.results.moments import slope_of, variance_of
+from lmmformula.results.predict.response_moments import slope_of, variance_of
 
 NAMES = {"negative.binomial": "negbinomial"}
 RECORDS = [

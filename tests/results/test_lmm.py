@@ -9,7 +9,7 @@ import lmmformula as lf
 from corpus import dataset, record, records
 from fits import fit_of, usable
 from lmmformula.fit.lmm import evaluate_at
-from lmmformula.inference.parameters import parameters_of
+from lmmformula.inference.intervals.parameters import parameters_of
 
 RECORDS = usable("lmm")
 CLOSE = {"rtol": 1e-6, "atol": 1e-8}

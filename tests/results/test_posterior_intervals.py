@@ -10,7 +10,7 @@ import lmmformula as lf
 import programs
 from corpus import dataset
 from fits import fit_of, posterior_of
-from lmmformula.results.posterior_intervals import bounds
+from lmmformula.results.posteriors.intervals import bounds
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 """Few draws are enough for what is tested here."""

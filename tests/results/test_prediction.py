@@ -12,7 +12,7 @@ import lmmformula as lf
 from corpus import dataset, record, records
 from fits import fit_of, posterior_of
 from lmmformula.errors import DataError, FitError
-from lmmformula.results import uncertainty
+from lmmformula.results.predict import uncertainty
 
 WHOLE = {"NULL": "conditional", "NA": "population", "~0": "population"}
 """lme4's re.form -> our `random`; a formula is the same in both."""

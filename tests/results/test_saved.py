@@ -14,12 +14,12 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.design.summaries import NumericSummary
-from lmmformula.inference import keeping
-from lmmformula.results import uncertainty
+from lmmformula.design.columns.summaries import NumericSummary
+from lmmformula.inference import worked_out as keeping
+from lmmformula.results.files.fits import SavedDesign, checksum, to_json
+from lmmformula.results.files.kept_numbers import NOTHING, Kept, kept_of
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
-from lmmformula.results.kept import NOTHING, Kept, kept_of
-from lmmformula.results.saved import SavedDesign, checksum, to_json
+from lmmformula.results.predict import uncertainty
 
 IDENTIFIERS = ["lmm-003r", "lmm-024m", "lmm-041r", "lmm-012r", "lmm-107r", "lmm-119r", "lmm-014r", "lmm-004r"]
 """Correlated slopes, crossed factors, a factor's columns, scale(), weights and offset, splines, offset(), `||`."""

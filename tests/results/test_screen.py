@@ -13,10 +13,10 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.inference.parameters import MOST_ERROR
+from lmmformula.inference.intervals.parameters import MOST_ERROR
 from lmmformula.present.tables import table_lines
 from lmmformula.repl.session import Session
-from lmmformula.results.screen import folded, screen_width
+from lmmformula.results.tables.screen import folded, screen_width
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 

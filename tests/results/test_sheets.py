@@ -12,7 +12,7 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.results.sheets import Report, Reported, Sheet
+from lmmformula.results.tables.sheets import Report, Reported, Sheet
 
 HOSTILE = "50% of [a_1] & b|c $x^2$ <i> {y} #~`\\n"
 """A name made of what means something to LaTeX, HTML or Markdown."""

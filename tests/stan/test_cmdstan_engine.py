@@ -18,8 +18,8 @@ import lmmformula as lf
 from corpus import dataset
 from lmmformula.api.sampling import estimates_of
 from lmmformula.errors import EngineError
-from lmmformula.stan.cmdstan_cache import cache_folder
-from lmmformula.stan.engines import sample
+from lmmformula.stan.engines.choice import sample
+from lmmformula.stan.engines.cmdstan_cache import cache_folder
 from lmmformula.stan.generate import StanProgram, stan_program
 from lmmformula.stan.start import StartingPoint, scattered, starting_point
 

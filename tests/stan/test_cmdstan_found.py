@@ -17,8 +17,8 @@ import pytest
 
 import lmmformula as lf
 from lmmformula.errors import EngineError
-from lmmformula.stan.edited import version_needed
-from lmmformula.stan.engines import optimize, sample
+from lmmformula.stan.engines.choice import optimize, sample
+from lmmformula.stan.program.edited import version_needed
 from programs import EVERY, program_of
 from standin import build_standin
 
@@ -120,7 +120,7 @@ wait
 COMPILE = f"""
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from lmmformula.stan.engines import sample
+from lmmformula.stan.engines.choice import sample
 from programs import program_of
 
 try:

@@ -9,7 +9,7 @@ import stanli
 from densities import Point, compiled, free, log_jacobian, log_prior, random_point, random_value, root
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.fit.lmm import evaluate_at
-from lmmformula.stan.program import Program
+from lmmformula.stan.program.record import Program
 from programs import CASES, design_of, flat_program, program_of
 
 each_case = pytest.mark.parametrize("name", CASES)

@@ -9,7 +9,7 @@ import pytest
 import lmmformula as lf
 import programs
 from fits import model_of
-from lmmformula.stan.edited import check_read_back, declarations, edited, needed, same_parameters
+from lmmformula.stan.program.edited import check_read_back, declarations, edited, needed, same_parameters
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 """Few draws are enough for what is tested here."""

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from lmmformula.stan.diagnostics import summarise
-from lmmformula.stan.engines import optimize, sample
+from lmmformula.stan.engines.choice import optimize, sample
 from programs import EVERY, program_of
 from standin import build_standin
 

@@ -12,8 +12,8 @@ import stanli
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.errors import EngineError, FitWarning
-from lmmformula.results.mode import conditional_means
-from lmmformula.stan.engines import optimize, sample
+from lmmformula.results.posteriors.mode import conditional_means
+from lmmformula.stan.engines.choice import optimize, sample
 from programs import program_of
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from lmmformula.errors import EngineError
-from lmmformula.stan.cmdstan_cache import EXECUTABLE, SOURCE, cache_folder
-from lmmformula.stan.engines import sample
+from lmmformula.stan.engines.choice import sample
+from lmmformula.stan.engines.cmdstan_cache import EXECUTABLE, SOURCE, cache_folder
 from programs import program_of
 
 pytestmark = [
@@ -28,7 +28,7 @@ BRIEF: dict[str, Any] = {"engine": "cmdstan", "chains": 1, "warmup": 60, "draws"
 TWIN = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from lmmformula.stan.engines import sample
+from lmmformula.stan.engines.choice import sample
 from programs import program_of
 sys.stdin.readline()
 draws = sample(program_of("intercept"), **{BRIEF!r})

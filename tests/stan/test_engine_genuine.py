@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lmmformula.stan.cmdstan_engine import _run_error
-from lmmformula.stan.cmdstan_files import Growing, read_chains
-from lmmformula.stan.cmdstan_process import Watch, WatchedModel
-from lmmformula.stan.progress import Tally
+from lmmformula.stan.engines.cmdstan_engine import _run_error
+from lmmformula.stan.engines.cmdstan_files import Growing, read_chains
+from lmmformula.stan.engines.cmdstan_process import Watch, WatchedModel
+from lmmformula.stan.engines.progress import Tally
 from standin import genuine_cmdstan
 
 N = 20

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from lmmformula.errors import FitWarning
-from lmmformula.stan.cmdstan_files import Growing, complete_rows, read_chains
-from lmmformula.stan.interrupted import usable_chains, warn_of_interrupt
+from lmmformula.stan.engines.cmdstan_files import Growing, complete_rows, read_chains
+from lmmformula.stan.engines.interrupted import usable_chains, warn_of_interrupt
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals differ there")
 
@@ -25,7 +25,7 @@ TESTS = str(Path(__file__).parents[1])
 RUN = f"""
 import json, os, sys, threading, warnings
 sys.path.insert(0, {TESTS!r})
-from lmmformula.stan.engines import sample
+from lmmformula.stan.engines.choice import sample
 from programs import program_of
 
 def heard(done, total):

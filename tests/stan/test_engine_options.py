@@ -12,10 +12,10 @@ import lmmformula as lf
 from lmmformula.errors import EngineError
 from lmmformula.fit.lmm import fit_lmm
 from lmmformula.results.warmstart import estimates_of
-from lmmformula.stan import cmdstan_engine, stanli_engine
-from lmmformula.stan.engines import default_adapt_delta, sample
-from lmmformula.stan.options import OPTIONS, checked
-from lmmformula.stan.progress import Tally, reporter
+from lmmformula.stan.engines import cmdstan_engine, stanli_engine
+from lmmformula.stan.engines.choice import default_adapt_delta, sample
+from lmmformula.stan.engines.options import OPTIONS, checked
+from lmmformula.stan.engines.progress import Tally, reporter
 from lmmformula.stan.start import starting_point
 from programs import design_of, program_of
 
@@ -150,7 +150,7 @@ def test_an_older_cmdstanpy_gets_its_metric_in_one_argument() -> None:
         def sample(self, metric: Any = None, inits: Any = None) -> None:
             """Take what cmdstanpy 1.2 takes."""
 
-    from lmmformula.stan.run import Run
+    from lmmformula.stan.engines.run import Run
 
     start = starting_point(program_of("slope"), estimates_of(fit_lmm(design_of("slope"))))
     run = Run(chains=2, warmup=10, draws=10, seed=1, start=start)

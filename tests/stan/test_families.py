@@ -13,12 +13,12 @@ from designs import design, model
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitWarning
 from lmmformula.ir.family import Family
-from lmmformula.stan.engines import sample
-from lmmformula.stan.families import counted
+from lmmformula.stan.engines.choice import sample
 from lmmformula.stan.generate import stan_program
-from lmmformula.stan.likelihood import LIKELIHOODS
-from lmmformula.stan.lower import lower_program
-from lmmformula.stan.program import Extra, Program
+from lmmformula.stan.program.distributions import LIKELIHOODS
+from lmmformula.stan.program.lower import lower_program
+from lmmformula.stan.program.record import Extra, Program
+from lmmformula.stan.program.responses import counted
 from lmmformula.stan.start import StartingPoint
 from programs import FAMILIES, Case, design_of, frame, program_of
 from responses import response_log_density

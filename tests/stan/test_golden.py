@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import stanli
 
-from lmmformula.stan.statements import number_text
+from lmmformula.stan.program.words import number_text
 from programs import EVERY, program_of
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -9,9 +9,9 @@ import pytest
 import lmmformula as lf
 from lmmformula.results.warmstart import estimates_of
 from lmmformula.stan.draws import Draws
-from lmmformula.stan.engines import sample
+from lmmformula.stan.engines.choice import sample
+from lmmformula.stan.engines.run import Run
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.run import Run
 from lmmformula.stan.start import StartingPoint, starting_point
 
 COLUMNS = 8

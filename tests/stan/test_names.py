@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from designs import design, model
 from lmmformula.ir.names import backticked
-from lmmformula.stan.edited import declarations
 from lmmformula.stan.generate import StanProgram, stan_program
+from lmmformula.stan.program.edited import declarations
 
 PARTS = """a b c _c _1 _2 _ . 1 x X N y u L z sd cor mean means scale location lower prior level
            Intercept cutpoint rng lpdf lp data é 温 :""".split()  # noqa: SIM905 (a list of so many would be one a line)

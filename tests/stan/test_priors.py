@@ -10,7 +10,7 @@ from lmmformula.errors import FormulaError
 from lmmformula.ir.names import backticked
 from lmmformula.ir.priors import Prior, PriorTarget
 from lmmformula.stan.generate import StanProgram, stan_program
-from lmmformula.stan.priors import DISTRIBUTIONS, Slot, resolve
+from lmmformula.stan.program.priors import DISTRIBUTIONS, Slot, resolve
 from programs import FRAMES
 
 FORMULA = "y ~ x + z + (x | a) + (1 | b)"

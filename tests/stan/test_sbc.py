@@ -17,7 +17,7 @@ import pytest
 import lmmformula as lf
 from calibration import FRAME, MODELS, ROWS, Small, Values, linear_predictor, simulate, uniformity
 from lmmformula.stan.diagnostics import summarise
-from lmmformula.stan.engines import sample
+from lmmformula.stan.engines.choice import sample
 from lmmformula.stan.generate import StanProgram
 
 SIMULATIONS = 200

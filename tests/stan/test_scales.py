@@ -6,7 +6,7 @@ import pytest
 
 import lmmformula as lf
 from lmmformula.arrays import FloatArray
-from lmmformula.stan.scales import LEAST_OWN, own_parts, spread
+from lmmformula.stan.program.scales import LEAST_OWN, own_parts, spread
 
 RNG = np.random.default_rng(90)
 KELVIN = RNG.uniform(275, 305, 200)

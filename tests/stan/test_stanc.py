@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lmmformula.stan.render import render
+from lmmformula.stan.program.render import render
 from programs import EVERY, program_of
 from stanc import formatted, stanc_or_skip, unexplained, warnings_of
 

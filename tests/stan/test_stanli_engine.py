@@ -13,9 +13,9 @@ from lmmformula.errors import EngineError
 from lmmformula.fit.lmm import fit_lmm
 from lmmformula.results.warmstart import estimates_of
 from lmmformula.stan.draws import Draws
-from lmmformula.stan.engines import sample
-from lmmformula.stan.run import Run
-from lmmformula.stan.stanli_sampling import _parallel, scattered_points
+from lmmformula.stan.engines.choice import sample
+from lmmformula.stan.engines.run import Run
+from lmmformula.stan.engines.stanli_sampling import _parallel, scattered_points
 from lmmformula.stan.start import StartingPoint, scattered, starting_point
 from programs import CASES, design_of, program_of
 

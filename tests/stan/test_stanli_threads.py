@@ -16,8 +16,8 @@ START = f"""
 import json, os, sys, threading
 sys.path.insert(0, {TESTS!r})
 from lmmformula.errors import EngineError
-from lmmformula.stan import stanli_process
-from lmmformula.stan.engines import optimize, sample
+from lmmformula.stan.engines import stanli_process
+from lmmformula.stan.engines.choice import optimize, sample
 from programs import program_of
 
 SHORT = {{"warmup": 100, "draws": 40, "seed": 3, "progress": False}}

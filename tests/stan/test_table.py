@@ -18,8 +18,8 @@ import stanli
 
 import lmmformula as lf
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.likelihood import LIKELIHOODS
-from lmmformula.stan.render import WIDTH
+from lmmformula.stan.program.distributions import LIKELIHOODS
+from lmmformula.stan.program.render import WIDTH
 from programs import counts
 from stanc import formatted, stanc_or_skip, unexplained, warnings_of
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from corpus import dataset, record
-from lmmformula.data.chunks_sources import as_chunks
-from lmmformula.design.contrasts import Contrast
-from lmmformula.design.passes import StreamSettings
-from lmmformula.design.streamed import StreamedDesign
-from lmmformula.design.streaming import stream_design
+from lmmformula.data.chunks.sources import as_chunks
+from lmmformula.design.coding.contrasts import Contrast
+from lmmformula.design.parts.passes import StreamSettings
+from lmmformula.design.parts.streamed import StreamedDesign
+from lmmformula.design.parts.two_passes import stream_design
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.lower.model import lower
 

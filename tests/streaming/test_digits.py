@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import lmmformula as lf
-from lmmformula.design import learning
+from lmmformula.design.parts import first_pass as learning
 
 EXACT = 1e-9
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import lmmformula as lf
-from lmmformula.design import gathering
+from lmmformula.design.parts import gathering
 
 FORMULA = "y ~ x * f + k + factor(m) + (x | g)"
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import lmmformula as lf
-from lmmformula.data import chunks_files
-from lmmformula.design.passes import Report
-from lmmformula.design.sums import PartialProducts
+from lmmformula.data.chunks import files as chunks_files
+from lmmformula.design.parts.passes import Report
+from lmmformula.design.sums.added import PartialProducts
 
 FORMULA = "y ~ x + (x | g) + (1 | h)"
 
@@ -193,12 +193,12 @@ def test_sums_travel_as_files_and_add_up(tmp_path: Path) -> None:
     """Sums of sites that may not share rows: written without pickles, read, added in any order."""
     from functools import partial
 
-    from lmmformula.data.chunks_sources import as_chunks
+    from lmmformula.data.chunks.sources import as_chunks
     from lmmformula.data.table import read_table
-    from lmmformula.design.learning import Plan
-    from lmmformula.design.passes import Passes, StreamSettings
-    from lmmformula.design.streamed import part_products
-    from lmmformula.design.streaming import first_pass
+    from lmmformula.design.parts.first_pass import Plan
+    from lmmformula.design.parts.passes import Passes, StreamSettings
+    from lmmformula.design.parts.streamed import part_products
+    from lmmformula.design.parts.two_passes import first_pass
 
     chunks = as_chunks(frames())
     assert chunks is not None

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import lmmformula as lf
-from lmmformula.design.levels import Levels
-from lmmformula.design.streamed import Frozen
+from lmmformula.design.coding.levels import Levels
+from lmmformula.design.parts.streamed import Frozen
 
 RNG = np.random.default_rng(11)
 N = 400
@@ -139,10 +139,10 @@ def test_a_first_pass_reads_back_from_json() -> None:
     """What the second pass must know of the first survives JSON, number by number."""
     import json
 
-    from lmmformula.data.chunks_sources import as_chunks
-    from lmmformula.design.learning import Plan
-    from lmmformula.design.passes import Passes, StreamSettings
-    from lmmformula.design.streaming import first_pass
+    from lmmformula.data.chunks.sources import as_chunks
+    from lmmformula.design.parts.first_pass import Plan
+    from lmmformula.design.parts.passes import Passes, StreamSettings
+    from lmmformula.design.parts.two_passes import first_pass
 
     chunks = as_chunks(parts(DATA, 2))
     assert chunks is not None

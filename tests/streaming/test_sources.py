@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import lmmformula as lf
-from lmmformula.data import chunks_files
-from lmmformula.data.chunks_sources import as_chunks
+from lmmformula.data.chunks import files as chunks_files
+from lmmformula.data.chunks.sources import as_chunks
 
 FORMULA = "y ~ x + f + (1 + x | g)"
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lmmformula.design.summaries import SampleMoments
-from lmmformula.design.sums import Keyed, PairwiseSum
+from lmmformula.design.columns.summaries import SampleMoments
+from lmmformula.design.sums.added import Keyed, PairwiseSum
 
 WHOLE = st.integers(-1000, 1000).map(float)  # sums of whole numbers are exact, so that laws hold to the bit
 

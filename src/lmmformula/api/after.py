@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from lmmformula.api.power import PowerCurve
     from lmmformula.arrays import FloatArray
     from lmmformula.data.table import Library
-    from lmmformula.inference.bootstrap import Bootstrap, Statistic
-    from lmmformula.inference.confint import Method
     from lmmformula.inference.influence import Influence
-    from lmmformula.inference.intervals import Intervals
-    from lmmformula.inference.power import Sizes, Test
-    from lmmformula.inference.profile import Profile
+    from lmmformula.inference.intervals.confint import Method
+    from lmmformula.inference.intervals.interval_table import Intervals
+    from lmmformula.inference.intervals.profile import Profile
     from lmmformula.inference.quality import RSquared
-    from lmmformula.inference.running import Progress
-    from lmmformula.inference.tests import Ddf
+    from lmmformula.inference.refits.bootstrap import Bootstrap, Statistic
+    from lmmformula.inference.refits.jobs import Progress
+    from lmmformula.inference.refits.power import Sizes, Test
+    from lmmformula.inference.tests.linear_functions import Ddf
     from lmmformula.inference.tidy import Effects
 
 Labels = str | Sequence[str] | None
@@ -49,7 +49,7 @@ class AnalysedFit(LinearMixedResult):
         method : "wald", "profile" (likelihood) or "boot" (percentiles of `n` refits, drawn by `seed`)
         progress, workers : as in `bootstrap`
         """
-        from lmmformula.inference.confint import confint
+        from lmmformula.inference.intervals.confint import confint
 
         return confint(self, parameters, method=method, level=level, n=n, seed=seed, progress=progress, workers=workers)
 
@@ -67,7 +67,7 @@ class AnalysedFit(LinearMixedResult):
 
         progress, workers : as in `bootstrap`
         """
-        from lmmformula.inference.profile import profile
+        from lmmformula.inference.intervals.profile import profile
 
         return profile(self, parameters, level=level, points=points, progress=progress, workers=workers)
 
@@ -88,7 +88,7 @@ class AnalysedFit(LinearMixedResult):
         progress : whether to draw a bar on a terminal; or a function of the numbers of refits done and of all
         workers : number of processes; None for as many as pay, 1 for this one alone: the numbers are the same
         """
-        from lmmformula.inference.bootstrap import bootstrap
+        from lmmformula.inference.refits.bootstrap import bootstrap
 
         return bootstrap(self, statistic, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
 
@@ -115,7 +115,7 @@ class AnalysedFit(LinearMixedResult):
         progress, workers : as in `bootstrap`
         """
         from lmmformula.api.power import PowerCurve
-        from lmmformula.inference.power import power
+        from lmmformula.inference.refits.power import power
 
         found = power(
             self,
@@ -197,8 +197,8 @@ class AnalysedFit(LinearMixedResult):
 
         kind : "fit" (data by group with fitted lines), "ranef" (random effects with intervals), "residuals" (against
             fitted values, and QQ), "profile" (zeta of each parameter), "predictions" (means with bands)
-        options : of the picture, see `present.plots`
+        options : of the picture, see `present.pictures`
         """
-        from lmmformula.present.plots import fit_plot
+        from lmmformula.present.pictures.table import fit_plot
 
         return fit_plot(self, kind, **options)

@@ -13,7 +13,7 @@ from lmmformula.present.comparison import comparison_text
 from lmmformula.present.report import comparison_report
 from lmmformula.present.text import Summary
 from lmmformula.results.comparison import ComparisonResult
-from lmmformula.results.sheets import Report, Reported
+from lmmformula.results.tables.sheets import Report, Reported
 
 
 @answers_newcomers()
@@ -45,7 +45,7 @@ class Comparison(Reported, ComparisonResult):
         kind : "all" (parameters in posterior sds, and random effects: a Figure); "fixed" and "variance" (each parameter
             on its own scale, with 95 % intervals) or "random" (one estimate over the other), which return Axes
         """
-        from lmmformula.present.plots import comparison_plot
+        from lmmformula.present.pictures.table import comparison_plot
 
         return comparison_plot(self, kind, **options)
 

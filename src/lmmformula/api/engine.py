@@ -45,7 +45,7 @@ class ExaminedFit(LinearMixedResult):
         >>> fit.variance_vcov("log_sd").shape
         (2, 2)
         """
-        from lmmformula.inference.precision import variance_covariance
+        from lmmformula.inference.intervals.precision import variance_covariance
 
         return variance_covariance(self, scale)
 
@@ -63,6 +63,6 @@ class ExaminedFit(LinearMixedResult):
         """
         if np.ndim(y) != 2:
             return super().refit(y)
-        from lmmformula.inference.refits import estimates_of_each
+        from lmmformula.inference.refits.refitter import estimates_of_each
 
         return estimates_of_each(self, y)

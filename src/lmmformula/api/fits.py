@@ -9,13 +9,13 @@ from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests
 from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.files import write_text
-from lmmformula.inference.tests import NAMES, Ddf
+from lmmformula.inference.tests.linear_functions import NAMES, Ddf
 from lmmformula.present import linear, summary
 from lmmformula.present.report import fit_report
 from lmmformula.present.text import Summary
 from lmmformula.results.arguments import check_choice
-from lmmformula.results.saved import to_json
-from lmmformula.results.sheets import Report, Reported
+from lmmformula.results.files.fits import to_json
+from lmmformula.results.tables.sheets import Report, Reported
 
 
 @answers_newcomers()
@@ -53,7 +53,7 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
         Of the data it holds levels, the mean and range of each numeric variable, and quartiles of the residuals. How
         well the variances are known is worked out before, for the tests of the loaded fit, as `summary()` does.
         """
-        from lmmformula.inference.keeping import keep
+        from lmmformula.inference.worked_out import keep
 
         text = to_json(self.ir, self.schema, self.design, self.fit, self.data_name, keep(self))
         write_text(path, text)

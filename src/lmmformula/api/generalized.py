@@ -19,19 +19,19 @@ from lmmformula.present.text import Summary, Text
 from lmmformula.results.arguments import check_level
 from lmmformula.results.frames import augment, in_library
 from lmmformula.results.glmm import GeneralizedMixedResult
-from lmmformula.results.sheets import Report, Reported
+from lmmformula.results.tables.sheets import Report, Reported
 
 if TYPE_CHECKING:
     from lmmformula.data.table import Library
-    from lmmformula.inference.anova_contrasts import AnovaType
-    from lmmformula.inference.bootstrap import Bootstrap
-    from lmmformula.inference.confint import Method
-    from lmmformula.inference.contrasts import Hypothesis
-    from lmmformula.inference.generalized_bootstrap import Statistic
-    from lmmformula.inference.intervals import Intervals
-    from lmmformula.inference.multiplicity import Adjustment
-    from lmmformula.inference.running import Progress
+    from lmmformula.inference.intervals.confint import Method
+    from lmmformula.inference.intervals.interval_table import Intervals
+    from lmmformula.inference.refits.bootstrap import Bootstrap
+    from lmmformula.inference.refits.generalized_bootstrap import Statistic
+    from lmmformula.inference.refits.jobs import Progress
     from lmmformula.inference.table import ResultTable
+    from lmmformula.inference.tests.anova_contrasts import AnovaType
+    from lmmformula.inference.tests.contrasts import Hypothesis
+    from lmmformula.inference.tests.multiplicity import Adjustment
     from lmmformula.inference.tidy import Effects
 
 
@@ -86,7 +86,7 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
             case "wald":
                 return wald_intervals(self, parameters, level=level)
             case "profile":
-                from lmmformula.inference.generalized_profile import profile_intervals
+                from lmmformula.inference.intervals.generalized_profile import profile_intervals
 
                 return profile_intervals(self, parameters, level=level, progress=progress, workers=workers)
             case "boot":
@@ -114,7 +114,7 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         progress : whether to draw a bar on a terminal; or a function of the numbers of refits done and of all
         workers : number of processes; None for as many as pay, 1 for this one alone: the numbers are the same
         """
-        from lmmformula.inference.generalized_bootstrap import bootstrap
+        from lmmformula.inference.refits.generalized_bootstrap import bootstrap
 
         return bootstrap(self, statistic, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
 
@@ -134,19 +134,19 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
             from lmmformula.inference.generalized import compare_fits
 
             return compare_fits([self, *others], names)
-        from lmmformula.inference.generalized_terms import wald_anova
+        from lmmformula.inference.tests.generalized_terms import wald_anova
 
         return wald_anova(self, type)
 
     def drop1(self) -> "ResultTable":
         """Leave out each fixed term that no other one contains, fit again, and compare likelihoods."""
-        from lmmformula.inference.generalized_terms import drop_fixed_terms
+        from lmmformula.inference.tests.generalized_terms import drop_fixed_terms
 
         return drop_fixed_terms(self)
 
     def ranova(self) -> "ResultTable":
         """Leave out each random term, or each of its slopes, fit again, and compare likelihoods."""
-        from lmmformula.inference.generalized_terms import reduce_random_terms
+        from lmmformula.inference.tests.generalized_terms import reduce_random_terms
 
         return reduce_random_terms(self)
 
@@ -159,13 +159,13 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         hypothesis : `"period4 - period3"`, `"x = 1"`, `{"x": 1, "z": -1}`, a list of such, or a matrix
         adjust : "holm" or "bonferroni" correct the probabilities for several tests
         """
-        from lmmformula.inference.contrasts import contrast
+        from lmmformula.inference.tests.contrasts import contrast
 
         return contrast(self, hypothesis, ddf="asymptotic", adjust=adjust, level=level)
 
     def linear_hypothesis(self, hypothesis: "Hypothesis") -> "ResultTable":
         """Test several linear functions of the fixed effects together, by Wald's chi-squared."""
-        from lmmformula.inference.generalized_terms import wald_hypothesis
+        from lmmformula.inference.tests.generalized_terms import wald_hypothesis
 
         return wald_hypothesis(self, hypothesis)
 
@@ -202,7 +202,7 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
 
         kind : "fit" (data by group with fitted means), "ranef" (random effects with intervals) or "residuals"
         """
-        from lmmformula.present.plots import fit_plot
+        from lmmformula.present.pictures.table import fit_plot
 
         return fit_plot(self, kind, **options)
 

@@ -12,11 +12,11 @@ from lmmformula.results.arguments import check_choice, check_flag
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
-    from lmmformula.inference.anova_contrasts import AnovaType
-    from lmmformula.inference.contrasts import Hypothesis
-    from lmmformula.inference.multiplicity import Adjustment
     from lmmformula.inference.table import ResultTable
-    from lmmformula.inference.tests import Ddf
+    from lmmformula.inference.tests.anova_contrasts import AnovaType
+    from lmmformula.inference.tests.contrasts import Hypothesis
+    from lmmformula.inference.tests.linear_functions import Ddf
+    from lmmformula.inference.tests.multiplicity import Adjustment
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,10 +41,10 @@ class HypothesisTests(MarginalEffects, LinearMixedResult):
         """
         check_flag("refit", refit)
         if others:
-            from lmmformula.inference.likelihood_ratio import compare_fits
+            from lmmformula.inference.tests.likelihood_ratio import compare_fits
 
             return compare_fits([self, *others], refit=refit, names=names)
-        from lmmformula.inference.anova import anova
+        from lmmformula.inference.tests.anova import anova
 
         return anova(self, type, ddf)
 
@@ -56,16 +56,16 @@ class HypothesisTests(MarginalEffects, LinearMixedResult):
         """
         check_choice("test", test, ("lrt", "f"))
         if test == "lrt":
-            from lmmformula.inference.likelihood_ratio import drop_fixed_terms
+            from lmmformula.inference.tests.likelihood_ratio import drop_fixed_terms
 
             return drop_fixed_terms(self)
-        from lmmformula.inference.anova import single_deletions
+        from lmmformula.inference.tests.anova import single_deletions
 
         return single_deletions(self, ddf)
 
     def ranova(self) -> "ResultTable":
         """Leave out each random term, or each of its slopes, and compare likelihoods, as lmerTest's `ranova`."""
-        from lmmformula.inference.likelihood_ratio import reduce_random_terms
+        from lmmformula.inference.tests.likelihood_ratio import reduce_random_terms
 
         return reduce_random_terms(self)
 
@@ -83,13 +83,13 @@ class HypothesisTests(MarginalEffects, LinearMixedResult):
         hypothesis : `"f2b - f2a"`, `"x = 1"`, `{"x": 1, "z": -1}`, a list of such, or a matrix
         adjust : "holm" or "bonferroni" correct the probabilities for several tests
         """
-        from lmmformula.inference.contrasts import contrast
+        from lmmformula.inference.tests.contrasts import contrast
 
         return contrast(self, hypothesis, ddf=ddf, adjust=adjust, level=level)
 
     def linear_hypothesis(self, hypothesis: "Hypothesis", *, ddf: "Ddf" = "satterthwaite") -> "ResultTable":
         """Test several linear functions of the fixed effects together, by F."""
-        from lmmformula.inference.contrasts import linear_hypothesis
+        from lmmformula.inference.tests.contrasts import linear_hypothesis
 
         return linear_hypothesis(self, hypothesis, ddf=ddf)
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lmmformula.inference.marginal_means import MarginalMeans, Scale, Spec
-    from lmmformula.inference.reference_grid import Weights
-    from lmmformula.inference.tests import Ddf
+    from lmmformula.inference.means.marginal_means import MarginalMeans, Scale, Spec
+    from lmmformula.inference.means.reference_grid import Weights
+    from lmmformula.inference.tests.linear_functions import Ddf
 
 
 class MarginalEffects:
@@ -36,7 +36,7 @@ class MarginalEffects:
             response "response" or "prob" for the probability of each category, "mean.class" for their mean number
         offset : what takes the place of the model's offsets; else they stand at their means over the rows
         """
-        from lmmformula.inference.marginal_means import emmeans
+        from lmmformula.inference.means.marginal_means import emmeans
 
         one: Any = self  # a fit or a posterior
         return emmeans(one, spec, by=by, at=at, ddf=ddf, level=level, weights=weights, type=type, offset=offset)
@@ -54,7 +54,7 @@ class MarginalEffects:
         offset: float | None = None,
     ) -> "MarginalMeans":
         """Estimate the slope of the mean in a numeric variable; the other arguments are those of `emmeans`."""
-        from lmmformula.inference.marginal_means import slopes
+        from lmmformula.inference.means.marginal_means import slopes
 
         one: Any = self  # a fit or a posterior
         return slopes(one, variable, spec, by=by, at=at, ddf=ddf, level=level, weights=weights, offset=offset)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.present.mode import mode_text
-from lmmformula.results.mode import ModeResult
+from lmmformula.results.posteriors.mode import ModeResult
 
 
 @answers_newcomers({"sample()": "lmmformula.api.posterior:Posterior"})

@@ -297,7 +297,7 @@ class Model:
         options : figsize=(width, height) in inches
         """
         from lmmformula.api.sampling import priors_of
-        from lmmformula.present.plots import model_plot
+        from lmmformula.present.pictures.table import model_plot
 
         return model_plot(priors_of(self), self.design, kind, **options)
 
@@ -324,8 +324,8 @@ class Model:
         Numbers are shown with six digits; `model.stan().priors` and `.data` have them in full.
         """
         from lmmformula.api.sampling import priors_of
-        from lmmformula.present.plots_priors import neat
-        from lmmformula.results.shown import Shown
+        from lmmformula.present.pictures.priors import neat
+        from lmmformula.results.tables.shown import Shown
 
         rows = priors_of(self)
         return Shown([(r.target, neat(r.distribution), r.default, r.stan) for r in rows], columns=PRIOR_COLUMNS)

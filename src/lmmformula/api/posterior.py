@@ -8,8 +8,8 @@ from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.present.posterior import posterior_text
 from lmmformula.present.report import posterior_report
 from lmmformula.results.frames import in_library
-from lmmformula.results.posterior import PosteriorResult
-from lmmformula.results.sheets import Report, Reported
+from lmmformula.results.posteriors.posterior import PosteriorResult
+from lmmformula.results.tables.sheets import Report, Reported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmmformula.data.table import Library
-    from lmmformula.inference.contrasts import Hypothesis
-    from lmmformula.inference.intervals import Intervals
+    from lmmformula.inference.intervals.interval_table import Intervals
     from lmmformula.inference.table import ResultTable
+    from lmmformula.inference.tests.contrasts import Hypothesis
     from lmmformula.inference.tidy import Effects
-    from lmmformula.results.posterior_intervals import IntervalMethod
+    from lmmformula.results.posteriors.intervals import IntervalMethod
 
 
 @answers_newcomers()
@@ -49,8 +49,8 @@ class Posterior(Reported, MarginalEffects, PosteriorResult):
             the fixed effects of the same names added); None for all but the last two
         method : "quantile" (as much probability below as above) or "hdi" (the shortest)
         """
-        from lmmformula.inference.intervals import Intervals
-        from lmmformula.results.posterior_intervals import METHOD_NAMES, bounds, draws_of
+        from lmmformula.inference.intervals.interval_table import Intervals
+        from lmmformula.results.posteriors.intervals import METHOD_NAMES, bounds, draws_of
 
         quantities, draws = draws_of(self, parameters)
         low, high = bounds(draws, method, level)
@@ -63,7 +63,7 @@ class Posterior(Reported, MarginalEffects, PosteriorResult):
 
         hypothesis : `"f2b - f2a"`, `"x = 1"`, `{"x": 1, "z": -1}`, a list of such, or a matrix
         """
-        from lmmformula.inference.contrasts import contrast_draws
+        from lmmformula.inference.tests.contrasts import contrast_draws
 
         return contrast_draws(self, hypothesis, level=level)
 
@@ -105,7 +105,7 @@ class Posterior(Reported, MarginalEffects, PosteriorResult):
 
         kind : "densities" (with priors), "traces" (with ranks), "priors" (alone) or "predictions" (means with bands)
         """
-        from lmmformula.present.plots import posterior_plot
+        from lmmformula.present.pictures.table import posterior_plot
 
         return posterior_plot(self, kind, **options)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from lmmformula.inference import power
+from lmmformula.inference.refits import power
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,6 +25,6 @@ class PowerCurve(power.PowerCurve):
 
         options : `target`, the power at which a line stands (0.8; None for no line), `figsize`, and `ax` to draw on
         """
-        from lmmformula.present.plots import power_plot
+        from lmmformula.present.pictures.table import power_plot
 
         return power_plot(self, **options)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lmmformula.api.newcomers import unknown_argument
-from lmmformula.data.chunks import Chunks
-from lmmformula.data.chunks_sources import as_chunks
+from lmmformula.data.chunks.records import Chunks
+from lmmformula.data.chunks.sources import as_chunks
 from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, library_of, read_table
 from lmmformula.design.build import build_design
@@ -80,9 +80,9 @@ def _of_chunks(
     ir: ModelIR, chunks: Chunks, data: object, options: Mapping[str, Any], choices: Mapping[str, Any]
 ) -> Designed:
     """Read parts into memory if they are small, else sum them up."""
-    from lmmformula.design.gathering import gathered, in_part, remark_on
-    from lmmformula.design.passes import Passes, StreamSettings
-    from lmmformula.design.streaming import stream_design, table_without_rows
+    from lmmformula.design.parts.gathering import gathered, in_part, remark_on
+    from lmmformula.design.parts.passes import Passes, StreamSettings
+    from lmmformula.design.parts.two_passes import stream_design, table_without_rows
 
     settings = StreamSettings(**{name: options[name] for name in STREAMING & options.keys()})
     again = {name: option for name, option in options.items() if name != "checkpoint"}  # which is of one model alone

@@ -15,11 +15,11 @@ from lmmformula.results.arguments import check_flag
 from lmmformula.results.estimates import Specified
 from lmmformula.results.warmstart import contradicted, estimates_of, information_of
 from lmmformula.stan.draws import Diagnostics, Draws
-from lmmformula.stan.edited import check_read_back, edited, same_parameters
-from lmmformula.stan.engines import optimize, sample
+from lmmformula.stan.engines.choice import optimize, sample
 from lmmformula.stan.generate import StanProgram, stan_program
-from lmmformula.stan.priors import PriorRow
-from lmmformula.stan.program import Extra
+from lmmformula.stan.program.edited import check_read_back, edited, same_parameters
+from lmmformula.stan.program.priors import PriorRow
+from lmmformula.stan.program.record import Extra
 from lmmformula.stan.start import StartingPoint, starting_point
 
 
@@ -118,7 +118,7 @@ def mode_of(model: Piloted, *, warm_start: bool, **options: Any) -> PosteriorMod
     """
     Find the mode of a model's posterior.
 
-    options : those of `ProgramOptions`, and those of `lmmformula.stan.engines.optimize`
+    options : those of `ProgramOptions`, and those of `lmmformula.stan.engines.choice.optimize`
     """
     program, start = _prepared(model, options, warm_start=warm_start)
     if program.program.sampled:
@@ -133,7 +133,7 @@ def posterior_of(model: Piloted, *, warm_start: bool, **options: Any) -> Posteri
     """
     Sample the posterior of a model, or its prior.
 
-    options : those of `ProgramOptions`, and those of `lmmformula.stan.engines.sample`
+    options : those of `ProgramOptions`, and those of `lmmformula.stan.engines.choice.sample`
     """
     program, start = _prepared(model, options, warm_start=warm_start)
     _warn_of_priors(model, program)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmmformula.api.model import Model
-    from lmmformula.repl.fitting import Fit
+    from lmmformula.repl.doing.fitting import Fit
 
 
 def demo(options: Namespace) -> None:

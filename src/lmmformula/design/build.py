@@ -8,10 +8,11 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
-from lmmformula.design.coding import matrix, term_schemas
-from lmmformula.design.contrasts import Contrast, default_contrast, read_contrasts
+from lmmformula.design.coding.contrasts import Contrast, default_contrast, read_contrasts
+from lmmformula.design.coding.model_matrix import matrix, term_schemas
+from lmmformula.design.columns.evaluated import Categorical, Numbers
+from lmmformula.design.columns.inputs import SHOWN, Inputs, read_inputs
 from lmmformula.design.fixed import term_expressions
-from lmmformula.design.inputs import SHOWN, Inputs, read_inputs
 from lmmformula.design.limits import LIMITS, refuse_large
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import check_levels, check_number_of_effects, lme4_order
@@ -19,7 +20,6 @@ from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import response_name
 from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
 from lmmformula.design.times import check_structure, warn_of_order
-from lmmformula.design.values import Categorical, Numbers
 from lmmformula.errors import DataError, LmmFormulaError, meant, printable, warn
 from lmmformula.ir.expressions import Expression, Variable, label
 from lmmformula.ir.model import ModelIR

@@ -6,10 +6,10 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
-from lmmformula.design.coding import matrix
-from lmmformula.design.frame import Frame, at
+from lmmformula.design.coding.model_matrix import matrix
+from lmmformula.design.columns.evaluated import Categorical, Numbers, column_of_numbers, of_column, recode
+from lmmformula.design.columns.frame import Frame, at
 from lmmformula.design.schema import FactorVariable, Schema
-from lmmformula.design.values import Categorical, Numbers, column_of_numbers, of_column, recode
 from lmmformula.errors import DataError, look_alike, printable
 from lmmformula.ir.expressions import Expression, label
 from lmmformula.ir.model import ModelIR

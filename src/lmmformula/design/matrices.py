@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lmmformula.data.table import Table
-    from lmmformula.design.products import CrossProducts
-    from lmmformula.design.summaries import ColumnSummary
+    from lmmformula.design.columns.summaries import ColumnSummary
+    from lmmformula.design.sums.records import CrossProducts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from lmmformula.arrays import BoolArray, FloatArray, IntArray
 from lmmformula.data.columns import FactorColumn
 from lmmformula.data.factorize import compress
 from lmmformula.data.table import Table
-from lmmformula.design.coding import matrix
+from lmmformula.design.coding.model_matrix import matrix
+from lmmformula.design.columns.frame import Frame, at
 from lmmformula.design.fixed import known_values
-from lmmformula.design.frame import Frame, at
 from lmmformula.design.schema import Schema
 from lmmformula.errors import DataError, LmmFormulaError, printable
 from lmmformula.ir.expressions import Variable

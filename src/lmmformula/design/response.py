@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.design.frame import Frame, at
-from lmmformula.design.values import Categorical, Numbers, Value, column_of_numbers
+from lmmformula.design.columns.evaluated import Categorical, Numbers, Value, column_of_numbers
+from lmmformula.design.columns.frame import Frame, at
 from lmmformula.errors import DataError, printable, warn
 from lmmformula.ir.expressions import Expression, label
 from lmmformula.ir.family import Family

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
 from lmmformula.data.columns import Kind
-from lmmformula.design.contrasts import Coding, Contrast, ContrastKind, full_coding
-from lmmformula.design.factors import State
-from lmmformula.design.layout import conform
+from lmmformula.design.coding.contrasts import Coding, Contrast, ContrastKind, full_coding
+from lmmformula.design.coding.factors import State
+from lmmformula.design.parts.layout import conform
 from lmmformula.errors import printable
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.data.table import Table
-from lmmformula.design.frame import Frame
+from lmmformula.design.columns.evaluated import Numbers
+from lmmformula.design.columns.frame import Frame
 from lmmformula.design.schema import FactorVariable, VariableSchema
-from lmmformula.design.values import Numbers
 from lmmformula.errors import DataError, printable, warn
 from lmmformula.ir.expressions import Apply, Variable, label
 from lmmformula.ir.model import ModelIR

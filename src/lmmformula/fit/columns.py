@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.coordinates import orthogonaliser, shifted
-from lmmformula.design.crossproducts import factors_of, turn
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.sums.coordinates import orthogonaliser, shifted
+from lmmformula.design.sums.crossproducts import factors_of, turn
 from lmmformula.fit.algebra.rows import Grouping
 from lmmformula.fit.separation import Flat
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.maps import CovarianceMap
-from lmmformula.design.coordinates import block_diagonal
+from lmmformula.design.sums.coordinates import block_diagonal
 
 
 @dataclass(frozen=True, slots=True)

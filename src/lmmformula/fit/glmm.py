@@ -9,7 +9,7 @@ import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.design.products import symmetric
+from lmmformula.design.sums.records import symmetric
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Effects

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.design.coordinates import block_diagonal
+from lmmformula.design.sums.coordinates import block_diagonal
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.columns import InnerColumns
 from lmmformula.fit.laplace import Laplace

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.crossproducts import cross_products
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.sums.crossproducts import cross_products
 from lmmformula.fit.objective import profile
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.maps import LinearRoot
 from lmmformula.covariances.matrices import square_root
-from lmmformula.design.coordinates import block_diagonal
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.sums.coordinates import block_diagonal
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.plan import Structure

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.products import CrossProducts
+from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra.blocks import solve
 from lmmformula.fit.algebra.effects import Roots
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import square_root
-from lmmformula.design.coordinates import block_diagonal
-from lmmformula.design.crossproducts import cross_products
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.design.products import CrossProducts
+from lmmformula.design.sums.coordinates import block_diagonal
+from lmmformula.design.sums.crossproducts import cross_products
+from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra.gram import gram_of
 from lmmformula.fit.algebra.plan import Structure, refuse_wide, structure_of
 from lmmformula.fit.covariances import Parameters

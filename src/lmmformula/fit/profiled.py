@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.products import CrossProducts
+from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.dense import DenseFactorised
 from lmmformula.fit.algebra.effects import Effects, Roots

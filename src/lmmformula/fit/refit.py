@@ -7,7 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.responses import each_response
+from lmmformula.design.sums.many_responses import each_response
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit, explained, fit_lmm, fit_problem
 from lmmformula.fit.problem import prepare

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lmmformula.design.coordinates import scale_of
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.sums.coordinates import scale_of
 from lmmformula.errors import FitError, printable
 from lmmformula.families.family import Family as Distribution
 from lmmformula.families.family import Observed

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.products import CrossProducts
+from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Roots
 from lmmformula.fit.algebra.factorised import block_factors

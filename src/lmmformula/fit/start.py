@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.design.products import CrossProducts
+from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.covariances import Parameters, stacked
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmmformula.errors import FitError
-from lmmformula.inference.intervals import Intervals
-from lmmformula.inference.likelihood_ratio import Likelihood, compared, names_of
-from lmmformula.inference.parameters import GROUPS, is_flat, labels_of, normal_quantile, parameters_of
+from lmmformula.inference.intervals.interval_table import Intervals
+from lmmformula.inference.intervals.parameters import GROUPS, is_flat, labels_of, normal_quantile, parameters_of
 from lmmformula.inference.table import ResultTable
+from lmmformula.inference.tests.likelihood_ratio import Likelihood, compared, names_of
 from lmmformula.inference.tidy import Effects, Part, broom_name, levels_of, numbers_of, stacked, wanted_effects
 from lmmformula.results.glmm import GeneralizedMixedResult
 

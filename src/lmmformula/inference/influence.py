@@ -22,9 +22,9 @@ from lmmformula.fit.algebra.blocks import solve
 from lmmformula.fit.lmm import evaluate_at
 from lmmformula.results.arguments import check_group
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.screen import rounded
-from lmmformula.results.sheets import Framed, Report, sheet_of
-from lmmformula.results.uncertainty import JointCovariance
+from lmmformula.results.predict.uncertainty import JointCovariance
+from lmmformula.results.tables.screen import rounded
+from lmmformula.results.tables.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
     import pandas as pd

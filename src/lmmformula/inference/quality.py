@@ -11,7 +11,7 @@ from lmmformula.errors import FitError
 from lmmformula.inference.generalized import refuse_unlike_approximations
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.sheets import Framed, Report, sheet_of
+from lmmformula.results.tables.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import FitError
-from lmmformula.results.screen import folded, side_by_side
-from lmmformula.results.sheets import Framed, Report, Sheet
+from lmmformula.results.tables.screen import folded, side_by_side
+from lmmformula.results.tables.sheets import Framed, Report, Sheet
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,17 +9,17 @@ from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Library
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances
-from lmmformula.inference.confint import Method, confint
 from lmmformula.inference.influence import cooks_distance, leverage
-from lmmformula.inference.parameters import normal_quantile, parameters_of, tail
-from lmmformula.inference.tests import Ddf, method_of, t_tests
-from lmmformula.inference.wald import standard_errors
+from lmmformula.inference.intervals.confint import Method, confint
+from lmmformula.inference.intervals.parameters import normal_quantile, parameters_of, tail
+from lmmformula.inference.intervals.wald import standard_errors
+from lmmformula.inference.tests.linear_functions import Ddf, method_of, t_tests
 from lmmformula.results import frames
 from lmmformula.results.arguments import check_flag
-from lmmformula.results.draws import parameters_of as posterior_parameters
-from lmmformula.results.draws import random_effects_of
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.posterior import PosteriorResult
+from lmmformula.results.posteriors.draws import parameters_of as posterior_parameters
+from lmmformula.results.posteriors.draws import random_effects_of
+from lmmformula.results.posteriors.posterior import PosteriorResult
 from lmmformula.results.varcorr import unique_labels
 
 if TYPE_CHECKING:

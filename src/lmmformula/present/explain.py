@@ -6,14 +6,14 @@ from html import escape
 
 import numpy as np
 
-from lmmformula.design.inputs import listed
+from lmmformula.design.columns.inputs import listed
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.schema import Schema
 from lmmformula.errors import printable
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.formula import formula_lines, formula_text
-from lmmformula.results.markup import markdown_text
+from lmmformula.results.tables.markup import markdown_text
 
 MOST_SUMMANDS = 8
 """Columns of X, or coefficients of a term, that the equation writes out."""

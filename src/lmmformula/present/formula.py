@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from lmmformula.errors import NOWHERE, printable
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.tables import WIDTH
-from lmmformula.results.markup import shortened
+from lmmformula.results.tables.markup import shortened
 
 INDENT = "    "
 """Of the lines of a formula after its first."""

@@ -4,9 +4,9 @@ from typing import Any
 
 from lmmformula.errors import legible
 from lmmformula.present.posterior import parameter_rows
-from lmmformula.results.posterior import SUMMARY_COLUMNS
-from lmmformula.results.sheets import Sheet
-from lmmformula.results.shown import Shown
+from lmmformula.results.posteriors.posterior import SUMMARY_COLUMNS
+from lmmformula.results.tables.sheets import Sheet
+from lmmformula.results.tables.shown import Shown
 
 
 class SummaryFrame(Shown):

@@ -18,7 +18,7 @@ from lmmformula.present.report import varcorr_sheet
 from lmmformula.present.summary import correlation_lines, observations, quantile_lines, remarks, varcorr_lines
 from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
 from lmmformula.results.glmm import GeneralizedMixedResult
-from lmmformula.results.sheets import Report, Sheet
+from lmmformula.results.tables.sheets import Report, Sheet
 
 
 def summary(result: GeneralizedMixedResult, *, width: int = WIDTH) -> str:

@@ -14,7 +14,7 @@ from lmmformula.present.numbers import (
 )
 from lmmformula.present.summary import missing_lines, quantile_lines
 from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
-from lmmformula.results.kept import kept_of
+from lmmformula.results.files.kept_numbers import kept_of
 from lmmformula.results.lmm import LinearMixedResult
 
 

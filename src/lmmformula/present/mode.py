@@ -4,8 +4,8 @@ from lmmformula.errors import printable
 from lmmformula.present.formula import formula_lines
 from lmmformula.present.numbers import SUMMARY_DIGITS, format_number, format_numbers
 from lmmformula.present.tables import vector_lines
-from lmmformula.results.draws import parameters_of
-from lmmformula.results.mode import ModeResult
+from lmmformula.results.posteriors.draws import parameters_of
+from lmmformula.results.posteriors.mode import ModeResult
 
 
 def mode_text(result: ModeResult) -> str:

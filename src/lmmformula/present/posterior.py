@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lmmformula.errors import printable
 from lmmformula.present.formula import formula_lines
 from lmmformula.present.tables import table_lines
-from lmmformula.results.posterior import SUMMARY_COLUMNS, PosteriorResult
+from lmmformula.results.posteriors.posterior import SUMMARY_COLUMNS, PosteriorResult
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,7 +2,7 @@
 
 import math
 
-from lmmformula.inference.tests import Ddf
+from lmmformula.inference.tests.linear_functions import Ddf
 from lmmformula.present import linear, summary
 from lmmformula.present.comparison import closing, fixed_table, random_table, random_title, title, variance_table
 from lmmformula.present.formula import formula_text
@@ -10,8 +10,8 @@ from lmmformula.present.numbers import SUMMARY_DIGITS, format_number, format_num
 from lmmformula.present.posterior import data_and_sampler, parameter_rows
 from lmmformula.results.comparison import ComparisonResult
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.posterior import SUMMARY_COLUMNS, PosteriorResult
-from lmmformula.results.sheets import Report, Sheet
+from lmmformula.results.posteriors.posterior import SUMMARY_COLUMNS, PosteriorResult
+from lmmformula.results.tables.sheets import Report, Sheet
 from lmmformula.results.varcorr import VarCorr
 
 

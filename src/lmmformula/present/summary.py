@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.errors import printable
-from lmmformula.inference.tests import Ddf, coefficient_tests
+from lmmformula.inference.tests.linear_functions import Ddf, coefficient_tests
 from lmmformula.present.formula import formula_lines
 from lmmformula.present.numbers import (
     SUMMARY_DIGITS,
@@ -22,7 +22,7 @@ from lmmformula.present.numbers import (
 from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
 from lmmformula.results.accessors import FitAccessors
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.markup import fitted
+from lmmformula.results.tables.markup import fitted
 from lmmformula.results.varcorr import VarCorr
 
 MOST_CORRELATIONS = 12

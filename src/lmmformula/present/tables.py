@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from lmmformula.errors import printable
-from lmmformula.results.markup import fitted, shortened
-from lmmformula.results.screen import side_by_side
+from lmmformula.results.tables.markup import fitted, shortened
+from lmmformula.results.tables.screen import side_by_side
 
 WIDTH = 80
 """`getOption("width")`: columns of a line."""

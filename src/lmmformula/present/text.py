@@ -5,7 +5,7 @@ from html import escape
 from typing import Self
 
 from lmmformula.errors import legible
-from lmmformula.results.sheets import Report, Reported
+from lmmformula.results.tables.sheets import Report, Reported
 
 
 class Text(str):

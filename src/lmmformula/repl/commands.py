@@ -8,12 +8,13 @@ from typing import Literal
 from lmmformula.errors import FormulaError, printable
 from lmmformula.formula.parse import parse_text
 from lmmformula.present.explain import equations
-from lmmformula.repl import changing, describe, files, fitting, pictures, sampling
-from lmmformula.repl.diff import do_diff
-from lmmformula.repl.families import model_text
-from lmmformula.repl.simplify import do_simplify
+from lmmformula.repl import describe
+from lmmformula.repl.doing import changing, files, fitting, pictures, sampling
+from lmmformula.repl.doing.diff import do_diff
+from lmmformula.repl.doing.families import model_text
+from lmmformula.repl.doing.simplify import do_simplify
 from lmmformula.repl.state import State, States
-from lmmformula.results.screen import folded
+from lmmformula.results.tables.screen import folded
 
 Takes = Literal[
     "nothing", "data", "file", "formula", "prior", "group", "command", "values", "picture", "type", "method", "drop",

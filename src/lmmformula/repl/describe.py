@@ -15,10 +15,10 @@ from lmmformula.ir.family import GAUSSIAN
 from lmmformula.present.explain import missing_text
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import WIDTH, matrix_lines, table_lines
-from lmmformula.repl.facts import can_group, column_text
-from lmmformula.repl.families import family_text, own_parameters, response_words
+from lmmformula.repl.doing.families import family_text, own_parameters, response_words
 from lmmformula.repl.state import Data
-from lmmformula.results.screen import filled
+from lmmformula.repl.typing.facts import can_group, column_text
+from lmmformula.results.tables.screen import filled
 
 if TYPE_CHECKING:
     from lmmformula.api.model import Model

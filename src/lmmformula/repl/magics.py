@@ -14,10 +14,10 @@ from lmmformula.errors import DataError, FormulaError, LmmFormulaError, printabl
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.text import Text
-from lmmformula.repl import changing
 from lmmformula.repl.commands import Quit
-from lmmformula.repl.families import chosen_family, is_fitted
-from lmmformula.repl.fitting import fit_again, fit_of
+from lmmformula.repl.doing import changing
+from lmmformula.repl.doing.families import chosen_family, is_fitted
+from lmmformula.repl.doing.fitting import fit_again, fit_of
 from lmmformula.repl.session import Reply, Session
 from lmmformula.repl.state import Data, data_of
 

@@ -5,7 +5,7 @@ from typing import TextIO
 
 from lmmformula.repl.commands import Quit
 from lmmformula.repl.session import Session
-from lmmformula.repl.tokens import wants_more
+from lmmformula.repl.typing.tokens import wants_more
 
 PROMPT, MORE = "lmm> ", "...> "
 

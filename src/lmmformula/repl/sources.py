@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.data.chunks_files import TEXT, suffix_of
+from lmmformula.data.chunks.files import TEXT, suffix_of
 from lmmformula.data.delimited import Delimited, Source, TextOptions, delimited
 from lmmformula.errors import DataError, printable
 

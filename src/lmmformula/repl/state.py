@@ -9,8 +9,8 @@ from lmmformula.errors import FormulaError
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.priors import Prior
-from lmmformula.repl.facts import Facts
 from lmmformula.repl.sources import read_source
+from lmmformula.repl.typing.facts import Facts
 
 if TYPE_CHECKING:
     from lmmformula.api.fits import LinearMixedFit

@@ -26,14 +26,14 @@ from lmmformula.errors import Span
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
 from lmmformula.ir.priors import DISTRIBUTIONS
 from lmmformula.repl.commands import Quit
-from lmmformula.repl.completion import candidates
 from lmmformula.repl.describe import MOST_COLUMNS
-from lmmformula.repl.facts import column_text
-from lmmformula.repl.live import Look, look, toolbar
 from lmmformula.repl.plain import MORE, PROMPT
 from lmmformula.repl.session import Reply, Session
 from lmmformula.repl.state import State
-from lmmformula.repl.tokens import Piece, wants_more
+from lmmformula.repl.typing.completion import candidates
+from lmmformula.repl.typing.facts import column_text
+from lmmformula.repl.typing.live import Look, look, toolbar
+from lmmformula.repl.typing.tokens import Piece, wants_more
 
 HISTORY_VARIABLE = "LMMFORMULA_HISTORY"
 """Names the history file; empty for none."""

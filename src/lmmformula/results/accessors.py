@@ -28,8 +28,8 @@ from lmmformula.results.effects import (
 )
 from lmmformula.results.estimates import Fitted
 from lmmformula.results.frames import glance, in_library
-from lmmformula.results.prediction import generator, population_means
-from lmmformula.results.rows import random_part
+from lmmformula.results.predict.prediction import generator, population_means
+from lmmformula.results.predict.rows import random_part
 
 if TYPE_CHECKING:
     import numpy.typing as npt

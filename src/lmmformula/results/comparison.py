@@ -10,10 +10,10 @@ import numpy as np
 from lmmformula.arrays import AnyArray, FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
-from lmmformula.results.draws import Quantity, parameters_of, random_effects_of
 from lmmformula.results.glmm import MixedResult
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.posterior import PosteriorResult
+from lmmformula.results.posteriors.draws import Quantity, parameters_of, random_effects_of
+from lmmformula.results.posteriors.posterior import PosteriorResult
 from lmmformula.results.varcorr import unique_labels
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ class ByGroup(dict[str, "pd.DataFrame"]):
     """Grouping factor -> data frame; printed one below the other, each whole."""
 
     def __repr__(self) -> str:
-        from lmmformula.results.shown import Shown
+        from lmmformula.results.tables.shown import Shown
 
         return "\n\n".join(f"{printable(group)}:\n{Shown(frame)!r}" for group, frame in self.items()) or "{}"
 

@@ -11,8 +11,8 @@ from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
-from lmmformula.results.draws import ParameterDraws
-from lmmformula.results.uncertainty import JointCovariance
+from lmmformula.results.posteriors.draws import ParameterDraws
+from lmmformula.results.predict.uncertainty import JointCovariance
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
 

@@ -9,8 +9,8 @@ from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.data.table import Library, Table
 from lmmformula.results.effects import padded_rows
 from lmmformula.results.estimates import Fitted, Sampled, Specified
-from lmmformula.results.native import as_column, assembled, require_library, to_native
-from lmmformula.results.posterior_prediction import response_means
+from lmmformula.results.predict.posterior_prediction import response_means
+from lmmformula.results.tables.native import as_column, assembled, require_library, to_native
 
 if TYPE_CHECKING:
     import pandas as pd

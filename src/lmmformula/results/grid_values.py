@@ -6,15 +6,15 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.data.columns import FactorColumn
-from lmmformula.design import summaries
+from lmmformula.design.columns import summaries
+from lmmformula.design.columns.frame import Frame
+from lmmformula.design.columns.summaries import ColumnSummary, PartialSummary
 from lmmformula.design.fixed import offset_of
-from lmmformula.design.frame import Frame
-from lmmformula.design.summaries import ColumnSummary, PartialSummary
 from lmmformula.errors import FitError, LmmFormulaError, printable
 from lmmformula.ir.expressions import variables
 from lmmformula.results.estimates import Specified
-from lmmformula.results.kept import GridValues, kept_of
-from lmmformula.results.rows import aliases
+from lmmformula.results.files.kept_numbers import GridValues, kept_of
+from lmmformula.results.predict.rows import aliases
 
 
 def column_summary(model: Specified, name: str) -> ColumnSummary:

@@ -19,10 +19,10 @@ from lmmformula.fit.variance import VarianceParameters, variance_parameters
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.accessors import FitAccessors, ResidualKind
 from lmmformula.results.arguments import check_group
-from lmmformula.results.kept import kept_of
-from lmmformula.results.prediction import Interval, Request, predictions, simulated
-from lmmformula.results.rows import NewLevels
-from lmmformula.results.uncertainty import JointCovariance
+from lmmformula.results.files.kept_numbers import kept_of
+from lmmformula.results.predict.prediction import Interval, Request, predictions, simulated
+from lmmformula.results.predict.rows import NewLevels
+from lmmformula.results.predict.uncertainty import JointCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:

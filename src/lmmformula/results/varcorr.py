@@ -9,7 +9,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.errors import FitError
-from lmmformula.results.sheets import Framed, Report, Sheet
+from lmmformula.results.tables.sheets import Framed, Report, Sheet
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,13 +11,13 @@ from lmmformula.arrays import AnyArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, printable
 from lmmformula.ir.model import ModelIR
-from lmmformula.stan.data import stan_data
 from lmmformula.stan.export import write_program
-from lmmformula.stan.lower import lower_program
-from lmmformula.stan.parameters import Parameters, describe_parameters
-from lmmformula.stan.priors import PriorRow
-from lmmformula.stan.program import NOTHING_EXTRA, Extra, Form, Program
-from lmmformula.stan.render import render
+from lmmformula.stan.program.data import stan_data
+from lmmformula.stan.program.lower import lower_program
+from lmmformula.stan.program.priors import PriorRow
+from lmmformula.stan.program.record import NOTHING_EXTRA, Extra, Form, Program
+from lmmformula.stan.program.render import render
+from lmmformula.stan.program.variables import Parameters, describe_parameters
 
 
 @dataclass(frozen=True, repr=False)

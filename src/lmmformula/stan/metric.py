@@ -3,7 +3,7 @@
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.stan.program import Fixed, Program
+from lmmformula.stan.program.record import Fixed, Program
 
 WORTH = 4.0
 """Ratio of the longest to the shortest axis of the posterior, squared, from which a diagonal metric does worse."""

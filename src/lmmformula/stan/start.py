@@ -9,8 +9,8 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.metric import dense_metric, shares
-from lmmformula.stan.program import Block, Covariate, Factor
-from lmmformula.stan.statements import Declaration
+from lmmformula.stan.program.record import Block, Covariate, Factor
+from lmmformula.stan.program.words import Declaration
 
 SHRINK = 0.95
 """Correlations start at this fraction of their estimates, so that none starts at 1 or -1."""

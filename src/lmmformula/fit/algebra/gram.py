@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.design.products import CrossProducts
+from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Effects
 

@@ -1,0 +1,1 @@
+"""Intervals for parameters: Wald's, by profiles, and the precision they need; the bootstrap's are in refits."""

@@ -1,0 +1,261 @@
+"""
+Profile deviances: the least deviance that is left when one parameter is held at a value, and its slope there.
+
+The slope costs nothing (what the other parameters contribute to it is zero at their optimum), so that bounds are found
+by Newton's method on zeta; every minimisation starts where the nearest one before it ended.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from lmmformula.arrays import FloatArray
+from lmmformula.design.matrices import DesignMatrices
+from lmmformula.fit.algebra import blocks
+from lmmformula.fit.lmm import Fit
+from lmmformula.fit.newton import minimise
+from lmmformula.fit.problem import Problem
+from lmmformula.fit.profiled import objective_for
+from lmmformula.fit.settings import OptimizerSettings
+from lmmformula.inference.intervals.parameters import Parameter
+from lmmformula.inference.intervals.variance_space import JointPoint, VarianceSpace
+
+SETTINGS = OptimizerSettings(stop_decrease=1e-6)
+"""The last step that is taken beyond this leaves the deviance right to 1e-10; 1e-6 moves a bound by 1e-6 errors."""
+
+
+class Curve(Protocol):
+    """
+    A profile deviance.
+
+    estimate : where it is least
+    limits : between which the parameter lies
+    step : a guess at one standard error
+    """
+
+    @property
+    def estimate(self) -> float: ...  # noqa: D102
+    @property
+    def limits(self) -> tuple[float, float]: ...  # noqa: D102
+    @property
+    def step(self) -> float: ...  # noqa: D102
+
+    def above(self, value: float) -> tuple[float, float]:
+        """Return by how much the deviance exceeds the least one, and its slope (NaN where it has none)."""
+
+
+@dataclass(slots=True)
+class Trail:
+    """Where minimisations ended: the line through the two nearest of them starts the next."""
+
+    ends: list[tuple[float, FloatArray]]
+
+    def ahead(self, value: float) -> FloatArray:
+        """Return where the others may be when the held parameter has a value."""
+        nearest = sorted(self.ends, key=lambda end: abs(end[0] - value))[:2]
+        (a, x), (b, y) = nearest[0], nearest[-1]
+        if not (a != b and abs(value - a) <= abs(a - b)):  # too far out to trust the line
+            return x
+        return x + (y - x) * ((value - a) / (b - a))
+
+
+@dataclass(slots=True)
+class FixedCurve:
+    """
+    The deviance with one fixed effect held at b: that of y - b x_j on the other columns.
+
+    In inner coordinates b fixes a'beta; the rest is beta_0 + N gamma with N a basis of the null space of a.
+    """
+
+    problem: Problem
+    position: int
+    estimate: float
+    step: float
+    least: float
+    trail: Trail
+    limits: tuple[float, float] = (-math.inf, math.inf)
+
+    @classmethod
+    def of(cls, problem: Problem, fit: Fit, position: int) -> "FixedCurve":
+        """Make the curve of the fixed effect in a column of X, from the fit by maximum likelihood."""
+        start = problem.nearest(problem.inner(fit.relative_covariance))
+        least = problem.evaluate(start).value
+        estimate, step = float(fit.beta[position]), math.sqrt(float(fit.vcov[position, position]))
+        return cls(problem, position, estimate, step, least, Trail([(estimate, start)]))
+
+    def above(self, value: float) -> tuple[float, float]:
+        """Return the deviance above the least one, and its slope."""
+        held = held_at(self.problem, self.position, value)
+        found = minimise(held.evaluate, self.trail.ahead(value), SETTINGS)
+        self.trail.ends.append((value, found.parameters))
+        profile = self.problem.evaluate(found.parameters).point.profile
+        coordinates = self.problem.products.coordinates
+        half = coordinates.fixed[self.position] @ profile.inverse_R
+        distance = value - float(coordinates.beta(profile.beta)[self.position])
+        left = coordinates.y_scale**2 * found.point.point.profile.pwrss
+        slope = 2 * profile.degrees * distance / (float(half @ half) * left)
+        return found.point.value - self.least, slope
+
+
+def held_at(problem: Problem, position: int, value: float) -> Problem:
+    """Return the problem with the fixed effect of one column of X held at a value."""
+    products = problem.products
+    coordinates, p = products.coordinates, products.p
+    a = coordinates.fixed[position]
+    held = (value - coordinates.pilot[position]) / coordinates.y_scale
+    T = np.zeros((p + 1, p))
+    T[:p, : p - 1] = np.linalg.qr(a[:, None], mode="complete")[0][:, 1:]
+    T[:p, p - 1] = -a * held / float(a @ a)
+    T[p, p - 1] = 1.0
+    factors = tuple(replace(f, B=np.tensordot(T, f.B, axes=(0, 1)).transpose(1, 0, 2).copy()) for f in products.factors)
+    fewer = replace(products, p=p - 1, A=T.T @ products.A @ T, factors=factors)
+    return replace(problem, products=fewer, objective=objective_for(fewer, problem.structure, reml=False))
+
+
+@dataclass(slots=True)
+class _Held:
+    """A point whose coordinate number `held` is not free."""
+
+    point: JointPoint
+    held: int
+
+    @property
+    def value(self) -> float:
+        return self.point.value
+
+    @property
+    def exact(self) -> bool:
+        return self.point.space.problem.structure.exact
+
+    def derivatives(self) -> tuple[FloatArray, FloatArray]:
+        gradient, hessian = self.point.derivatives()
+        return np.delete(gradient, self.held), np.delete(np.delete(hessian, self.held, 0), self.held, 1)
+
+
+@dataclass(slots=True)
+class VarianceCurve:
+    """
+    The deviance with a standard deviation, a correlation or log sigma held.
+
+    coordinate : its place in x
+    inward, slope : parameter -> coordinate, and the derivative of that
+    """
+
+    space: VarianceSpace
+    coordinate: int
+    inward: Callable[[float], float]
+    slope: Callable[[float], float]
+    estimate: float
+    limits: tuple[float, float]
+    step: float
+    least: float
+    trail: Trail
+
+    def above(self, value: float) -> tuple[float, float]:
+        """Return the deviance above the least one, and its slope."""
+        place, held = self.coordinate, self.inward(value)
+
+        def evaluate(free: FloatArray) -> _Held:
+            return _Held(self.space.at(np.insert(free, place, held)), place)
+
+        found = minimise(evaluate, np.delete(self.trail.ahead(value), place), SETTINGS)
+        end = found.point.point
+        self.trail.ends.append((value, end.x))
+        return end.value - self.least, float(end.gradient()[place]) * self.slope(value)
+
+
+def variance_curve(problem: Problem, design: DesignMatrices, fit: Fit, parameter: Parameter) -> VarianceCurve:
+    """Make the curve of a standard deviation, a correlation, or of the logarithm of sigma."""
+    t = parameter.term
+    pair = (t, parameter.column, parameter.row) if parameter.part == "cor" else None
+    space = VarianceSpace.of(problem, design, pair)
+    x = space.start(fit.relative_covariance, fit.sigma)
+    point = space.at(x)
+    inward: Callable[[float], float]
+    slope: Callable[[float], float]
+    if parameter.part == "sigma":
+        place, estimate, limits = 0, math.log(fit.sigma), (-math.inf, math.inf)
+        inward, slope = lambda v: v - math.log(space.y_scale), lambda v: 1.0  # noqa: ARG005
+    elif parameter.part == "sd":
+        unit = float(space.units[t][parameter.row])
+        place, limits = space.starts[t] + parameter.row, (0.0, math.inf)
+        estimate = abs(float(x[place])) * unit
+        inward, slope = lambda v: v / unit, lambda v: 1.0 / unit  # noqa: ARG005
+    else:
+        term = design.random_terms[t]
+        angle = term.covariance.angle(term.n_coefficients, parameter.row, parameter.column)
+        place, inward, slope, limits = space.starts[t] + angle.place, angle.of, angle.slope, (angle.low, angle.high)
+        covariance = fit.relative_covariance[t]
+        i, j = parameter.row, parameter.column
+        size = math.sqrt(float(covariance[i, i] * covariance[j, j]))
+        estimate = float(np.clip(covariance[i, j] / size, *limits)) if size > 0 else math.nan
+    error, tangent = _tangent(point, place)
+    step, ends = error / abs(slope(estimate)), [(estimate, x)]
+    if math.isfinite(step):
+        ends += [(estimate + side * 3 * step, x + side * 3 * tangent) for side in (-1, 1)]
+    else:  # a correlation at a limit, where the angle says nothing
+        step = (limits[1] - limits[0]) / 8
+    return VarianceCurve(space, place, inward, slope, estimate, limits, step, point.value, Trail(ends))
+
+
+def _tangent(point: JointPoint, place: int) -> tuple[float, FloatArray]:
+    """Return the standard error of a coordinate by the curvature, and how all coordinates move with it by one error."""
+    _, hessian = point.derivatives()
+    try:
+        column = 2 * blocks.solve(hessian, np.eye(len(hessian)))[:, place]
+    except np.linalg.LinAlgError:
+        column = np.zeros(len(hessian))
+    if not 0.0 < column[place] < 1e6:
+        return 0.5, 0.5 * np.eye(len(hessian))[place]
+    error = math.sqrt(float(column[place]))
+    return error, column / error
+
+
+@dataclass(frozen=True, slots=True)
+class LinearCurve:
+    """
+    A model without random terms: n log(1 + d^2 / (v r^2)) for a fixed effect, n log s + r^2 / s for log sigma.
+
+    v : (X'X)^-1 of the fixed effect; 0 for log sigma
+    """
+
+    n: int
+    rss: float
+    estimate: float
+    step: float
+    v: float = 0.0
+    limits: tuple[float, float] = field(default=(-math.inf, math.inf))
+
+    def above(self, value: float) -> tuple[float, float]:
+        """Return the deviance above the least one, and its slope."""
+        d = value - self.estimate
+        if self.v:
+            ratio = d * d / (self.v * self.rss)
+            return self.n * math.log1p(ratio), 2 * self.n * d / (self.v * self.rss * (1 + ratio))
+        return self.n * (2 * d + math.expm1(-2 * d)), 2 * self.n * -math.expm1(-2 * d)
+
+
+def linear_curve(fit: Fit, n: int, parameter: Parameter) -> LinearCurve:
+    """Make the curve of a model without random terms, from its fit by maximum likelihood."""
+    if parameter.part == "sigma":
+        return LinearCurve(n, fit.pwrss, math.log(fit.sigma), 1 / math.sqrt(2 * n))
+    variance = float(fit.vcov[parameter.row, parameter.row])
+    estimate = float(fit.beta[parameter.row])
+    return LinearCurve(n, fit.pwrss, estimate, math.sqrt(variance), variance / fit.sigma**2)
+
+
+def curve_of(problem: Problem | None, design: DesignMatrices, fit: Fit, parameter: Parameter) -> Curve:
+    """
+    Make the profile deviance of a parameter.
+
+    problem : the model's, by maximum likelihood; None where there is no random term
+    fit : its fit by maximum likelihood
+    """
+    if problem is None:
+        return linear_curve(fit, design.nobs, parameter)
+    if parameter.part == "fixed":
+        return FixedCurve.of(problem, fit, parameter.row)
+    return variance_curve(problem, design, fit, parameter)

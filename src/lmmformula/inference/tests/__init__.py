@@ -1,0 +1,1 @@
+"""Tests: of linear functions of beta, of terms, and between models."""

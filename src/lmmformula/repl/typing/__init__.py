@@ -1,0 +1,1 @@
+"""What is told while a line is being typed: its pieces, what may come next, what it would mean."""

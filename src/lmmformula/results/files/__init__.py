@@ -1,0 +1,1 @@
+"""Fits and posteriors in files, and back."""

@@ -1,0 +1,1 @@
+"""Predictions and new responses, of fits and posteriors."""

@@ -1,0 +1,1 @@
+"""The engines that sample from a program: stanli inside this process, and CmdStan."""
