@@ -137,6 +137,7 @@ def incomes() -> lf.Model:
     return lf.Model("y ~ income + (1 | g)", pd.DataFrame({"income": income, "y": y, "g": pd.Categorical(group)}))
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")  # few draws: what counts is how long steps take
 @pytest.mark.parametrize("model", [years(), years("poisson"), incomes()], ids=["years", "counts of years", "incomes"])
 def test_axes_that_adaptation_would_blur_are_kept(model: lf.Model) -> None:
     """What Stan adds to the variances of a metric is many times the narrowest one here; draws need few steps."""

@@ -138,7 +138,7 @@ def applied(function: Derivatives, x: Real) -> Real:
     Return a function of a jet, by Faà di Bruno's formula, or of an array.
 
     >>> x = variable(0, np.array([2.0]), up_to(2, 1))
-    >>> [float(exp(x * x).at(*key)[0]) / np.exp(4) for key in ((), (0,), (0, 0))]
+    >>> [float(exp(x * x).at(*key)[0] / np.exp(4)) for key in ((), (0,), (0, 0))]
     [1.0, 4.0, 18.0]
     """
     if not isinstance(x, Jet):

@@ -23,6 +23,9 @@ LEAST_DIGITS = 3
 ROUNDING = 1e-10
 """A number smaller than this part of the largest is nothing but rounding."""
 
+TIE = 1e-12
+"""Part of a number that is added to it before it is cut, so that halves do not go by what rounding left of them."""
+
 FIXED_DECIMALS = {"df": 2, "num_df": 2, "den_df": 2, "statistic": 3, "f": 3, "lrt": 3, "chisq": 3}
 """Columns whose numbers need no more decimals than these."""
 
@@ -141,7 +144,7 @@ def _probability(value: float) -> str:
 def _cell(value: float, form: str) -> str:
     if math.isnan(value):
         return ""
-    return ("Inf" if value > 0 else "-Inf") if math.isinf(value) else format(value, form)
+    return ("Inf" if value > 0 else "-Inf") if math.isinf(value) else format(value * (1 + TIE), form)
 
 
 def _is_text(values: "pd.Series[Any]") -> bool:
