@@ -16,7 +16,7 @@ import lmmformula as lf
 from corpus import record
 from lmmformula.ir.functions import REGISTERED
 from lmmformula.results.files.fits import checksum
-from lmmformula.results.files.netcdf import CHECKSUM, HEADER, Named, _checksum, read_netcdf, write_netcdf
+from lmmformula.results.netcdf import CHECKSUM, HEADER, Named, _checksum, read_netcdf, write_netcdf
 
 GONE, TWICE = object(), object()
 NESTED: list[Any] = []

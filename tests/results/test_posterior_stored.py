@@ -15,7 +15,7 @@ import lmmformula as lf
 import programs
 from corpus import dataset
 from fits import data_of, model_of
-from lmmformula.results.files.netcdf import HEADER, Named, read_netcdf, write_netcdf
+from lmmformula.results.netcdf import HEADER, Named, read_netcdf, write_netcdf
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning"),

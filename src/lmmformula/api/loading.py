@@ -8,8 +8,8 @@ from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.files import path_of, read_text
 from lmmformula.results.files.fits import absent_rows, from_json
-from lmmformula.results.files.netcdf import MAGIC, MAGIC_OF_NETCDF4
 from lmmformula.results.files.posteriors import load_posterior
+from lmmformula.results.netcdf import MAGIC, MAGIC_OF_NETCDF4
 
 
 @answering

@@ -24,8 +24,8 @@ from lmmformula.results.estimates import Sampled
 from lmmformula.results.files.consistent import check_columns, check_parts, check_rows
 from lmmformula.results.files.fits import LAYOUT_OF_DESIGN, NOT_WHOLE, SavedDesign, absent_rows, damaged, design_content
 from lmmformula.results.files.kept_numbers import Kept
-from lmmformula.results.files.netcdf import Named, read_netcdf, write_netcdf
 from lmmformula.results.grid_values import grid_values
+from lmmformula.results.netcdf import Named, read_netcdf, write_netcdf
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.program.distributions import LIKELIHOODS
