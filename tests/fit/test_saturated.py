@@ -6,6 +6,7 @@ import lmmformula as lf
 from corpus import dataset
 
 
+@pytest.mark.filterwarnings("ignore:ar1\\(\\) takes:lmmformula.FitWarning")  # days as text, on purpose
 def test_a_residual_that_vanishes_is_said() -> None:
     """BodyWeight with ar1 over days and an intercept: the criterion falls without end as sigma goes to zero."""
     rats = dataset("BodyWeight").copy()

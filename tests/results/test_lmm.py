@@ -39,6 +39,7 @@ def test_likelihoods_and_criteria_are_lme4s(identifier: str) -> None:
     assert (fit.nobs, fit.ngroups) == (expected["n"], expected["ngrps"])
 
 
+@pytest.mark.filterwarnings("ignore:ar1\\(\\) takes:lmmformula.FitWarning")  # some have months as text, as R had them
 @pytest.mark.parametrize("about", records("lmm_structured"), ids=lambda about: about["id"])
 def test_parameters_of_structures_are_counted_as_lme4_counts_them(about: dict[str, Any]) -> None:
     """Standard deviations and correlations, not entries of theta: degrees of freedom, AIC and BIC."""
