@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import lmmformula as lf
-from lmmformula.results.densities import log_density
+from lmmformula.results.families import log_density
 from lmmformula.stan.program.responses import counted
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")

@@ -173,12 +173,12 @@ def test_priors_that_cutpoints_can_not_have(statement: str, message: str) -> Non
 @each_link
 def test_default_priors_stand_where_the_categories_are(link: str) -> None:
     """At each cutpoint's prior location the link's inverse is the share of the categories below it, nearly."""
-    from lmmformula.results.families import INVERSE_LINKS
+    from lmmformula.families.links import LINKS
 
     model = lf.Model("rating ~ x", ratings(), family=f"cumulative({link})")
     locations = model.stan().data["prior_cutpoint_location"]
     shares = [np.mean(model.design.y <= k) for k in (1, 2, 3)]
-    np.testing.assert_allclose(INVERSE_LINKS[link](locations), shares, atol=0.002)
+    np.testing.assert_allclose(LINKS[link].inverse(locations), shares, atol=0.002)
 
 
 # --- results --------------------------------------------------------------------------------------------------------

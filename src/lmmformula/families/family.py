@@ -155,7 +155,8 @@ class Family(ABC):
 
     def mean(self, eta: FloatArray, own: Own) -> FloatArray:
         """Return the response's mean."""
-        with np.errstate(over="ignore"):  # a mean beyond the largest float, which a prior may ask for, is infinite
+        # a mean beyond the largest float, which a prior may ask for, is infinite; a row that is missing stays missing
+        with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(self.mean_link.inverse(eta), dtype=np.float64)
 
     @abstractmethod

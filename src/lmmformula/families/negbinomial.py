@@ -10,7 +10,7 @@ from lmmformula.families.family import FARTHEST, Family, Observed, Own, Paramete
 from lmmformula.families.gamma import gamma_draws
 from lmmformula.families.jets import Jet, Key, Real, chosen, log, log1p, taken, up_to, value_of, variable
 from lmmformula.families.poisson import LARGEST_MEAN, best_of_counts
-from lmmformula.families.special import LOG_2PI, log_factorial_error, loss
+from lmmformula.families.special import LOG_2PI, log_add_exp, log_factorial_error, loss
 
 CLOSE = 0.5
 """To zero, for which log(1 + x) is better than the logarithm of a ratio."""
@@ -38,8 +38,9 @@ class NegativeBinomial(Family):
         miss = (y - mu) / (mu + shape)
         close = np.abs(value_of(miss)) < CLOSE
         rise = log1p(chosen(close, miss, 0.0))
-        if not close.all():
-            rise = chosen(close, rise, log((y + shape) / (mu + shape)))
+        if not close.all():  # by the logarithm of the mean, which may be beyond the largest float
+            rise = chosen(close, rise, log(y + shape) - log_add_exp(self.mean_link.log(eta), log(shape)))
+            miss = chosen(close, miss, (y + shape) / (mu + shape) - 1)
         ahead = self.mean_link.log(eta) - log_some + rise
         best = _best_of_rows(observed, shape)
         return chosen(y > 0, best - y * loss(ahead) - shape * (miss - rise), shape * rise)

@@ -1,44 +1,37 @@
-"""Means and draws of a response, given its linear predictor and the parameters of its family."""
+"""What results ask of the family of a response: means, draws, densities, variances and deviances, by its name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.errors import FitError
+from lmmformula.families.cumulative import Cumulative
+from lmmformula.families.family import Family as Distribution
+from lmmformula.families.family import Observed
+from lmmformula.families.jets import up_to, variable
+from lmmformula.families.links import LINKS
+from lmmformula.families.table import family as distribution_of
 from lmmformula.ir.family import Family
 
-Own = Mapping[str, FloatArray]
+Own = Mapping[str, Any]
 """
-Parameter of a family -> its draws, in a shape that broadcasts with that of the linear predictor.
+Parameter of a family -> its value, or its draws in a shape that broadcasts with that of the linear predictor.
 
 Cutpoints have one axis more, the last.
 """
 
 
-def _inv_logit(eta: FloatArray) -> FloatArray:
-    return np.asarray(0.5 * (1 + np.tanh(eta / 2)), dtype=np.float64)
-
-
-def _probability(eta: FloatArray) -> FloatArray:
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(eta), dtype=np.float64)
-
-
-def _inv_cloglog(eta: FloatArray) -> FloatArray:
-    return np.asarray(-np.expm1(-np.exp(eta)), dtype=np.float64)
-
-
-INVERSE_LINKS: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "identity": np.asarray,
-    "log": np.exp,
-    "sqrt": np.square,
-    "logit": _inv_logit,
-    "probit": _probability,
-    "cloglog": _inv_cloglog,
-}
+def _distribution(family: Family) -> Distribution:
+    try:
+        return distribution_of(family.name, family.link)
+    except KeyError:
+        raise FitError(
+            f"log densities are not worked out for the family {family.name} with link {family.link}",
+            hint="use sample(log_lik=True)",
+        ) from None
 
 
 def trials_of(design: DesignMatrices, family: Family) -> FloatArray | float:
@@ -53,6 +46,25 @@ def own_of_rows(design: DesignMatrices, own: Mapping[str, Any], part: slice = sl
     return dict(own) | {"sigma": own["sigma"] / np.sqrt(design.weights[part])}
 
 
+def log_density(
+    family: Family, y: FloatArray, eta: FloatArray, own: Own, trials: FloatArray | float = 1.0
+) -> FloatArray:
+    """
+    Return log p(y | eta, own), all constants kept, in the shape that `eta` and the parameters broadcast to.
+
+    y : (n,) response; of a binomial family the successes
+    eta : (..., n) linear predictor
+    own : parameters of the family, in shapes that broadcast; "sigma" is that of each row
+    trials : (n,) of a binomial family
+
+    >>> log_density(Family("poisson", "log"), np.array([0.0]), np.array([0.0]), {})
+    array([-1.])
+    """
+    observed = Observed(y / trials, trials) if family.name == "binomial" else Observed(y)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # a mean beyond the largest float: density zero
+        return np.asarray(_distribution(family).log_density(observed, eta, own), dtype=np.float64)
+
+
 def mean_of(family: Family, eta: FloatArray, own: Own) -> FloatArray:
     """
     Return the response's mean: of a binomial family the probability of success, of an ordinal one that of its numbers.
@@ -60,13 +72,7 @@ def mean_of(family: Family, eta: FloatArray, own: Own) -> FloatArray:
     >>> mean_of(Family("poisson", "log"), np.array([0.0]), {})
     array([1.])
     """
-    if family.ordinal:
-        return np.asarray(1 + _exceeded(family, eta, own["cutpoint"]).sum(axis=-1), dtype=np.float64)
-    with np.errstate(over="ignore"):  # a mean beyond the largest float, which a prior may ask for, is infinite
-        mean = INVERSE_LINKS[family.link](eta)
-        if family.name == "lognormal":
-            return np.asarray(np.exp(eta + own["sigma"] ** 2 / 2), dtype=np.float64)
-    return np.asarray(mean * (1 - own["zi"]) if "zi" in own else mean, dtype=np.float64)
+    return _distribution(family).mean(eta, own)
 
 
 def category_probability(family: Family, eta: FloatArray, own: Own, category: int) -> FloatArray:
@@ -78,31 +84,7 @@ def category_probability(family: Family, eta: FloatArray, own: Own, category: in
     >>> category_probability(Family("cumulative", "logit"), np.array([0.0]), {"cutpoint": np.array([0.0, 1e3])}, 1)
     array([0.5])
     """
-    ends = np.full((*own["cutpoint"].shape[:-1], 1), np.inf)
-    bounds = np.concatenate([-ends, own["cutpoint"], ends], axis=-1)
-    above = _exceeded(family, eta, bounds[..., category - 1 : category + 1])
-    return above[..., 0] - above[..., 1]
-
-
-def _exceeded(family: Family, eta: FloatArray, cutpoints: FloatArray) -> FloatArray:
-    """Return the probabilities that the category is above each of some cutpoints, which are on the last axis."""
-    beyond = cutpoints - np.asarray(eta)[..., np.newaxis]
-    if family.link == "cloglog":
-        with np.errstate(over="ignore"):
-            return np.asarray(np.exp(-np.exp(beyond)), dtype=np.float64)
-    return INVERSE_LINKS[family.link](-beyond)
-
-
-def _categories(family: Family, eta: FloatArray, cutpoints: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Draw categories: the number of cutpoints below a latent variable around eta, and 1."""
-    match family.link:
-        case "logit":
-            latent = eta + rng.logistic(size=eta.shape)
-        case "probit":
-            latent = eta + rng.standard_normal(eta.shape)
-        case _:
-            latent = eta - rng.gumbel(size=eta.shape)
-    return np.asarray(1 + (latent[..., np.newaxis] > cutpoints).sum(axis=-1), dtype=np.float64)
+    return Cumulative(family.link).probability(eta, own, category)
 
 
 def draw_from(
@@ -115,46 +97,45 @@ def draw_from(
 
     own : parameters of the family; "sigma" is that of each row
     """
-    if family.ordinal:
-        return _categories(family, eta, own["cutpoint"], rng)
     with np.errstate(over="ignore"):  # what is beyond the largest float is infinite, or bounded
-        return np.asarray(_drawn(family, eta, own, rng, trials), dtype=np.float64)
+        return _distribution(family).draw(eta, own, rng, trials)
 
 
-def _drawn(  # noqa: PLR0911 (one for each family)
-    family: Family, eta: FloatArray, own: Own, rng: np.random.Generator, trials: FloatArray | float
-) -> object:
-    """Draw a response that is no category."""
-    mean = INVERSE_LINKS[family.link](eta)
-    size = mean.shape
-    match family.name:
-        case "gaussian":
-            return eta + own["sigma"] * rng.standard_normal(size)
-        case "student":
-            return eta + own["sigma"] * rng.standard_t(np.broadcast_to(own["nu"], size))
-        case "lognormal":
-            return np.exp(eta + own["sigma"] * rng.standard_normal(size))
-        case "binomial":
-            return rng.binomial(np.broadcast_to(np.rint(trials).astype(np.int64), size), mean) / trials
-        case "Gamma":
-            return _gamma(mean, own["shape"], rng)
-        case "beta":
-            shares = mean, _inv_logit(-eta)  # 1 - mean would be 0 far from zero
-            return rng.beta(*(np.maximum(share * own["phi"], SMALLEST) for share in shares))
-        case _:
-            if "shape" in own:
-                mean = _gamma(mean, own["shape"], rng)
-            counts = rng.poisson(np.minimum(mean, LARGEST_MEAN)).astype(np.float64)
-            return counts * (rng.random(size) >= own["zi"]) if "zi" in own else counts
+def variance_of(family: Family, mean: FloatArray, own: Own) -> FloatArray:
+    """
+    Return the variance of a response of one trial, given its mean; of Gamma in units of 1 / shape, as R's.
+
+    mean : of a zero-inflated family that of the whole mixture
+
+    >>> variance_of(Family("binomial", "logit"), np.array([0.5]), {})
+    array([0.25])
+    """
+    return _distribution(family).variance(mean, own)
 
 
-def _gamma(mean: FloatArray, shape: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Draw from Gamma distributions; a scale beyond the largest float is that float."""
-    scale = np.minimum(mean / shape, np.finfo(np.float64).max)
-    return rng.gamma(np.broadcast_to(shape, mean.shape), scale)
+def slope_of(link: str, eta: FloatArray) -> FloatArray:
+    """
+    Return the derivative of the inverse link.
+
+    >>> slope_of("logit", np.array([0.0]))
+    array([0.25])
+    """
+    return np.asarray(LINKS[link].inverse(variable(0, eta, up_to(1, 1))).at(0), dtype=np.float64)
 
 
-LARGEST_MEAN = 1e18
-"""Of a count that numpy can draw; a prior may ask for more."""
-SMALLEST = 1e-300
-"""Parameter of a beta distribution from which numpy can draw."""
+def unit_deviance(family: Family, y: FloatArray, mean: FloatArray, own: Own) -> FloatArray:
+    """
+    Return twice the log likelihood that a row of one trial loses by its mean.
+
+    Raises
+    ------
+    FitError
+        The family has none: it is no exponential family.
+    """
+    found = _distribution(family).deviance(y, mean, own)
+    if found is None:
+        raise FitError(
+            f"deviance residuals are not defined for the family {family.name}",
+            hint='the kinds are: response, pearson, working; for some families also "deviance"',
+        )
+    return np.maximum(found, 0.0)

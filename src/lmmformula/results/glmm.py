@@ -21,11 +21,10 @@ from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.accessors import FitAccessors, ResidualKind
 from lmmformula.results.arguments import check_choice
-from lmmformula.results.families import draw_from, mean_of, own_of_rows, trials_of
+from lmmformula.results.families import draw_from, mean_of, own_of_rows, slope_of, trials_of, unit_deviance, variance_of
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.predict.generalized_prediction import generalized_predictions
 from lmmformula.results.predict.prediction import Interval, Request
-from lmmformula.results.predict.response_moments import slope_of, unit_deviance, variance_of
 from lmmformula.results.predict.rows import NewLevels, random_part
 from lmmformula.results.predict.uncertainty import JointCovariance, WorkingCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of

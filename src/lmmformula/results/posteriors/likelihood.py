@@ -4,9 +4,8 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
-from lmmformula.results.densities import log_density
 from lmmformula.results.estimates import Sampled
-from lmmformula.results.families import own_of_rows
+from lmmformula.results.families import log_density, own_of_rows
 from lmmformula.results.predict.posterior_prediction import flat, linear_predictors, pieces
 from lmmformula.results.predict.rows import OldRows
 from lmmformula.stan.program.responses import counted
