@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from lmmformula.ir.functions import REGISTERED
+from lmmformula.stan.engines.stanli_sampling import loaded
 
+loaded()  # before a test module imports stanli: single chains then need no process of their own
 os.environ.pop("COLUMNS", None)  # set for test processes by some runners; tables are as wide as they like here
 
 

@@ -188,6 +188,21 @@ def test_counts_of_an_infinite_shape_are_poisson(text: str, prefix: str, shape: 
     assert slope == pytest.approx(1.0, abs=1e-4)  # of log(shape): that of the Jacobian alone
 
 
+SPLIT = ["zero_inflated_poisson", "zero_inflated_negbinomial", "binomial(probit)", "binomial(cloglog)"]
+
+
+@pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
+@pytest.mark.parametrize("value", [0, 1])
+@pytest.mark.parametrize("family", SPLIT)
+def test_a_response_of_one_value_is_sampled(family: str, value: int) -> None:
+    """Rows are split by their response, and either part may be empty; a fit has no estimate, and refers to sampling."""
+    frame = {"y": np.full(12, value), "x": np.linspace(-1.0, 1.0, 12), "g": list("abc") * 4}
+    posterior = lf.Model("y ~ x + (1 | g)", frame, family=family).sample(
+        chains=1, warmup=100, draws=50, seed=1, progress=False
+    )
+    assert np.isfinite(posterior.log_likelihood()).all()
+
+
 @pytest.mark.parametrize("name", ["negbinomial", "zero_inflated_negbinomial"])
 def test_log_lik_of_an_infinite_shape_is_poissons(name: str) -> None:
     """What is generated of each row has no rounding errors that grow without bounds either."""

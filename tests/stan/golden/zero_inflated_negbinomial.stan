@@ -78,7 +78,9 @@ model {
     vector[n_zeros] own = -s * log1p_exp(eta[zeros] - log(s));
     target += log_sum_exp(log(zi), log1m(zi) + own);
     target += (N - n_zeros) * log1m(zi);
-    y[others] ~ neg_binomial_2_log(eta[others], s);
+    if (n_zeros < N) {
+      y[others] ~ neg_binomial_2_log(eta[others], s);
+    }
   }
 }
 generated quantities {

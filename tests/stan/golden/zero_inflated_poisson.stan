@@ -70,7 +70,9 @@ model {
     // zeros are of either kind
     target += log_sum_exp(log(zi), log1m(zi) - exp(eta[zeros]));
     target += (N - n_zeros) * log1m(zi);
-    y[others] ~ poisson_log(eta[others]);
+    if (n_zeros < N) {
+      y[others] ~ poisson_log(eta[others]);
+    }
   }
 }
 generated quantities {
