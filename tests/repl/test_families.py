@@ -12,7 +12,7 @@ from corpus import dataset
 from lmmformula.api.families import DEFAULT_LINKS
 from lmmformula.api.parsing import specification
 from lmmformula.data.table import read_table
-from lmmformula.design.response import SUPPORT
+from lmmformula.families.table import FAMILIES as KINDS
 from lmmformula.repl.doing.families import FAMILIES, is_fitted, is_sampled, own_parameters, response_words
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import State, data_from
@@ -55,7 +55,7 @@ def test_what_is_offered_works(name: str) -> None:
         family = lf.api.families.Family(name, link)
         assert is_fitted(family) or is_sampled(family)
     assert FAMILIES[name][0] == DEFAULT_LINKS[name] or DEFAULT_LINKS[name] not in FAMILIES[name]
-    assert name in SUPPORT or name in ("gaussian", "student")
+    assert (KINDS[name].support == "numbers") == (name in ("gaussian", "student"))
 
 
 def test_the_list_marks_what_is_in_use() -> None:

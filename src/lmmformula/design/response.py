@@ -1,32 +1,15 @@
 """The left-hand side of a model, as numbers."""
 
-from collections.abc import Callable
-
 import numpy as np
 
-from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.arrays import FloatArray
 from lmmformula.design.columns.evaluated import Categorical, Numbers, Value, column_of_numbers
 from lmmformula.design.columns.frame import Frame, at
 from lmmformula.errors import DataError, printable, warn
+from lmmformula.families.table import FAMILIES
 from lmmformula.ir.expressions import Expression, label
 from lmmformula.ir.family import Family
 from lmmformula.ir.records import Response
-
-SUPPORT: dict[str, tuple[str, Callable[[FloatArray], BoolArray]]] = {
-    "binomial": ("between 0 and 1", lambda y: (y >= 0) & (y <= 1)),
-    "poisson": ("whole numbers from 0", lambda y: (y >= 0) & (y == np.floor(y))),
-    "negative.binomial": ("whole numbers from 0", lambda y: (y >= 0) & (y == np.floor(y))),
-    "Gamma": ("greater than 0", lambda y: y > 0),
-    "inverse.gaussian": ("greater than 0", lambda y: y > 0),
-    **dict.fromkeys(
-        ("negbinomial", "zero_inflated_poisson", "zero_inflated_negbinomial"),
-        ("whole numbers from 0", lambda y: (y >= 0) & (y == np.floor(y))),
-    ),
-    "lognormal": ("greater than 0", lambda y: y > 0),
-    "cumulative": ("whole numbers from 1, or a factor", lambda y: (y >= 1) & (y == np.floor(y))),
-    "beta": ("between 0 and 1, both left out", lambda y: (y > 0) & (y < 1)),
-}
-"""What a response must be in each family, in words and as a test; any number where nothing is said."""
 
 
 def response_name(response: Response) -> str:
@@ -73,10 +56,10 @@ def response_values(frame: Frame, response: Response, family: Family) -> tuple[F
 
 def check_support(y: FloatArray, response: Response, family: Family) -> None:
     """Refuse a response that the family can't have produced."""
-    if family.name not in SUPPORT:
+    if family.name not in FAMILIES:
         return
-    words, holds = SUPPORT[family.name]
-    bad = np.flatnonzero(~holds(y))
+    kind = FAMILIES[family.name]
+    bad = np.flatnonzero(~kind.holds(y))
     if len(bad):
         mend = (
             "ordered(...) makes categories of any numbers"
@@ -84,7 +67,7 @@ def check_support(y: FloatArray, response: Response, family: Family) -> None:
             else "choose another family, or mend the column"
         )
         raise DataError(
-            f"the response `{printable(response_name(response))}` must be {words} in the family {family.name}: "
+            f"the response `{printable(response_name(response))}` must be {kind.support} in the family {family.name}: "
             f"{len(bad)} values are not, the first is {y[bad[0]]:g}",
             span=response.expressions[0].span,
             hint=mend,

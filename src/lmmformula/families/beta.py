@@ -59,7 +59,8 @@ class Beta(Family):
         a, b = (np.maximum(shape, SMALLEST) for shape in self._shapes(eta, own))
         return np.asarray(rng.beta(a, b), dtype=np.float64)
 
-    def holds(self, y: FloatArray) -> BoolArray:
+    @classmethod
+    def holds(cls, y: FloatArray) -> BoolArray:
         """Tell which values are between 0 and 1."""
         return (y > 0) & (y < 1)
 

@@ -72,7 +72,8 @@ class Binomial(Family):
         many = np.broadcast_to(np.rint(trials).astype(np.int64), np.shape(eta))
         return np.asarray(rng.binomial(many, self.mean(eta, own)) / trials, dtype=np.float64)
 
-    def holds(self, y: FloatArray) -> BoolArray:
+    @classmethod
+    def holds(cls, y: FloatArray) -> BoolArray:
         """Tell which values are from 0 to 1."""
         return (y >= 0) & (y <= 1)
 

@@ -84,7 +84,8 @@ class Cumulative(Family):
         latent = eta + LATENT[self.link](rng, np.shape(eta))
         return np.asarray(1 + (latent[..., np.newaxis] > own["cutpoint"]).sum(axis=-1), dtype=np.float64)
 
-    def holds(self, y: FloatArray) -> BoolArray:
+    @classmethod
+    def holds(cls, y: FloatArray) -> BoolArray:
         """Tell which values are numbers of categories."""
         return np.asarray((y >= 1) & (y == np.floor(y)), dtype=np.bool_)
 

@@ -177,7 +177,8 @@ class Family(ABC):
 
     # --- the response ---
 
-    def holds(self, y: FloatArray) -> BoolArray:
+    @classmethod
+    def holds(cls, y: FloatArray) -> BoolArray:
         """Tell of each value whether it can be a response."""
         return np.isfinite(y)
 

@@ -47,7 +47,8 @@ class Gamma(Family):
         """Draw responses."""
         return gamma_draws(self.mean(eta, own), own["shape"], rng)
 
-    def holds(self, y: FloatArray) -> BoolArray:
+    @classmethod
+    def holds(cls, y: FloatArray) -> BoolArray:
         """Tell which values are greater than 0."""
         return positive(y)
 

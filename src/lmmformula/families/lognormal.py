@@ -46,7 +46,8 @@ class Lognormal(Family):
         with np.errstate(over="ignore"):
             return np.asarray(np.exp(eta + own["sigma"] * rng.standard_normal(np.shape(eta))), dtype=np.float64)
 
-    def holds(self, y: FloatArray) -> BoolArray:
+    @classmethod
+    def holds(cls, y: FloatArray) -> BoolArray:
         """Tell which values are greater than 0."""
         return positive(y)
 

@@ -97,7 +97,8 @@ class NegativeBinomial(Family):
         mean = gamma_draws(self.mean(eta, own), own["shape"], rng)
         return rng.poisson(np.minimum(mean, LARGEST_MEAN)).astype(np.float64)
 
-    def holds(self, y: FloatArray) -> BoolArray:
+    @classmethod
+    def holds(cls, y: FloatArray) -> BoolArray:
         """Tell which values are counts."""
         return whole(y)
 

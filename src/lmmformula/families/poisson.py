@@ -70,7 +70,8 @@ class Poisson(Family):
         """Draw counts."""
         return rng.poisson(np.minimum(self.mean(eta, own), LARGEST_MEAN)).astype(np.float64)
 
-    def holds(self, y: FloatArray) -> BoolArray:
+    @classmethod
+    def holds(cls, y: FloatArray) -> BoolArray:
         """Tell which values are counts."""
         return whole(y)
 

@@ -72,9 +72,10 @@ class ZeroInflated(Family):
         counts = self.base.draw(eta, own, rng)
         return np.asarray(counts * (rng.random(np.shape(counts)) >= own["zi"]), dtype=np.float64)
 
-    def holds(self, y: FloatArray) -> BoolArray:
+    @classmethod
+    def holds(cls, y: FloatArray) -> BoolArray:
         """Tell which values are counts."""
-        return self.base.holds(y)
+        return cls.counts.holds(y)
 
     def predictor(self, observed: Observed) -> FloatArray:
         """Return that of the counts."""

@@ -111,11 +111,11 @@ class Laplace:
         """Derivatives of the value in x."""
         target, rows, density = self.target, self.target.rows, self.density
         v = self._slopes()
-        back = self.observed.apply(rows.transposed({j: _full(v[j], target.n) for j in target.blocked}))
+        back = self.observed.apply(rows.transposed({j: np.broadcast_to(v[j], target.n) for j in target.blocked}))
         c = {j: rows.applied(back, j) for j in target.blocked}
         r = [v_l + sum(density.at(number, j) * c[j] for j in target.blocked) for number, v_l in enumerate(v)]
         e = rows.transposed(target.scores(density)).parts
-        f = rows.transposed({j: _full(r[j], target.n) for j in target.blocked}).parts
+        f = rows.transposed({j: np.broadcast_to(r[j], target.n) for j in target.blocked}).parts
         G = []
         for K, (score, turned) in zip(self.M.level_sums(), zip(e, f, strict=True), strict=True):
             s, w = score[:, 0], turned[:, 0]
@@ -180,7 +180,3 @@ class Laplace:
         largest = max(1.0, *(float(np.abs(C).max(initial=0.0)) * float(np.square(T).sum()) for C, T in each))
         rounding = np.finfo(np.float64).eps * float(np.abs(self.mode.eta[0]).max()) * largest
         return max(DIFFERENCE_STEP, NOISY_STEP * float(np.cbrt(rounding)))
-
-
-def _full(v: FloatArray, n: int) -> FloatArray:
-    return v if len(v) == n else np.broadcast_to(v, n)

@@ -39,7 +39,7 @@ class Predictor:
     def transposed(self, v: FloatArray, n: int) -> FloatArray:
         """Return X'v; v (n,) or a value that all of the n rows have."""
         if len(self.X) == n:
-            return np.asarray(self.X.T @ (v if len(v) == n else np.broadcast_to(v, n)), dtype=np.float64)
+            return np.asarray(self.X.T @ np.broadcast_to(v, n), dtype=np.float64)
         return np.asarray(self.X[0] * (float(v.sum()) if len(v) == n else n * float(v[0])), dtype=np.float64)
 
 

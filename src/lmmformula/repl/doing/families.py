@@ -6,8 +6,8 @@ import numpy as np
 
 from lmmformula.api.families import DEFAULT_LINKS, named_family
 from lmmformula.arrays import FloatArray
-from lmmformula.design.response import SUPPORT
 from lmmformula.errors import FitError, FormulaError, printable
+from lmmformula.families.table import FAMILIES as KINDS
 from lmmformula.fit.response import can_fit
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
@@ -18,7 +18,7 @@ from lmmformula.stan.program.distributions import LIKELIHOODS
 NAMES = ("identity", "log", "logit", "probit", "cloglog", "sqrt")
 """Links that any family has."""
 
-COUNTS = frozenset(name for name, (words, _) in SUPPORT.items() if words == SUPPORT["poisson"][0])
+COUNTS = frozenset(name for name, kind in KINDS.items() if kind.support == KINDS["poisson"].support)
 """Families of counts."""
 
 MOST_CATEGORIES = 7
@@ -173,13 +173,7 @@ def family_table(used: Family) -> Iterator[str]:
 
 def _response(name: str) -> str:
     """Say what a response must be."""
-    match name:
-        case "binomial":
-            return "0 and 1, two levels, cbind(s, f), s/n"
-        case _ if name in SUPPORT:
-            return SUPPORT[name][0]
-        case _:
-            return "numbers"
+    return "0 and 1, two levels, cbind(s, f), s/n" if name == "binomial" else KINDS[name].support
 
 
 def _methods(family: Family) -> str:
