@@ -9,11 +9,10 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.api.families import DEFAULT_LINKS
 from lmmformula.api.parsing import specification
 from lmmformula.data.table import read_table
-from lmmformula.families.table import FAMILIES as KINDS
-from lmmformula.repl.doing.families import FAMILIES, is_fitted, is_sampled, own_parameters, response_words
+from lmmformula.families.table import FAMILIES
+from lmmformula.repl.doing.families import is_fitted, is_sampled, own_parameters, response_words
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import State, data_from
 from lmmformula.repl.typing.completion import candidates
@@ -43,19 +42,13 @@ def below(data: str, line: str, *before: str) -> str:
 # --- the table of families ------------------------------------------------------------------------------------------
 
 
-def test_every_family_is_offered_or_nothing_can_be_done_with_it() -> None:
-    """Of R's names only one is neither fitted nor sampled."""
-    assert set(DEFAULT_LINKS) - set(FAMILIES) == {"inverse.gaussian"}
-
-
 @pytest.mark.parametrize("name", FAMILIES)
 def test_what_is_offered_works(name: str) -> None:
-    """Each link has a fit or a program, the first is R's default where that works, and own parameters have priors."""
-    for link in FAMILIES[name]:
+    """Each link has a fit or a program."""
+    for link in FAMILIES[name].links:
         family = lf.api.families.Family(name, link)
         assert is_fitted(family) or is_sampled(family)
-    assert FAMILIES[name][0] == DEFAULT_LINKS[name] or DEFAULT_LINKS[name] not in FAMILIES[name]
-    assert (KINDS[name].support == "numbers") == (name in ("gaussian", "student"))
+    assert (FAMILIES[name].support == "numbers") == (name in ("gaussian", "student"))
 
 
 def test_the_list_marks_what_is_in_use() -> None:

@@ -5,47 +5,11 @@ import warnings
 from collections.abc import Iterator
 
 from lmmformula.errors import FitWarning, FormulaError
+from lmmformula.families.table import FAMILIES
 from lmmformula.ir.family import Family
 
-DEFAULT_LINKS = {
-    "gaussian": "identity",
-    "binomial": "logit",
-    "poisson": "log",
-    "Gamma": "inverse",
-    "inverse.gaussian": "1/mu^2",
-    "negbinomial": "log",
-    "student": "identity",
-    "lognormal": "identity",
-    "beta": "logit",
-    "zero_inflated_poisson": "log",
-    "zero_inflated_negbinomial": "log",
-    "cumulative": "logit",
-}
-"""Families, R's first, and their default links."""
-
-MEANT = {"Gamma": "log"}
-"""Families whose default link in R has no fit here, and the link that is meant where none is named."""
-
-ALIASES = {
-    **dict.fromkeys(("normal", "norm"), "gaussian"),
-    **dict.fromkeys(("bernoulli", "logistic"), "binomial"),
-    **dict.fromkeys(
-        ("nbinom2", "nbinom", "nb", "negbin", "negative.binomial", "negativebinomial", "neg_binomial_2",
-         "negbinomial2", "negative_binomial"),
-        "negbinomial",
-    ),
-    **dict.fromkeys(("t", "t_family", "studentt", "student_t", "scat"), "student"),
-    **dict.fromkeys(("beta_family", "betar", "beta_proportion"), "beta"),
-    **dict.fromkeys(("inverse_gaussian", "inversegaussian", "wald"), "inverse.gaussian"),
-    **dict.fromkeys(("log_normal",), "lognormal"),
-    **dict.fromkeys(("gamma_family",), "Gamma"),
-    **dict.fromkeys(("zip", "ziplss", "zeroinflatedpoisson"), "zero_inflated_poisson"),
-    **dict.fromkeys(
-        ("zinb", "zero_inflated_negative_binomial", "zeroinflatednegativebinomial"), "zero_inflated_negbinomial"
-    ),
-    **dict.fromkeys(("ordinal", "ocat", "clm", "clmm", "polr"), "cumulative"),
-}  # fmt: skip
-"""Names of families in R, brms, glmmTMB, mgcv, rstanarm and Bambi, in small letters -> ours."""
+NAMES = {small: family.name for family in FAMILIES.values() for small in (family.name.lower(), *family.aliases)}
+"""Names of families, here and in other packages, in small letters -> ours."""
 
 NOT_YET = frozenset((
     "nbinom1", "nbinom12", "genpois", "compois", "tweedie", "tw", "betabinomial", "beta_binomial", "skew_normal",
@@ -53,11 +17,11 @@ NOT_YET = frozenset((
     "zero_inflated_binomial", "zero_inflated_beta_binomial", "truncated_poisson", "truncated_nbinom2",
     "truncated_nbinom1", "hurdle_poisson", "hurdle_negbinomial", "hurdle_gamma", "hurdle_lognormal", "zigamma",
     "sratio", "cratio", "acat", "categorical", "multinomial", "asym_laplace", "exgaussian", "von_mises", "cox",
-    "lognormal_mean", "bell",
+    "lognormal_mean", "bell", "inverse.gaussian", "inverse_gaussian", "inversegaussian", "wald",
 ))  # fmt: skip
 """Families of other packages that there are not."""
 
-OWN_LINKS = {"zi": "logit", "sigma": "log", "shape": "log", "phi": "log", "nu": "logm1"}
+OWN_LINKS = {p.name: p.usual_link or p.link for family in FAMILIES.values() for p in family.parameters}
 """Links of families' own parameters, which brms' families take as arguments, `link_zi`."""
 
 
@@ -73,8 +37,9 @@ def read_family(family: str | Family) -> Family:
     if isinstance(family, Family):
         return family
     found = named_family(str(family))
-    if found.name in MEANT and not re.search(r"\(.*\w", str(family)):
-        message = f"the family {found.name} has the link {found.link} here, and {DEFAULT_LINKS[found.name]} in R"
+    usual = FAMILIES[found.name].usual_link
+    if usual and not re.search(r"\(.*\w", str(family)):
+        message = f"the family {found.name} has the link {found.link} here, and {usual} in R"
         warnings.warn(f'{message}; family="{found.name}({found.link})" says so', FitWarning, stacklevel=4)
     return found
 
@@ -84,16 +49,15 @@ def named_family(text: str) -> Family:
     match = re.fullmatch(r"\s*([\w.]+)\s*(?:\((.*)\))?\s*", text)
     name = _name(match[1] if match else text, text)
     links = list(_links(name, (match[2] if match else None) or ""))
-    return Family(name, links[0] if links else MEANT.get(name, DEFAULT_LINKS[name]))
+    return Family(name, links[0] if links else FAMILIES[name].links[0])
 
 
 def _name(typed: str, family: str) -> str:
     """Find our name of a family; capitals don't matter."""
     small = typed.lower()
-    name = ALIASES.get(small) or next((own for own in DEFAULT_LINKS if own.lower() == small), "")
-    if name:
-        return name
-    hint = f"the families are: {', '.join(DEFAULT_LINKS)}"
+    if small in NAMES:
+        return NAMES[small]
+    hint = f"the families are: {', '.join(FAMILIES)}"
     if small in NOT_YET:
         raise FormulaError(f"the family '{family:.60}' is not supported yet", hint=hint)
     if small.startswith("quasi"):

@@ -75,7 +75,7 @@ def _option(action: argparse.Action) -> Option:
     if action.dest == "data":
         return Option(names, about, "data")
     if action.dest == "family":
-        from lmmformula.repl.doing.families import FAMILIES
+        from lmmformula.families.table import FAMILIES
 
         return Option(names, about, "choice", tuple(FAMILIES))
     return Option(names, about, "file" if action.dest in ("output", "save") else "text")

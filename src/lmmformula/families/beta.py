@@ -19,6 +19,7 @@ class Beta(Family):
 
     link: str = "logit"
     name = "beta"
+    aliases = ("beta_family", "betar", "beta_proportion")
     links = ("logit",)
     parameters = (Parameter("phi"),)
     support = "between 0 and 1, both left out"

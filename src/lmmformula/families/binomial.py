@@ -17,6 +17,7 @@ class Binomial(Family):
 
     link: str = "logit"
     name = "binomial"
+    aliases = ("bernoulli", "logistic")
     links = ("logit", "probit", "cloglog")
     support = "between 0 and 1"
     ends = (0.0, 1.0)

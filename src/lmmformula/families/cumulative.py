@@ -25,6 +25,7 @@ class Cumulative(Family):
 
     link: str = "logit"
     name = "cumulative"
+    aliases = ("ordinal", "ocat", "clm", "clmm", "polr")
     links = ("logit", "probit", "cloglog")
     support = "whole numbers from 1, or a factor"
     ordinal = True

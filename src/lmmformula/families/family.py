@@ -21,10 +21,12 @@ class Parameter:
     A parameter of a distribution beside its mean.
 
     link : from it to its linear predictor: log of what is positive, logit of what is a probability
+    usual_link : that which other packages take, where it is not that
     """
 
     name: str
     link: str = "log"
+    usual_link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ class Family(ABC):
     A distribution of the response around its linear predictor.
 
     name : as it is typed
+    aliases : its names in R, brms, glmmTMB, mgcv, rstanarm and Bambi, in small letters
     links : of the mean, the default first
+    usual_link : R's default, where that is not among them
     parameters : of its own, beside the mean
     support : what a response must be, in words
     units : whether the linear predictor has the response's units, or those of its logarithm
@@ -76,7 +80,9 @@ class Family(ABC):
 
     link: str
     name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
     links: ClassVar[tuple[str, ...]]
+    usual_link: ClassVar[str] = ""
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     support: ClassVar[str] = ""
     units: ClassVar[bool] = False

@@ -16,6 +16,8 @@ class Gamma(Family):
 
     link: str = "log"
     name = "Gamma"
+    aliases = ("gamma_family",)
+    usual_link = "inverse"
     links = ("log",)
     parameters = (Parameter("shape"),)
     support = "greater than 0"

@@ -16,6 +16,7 @@ class Gaussian(Family):
 
     link: str = "identity"
     name = "gaussian"
+    aliases = ("normal", "norm")
     links = ("identity",)
     parameters = (Parameter("sigma"),)
     support = "numbers"

@@ -16,6 +16,7 @@ class Lognormal(Family):
 
     link: str = "identity"
     name = "lognormal"
+    aliases = ("log_normal",)
     links = ("identity",)
     parameters = (Parameter("sigma"),)
     support = "greater than 0"

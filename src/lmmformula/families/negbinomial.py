@@ -22,6 +22,10 @@ class NegativeBinomial(Family):
 
     link: str = "log"
     name = "negbinomial"
+    aliases = (
+        "nbinom2", "nbinom", "nb", "negbin", "negative.binomial", "negativebinomial", "neg_binomial_2",
+        "negbinomial2", "negative_binomial",
+    )  # fmt: skip
     links = ("log",)
     parameters = (Parameter("shape"),)
     support = "whole numbers from 0"

@@ -17,8 +17,9 @@ class Student(Family):
 
     link: str = "identity"
     name = "student"
+    aliases = ("t", "t_family", "studentt", "student_t", "scat")
     links = ("identity",)
-    parameters = (Parameter("sigma"), Parameter("nu"))
+    parameters = (Parameter("sigma"), Parameter("nu", usual_link="logm1"))
     support = "numbers"
     units = True
 

@@ -102,6 +102,7 @@ class ZeroInflatedPoisson(ZeroInflated):
 
     link: str = "log"
     name = "zero_inflated_poisson"
+    aliases = ("zip", "ziplss", "zeroinflatedpoisson")
     links = ("log",)
     counts = Poisson
     parameters = (Parameter("zi", "logit"),)
@@ -113,6 +114,7 @@ class ZeroInflatedNegativeBinomial(ZeroInflated):
 
     link: str = "log"
     name = "zero_inflated_negbinomial"
+    aliases = ("zinb", "zero_inflated_negative_binomial", "zeroinflatednegativebinomial")
     links = ("log",)
     counts = NegativeBinomial
     parameters = (Parameter("shape"), Parameter("zi", "logit"))

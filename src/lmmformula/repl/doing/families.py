@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lmmformula.api.families import DEFAULT_LINKS, named_family
+from lmmformula.api.families import named_family
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError, FormulaError, printable
-from lmmformula.families.table import FAMILIES as KINDS
+from lmmformula.families.table import FAMILIES
 from lmmformula.fit.response import can_fit
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
@@ -15,10 +15,7 @@ from lmmformula.present.formula import formula_text
 from lmmformula.present.tables import table_lines
 from lmmformula.stan.program.distributions import LIKELIHOODS
 
-NAMES = ("identity", "log", "logit", "probit", "cloglog", "sqrt")
-"""Links that any family has."""
-
-COUNTS = frozenset(name for name, kind in KINDS.items() if kind.support == KINDS["poisson"].support)
+COUNTS = frozenset(name for name, kind in FAMILIES.items() if kind.support == FAMILIES["poisson"].support)
 """Families of counts."""
 
 MOST_CATEGORIES = 7
@@ -38,21 +35,6 @@ def is_sampled(family: Family) -> bool:
     return family in LIKELIHOODS
 
 
-def links(name: str) -> tuple[str, ...]:
-    """
-    List the links with which something can be done, the default first.
-
-    >>> links("binomial"), links("Gamma"), links("inverse.gaussian")
-    (('logit', 'probit', 'cloglog'), ('log',), ())
-    """
-    known = [link for link in NAMES if is_fitted(Family(name, link)) or is_sampled(Family(name, link))]
-    return tuple(sorted(known, key=lambda link: link != DEFAULT_LINKS[name]))
-
-
-FAMILIES: dict[str, tuple[str, ...]] = {name: links(name) for name in DEFAULT_LINKS if links(name)}
-"""Family -> its links, the default first."""
-
-
 def chosen_family(text: str) -> Family:
     """
     Read a family that can be fitted or sampled.
@@ -61,10 +43,7 @@ def chosen_family(text: str) -> Family:
     (Family(name='binomial', link='probit'), Family(name='Gamma', link='log'))
     """
     family = named_family(text)
-    known = FAMILIES.get(family.name)
-    if known is None:
-        hint = f"the families are: {', '.join(FAMILIES)}"
-        raise FormulaError(f"the family {family.name} is neither fitted nor sampled", hint=hint)
+    known = FAMILIES[family.name].links
     if family.link not in known:
         hint = f"its links are: {', '.join(known)}"
         raise FormulaError(f"the family {family.name} has no link '{family.link}' here", hint=hint)
@@ -101,7 +80,8 @@ def family_code(family: Family) -> str:
     """
     if family == GAUSSIAN:
         return ""
-    is_default = DEFAULT_LINKS[family.name] == family.link
+    kind = FAMILIES[family.name]
+    is_default = family.link == kind.links[0] and not kind.usual_link
     return f", family={family.name if is_default else family_text(family)!r}"
 
 
@@ -166,14 +146,15 @@ def family_table(used: Family) -> Iterator[str]:
     yield f"{family_text(used)}: {'; '.join(filter(None, told))}"
     yield ""
     rows = [
-        [name, ", ".join(known), _response(name), _methods(Family(name, known[0]))] for name, known in FAMILIES.items()
+        [name, ", ".join(kind.links), _response(name), _methods(Family(name, kind.links[0]))]
+        for name, kind in FAMILIES.items()
     ]
     yield from table_lines(["family", "links", "response", "methods"], rows, left=4)
 
 
 def _response(name: str) -> str:
     """Say what a response must be."""
-    return "0 and 1, two levels, cbind(s, f), s/n" if name == "binomial" else KINDS[name].support
+    return "0 and 1, two levels, cbind(s, f), s/n" if name == "binomial" else FAMILIES[name].support
 
 
 def _methods(family: Family) -> str:
@@ -190,7 +171,7 @@ def need_fitted(family: Family) -> None:
 
 def completions() -> Iterator[tuple[str, str]]:
     """List what may be typed as a family."""
-    for name, known in FAMILIES.items():
-        yield name, f"{_response(name)}; link {known[0]}"
-        if len(known) > 1:
-            yield from ((f"{name}({link})", f"link {link}") for link in known)
+    for name, kind in FAMILIES.items():
+        yield name, f"{_response(name)}; link {kind.links[0]}"
+        if len(kind.links) > 1:
+            yield from ((f"{name}({link})", f"link {link}") for link in kind.links)
