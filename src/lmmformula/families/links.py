@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.families.jets import Real, applied, exp, log
+from lmmformula.families.jets import Real, applied, exp, log, variable
 from lmmformula.families.special import log1m_exp, log_inv_cloglog, log_inv_logit, log_ndtr, minus_exp
 
 
@@ -26,6 +26,11 @@ class Link:
     inverse: Callable[[Real], Real]
     log: Callable[[Real], Real]
     log_rest: Callable[[Real], Real] | None = None
+
+    def slope(self, eta: FloatArray) -> FloatArray:
+        """Return the derivative of the inverse, of any shape."""
+        values = np.asarray(eta, dtype=np.float64)
+        return np.asarray(self.inverse(variable(0, values, frozenset({(), (0,)}))).at(0))
 
 
 def _cauchit(x: FloatArray, order: int) -> list[FloatArray]:

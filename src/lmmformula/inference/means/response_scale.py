@@ -11,26 +11,11 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError, printable
+from lmmformula.families.links import LINKS
 from lmmformula.ir.expressions import Apply, Constant, Expression, Variable, label
 from lmmformula.ir.model import ModelIR
 
 Map = Callable[[FloatArray], FloatArray]
-
-
-def _logistic(z: FloatArray) -> FloatArray:
-    from scipy.special import expit
-
-    return np.asarray(expit(z))
-
-
-def _normal(z: FloatArray) -> FloatArray:
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(z))
-
-
-def _density(z: FloatArray) -> FloatArray:
-    return np.asarray(np.exp(-z * z / 2) / np.sqrt(2 * np.pi))
 
 
 def _powers(base: float) -> tuple[Map, Map]:
@@ -39,19 +24,12 @@ def _powers(base: float) -> tuple[Map, Map]:
 
 
 INVERSES: dict[str, tuple[Map, Map]] = {
-    "log": (np.exp, np.exp),
+    **{name: (link.inverse, link.slope) for name, link in LINKS.items() if name != "identity"},
     "log2": _powers(2.0),
     "log10": _powers(10.0),
     "log1p": (np.expm1, np.exp),
     "exp": (np.log, lambda z: 1 / z),
     "expm1": (np.log1p, lambda z: 1 / (1 + z)),
-    "sqrt": (np.square, lambda z: 2 * z),
-    "inverse": (lambda z: 1 / z, lambda z: -1 / z**2),
-    "logit": (_logistic, lambda z: _logistic(z) * _logistic(-z)),
-    "probit": (_normal, _density),
-    "cloglog": (lambda z: -np.expm1(-np.exp(z)), lambda z: np.exp(z - np.exp(z))),
-    "cauchit": (lambda z: 0.5 + np.arctan(z) / np.pi, lambda z: 1 / (np.pi * (1 + z * z))),
-    "1/mu^2": (lambda z: z**-0.5, lambda z: -0.5 * z**-1.5),
     "I": (np.asarray, np.ones_like),
 }
 """What undoes a function or link, and the derivative of that."""
