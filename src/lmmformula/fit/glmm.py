@@ -69,8 +69,8 @@ class GlmmFit:
     mode_covariances : per random term, (J, k, k) covariances of b given y and all parameters
     covariance_errors : per random term, (k, k) standard errors: of standard deviations on the diagonal, of correlations
         off it; NaN on a boundary
-    flat : (p, m) directions of beta in which the likelihood is flat (separation); none, (p, 0), in most fits. Functions
-        of beta with a part in one have no finite estimate, see `unestimable`
+    flat : (p, m) directions of beta in which the likelihood is flat (separation); none, (p, 0), in most fits, and all
+        beside a variance without end. Functions of beta with a part in one have no finite estimate, see `unestimable`
     vcov : (p, p) covariance of beta, from the second derivatives of the criterion in all parameters; along a flat
         direction a very large variance stands for an infinite one, so that functions without a part in it keep theirs
     vcov_conditional : (p, p) the same for known theta and working weights, (X' V^-1 X)^-1
@@ -294,7 +294,9 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
     covariances = [symmetric(U @ S @ U.T) for U, S in zip(columns.random, inner, strict=True)]
     V = problem.by_term(point.M.diagonal_blocks(), square=True)
     known = Information.of(point, problem.design.X, columns)
-    judgement = _judged(problem, point, inner, known, log, settings)
+    endless = _endless(problem, inner, known)
+    judgement = _judged(problem, point, inner, known, log, settings) if endless is None else endless
+    known = known if endless is None else known.nothing()
     values, slopes = target.own_values(own)
     errors = np.abs(slopes) * np.sqrt(np.diag(known.whole)[len(point.x) - len(own) :])
     errors[known.limits] = np.nan
@@ -340,10 +342,6 @@ def _judged(
 ) -> Judgement:
     """Add to the verdict on covariances that on fixed effects without a finite estimate, and on the family's limits."""
     t, (_, *own) = problem.target.split(point.x)
-    endless = _endless(problem, inner, known)
-    if endless:
-        message = f"{endless}: the levels tell the response exactly (separation)"
-        return Judgement("failed", f"{message}. Leave the term out, or use priors.")
     separated = _flat_names(problem, known)
     if separated:
         message = f"the likelihood is flat in {separated}: do some columns tell the response exactly (separation)?"
@@ -360,12 +358,14 @@ def _judged(
     return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes, flat)
 
 
-def _endless(problem: _Problem, inner: Sequence[FloatArray], known: Information) -> str:
-    """Say between which levels effects vary without end, empty if none: a row's response is then its level's."""
+def _endless(problem: _Problem, inner: Sequence[FloatArray], known: Information) -> Judgement | None:
+    """Judge effects that vary without end between levels, if any do: a row's response is then its level's."""
     for term, S in zip(problem.terms, inner, strict=True):
         if np.sqrt(S.max()) > ENDLESS and known.curvature < UNTOLD * term.n_levels:
-            return f"the variance between the levels of '{term.group}' grows without end"
-    return ""
+            message = f"the variance between the levels of '{term.group}' grows without end: "
+            message += "the levels tell the response exactly (separation). Leave the term out, or use priors."
+            return Judgement("failed", message)
+    return None
 
 
 def _flat_names(problem: _Problem, known: Information) -> str:
