@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import Literal
 
@@ -15,6 +16,7 @@ from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.convergence import Judgement, judge, undetermined
 from lmmformula.fit.linear import least_squares
+from lmmformula.fit.more_starts import lowest, more_starts
 from lmmformula.fit.newton import Minimum, minimise
 from lmmformula.fit.objective import Point
 from lmmformula.fit.problem import Evaluation, Problem, prepare
@@ -110,22 +112,34 @@ def _precise(design: DesignMatrices, fit: Fit) -> Fit:
 
 def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerSettings) -> Fit:
     """Minimise the criterion of a prepared design; LinAlgError where it can't be computed."""
-    first = problem.start() if start is None else _given(problem, start)
+    found = _descent(problem, problem.start() if start is None else _given(problem, start), settings)
+    if start is None:
+        others = more_starts(problem.terms, problem.by_factor, problem.parameters, lambda x: problem.evaluate(x).value)
+        found = lowest(found, others, lambda x: _valued(_descent(problem, x, settings)), found.point.value)
+    _refuse_exact_fit(problem, found.point.point)
+    log = replace(found.log, strategy=str(problem.structure))
+    inner = problem.covariances(found.parameters)
+    parts = problem.parameters.split(found.parameters)
+    straight = partial(_straight, problem, found)
+    ridge = undetermined(problem.terms, inner, problem.by_factor, parts, found.hessian, straight)
+    flat = None if ridge is None else ridge.judged(matters=_matters(problem, found.parameters, ridge.direction))
+    turns, n = problem.products.coordinates.random, problem.products.n
+    fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, turns, n, log, settings, flat=flat))
+    return replace(fit, log=log, settings=settings)
+
+
+def _descent(problem: Problem, first: FloatArray, settings: OptimizerSettings) -> Minimum[Evaluation]:
+    """Minimise the criterion from a start."""
     points = count()
 
     def evaluate(parameters: FloatArray) -> Evaluation:
         return problem.evaluate(parameters, exact=next(points) >= settings.exact_after)
 
-    found = _snapped(problem, minimise(evaluate, first, settings), settings)
-    _refuse_exact_fit(problem, found.point.point)
-    log = replace(found.log, strategy=str(problem.structure))
-    inner = problem.covariances(found.parameters)
-    factors, parts = [f.terms for f in problem.products.factors], problem.parameters.split(found.parameters)
-    ridge = undetermined(problem.terms, inner, factors, parts, found.hessian, lambda d: _straight(problem, found, d))
-    flat = None if ridge is None else ridge.judged(matters=_matters(problem, found.parameters, ridge.direction))
-    turns, n = problem.products.coordinates.random, problem.products.n
-    fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, turns, n, log, settings, flat=flat))
-    return replace(fit, log=log, settings=settings)
+    return _snapped(problem, minimise(evaluate, first, settings), settings)
+
+
+def _valued(found: Minimum[Evaluation]) -> tuple[float, Minimum[Evaluation]]:
+    return found.point.value, found
 
 
 def _straight(problem: Problem, found: Minimum[Evaluation], direction: FloatArray) -> float:

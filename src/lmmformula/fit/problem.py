@@ -112,9 +112,14 @@ class Problem:
         parts = split_theta(shapes, theta)
         return self.inner([covariance.sigma_of(own, k) for (covariance, k), own in zip(shapes, parts, strict=True)])
 
+    @property
+    def by_factor(self) -> list[tuple[int, ...]]:
+        """Numbers of the terms of each factor."""
+        return [factor.terms for factor in self.products.factors]
+
     def nearest(self, inner: Sequence[FloatArray]) -> FloatArray:
         """Return the parameters nearest to relative covariances in inner coordinates, per term."""
-        return self.parameters.nearest([[inner[t] for t in f.terms] for f in self.products.factors])
+        return self.parameters.nearest([[inner[t] for t in own] for own in self.by_factor])
 
     def covariances(self, parameters: FloatArray) -> list[FloatArray]:
         """Return the relative covariances in inner coordinates, per term."""
