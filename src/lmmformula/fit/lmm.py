@@ -62,9 +62,6 @@ class Fit:
     settings: OptimizerSettings = field(default=OptimizerSettings(), repr=False)
 
 
-EXACT_FIT = 1e-13
-"""Ratio of residual to total sum of squares that is nothing but rounding."""
-
 ALONG = 1e-3
 """Step along a flat direction, and part of the standard errors that changes with a step of one if any does."""
 
@@ -103,7 +100,7 @@ def fit_lmm(
 def _precise(design: DesignMatrices, fit: Fit) -> Fit:
     """Change the verdict on a residual that is nothing but the rounding of the response, as far as rows tell it."""
     precision = PRECISION * float(np.abs(design.y).max()) if design.has_rows else 0.0
-    if fit.sigma >= precision or fit.verdict == "failed":
+    if fit.sigma >= precision or (fit.verdict == "failed" and fit.log.converged):
         return fit
     message = f"the residual standard deviation, {fit.sigma:.2g}, is below the precision of the response, "
     message += f"{precision:.2g}: what is left is rounding. Subtract a constant from it, or make the model simpler."
@@ -213,10 +210,13 @@ def _refuse_small(design: DesignMatrices) -> None:
 
 
 def _refuse_exact_fit(problem: Problem, point: Point) -> None:
-    """Refuse a fit whose residuals are nothing but rounding: its likelihood has no maximum."""
-    if point.profile.pwrss <= EXACT_FIT * problem.products.A[-1, -1]:
+    """Refuse a fit whose residuals are nothing but rounding: its likelihood has no maximum, or can't be computed."""
+    if problem.fits_exactly(point.profile.pwrss):
+        nearly = (
+            "" if problem.exact else " (or all but a ten-millionth, which several grouping factors leave to rounding)"
+        )
         raise FitError(
-            "the random effects fit the response exactly, so no residual variance is left to estimate",
+            f"the random effects fit the response exactly{nearly}, so no residual variance is left to estimate",
             hint="does the response vary within the levels of the grouping factors?",
         )
 
