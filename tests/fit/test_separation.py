@@ -110,9 +110,9 @@ def test_the_same_model_in_other_columns() -> None:
 
 
 def _by_hand(fit: lf.GeneralizedMixedFit, text: str) -> float:
-    """Standard error of a difference from `vcov`, whose flat directions cancel."""
+    """Standard error of a difference, whose flat directions cancel, where a large variance stands for infinity."""
     left, right = text.split(" - ")
-    V = fit.vcov
+    V = pd.DataFrame(fit.fit.vcov, fit.fixef.index, fit.fixef.index)
     return float(np.sqrt(V.loc[left, left] + V.loc[right, right] - 2 * V.loc[left, right]))
 
 
@@ -185,6 +185,32 @@ def test_levels_that_tell_the_response() -> None:
     fit = quietly("y ~ x + (1 | g)", TABLE.assign(y=TABLE["g"] % 2), "binomial")
     assert not fit.converged
     assert fit.fit.message.startswith("the variance between the levels of 'g' grows without end")
+
+
+@pytest.mark.parametrize("family", ["binomial", "binomial(probit)", "binomial(cloglog)"])
+@pytest.mark.parametrize("nagq", [1, 5])
+def test_nothing_is_certain_beside_a_variance_without_end(family: str, nagq: int) -> None:
+    """Coefficients grow with it: no standard error, interval, mean or prediction is narrow."""
+    fit = quietly("y ~ tr + x + (1 | g)", TABLE.assign(y=(TABLE["g"] % 3 == 0).astype(int)), family, nagq)
+    assert not fit.converged
+    assert np.isinf(fit.std_errors).all()
+    assert (fit.tidy("fixed")["p_value"] == 1).all()
+    assert fit.confint().frame[["conf_low", "conf_high"]].isna().all(axis=None)
+    assert fit.emmeans("tr").frame["std_error"].isna().all()
+    with pytest.warns(UserWarning, match="can't be estimated"):
+        assert fit.predict(TABLE.head(4), se_fit=True)["std_error"].isna().all()
+
+
+@pytest.mark.parametrize("kind", ["level", "cell means", "reference", "cell"])
+def test_the_covariance_matrix_is_infinite_where_standard_errors_are(kind: str) -> None:
+    """Its diagonal has their squares; nothing is said of covariances with what has no estimate, all others are kept."""
+    formula, data, names = zeroed("binomial", kind)
+    fit = quietly(formula, data, "binomial")
+    V, others = fit.vcov, [name for name in fit.fixef.index if name not in names]
+    np.testing.assert_array_equal(np.sqrt(np.diag(V)), fit.std_errors)
+    assert np.isinf(np.diag(V.loc[names, names])).all()
+    assert V.loc[names, others].isna().all(axis=None)
+    assert np.isfinite(V.loc[others, others]).all(axis=None)
 
 
 @pytest.mark.parametrize("family", ["Gamma(log)", "lognormal"])

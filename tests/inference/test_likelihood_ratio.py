@@ -151,3 +151,12 @@ def test_structures_in_a_generalised_fit_are_counted_by_their_parameters() -> No
     assert fit.aic == pytest.approx(8 - 2 * fit.loglik)
     smaller = lf.glmer("ypois ~ x + (1 | grp)", data, family="poisson")
     assert lf.anova(smaller, fit).frame["df"].iloc[1] == 1
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_a_structured_model_is_never_below_one_that_it_contains(*, reml: bool) -> None:
+    """Of several minima, one of them without a residual, the lowest is found, so that no ratio is negative."""
+    data = dataset("sleepstudy").assign(f=lambda d: d["Days"].astype(str))
+    fit = lf.lmer("Reaction ~ Days + ar1(0 + f | Subject) + (1 | Subject)", data, reml=reml)
+    assert fit.converged
+    assert (reduce_random_terms(fit).frame["lrt"].iloc[1:] > 0.1).all()

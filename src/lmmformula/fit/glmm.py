@@ -21,6 +21,7 @@ from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.information import Information
 from lmmformula.fit.laplace import Laplace, laplace
 from lmmformula.fit.modes import joint_mode
+from lmmformula.fit.more_starts import lowest, more_starts
 from lmmformula.fit.quadrature import Approximation, approximation
 from lmmformula.fit.quasi_newton import descend
 from lmmformula.fit.response import check_curvature, observed_of, start_of, unit_of
@@ -49,9 +50,6 @@ ENDLESS = 10.0
 UNTOLD = 0.1
 """... the curvatures of all rows sum up to less than this for each level."""
 
-SHOWN = 4
-"""Coefficients without a finite estimate that a verdict names."""
-
 
 @dataclass(frozen=True)
 class GlmmFit:
@@ -69,8 +67,8 @@ class GlmmFit:
     mode_covariances : per random term, (J, k, k) covariances of b given y and all parameters
     covariance_errors : per random term, (k, k) standard errors: of standard deviations on the diagonal, of correlations
         off it; NaN on a boundary
-    flat : (p, m) directions of beta in which the likelihood is flat (separation); none, (p, 0), in most fits. Functions
-        of beta with a part in one have no finite estimate, see `unestimable`
+    flat : (p, m) directions of beta in which the likelihood is flat (separation); none, (p, 0), in most fits, and all
+        beside a variance without end. Functions of beta with a part in one have no finite estimate, see `unestimable`
     vcov : (p, p) covariance of beta, from the second derivatives of the criterion in all parameters; along a flat
         direction a very large variance stands for an infinite one, so that functions without a part in it keep theirs
     vcov_conditional : (p, p) the same for known theta and working weights, (X' V^-1 X)^-1
@@ -154,6 +152,8 @@ def fit_glmm(
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
             first = problem.start() if start is None else problem.started(start)
             found, log = descend(problem.target, *first, approximate, settings)
+            if start is None and most_work == inf:
+                found, log = _lowest(problem, found, log, approximate, settings)
             kept = _held(problem, _snapped(problem, found, approximate, settings), approximate, settings)
             fit = _report(problem, kept, log, settings)
             return replace(fit, nagq=nagq, curvature=curvature)
@@ -260,6 +260,23 @@ class _Problem:
         return [out[t] for t in range(len(self.terms))]
 
 
+def _lowest(
+    problem: _Problem, found: Laplace, log: OptimizerLog, approximate: Approximation, settings: OptimizerSettings
+) -> tuple[Laplace, OptimizerLog]:
+    """Start a structured model also elsewhere, with what else was found, and take what is lowest."""
+    target, a, rest = problem.target, found.mode.a, found.x[problem.target.parameters.size :]
+
+    def descent(t: FloatArray) -> tuple[float, tuple[Laplace, OptimizerLog]]:
+        there = descend(target, np.concatenate([t, rest]), a, approximate, settings)
+        return there[0].value, there
+
+    def value(t: FloatArray) -> float:
+        return approximate(target, np.concatenate([t, rest]), a).value
+
+    others = more_starts(problem.terms, [f.terms for f in problem.columns.factors], target.parameters, value)
+    return lowest((found, log), others, descent, found.value)
+
+
 def _snapped(problem: _Problem, found: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
     """Put standard deviations that are zero but for rounding to zero exactly, if the criterion agrees."""
     t, betas = problem.target.split(found.x)
@@ -294,7 +311,9 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
     covariances = [symmetric(U @ S @ U.T) for U, S in zip(columns.random, inner, strict=True)]
     V = problem.by_term(point.M.diagonal_blocks(), square=True)
     known = Information.of(point, problem.design.X, columns)
-    judgement = _judged(problem, point, inner, known, log, settings)
+    endless = _endless(problem, inner, known)
+    judgement = _judged(problem, point, inner, known, log, settings) if endless is None else endless
+    known = known if endless is None else known.nothing()
     values, slopes = target.own_values(own)
     errors = np.abs(slopes) * np.sqrt(np.diag(known.whole)[len(point.x) - len(own) :])
     errors[known.limits] = np.nan
@@ -340,11 +359,7 @@ def _judged(
 ) -> Judgement:
     """Add to the verdict on covariances that on fixed effects without a finite estimate, and on the family's limits."""
     t, (_, *own) = problem.target.split(point.x)
-    endless = _endless(problem, inner, known)
-    if endless:
-        message = f"{endless}: the levels tell the response exactly (separation)"
-        return Judgement("failed", f"{message}. Leave the term out, or use priors.")
-    separated = _flat_names(problem, known)
+    separated = known.flat.named(problem.design.fixed_names)
     if separated:
         message = f"the likelihood is flat in {separated}: do some columns tell the response exactly (separation)?"
         return Judgement("failed", f"{message} Leave them out, or use priors.")
@@ -360,16 +375,11 @@ def _judged(
     return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes, flat)
 
 
-def _endless(problem: _Problem, inner: Sequence[FloatArray], known: Information) -> str:
-    """Say between which levels effects vary without end, empty if none: a row's response is then its level's."""
+def _endless(problem: _Problem, inner: Sequence[FloatArray], known: Information) -> Judgement | None:
+    """Judge effects that vary without end between levels, if any do: a row's response is then its level's."""
     for term, S in zip(problem.terms, inner, strict=True):
         if np.sqrt(S.max()) > ENDLESS and known.curvature < UNTOLD * term.n_levels:
-            return f"the variance between the levels of '{term.group}' grows without end"
-    return ""
-
-
-def _flat_names(problem: _Problem, known: Information) -> str:
-    """List the coefficients that have a part in a flat direction."""
-    own = known.flat.user.any(axis=1)
-    found = [f"'{problem.design.fixed_names[j]}'" for j in np.flatnonzero(own)]
-    return ", ".join(found[:SHOWN]) + (", ..." if len(found) > SHOWN else "")
+            message = f"the variance between the levels of '{term.group}' grows without end: "
+            message += "the levels tell the response exactly (separation). Leave the term out, or use priors."
+            return Judgement("failed", message)
+    return None

@@ -7,7 +7,7 @@ in what is said of all else.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,6 +71,11 @@ class Information:
             flat.covariance(_conditional(point, flat, columns)),
             float(np.abs(point.weights).sum()) * columns.unit**2,
         )
+
+    def nothing(self) -> "Information":
+        """Return what is known where the variance of random effects has no end: no parameter has a finite estimate."""
+        everything = replace(self.flat, user=np.eye(len(self.vcov)))
+        return replace(self, flat=everything, whole=np.full_like(self.whole, np.nan))
 
     def covariance_errors(
         self, point: Laplace, columns: InnerColumns, covariances: Sequence[FloatArray]

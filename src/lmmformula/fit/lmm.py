@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import Literal
 
@@ -15,6 +16,7 @@ from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.convergence import Judgement, judge, undetermined
 from lmmformula.fit.linear import least_squares
+from lmmformula.fit.more_starts import lowest, more_starts
 from lmmformula.fit.newton import Minimum, minimise
 from lmmformula.fit.objective import Point
 from lmmformula.fit.problem import Evaluation, Problem, prepare
@@ -60,9 +62,6 @@ class Fit:
     settings: OptimizerSettings = field(default=OptimizerSettings(), repr=False)
 
 
-EXACT_FIT = 1e-13
-"""Ratio of residual to total sum of squares that is nothing but rounding."""
-
 ALONG = 1e-3
 """Step along a flat direction, and part of the standard errors that changes with a step of one if any does."""
 
@@ -101,7 +100,7 @@ def fit_lmm(
 def _precise(design: DesignMatrices, fit: Fit) -> Fit:
     """Change the verdict on a residual that is nothing but the rounding of the response, as far as rows tell it."""
     precision = PRECISION * float(np.abs(design.y).max()) if design.has_rows else 0.0
-    if fit.sigma >= precision or fit.verdict == "failed":
+    if fit.sigma >= precision or (fit.verdict == "failed" and fit.log.converged):
         return fit
     message = f"the residual standard deviation, {fit.sigma:.2g}, is below the precision of the response, "
     message += f"{precision:.2g}: what is left is rounding. Subtract a constant from it, or make the model simpler."
@@ -110,22 +109,34 @@ def _precise(design: DesignMatrices, fit: Fit) -> Fit:
 
 def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerSettings) -> Fit:
     """Minimise the criterion of a prepared design; LinAlgError where it can't be computed."""
-    first = problem.start() if start is None else _given(problem, start)
+    found = _descent(problem, problem.start() if start is None else _given(problem, start), settings)
+    if start is None:
+        others = more_starts(problem.terms, problem.by_factor, problem.parameters, lambda x: problem.evaluate(x).value)
+        found = lowest(found, others, lambda x: _valued(_descent(problem, x, settings)), found.point.value)
+    _refuse_exact_fit(problem, found.point.point)
+    log = replace(found.log, strategy=str(problem.structure))
+    inner = problem.covariances(found.parameters)
+    parts = problem.parameters.split(found.parameters)
+    straight = partial(_straight, problem, found)
+    ridge = undetermined(problem.terms, inner, problem.by_factor, parts, found.hessian, straight)
+    flat = None if ridge is None else ridge.judged(matters=_matters(problem, found.parameters, ridge.direction))
+    turns, n = problem.products.coordinates.random, problem.products.n
+    fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, turns, n, log, settings, flat=flat))
+    return replace(fit, log=log, settings=settings)
+
+
+def _descent(problem: Problem, first: FloatArray, settings: OptimizerSettings) -> Minimum[Evaluation]:
+    """Minimise the criterion from a start."""
     points = count()
 
     def evaluate(parameters: FloatArray) -> Evaluation:
         return problem.evaluate(parameters, exact=next(points) >= settings.exact_after)
 
-    found = _snapped(problem, minimise(evaluate, first, settings), settings)
-    _refuse_exact_fit(problem, found.point.point)
-    log = replace(found.log, strategy=str(problem.structure))
-    inner = problem.covariances(found.parameters)
-    factors, parts = [f.terms for f in problem.products.factors], problem.parameters.split(found.parameters)
-    ridge = undetermined(problem.terms, inner, factors, parts, found.hessian, lambda d: _straight(problem, found, d))
-    flat = None if ridge is None else ridge.judged(matters=_matters(problem, found.parameters, ridge.direction))
-    turns, n = problem.products.coordinates.random, problem.products.n
-    fit = _report(problem, found.point.point, inner, judge(problem.terms, inner, turns, n, log, settings, flat=flat))
-    return replace(fit, log=log, settings=settings)
+    return _snapped(problem, minimise(evaluate, first, settings), settings)
+
+
+def _valued(found: Minimum[Evaluation]) -> tuple[float, Minimum[Evaluation]]:
+    return found.point.value, found
 
 
 def _straight(problem: Problem, found: Minimum[Evaluation], direction: FloatArray) -> float:
@@ -199,10 +210,13 @@ def _refuse_small(design: DesignMatrices) -> None:
 
 
 def _refuse_exact_fit(problem: Problem, point: Point) -> None:
-    """Refuse a fit whose residuals are nothing but rounding: its likelihood has no maximum."""
-    if point.profile.pwrss <= EXACT_FIT * problem.products.A[-1, -1]:
+    """Refuse a fit whose residuals are nothing but rounding: its likelihood has no maximum, or can't be computed."""
+    if problem.fits_exactly(point.profile.pwrss):
+        nearly = (
+            "" if problem.exact else " (or all but a ten-millionth, which several grouping factors leave to rounding)"
+        )
         raise FitError(
-            "the random effects fit the response exactly, so no residual variance is left to estimate",
+            f"the random effects fit the response exactly{nearly}, so no residual variance is left to estimate",
             hint="does the response vary within the levels of the grouping factors?",
         )
 

@@ -70,7 +70,7 @@ def minimise(evaluate: Callable[[FloatArray], E], start: FloatArray, settings: O
         if ratio < settings.shrink_below:
             radius = settings.shrink_factor * length
         elif ratio > settings.expand_above and length > 0.99 * radius:
-            radius = min(settings.expand_factor * radius, settings.max_radius)
+            radius = min(settings.expand_factor * radius, max(settings.max_radius, float(np.linalg.norm(x))))
         accepted = found is not None and ratio > settings.accept_ratio
         if accepted and found is not None:
             x, point = x + step, found

@@ -17,8 +17,13 @@ from lmmformula.fit.algebra.plan import Structure, refuse_wide, structure_of
 from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.objective import Objective, Point
 from lmmformula.fit.profiled import objective_for
+from lmmformula.fit.single import SingleFactor
 from lmmformula.fit.start import starting_point
 from lmmformula.fit.theta import split_theta
+from lmmformula.fit.within import WithinFactor, exact_enough
+
+EXACT_FIT = 1e-13
+"""Ratio of residual to total sum of squares that is nothing but rounding of their difference."""
 
 DIFFERENCE_STEP = 1e-4
 """Step of the differences of the gradient that exact second derivatives are made of."""
@@ -112,9 +117,23 @@ class Problem:
         parts = split_theta(shapes, theta)
         return self.inner([covariance.sigma_of(own, k) for (covariance, k), own in zip(shapes, parts, strict=True)])
 
+    @property
+    def exact(self) -> bool:
+        """Whether no residual above the rounding of the response is too small."""
+        return isinstance(self.objective, WithinFactor)
+
+    def fits_exactly(self, pwrss: float) -> bool:
+        """Tell whether the penalised residual sum of squares is nothing but rounding."""
+        return pwrss <= (EXACT_FIT**2 if self.exact else EXACT_FIT) * float(self.products.A[-1, -1])
+
+    @property
+    def by_factor(self) -> list[tuple[int, ...]]:
+        """Numbers of the terms of each factor."""
+        return [factor.terms for factor in self.products.factors]
+
     def nearest(self, inner: Sequence[FloatArray]) -> FloatArray:
         """Return the parameters nearest to relative covariances in inner coordinates, per term."""
-        return self.parameters.nearest([[inner[t] for t in f.terms] for f in self.products.factors])
+        return self.parameters.nearest([[inner[t] for t in own] for own in self.by_factor])
 
     def covariances(self, parameters: FloatArray) -> list[FloatArray]:
         """Return the relative covariances in inner coordinates, per term."""
@@ -146,4 +165,7 @@ def prepare(design: DesignMatrices, *, reml: bool) -> Problem:
         for factor in products.factors
     )
     objective = objective_for(products, structure, reml=reml)
+    if isinstance(objective, SingleFactor):
+        objective = exact_enough(objective, design)
+        products = objective.products
     return Problem(terms, products, Parameters(maps), objective, structure, reml)

@@ -8,6 +8,7 @@ only such silent rows could tell is flat: the d with x'd = 0 in all other rows.
 Albert & Anderson (1984), Biometrika 71, 1-10.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,9 @@ NO_PART = 1e-9
 
 NOT_TOUCHED = 1e-7
 """Part of a direction that is rounding."""
+
+SHOWN = 4
+"""Coefficients without a finite estimate that a verdict names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,11 @@ class Flat:
         user[parts < NOT_TOUCHED * parts.max(axis=0, initial=0.0)] = 0.0
         reached = BEYOND * float(np.linalg.norm(directions.T @ beta))
         return cls(directions, whole[:, m:], user, basis, UNKNOWN**2 * float(silent.mean()) + reached**2)
+
+    def named(self, names: Sequence[str]) -> str:
+        """List the coefficients that have a part in a flat direction."""
+        found = [f"'{name}'" for name, own in zip(names, self.user, strict=True) if own.any()]
+        return ", ".join(found[:SHOWN]) + (", ..." if len(found) > SHOWN else "")
 
     def covariance(self, known: FloatArray) -> FloatArray:
         """

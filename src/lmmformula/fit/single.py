@@ -163,18 +163,23 @@ class SinglePoint:
         return self.moments_
 
     def _moments(self, part: slice) -> list[FloatArray]:
-        objective, T = self.objective, self.T
-        k, p = len(T), len(self.profile.beta)
-        C = objective.C[:, part]
-        L, Y = self.eliminated(part)
-        H = blocks.solve_lower(L, blocks.multiply(T.T, blocks.unpack(C)))  # L^-1 T'C
-        K = C - blocks.gram(H)
-        whitener = self.profile.whitener
-        Q = blocks.times(objective.products.factors[0].B[:, :, part], whitener)
-        Yw = blocks.times(Y, whitener)
-        for i in range(k):
-            for c in range(k):
-                Q[i] -= H[c, i] * Yw[c]
+        k, p = len(self.T), len(self.profile.beta)
+        K, Q = self._projected(part)
         N, E = blocks.gram(Q[:, :p].transpose(1, 0, 2)), blocks.gram(Q[:, p:].transpose(1, 0, 2))
         flat = Q.reshape(k * (p + 1), -1)
         return [K.sum(axis=1), N.sum(axis=1), E.sum(axis=1), K @ K.T, K @ N.T, K @ E.T, flat @ flat.T]
+
+    def _projected(self, part: slice) -> tuple[FloatArray, FloatArray]:
+        """Return packed K, and (k, p+1, J) Q, of some levels."""
+        C, B, whitener = (
+            self.objective.C[:, part],
+            self.objective.products.factors[0].B[:, :, part],
+            self.profile.whitener,
+        )
+        L, Y = self.eliminated(part)
+        H = blocks.solve_lower(L, blocks.multiply(self.T.T, blocks.unpack(C)))  # L^-1 T'C
+        Q, Yw = blocks.times(B, whitener), blocks.times(Y, whitener)
+        for i in range(len(Q)):
+            for c in range(len(Q)):
+                Q[i] -= H[c, i] * Yw[c]
+        return C - blocks.gram(H), Q

@@ -182,7 +182,8 @@ def correlation_lines(result: FitAccessors, width: int) -> list[str]:
     if not 1 < p <= MOST_CORRELATIONS:
         return []
     errors = result.std_errors.to_numpy()
-    correlations = result.vcov.to_numpy() / np.outer(errors, errors)
+    with np.errstate(invalid="ignore"):  # infinite ones have none
+        correlations = result.vcov.to_numpy() / np.outer(errors, errors)
     cells = format_numbers([round_to(float(r), 3) for r in correlations.ravel()], least_decimals=3)
     columns = [[cells[i * p + j] if j < i else "" for i in range(1, p)] for j in range(p - 1)]
     rows, headings = abbreviate(names, 11)[1:], abbreviate(names, 6)[:-1]

@@ -145,8 +145,8 @@ class FitAccessors(Accessors):
 
     @cached_property
     def std_errors(self) -> "pd.Series[float]":
-        """(p,) standard errors of the fixed effects."""
-        return self._by_coefficient(np.sqrt(np.diag(self.fit.vcov)), "std_error")
+        """(p,) standard errors of the fixed effects; infinite where the likelihood is flat (separation)."""
+        return self._by_coefficient(np.sqrt(np.diag(self.vcov)), "std_error")
 
     @overload
     def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...

@@ -70,10 +70,12 @@ class GeneralizedMixedResult(FitAccessors):
         return replace(varcorr_of(self.design.random_terms, self.fit.relative_covariance, 1.0), sigma=self.sigma)
 
     @cached_property
-    def std_errors(self) -> "pd.Series[float]":
-        """(p,) standard errors of the fixed effects; infinite where the likelihood is flat (separation)."""
-        errors = np.where(self.fit.flat.any(axis=1), np.inf, np.sqrt(np.diag(self.fit.vcov)))
-        return self._by_coefficient(errors, "std_error")
+    def vcov(self) -> "pd.DataFrame":
+        """(p, p) covariance matrix of the fixed effects; inf, and NaN beside it, where the likelihood is flat."""
+        unknown = self.fit.unestimable(np.eye(self.design.n_fixed))
+        V = np.where(unknown | unknown[:, None], np.nan, self.fit.vcov)
+        np.fill_diagonal(V, np.where(unknown, np.inf, np.diag(V)))
+        return self._between_coefficients(V)
 
     @cached_property
     def joint_covariance(self) -> JointCovariance:

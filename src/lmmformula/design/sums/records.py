@@ -6,7 +6,7 @@ here, with their columns side by side.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -146,6 +146,14 @@ class CrossProducts:
         inner = np.linalg.cholesky(self.A[: self.p, : self.p]).T
         R: FloatArray = np.linalg.solve(self.coordinates.fixed.T, inner.T).T
         return R
+
+    def less(self, beta: FloatArray) -> "CrossProducts":
+        """Subtract X beta from the response; beta (p,) in inner coordinates."""
+        R, old = np.eye(self.p + 1), self.coordinates
+        R[:-1, -1] = -beta
+        factors = tuple(replace(f, B=np.matmul(R.T, f.B)) for f in self.factors)
+        pilot = old.pilot + old.y_scale * (old.fixed @ beta)
+        return replace(self, A=R.T @ self.A @ R, factors=factors, coordinates=replace(old, pilot=pilot))
 
     def pair(self, f: int, g: int) -> PairProducts:
         """Return the products of factors f and g, in that order; a factor with itself is nested in itself."""
