@@ -14,9 +14,9 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.inference.intervals.parameters import MOST_ERROR
-from lmmformula.present.tables import table_lines
 from lmmformula.repl.session import Session
-from lmmformula.results.tables.screen import folded, screen_width
+from lmmformula.results.tables.lines import table_lines
+from lmmformula.screen import folded, screen_width
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 

@@ -20,6 +20,7 @@ from lmmformula.results.arguments import check_level
 from lmmformula.results.frames import augment, in_library
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.tables.sheets import Report, Reported
+from lmmformula.screen import paged
 
 if TYPE_CHECKING:
     from lmmformula.data.table import Library
@@ -209,7 +210,7 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
     @property
     def trace(self) -> Text:
         """What the optimiser did: each evaluation of the criterion, and why it stopped."""
-        return Text(str(self.fit.log))
+        return Text(paged(str(self.fit.log)))
 
     def __str__(self) -> str:
         return self.summary()

@@ -27,6 +27,7 @@ from lmmformula.ir.lower.model import update
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.explain import explain, model_html, model_markdown
 from lmmformula.present.text import Text
+from lmmformula.screen import paged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +136,7 @@ class Model:
 
     def explain(self) -> Text:
         """Say what the formula means for these data: variables, terms, dimensions, and the model in maths."""
-        return Text(explain(self.ir, self.schema, self.design, self.remarks))
+        return Text(paged(explain(self.ir, self.schema, self.design, self.remarks)))
 
     def fit(
         self,

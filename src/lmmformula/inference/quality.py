@@ -11,7 +11,8 @@ from lmmformula.errors import FitError
 from lmmformula.inference.generalized import refuse_unlike_approximations
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.tables.sheets import Framed, Report, sheet_of
+from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
+from lmmformula.screen import paged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ class RSquared:
         return self.fixed + self.random + self.residual
 
     def __str__(self) -> str:
-        return (
+        return paged(
             f"R2 marginal {self.marginal:.4f} (fixed effects), conditional {self.conditional:.4f} (and random effects)"
         )
 
@@ -114,7 +115,7 @@ class Criteria(Framed):
         return tuple(f"{label}: {formula}" for label, formula in zip(self.labels, self.formulas, strict=True))
 
     def __str__(self) -> str:
-        return "\n".join([*self._formulas, self.frame.rename_axis(None).to_string(float_format="{:.3f}".format)])
+        return "\n".join([*self._formulas, frame_text(self.frame, "{:.3f}".format)])
 
     __repr__ = __str__
 

@@ -14,7 +14,7 @@ from lmmformula.repl.doing.diff import do_diff
 from lmmformula.repl.doing.families import model_text
 from lmmformula.repl.doing.simplify import do_simplify
 from lmmformula.repl.state import State, States
-from lmmformula.results.tables.screen import folded
+from lmmformula.screen import folded
 
 Takes = Literal[
     "nothing", "data", "file", "formula", "prior", "group", "command", "values", "picture", "type", "method", "drop",

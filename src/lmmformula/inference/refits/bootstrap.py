@@ -23,8 +23,8 @@ from lmmformula.inference.refits.refitter import Refitter
 from lmmformula.results.arguments import check_count
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.predict.prediction import generator, population_means, simulated
-from lmmformula.results.tables.screen import rounded
-from lmmformula.results.tables.sheets import Framed, Report, sheet_of
+from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
+from lmmformula.screen import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +108,7 @@ class Bootstrap(Framed):
         return f"Parametric bootstrap, {len(self.replicates)} refits" + (f" ({', '.join(notes)})" if notes else "")
 
     def __str__(self) -> str:
-        return f"{self._heading}\n{self.frame.rename_axis(None).to_string(float_format=rounded)}"
+        return f"{self._heading}\n{frame_text(self.frame, rounded)}"
 
     __repr__ = __str__
 

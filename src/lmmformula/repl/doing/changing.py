@@ -178,7 +178,7 @@ def do_priors(session: States, _: str) -> str:
     state = session.state
     if state.model is None:
         return "\n".join(map(str, state.priors)) or "no priors were typed"
-    from lmmformula.present.tables import table_lines
+    from lmmformula.results.tables.lines import table_lines
 
     frame = state.model.priors
     rows = [

@@ -6,11 +6,11 @@ from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.text import random_text
 from lmmformula.present.numbers import format_numbers, zap_small
-from lmmformula.present.tables import table_lines
 from lmmformula.repl.doing.changing import model_code
 from lmmformula.repl.doing.families import model_text, need_fitted
 from lmmformula.repl.doing.fitting import fit_of
 from lmmformula.repl.state import State, States
+from lmmformula.results.tables.lines import table_lines
 
 if TYPE_CHECKING:
     from lmmformula.repl.doing.fitting import Fit
