@@ -37,7 +37,7 @@ def specification(spec: str | ModelIR, family: str | Family, priors: Priors) -> 
     statements = [priors] if isinstance(priors, str) else list(priors or ())
     if statements:
         texts = [required_text(statement, "a prior", "sd ~ exponential(1)") for statement in statements]
-        ir = parse("\n".join([str(spec), *texts]))
+        ir = parse("\n;\n".join([str(spec), *texts]))  # no statement goes on in the next
     return replace(ir, family=read_family(family))
 
 

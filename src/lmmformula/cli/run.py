@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _told(arguments: Sequence[str] | None) -> int:
     """Run one command, and tell what went wrong."""
     typed = parser()
-    options = typed.parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = typed.parse_args([*words[1:2], "--help"] if words[:1] == ["help"] else words)
     if options.command is None:
         typed.print_help()
         return 0

@@ -16,6 +16,9 @@ ENDS = frozenset(("$END", "_END"))
 EXAMPLE = "a formula looks like y ~ x + (x | group)"
 PRIOR_EXAMPLE = "a prior looks like b ~ normal(0, 5)"
 
+DISTRIBUTION = re.compile(r"(~\s*)?\w+\s*\(\s*-?(?=[\d.])")
+"""A distribution with a number, behind a `~` or not."""
+
 LOOK_ALIKES = {
     "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u223c": "~", "\uff5e": "~", "\u2223": "|", "\uff5c": "|",
     "\u00d7": "*", "\u2217": "*", "\uff0b": "+", "\uff08": "(", "\uff09": ")", "\u2018": "'", "\u2019": "'",
@@ -113,7 +116,8 @@ def _place(found: Token, text: str, tokens: Iterable[Token]) -> Place:
 
 def _explain_token(place: Place) -> FormulaError:
     """Look the two tokens up between which the parser stopped."""
-    for rule in (_name, _package, _bar, _end, _wrapped, _equals, _operator, _missing_operator, _bracket):
+    rules = (_name, _package, _bar, _end, _wrapped, _prior, _equals, _operator, _missing_operator, _bracket)
+    for rule in rules:
         error = rule(place)
         if error is not None:
             return error
@@ -172,6 +176,21 @@ def _wrapped(place: Place) -> FormulaError | None:
     return None
 
 
+def _prior(place: Place) -> FormulaError | None:
+    """Tell a prior statement without a parameter, or without its `~`."""
+    found, before = place.found, place.before
+    if place.separated or (before is not None and before.type not in ("_END", "NAME")):
+        return None
+    behind = DISTRIBUTION.match(place.text, found.start_pos or 0)
+    if found.type == "TILDE" and behind and (before is None or before.type == "_END"):
+        return place.error("no parameter stands before `~`", f"say what has this prior, as in b {behind[0]}...)")
+    if before is not None and before.type == "NAME" and found.type == "OPEN":
+        return place.error("a prior begins with the name of a parameter", PRIOR_EXAMPLE, before=True)
+    if before is not None and before.type == "NAME" and found.type == "NAME" and behind:
+        return place.error(f"no `~` between `{before}` and `{found}`", f"did you mean {before} ~ {found}?")
+    return None
+
+
 def _equals(place: Place) -> FormulaError | None:
     """Tell a lone `=`, or a second `~`."""
     match place.found.type:
@@ -180,7 +199,8 @@ def _equals(place: Place) -> FormulaError | None:
         case "EQUAL":
             return place.error("`=` can't stand here", "did you mean `~`?")
         case "TILDE" if place.separated:
-            return place.error("a second `~`", "one stands between the response and the terms")
+            between = "the response and the terms" if place.first else "a parameter and its distribution"
+            return place.error("a second `~`", f"one stands between {between}")
     return None
 
 
