@@ -561,3 +561,12 @@ def test_any_encoding_of_the_output_will_do(encoding: str) -> None:
     maths, name = ("ε ~ N(0, σ²)", "β2·") if encoding == "utf-8" else ("epsilon ~ N(0, sigma^2)", "beta2*")
     assert maths in text
     assert name + "été".encode(encoding, "backslashreplace").decode(encoding) in text
+
+
+def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """As `git help fit` is."""
+    for words in (["help"], ["help", "fit"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(words)
+        assert caught.value.code == 0
+        assert capsys.readouterr().out.startswith(f"usage: {' '.join(['lmmformula', *words[1:]])} [-h]")

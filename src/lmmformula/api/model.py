@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.generalized import GeneralizedMixedFit, Pilot, laplace_pilot
-from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
@@ -25,6 +24,7 @@ from lmmformula.fit.target import CurvatureKind
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.lower.model import update
 from lmmformula.ir.model import ModelIR
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.present.explain import explain, model_html, model_markdown
 from lmmformula.present.text import Text
 from lmmformula.screen import paged
@@ -172,7 +172,7 @@ class Model:
             )
             _warn(laplace)
             return GeneralizedMixedFit(self.ir, self.schema, self.design, laplace, *rest)
-        if nagq != 1:
+        if not isinstance(nagq, int) or nagq != 1:
             raise FitError("a gaussian likelihood needs no quadrature: it is exact", hint="leave out nagq")
         check_curvature(self.ir.family, curvature)
         fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lmmformula.api.families import read_family
-from lmmformula.api.newcomers import answering
 from lmmformula.errors import FormulaError
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.family import Family
 from lmmformula.ir.lower.model import lower
 from lmmformula.ir.model import ModelIR
+from lmmformula.newcomers import answering
 
 Priors = str | Sequence[str] | None
 

@@ -20,6 +20,7 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra.blocks import solve
 from lmmformula.fit.lmm import evaluate_at
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_group
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.predict.uncertainty import JointCovariance
@@ -36,6 +37,7 @@ LEAST = 1e-9
 """Eigenvalue of K below which the rows determine a fixed effect alone, so that nothing is left without them."""
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Influence(Framed):
     """

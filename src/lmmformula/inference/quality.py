@@ -9,6 +9,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.inference.generalized import refuse_unlike_approximations
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
@@ -77,6 +78,7 @@ def r_squared(result: LinearMixedResult) -> RSquared:
     return RSquared(fixed, random, result.sigma**2)
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Criteria(Framed):
     """

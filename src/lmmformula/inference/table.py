@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import FitError
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.tables.markup import fitted
 from lmmformula.results.tables.sheets import Framed, Report, Sheet
 from lmmformula.screen import folded, label_room, screen_width, side_by_side
@@ -31,6 +32,7 @@ FIXED_DECIMALS = {"df": 2, "num_df": 2, "den_df": 2, "statistic": 3, "f": 3, "lr
 """Columns whose numbers need no more decimals than these."""
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False)
 class ResultTable(Framed):
     """

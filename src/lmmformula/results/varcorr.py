@@ -9,6 +9,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.errors import FitError
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.tables.sheets import Framed, Report, Sheet, frame_text
 from lmmformula.screen import rounded
 
@@ -40,6 +41,7 @@ class TermVariation:
         return np.nan_to_num(self.correlation) * np.outer(self.sds, self.sds)
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class VarCorr(Framed):
     """

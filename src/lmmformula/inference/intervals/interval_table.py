@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
 from lmmformula.screen import rounded
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Intervals(Framed):
     """

@@ -23,6 +23,7 @@ from lmmformula.inference.intervals.curves import Curve, curve_of
 from lmmformula.inference.intervals.interval_table import Intervals
 from lmmformula.inference.intervals.parameters import Parameter, chosen, estimates, normal_quantile
 from lmmformula.inference.refits.jobs import Progress, Running, each
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_count
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.screen import paged
@@ -56,6 +57,7 @@ class ProfileCurve:
     zeta: FloatArray
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Profile:
     """

@@ -20,6 +20,7 @@ from lmmformula.inference.intervals.interval_table import Intervals
 from lmmformula.inference.intervals.parameters import Parameter, chosen, estimates, tail
 from lmmformula.inference.refits.jobs import Progress, Running, each, outcomes
 from lmmformula.inference.refits.refitter import Refitter
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_count
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.predict.prediction import generator, population_means, simulated
@@ -35,6 +36,7 @@ Statistic = Callable[[LinearMixedResult], "float | Mapping[str, float] | pd.Seri
 Kind = Literal["percentile", "basic", "normal"]
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap(Framed):
     """

@@ -22,6 +22,7 @@ from lmmformula.inference.refits.jobs import Progress, Running, each
 from lmmformula.inference.refits.refitter import Refitter
 from lmmformula.inference.refits.replicated import replicated
 from lmmformula.inference.tests.satterthwaite import Satterthwaite
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_choice, check_count, check_level, check_mapping
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.predict.prediction import generator, population_means, simulated
@@ -41,6 +42,7 @@ ROWS = 20_000
 """... and rows of them all together: the information of long responses hardly differs."""
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class PowerCurve(Framed):
     """

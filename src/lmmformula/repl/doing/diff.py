@@ -47,10 +47,10 @@ def _options(found: "Fit") -> dict[str, Any]:
 def previous(session: States) -> State:
     """Find the last state with another formula or family on the same data."""
     now = session.state
-    model = (now.need_ir().formula, now.family, now.weights)
+    model = (now.need_ir().formula, now.family, now.row_columns)
     for state in reversed(session.past):
         same = state.data is not None and state.data.source is now.need_data().source
-        if same and state.model is not None and (state.need_ir().formula, state.family, state.weights) != model:
+        if same and state.model is not None and (state.need_ir().formula, state.family, state.row_columns) != model:
             return state
     raise FitError("there is no other model of these data to compare with", hint="type another formula first")
 
