@@ -202,8 +202,13 @@ WRONGLY: dict[str, tuple[Callable[[], object], str]] = {
     "emmeans' contrast": (lambda: fit().emmeans("x").contrast("pairwise"), "it is .pairs()"),
     "emmeans' method": (lambda: fit().emmeans("x").pairs(method="tukey"), "comparisons adjust= of pairs()"),
     "a table's data": (lambda: fit().anova().data, "it is .frame"),
+    "computed weights": (lambda: lf.Model(FORMULA, dataset("toy"), weights="1/x"), "compute it first"),
+    "text joined by &": (lambda: lf.Model("y ~ (f2 & f3)", dataset("toy")), "an interaction, f1:f2"),
+    "a prior of nothing": (
+        lambda: lf.Model(FORMULA, dataset("toy"), priors="~ normal(0, 1)"),
+        "say what has this prior",
+    ),
     "a data set": (lf.datasets.load, "load(): missing a required argument: 'name'"),
-    "no number of nodes": (lambda: model().fit(nagq=dataset("toy")), "needs no quadrature"),
 }
 
 

@@ -25,7 +25,7 @@ ARGUMENTS: dict[str, str] = {
     "subset": "give the model a part of the data frame",
     "control": "settings= of fit() are the optimiser's; adapt_delta= and max_treedepth= of sample() the sampler's",
     **dict.fromkeys(
-        ("groups", "re_formula", "vc_formula", "random_effects", "group"),
+        ("groups", "re_formula", "vc_formula", "random_effects", "group", "random"),
         "groups stand in the formula: y ~ x + (x | group)",
     ),
     **dict.fromkeys(("prior", "set_prior"), 'priors are statements: priors="b ~ normal(0, 5)", of Model()'),

@@ -172,7 +172,7 @@ class Model:
             )
             _warn(laplace)
             return GeneralizedMixedFit(self.ir, self.schema, self.design, laplace, *rest)
-        if not isinstance(nagq, int) or nagq != 1:
+        if nagq != 1:
             raise FitError("a gaussian likelihood needs no quadrature: it is exact", hint="leave out nagq")
         check_curvature(self.ir.family, curvature)
         fit = fit_lmm(self.design, reml=reml, start=theta, settings=settings)
