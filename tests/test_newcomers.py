@@ -203,11 +203,15 @@ WRONGLY: dict[str, tuple[Callable[[], object], str]] = {
     "emmeans' method": (lambda: fit().emmeans("x").pairs(method="tukey"), "comparisons adjust= of pairs()"),
     "a table's data": (lambda: fit().anova().data, "it is .frame"),
     "computed weights": (lambda: lf.Model(FORMULA, dataset("toy"), weights="1/x"), "compute it first"),
-    "text joined by &": (lambda: lf.Model("y ~ (f2 & f3)", dataset("toy")), "an interaction, f1:f2"),
+    "text joined by &": (lambda: lf.Model("y ~ I(f2 & f3)", dataset("toy")), "an interaction is f1:f2"),
     "a prior of nothing": (
         lambda: lf.Model(FORMULA, dataset("toy"), priors="~ normal(0, 1)"),
         "say what has this prior",
     ),
+    "a group by another name": (lambda: fit().ranef()["G"], "did you mean 'g'?"),
+    "emmeans' formula": (lambda: fit().emmeans("pairwise ~ x"), ".pairs()"),
+    "all arguments by name": (lambda: model().fit("ml"), "it takes reml=, "),
+    "none at all": (lambda: fit().ranova("x"), "it takes no argument"),
     "a data set": (lf.datasets.load, "load(): missing a required argument: 'name'"),
 }
 

@@ -50,16 +50,15 @@ ARGUMENTS: dict[str, str] = {
         "fit() has start=; the chains of sample() start from the fit, and anywhere with warm_start=False",
     ),
     **dict.fromkeys(("parm", "which"), "it is parameters=, of confint()"),
-    "type": "it is kind= of residuals(), and scale= of predict()",
+    "type": "it is kind= of residuals(), and scale= of predict() where the family has a link",
     "test": "type= and ddf= of anova() choose a test; several fits are compared by likelihood ratios",
     "adjust": "it is adjust= of pairs() and of contrast()",
     "formula": "the formula is the first argument",
     "link": 'it stands behind the family: family="binomial(probit)"',
     **dict.fromkeys(("ref", "reference"), "it is base=, the number of the level; relevel(f, ref = 'b') names it"),
     "verbose": "fit.trace shows what the optimiser did; progress= is of what takes long",
-    **dict.fromkeys(
-        ("cov", "data2", "autocor", "correlation"), "known and residual correlations are not supported yet"
-    ),
+    **dict.fromkeys(("cov", "data2", "autocor"), "known and residual correlations are not supported yet"),
+    "correlation": "residual correlations are not supported yet; a summary shows those of the fixed effects",
 }
 """Argument of another package -> what to write here."""
 
@@ -92,13 +91,15 @@ ATTRIBUTES: dict[str, str] = {
     **dict.fromkeys(("ttest", "glht"), "contrast()"),
     **dict.fromkeys(("waldtest", "ftest"), "linear_hypothesis()"),
     **dict.fromkeys(("posteriorpredict", "ppsamples"), "posterior_predictive()"),
-    **dict.fromkeys(("samples", "drawsarray", "posteriorsamples", "asdraws", "asdrawsdf"), "draws"),
+    **dict.fromkeys(("samples", "drawsarray", "asdraws"), "draws"),
+    **dict.fromkeys(("posteriorsamples", "asdrawsdf", "asdrawsmatrix"), "draws_frame()"),
+    "hypothesis": "contrast()",
     **dict.fromkeys(("waic", "elpd"), "loo()"),
     **dict.fromkeys(("rhat", "ess", "neff"), "diagnostics()"),
     **dict.fromkeys(("code", "stancode", "makestancode"), "stan().code"),
     "standata": "stan().data",
     **dict.fromkeys(("contrast", "contrasts", "tukey"), "pairs()"),
-    **dict.fromkeys(("summary", "df", "data", "table", "asdata"), "frame"),
+    **dict.fromkeys(("summary", "df", "data", "table", "asdata", "confint"), "frame"),
     **dict.fromkeys(("mcmc", "nuts", "run"), "sample()"),
     **dict.fromkeys(("priorpredictive", "samplepriorpredictive"), "sample_prior()"),
     **dict.fromkeys(("dump", "pickle", "tofile"), "save()"),
@@ -211,7 +212,8 @@ def check_arguments(
     try:
         signature.bind(*given, **named)
     except TypeError as error:
-        takes = [p.name for p in signature.parameters.values() if p.name != "self" and p.kind < p.VAR_KEYWORD]
+        own = [p for p in signature.parameters.values() if p.name != "self" and p.kind < p.VAR_KEYWORD]
+        takes = [f"{p.name}=" if p.kind is p.KEYWORD_ONLY else p.name for p in own] or ["no argument"]
         hint = instead or f"it takes {', '.join(takes)}"
         raise UnknownArgumentError(f"{_title(function)}: {error}", hint=hint) from None
 

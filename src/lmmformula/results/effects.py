@@ -7,7 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import RandomTermDesign
-from lmmformula.errors import printable
+from lmmformula.errors import FitError, meant, printable
 from lmmformula.results.estimates import Specified
 from lmmformula.results.varcorr import unique_labels
 
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class UnknownGroupError(FitError, KeyError):
+    """A grouping factor that the model doesn't have."""
+
+
 class ByGroup(dict[str, "pd.DataFrame"]):
     """Grouping factor -> data frame; printed one below the other, each whole."""
+
+    def __missing__(self, group: str) -> "pd.DataFrame":
+        raise UnknownGroupError(f"there is no grouping factor '{printable(str(group))}'", hint=meant(str(group), self))
 
     def __repr__(self) -> str:
         from lmmformula.results.tables.shown import Shown
