@@ -61,6 +61,16 @@ def paged(text: str) -> str:
     return "\n".join(folded(line, 2 + len(line) - len(line.lstrip())) for line in text.split("\n"))
 
 
+def told_of(message: str) -> str:
+    r"""
+    Break the lines of a message that the screen has no room for, but not the formula above a caret.
+
+    >>> told_of("error: no\n    y ~ x\n        ^")
+    'error: no\n    y ~ x\n        ^'
+    """
+    return "\n".join(line if line.startswith("    ") else paged(line) for line in message.split("\n"))
+
+
 def filled(text: str) -> str:
     r"""
     Break a text between words where a line ends.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from lmmformula.cli.arguments import parser
 from lmmformula.cli.streams import prepare_streams, silence_stdout
 from lmmformula.errors import FitWarning, LmmFormulaError
+from lmmformula.screen import told_of
 
 FAILED, INTERRUPTED, UNREAD = 1, 130, 141
 """Exit codes beside 0 and argparse's 2: an error that the user can mend, control-C, and a reader that has gone."""
@@ -50,7 +51,7 @@ def _told(arguments: Sequence[str] | None) -> int:
         try:
             return run(options)
         except LmmFormulaError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(told_of(f"error: {error}"), file=sys.stderr)
             return FAILED
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
@@ -66,4 +67,4 @@ def run(options: Namespace) -> int:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     if issubclass(category, FitWarning):
-        print(f"warning: {message}", file=sys.stderr)
+        print(told_of(f"warning: {message}"), file=sys.stderr)

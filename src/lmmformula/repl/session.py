@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lmmformula.errors import FitWarning, LmmFormulaError, SamplingWarning, legible
 from lmmformula.repl.commands import carry_out
 from lmmformula.repl.state import States
-from lmmformula.screen import paged
+from lmmformula.screen import told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,8 @@ class Reply:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        told = (_folded(f"warning: {warning}") for warning in self.warnings)
+        told = (told_of(f"warning: {warning}") for warning in self.warnings)
         return "\n".join([*told, *([self.text] if self.text else [])])
-
-
-def _folded(message: str) -> str:
-    """Break the lines of a message that the screen has no room for, but not the formula above a caret."""
-    return "\n".join(line if line.startswith("    ") else paged(line) for line in message.split("\n"))
 
 
 class Session(States):
@@ -69,7 +64,7 @@ class Session(States):
         try:
             return carry_out(self, text) if text else "", False
         except LmmFormulaError as error:
-            return _folded(f"error: {error}"), True
+            return told_of(f"error: {error}"), True
         except OSError as error:
             return f"error: {error.strerror or error}: {error.filename or 'output'}", True
         except KeyboardInterrupt:
