@@ -570,3 +570,16 @@ def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
             cli.main(words)
         assert caught.value.code == 0
         assert capsys.readouterr().out.startswith(f"usage: {' '.join(['lmmformula', *words[1:]])} [-h]")
+
+
+@pytest.mark.parametrize(
+    "words", [["datasets"], ["fit", FORMULA, "--table", "augment"], ["fit", "Reaction ~ Dayz + x"]]
+)
+def test_output_and_errors_fit_the_terminal(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line is wider."""
+    monkeypatch.setenv("COLUMNS", "60")
+    cli.main(words if words == ["datasets"] else [*words, "--data", "sleepstudy"])
+    output = capsys.readouterr()
+    assert max(map(len, [*output.out.split("\n"), *output.err.split("\n")])) <= 60
