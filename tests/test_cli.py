@@ -561,3 +561,25 @@ def test_any_encoding_of_the_output_will_do(encoding: str) -> None:
     maths, name = ("ε ~ N(0, σ²)", "β2·") if encoding == "utf-8" else ("epsilon ~ N(0, sigma^2)", "beta2*")
     assert maths in text
     assert name + "été".encode(encoding, "backslashreplace").decode(encoding) in text
+
+
+def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """As `git help fit` is."""
+    for words in (["help"], ["help", "fit"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(words)
+        assert caught.value.code == 0
+        assert capsys.readouterr().out.startswith(f"usage: {' '.join(['lmmformula', *words[1:]])} [-h]")
+
+
+@pytest.mark.parametrize(
+    "words", [["datasets"], ["fit", FORMULA, "--table", "augment"], ["fit", "Reaction ~ Dayz + x"]]
+)
+def test_output_and_errors_fit_the_terminal(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line is wider."""
+    monkeypatch.setenv("COLUMNS", "60")
+    cli.main(words if words == ["datasets"] else [*words, "--data", "sleepstudy"])
+    output = capsys.readouterr()
+    assert max(map(len, [*output.out.split("\n"), *output.err.split("\n")])) <= 60

@@ -113,7 +113,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever the public name is)
     elif name in _HOMES:
         value = getattr(import_module(f"lmmformula.{_HOMES[name]}"), name)
     else:
-        from lmmformula.api.newcomers import unknown_function
+        from lmmformula.newcomers import unknown_function
 
         raise unknown_function(name, __all__)
     globals()[name] = value

@@ -86,6 +86,28 @@ def test_no_data_frame_of_ours_does(data: pd.DataFrame, fit: Any) -> None:
     assert f"g{RED}" in fit.ranef()
 
 
+@pytest.mark.filterwarnings("ignore::lmmformula.FitWarning")
+def test_no_pandas_table_does(data: pd.DataFrame, fit: Any) -> None:
+    """Nor does what is made of it; it is indexed by the names as they are."""
+    g = f"g{RED}"
+    tables = {
+        "fixef": fit.fixef, "vcov": fit.vcov, "errors": fit.std_errors, "theta": fit.theta, "ranef": fit.ranef()[g],
+        "coef": fit.coef()[g], "augment": fit.augment(), "anova": fit.anova().frame, "varcorr": fit.varcorr.frame,
+        "variances": fit.variance_vcov(), "refits": fit.refit(fit.simulate(2, seed=1)), "tidy": fit.tidy(),
+        "profile": fit.profile("sigma").frame, "intervals": fit.confint(method="wald").frame,
+    }  # fmt: skip
+    for what, table in tables.items():
+        for made in (table, table.copy(), table.head(2), table.T, table.iloc[::-1]):
+            shown = [str(made), repr(made), getattr(made, "_repr_html_", str)()]
+            assert not any("\x1b" in text for text in shown), what
+        assert any("\\x1b" in text for text in shown) or what == "profile", what
+    x = fit.design.fixed_names[1]
+    assert fit.fixef[x] == fit.tidy()["estimate"][1]
+    assert fit.vcov.loc[x, x] == pytest.approx(fit.std_errors[x] ** 2)
+    assert f"0{RED}" in fit.ranef()[g].index
+    assert list(fit.augment().columns[:4]) == list(data.columns)
+
+
 COMMANDS = [":data", ":columns", ":head", ":terms", ":explain", ":X", ":Z", ":eq", ":eq latex", ":ast", ":ir", ":fit",
             ":summary", ":anova", ":confint", ":ranef", f":emmeans f{RED}", ":predict", ":priors"]  # fmt: skip
 

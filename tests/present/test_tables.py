@@ -3,7 +3,8 @@
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.present.summary import varcorr_lines
-from lmmformula.present.tables import matrix_lines, table_lines, vector_lines
+from lmmformula.present.tables import matrix_lines, vector_lines
+from lmmformula.results.tables.lines import table_lines
 from lmmformula.results.tables.markup import shortened
 
 

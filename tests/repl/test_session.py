@@ -379,3 +379,52 @@ def test_text_files_are_read_as_is_said(tmp_path: Path) -> None:
     assert "1 level" in str(session.run(f":data {path} na=-,NA"))
     assert "na_values=['', '-', 'NA']" in str(session.run(":script"))
     assert "sep is" in str(session.run(f":data {path} sep=;;"))
+
+
+def test_factors_of_the_log_density_are_given_as_weights_are() -> None:
+    """They are used, told, undone, and written into the script."""
+    session = session_of(":loglik_weights Reaction", "Days ~ 1 + (1 | Subject)", ":fit")
+    assert session.state.need_model().design.has_loglik_weights
+    assert "loglik_weights='Reaction'" in str(session.run(":script"))
+    assert "loglik_weights Reaction" in str(session.run(":history"))
+    assert str(session.run(":loglik_weights")) == "the loglik_weights are `Reaction`"
+    assert not session.run(":loglik_weights none").failed
+    assert not session.state.need_model().design.has_loglik_weights
+    assert str(session.run(":undo")).endswith(", loglik_weights Reaction")
+    assert session.run(":loglik_weights Subject").failed
+
+
+@pytest.mark.parametrize("name", sorted(name for name, command in COMMANDS.items() if not command.usage))
+def test_what_takes_no_argument_says_so(name: str) -> None:
+    """An argument is not silently forgotten."""
+    reply = session_of(FORMULA).run(f":{name} kenward-roger")
+    assert reply.failed
+    assert f"`:{name}` takes no argument" in reply.text
+
+
+ELSEWHERE = {":AIC": ":fit", ":pairs f": ":emmeans", ":diagnostics": ":sample", ":names": ":columns", ":back": ":undo"}
+
+
+def test_commands_of_other_programs_are_answered() -> None:
+    """By that which does it here."""
+    for line, ours in ELSEWHERE.items():
+        assert f"did you mean {ours}?" in str(Session().run(line))
+
+
+ARGUMENTS = ["", "wibble", "-1", "nan", "b ~", "'", "(((", "=", "\x00", "Days", "1e99"]
+QUICK = [name for name in COMMANDS if name not in ("quit", "sample", "optimize", "save", "script", "plot", "stan")]
+
+
+@pytest.mark.filterwarnings("ignore::lmmformula.FitWarning")
+@pytest.mark.parametrize("before", [[], [":data sleepstudy"], [":data sleepstudy", "Reaction ~ Days + (1 | Subject)"]])
+def test_no_command_lets_an_exception_out(before: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever stands behind it, before there is a model and after; no sentence is wider than the screen."""
+    monkeypatch.setenv("COLUMNS", "60")
+    for name in QUICK:
+        for argument in ARGUMENTS:
+            session = Session()
+            for line in before:
+                session.run(line)
+            reply = str(session.run(f":{name} {argument}"))
+            wide = [line for line in reply.split("\n") if len(line) > 60 and not line.startswith(("    ", "\\"))]
+            assert not wide, name

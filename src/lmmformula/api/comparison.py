@@ -6,9 +6,9 @@ from typing import Any
 
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.generalized import GeneralizedMixedFit
-from lmmformula.api.newcomers import answering, answers_newcomers
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
+from lmmformula.newcomers import answering, answers_newcomers
 from lmmformula.present.comparison import comparison_text
 from lmmformula.present.report import comparison_report
 from lmmformula.present.text import Summary
@@ -16,7 +16,7 @@ from lmmformula.results.comparison import ComparisonResult
 from lmmformula.results.tables.sheets import Report, Reported
 
 
-@answers_newcomers()
+@answers_newcomers(made="compare()")
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Reported, ComparisonResult):
     """
@@ -24,6 +24,11 @@ class Comparison(Reported, ComparisonResult):
 
     `print(comparison)` shows them; `fixed`, `variance` and `random` are data frames, `plot()` a figure.
     """
+
+    def __post_init__(self) -> None:
+        _require(self.fit, LinearMixedFit, GeneralizedMixedFit, made="model.fit()")
+        _require(self.posterior, Posterior, made="model.sample()")
+        super().__post_init__()
 
     def __str__(self) -> str:
         return comparison_text(self)
@@ -55,11 +60,10 @@ def compare(fit: LinearMixedFit | GeneralizedMixedFit, posterior: Posterior) -> 
     """Put a fit and a posterior of the same model on the same data side by side."""
     if isinstance(fit, Posterior) and isinstance(posterior, LinearMixedFit | GeneralizedMixedFit):
         fit, posterior = posterior, fit
-    fits = (LinearMixedFit, GeneralizedMixedFit)
-    for value, kinds, maker in ((fit, fits, "model.fit()"), (posterior, (Posterior,), "model.sample()")):
-        if not isinstance(value, kinds):
-            raise FitError(
-                f"compare needs a {kinds[0].__name__}, and was given a {type(value).__name__}",
-                hint=f"make one by {maker}",
-            )
     return Comparison(fit, posterior)
+
+
+def _require(value: object, *kinds: type, made: str) -> None:
+    if not isinstance(value, kinds):
+        what = f"compare needs a {kinds[0].__name__}, and was given a {type(value).__name__}"
+        raise FitError(what, hint=f"make one by {made}")

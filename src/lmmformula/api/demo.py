@@ -6,6 +6,7 @@ from typing import Any
 
 from lmmformula.api.comparison import compare
 from lmmformula.api.model import Model
+from lmmformula.screen import paged
 
 FORMULA = "y ~ x + (x | group)"
 
@@ -15,7 +16,7 @@ def demo(*, seed: int | None = None, **options: Any) -> None:  # noqa: ANN401 (w
     from lmmformula import datasets
 
     print(f"The model: {FORMULA}")
-    print("y rises with x; intercept and slope vary between groups, and how much they vary is estimated.\n")
+    print(paged("y rises with x; intercept and slope vary between groups, and how much they vary is estimated.\n"))
     data = datasets.load("coffee")
     data.attrs["name"] = "coffee"
     start = time.perf_counter()
@@ -25,7 +26,7 @@ def demo(*, seed: int | None = None, **options: Any) -> None:  # noqa: ANN401 (w
     fit = model.fit()
     _said("Fitted it by REML", start)
     print(f"\n{fit}\n")
-    print("The same formula as a Stan program, with default priors: `lmmformula stan` prints it.")
+    print(paged("The same formula as a Stan program, with default priors: `lmmformula stan` prints it."))
     start = time.perf_counter()
     posterior = model.sample(seed=1 if seed is None else seed, **options)
     _said(f"Sampled it, compilation included (the sampling itself: {posterior.raw.seconds:.2f} s)", start)
@@ -35,4 +36,4 @@ def demo(*, seed: int | None = None, **options: Any) -> None:  # noqa: ANN401 (w
 
 
 def _said(what: str, start: float) -> None:
-    print(f"{what}: {time.perf_counter() - start:.2f} s")
+    print(paged(f"{what}: {time.perf_counter() - start:.2f} s"))

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from lmmformula.present.text import Text
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.screen import paged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ class ExaminedFit(LinearMixedResult):
         >>> fit.trace.count("criterion") == fit.fit.log.evaluations
         True
         """
-        return Text(str(self.fit.log))
+        return Text(paged(str(self.fit.log)))
 
     def variance_vcov(self, scale: Literal["theta", "log_sd"] = "theta") -> "pd.DataFrame":
         """

@@ -7,9 +7,9 @@ from pathlib import Path
 from lmmformula.api.after import AnalysedFit
 from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests
-from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.files import write_text
 from lmmformula.inference.tests.linear_functions import NAMES, Ddf
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.present import linear, summary
 from lmmformula.present.report import fit_report
 from lmmformula.present.text import Summary
@@ -18,7 +18,7 @@ from lmmformula.results.files.fits import to_json
 from lmmformula.results.tables.sheets import Report, Reported
 
 
-@answers_newcomers()
+@answers_newcomers(made="lmer() or Model(...).fit()")
 @dataclass(frozen=True, eq=False, repr=False)
 class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
     """

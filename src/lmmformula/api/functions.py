@@ -7,10 +7,10 @@ from lmmformula.api.after import AnalysedFit
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.generalized import GeneralizedMixedFit
 from lmmformula.api.model import Model
-from lmmformula.api.newcomers import answering
 from lmmformula.errors import FitError
 from lmmformula.fit.target import CurvatureKind
 from lmmformula.ir.family import GAUSSIAN, Family
+from lmmformula.newcomers import answering
 from lmmformula.results.glmm import MixedResult
 
 if TYPE_CHECKING:

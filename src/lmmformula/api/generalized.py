@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.marginal import MarginalEffects
-from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.refusals import Refusals
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, is_text
@@ -15,11 +14,13 @@ from lmmformula.fit.lmm import Fit
 from lmmformula.fit.response import can_fit
 from lmmformula.fit.work import OutOfWork, work_of
 from lmmformula.ir.family import Family
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.present.text import Summary, Text
 from lmmformula.results.arguments import check_level
 from lmmformula.results.frames import augment, in_library
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.tables.sheets import Report, Reported
+from lmmformula.screen import paged
 
 if TYPE_CHECKING:
     from lmmformula.data.table import Library
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from lmmformula.inference.tidy import Effects
 
 
-@answers_newcomers()
+@answers_newcomers(made="glmer() or Model(...).fit()")
 @dataclass(frozen=True, eq=False, repr=False)
 class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Refusals):
     """
@@ -209,7 +210,7 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
     @property
     def trace(self) -> Text:
         """What the optimiser did: each evaluation of the criterion, and why it stopped."""
-        return Text(str(self.fit.log))
+        return Text(paged(str(self.fit.log)))
 
     def __str__(self) -> str:
         return self.summary()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lmmformula.api.generalized import GeneralizedMixedFit
 from lmmformula.api.marginal import MarginalEffects
-from lmmformula.api.newcomers import answering
 from lmmformula.errors import FitError
+from lmmformula.newcomers import answering
 from lmmformula.results.arguments import check_choice, check_flag
 from lmmformula.results.lmm import LinearMixedResult
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.newcomers import answering
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.files import path_of, read_text
+from lmmformula.newcomers import answering
 from lmmformula.results.files.fits import absent_rows, from_json
 from lmmformula.results.files.posteriors import load_posterior
 from lmmformula.results.netcdf import MAGIC, MAGIC_OF_NETCDF4

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from lmmformula.api.newcomers import answers_newcomers
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.present.mode import mode_text
 from lmmformula.results.posteriors.mode import ModeResult
 
 
-@answers_newcomers({"sample()": "lmmformula.api.posterior:Posterior"})
+@answers_newcomers({"sample()": "lmmformula.api.posterior:Posterior"}, made="Model(...).optimize()")
 @dataclass(frozen=True, eq=False, repr=False)
 class PosteriorMode(ModeResult):
     """

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from lmmformula.api.fits import LinearMixedFit
 from lmmformula.api.generalized import GeneralizedMixedFit, Pilot, laplace_pilot
-from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
@@ -25,8 +24,10 @@ from lmmformula.fit.target import CurvatureKind
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.lower.model import update
 from lmmformula.ir.model import ModelIR
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.present.explain import explain, model_html, model_markdown
 from lmmformula.present.text import Text
+from lmmformula.screen import paged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +136,7 @@ class Model:
 
     def explain(self) -> Text:
         """Say what the formula means for these data: variables, terms, dimensions, and the model in maths."""
-        return Text(explain(self.ir, self.schema, self.design, self.remarks))
+        return Text(paged(explain(self.ir, self.schema, self.design, self.remarks)))
 
     def fit(
         self,

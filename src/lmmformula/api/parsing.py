@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lmmformula.api.families import read_family
-from lmmformula.api.newcomers import answering
 from lmmformula.errors import FormulaError
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.family import Family
 from lmmformula.ir.lower.model import lower
 from lmmformula.ir.model import ModelIR
+from lmmformula.newcomers import answering
 
 Priors = str | Sequence[str] | None
 
@@ -37,7 +37,7 @@ def specification(spec: str | ModelIR, family: str | Family, priors: Priors) -> 
     statements = [priors] if isinstance(priors, str) else list(priors or ())
     if statements:
         texts = [required_text(statement, "a prior", "sd ~ exponential(1)") for statement in statements]
-        ir = parse("\n".join([str(spec), *texts]))
+        ir = parse("\n;\n".join([str(spec), *texts]))  # no statement goes on in the next
     return replace(ir, family=read_family(family))
 
 

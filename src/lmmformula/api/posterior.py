@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.marginal import MarginalEffects
-from lmmformula.api.newcomers import answers_newcomers
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.present.posterior import posterior_text
 from lmmformula.present.report import posterior_report
 from lmmformula.results.frames import in_library
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lmmformula.results.posteriors.intervals import IntervalMethod
 
 
-@answers_newcomers()
+@answers_newcomers(made="Model(...).sample()")
 @dataclass(frozen=True, eq=False, repr=False)
 class Posterior(Reported, MarginalEffects, PosteriorResult):
     """

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lmmformula.api.newcomers import unknown_argument
 from lmmformula.data.chunks.records import Chunks
 from lmmformula.data.chunks.sources import as_chunks
 from lmmformula.data.delimited import TextOptions
@@ -15,6 +14,7 @@ from lmmformula.design.schema import Schema
 from lmmformula.design.times import read_times, refuse_uneven
 from lmmformula.errors import DataError, LmmFormulaError
 from lmmformula.ir.model import ModelIR
+from lmmformula.newcomers import unknown_argument
 
 STREAMING = frozenset({"memory_limit", "progress", "checkpoint", "keep_rows"})
 """Arguments of `Model` for data in parts: the fields of `StreamSettings`."""

@@ -161,7 +161,7 @@ def _warn_of_draws(posterior: Posterior) -> None:
         return
     found = posterior.diagnostics() if sum(a.size for a in raw.values()) <= QUICK else _of_sampled(posterior)
     if not found.ok:
-        warn(f"draws {found}", hint=HELP, category=SamplingWarning)
+        warn(f"draws {found.verdict}", hint=HELP, category=SamplingWarning)
 
 
 def _of_sampled(posterior: Posterior) -> Diagnostics:

@@ -11,6 +11,7 @@ from lmmformula.cli.shell import completion_script
 from lmmformula.data.delimited import TextOptions
 from lmmformula.errors import FitError
 from lmmformula.repl.sources import read_source
+from lmmformula.screen import folded, screen_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,9 @@ def fit(options: Namespace) -> None:
     """Fit, and print the summary or a table."""
     found: Any = _model(options).fit(**_approximation(options))
     table = _table(found, options.table or "tidy")
-    show(options, str(found) if options.table is None else table.to_string(index=False), table)
+    show(
+        options, str(found) if options.table is None else table.to_string(index=False, line_width=screen_width()), table
+    )
     if options.save is not None:
         found.save(options.save)
 
@@ -105,7 +108,10 @@ def datasets(options: Namespace) -> None:
         show(options, frame.to_csv(index=False).rstrip("\n"), frame)
         return
     known = {name: shipped.catalogue()[name] for name in shipped.names()}
-    lines = [f"{name:<14}{about['n_rows']:>6} rows  {', '.join(about['columns'])}" for name, about in known.items()]
+    lines = [
+        folded(f"{name:<14}{about['n_rows']:>6} rows  {', '.join(about['columns'])}", 27)
+        for name, about in known.items()
+    ]
     rows = [(name, about["n_rows"], ", ".join(about["columns"])) for name, about in known.items()]
     show(options, "\n".join(lines), pd.DataFrame(rows, columns=["name", "rows", "columns"]))
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from lmmformula.cli.arguments import parser
 from lmmformula.cli.streams import prepare_streams, silence_stdout
 from lmmformula.errors import FitWarning, LmmFormulaError
+from lmmformula.screen import told_of
 
 FAILED, INTERRUPTED, UNREAD = 1, 130, 141
 """Exit codes beside 0 and argparse's 2: an error that the user can mend, control-C, and a reader that has gone."""
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _told(arguments: Sequence[str] | None) -> int:
     """Run one command, and tell what went wrong."""
     typed = parser()
-    options = typed.parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = typed.parse_args([*words[1:2], "--help"] if words[:1] == ["help"] else words)
     if options.command is None:
         typed.print_help()
         return 0
@@ -49,7 +51,7 @@ def _told(arguments: Sequence[str] | None) -> int:
         try:
             return run(options)
         except LmmFormulaError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(told_of(f"error: {error}"), file=sys.stderr)
             return FAILED
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
@@ -65,4 +67,4 @@ def run(options: Namespace) -> int:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     if issubclass(category, FitWarning):
-        print(f"warning: {message}", file=sys.stderr)
+        print(told_of(f"warning: {message}"), file=sys.stderr)

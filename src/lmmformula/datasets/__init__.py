@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import DataError, is_text
+from lmmformula.newcomers import answering
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,7 @@ def names() -> list[str]:
     return sorted(catalogue(), key=str.lower)
 
 
+@answering
 def load(name: str) -> "pd.DataFrame":
     """
     Load a data set as a pandas data frame; factors are categoricals with R's levels, `attrs["name"]` is its name.

@@ -97,7 +97,8 @@ def named_numbers(table: Table, given: object, what: str) -> FloatArray:
         try:
             return column_of_numbers(of_column(table[given]))
         except DataError as error:
-            raise DataError(f"{what}: {error.message}", hint=error.hint) from None
+            computed = "compute it first: it is a column's name, or numbers" if "(" in given or "/" in given else ""
+            raise DataError(f"{what}: {error.message}", hint=computed or error.hint) from None
     if isinstance(given, (int, float)) or given is None:
         raise DataError(f"{what} must be the name of a column or an array of numbers")
     try:

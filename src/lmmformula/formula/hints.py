@@ -9,12 +9,19 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from lmmformula.errors import FormulaError, Span, printable
+from lmmformula.newcomers import ARGUMENTS
 
 OPERANDS = frozenset(("NAME", "QUOTED", "NUMBER", "STRING"))
 OPERATORS = frozenset(("OR", "AND", "NOT", "COMPARE", "SIGN", "TIMES", "SPECIAL", "COLON", "POWER", "TILDE"))
 ENDS = frozenset(("$END", "_END"))
 EXAMPLE = "a formula looks like y ~ x + (x | group)"
 PRIOR_EXAMPLE = "a prior looks like b ~ normal(0, 5)"
+
+NLME = re.compile(r"\b((?:cor|pd|var)[A-Z]\w*)\([^()]*$")
+"""A structure of nlme, whose own formula follows."""
+
+DISTRIBUTION = re.compile(r"(~\s*)?\w+\s*\(\s*-?(?=[\d.])")
+"""A distribution with a number, behind a `~` or not."""
 
 LOOK_ALIKES = {
     "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u223c": "~", "\uff5e": "~", "\u2223": "|", "\uff5c": "|",
@@ -93,6 +100,8 @@ def unusable_character(character: str, position: int, text: str = "") -> Formula
     """Say that a character can't stand in a formula."""
     if text[position : position + 2] == "\\n":
         hint = "statements are separated by `;`, or stand in lines of their own"
+    elif character == "\\" and text[position + 1 : position + 2] != "(":
+        hint = "did you mean `/`?"
     elif character in LOOK_ALIKES:
         hint = f"did you mean `{LOOK_ALIKES[character]}`?"
     else:
@@ -113,7 +122,8 @@ def _place(found: Token, text: str, tokens: Iterable[Token]) -> Place:
 
 def _explain_token(place: Place) -> FormulaError:
     """Look the two tokens up between which the parser stopped."""
-    for rule in (_name, _package, _bar, _end, _wrapped, _equals, _operator, _missing_operator, _bracket):
+    rules = (_name, _package, _bar, _end, _wrapped, _prior, _equals, _operator, _missing_operator, _bracket)
+    for rule in rules:
         error = rule(place)
         if error is not None:
             return error
@@ -168,7 +178,28 @@ def _wrapped(place: Place) -> FormulaError | None:
         return place.error(f"a formula is written without {name}()", hint)
     behind = re.match(r",\s*([\w.]+)\s*=", place.text[place.found.start_pos or 0 :])
     if place.found.type == "COMMA" and behind:
-        return place.error("the formula ends here", f"{behind[1]}= is no part of it, but may be an argument of Model()")
+        return place.error("the formula ends here", _no_part(behind[1]))
+    return None
+
+
+def _no_part(argument: str) -> str:
+    if argument in ARGUMENTS:
+        return f"{argument}= is no part of it: {ARGUMENTS[argument]}"
+    return f"{argument}= is no part of it, but may be an argument of Model()"
+
+
+def _prior(place: Place) -> FormulaError | None:
+    """Tell a prior statement without a parameter, or without its `~`."""
+    found, before = place.found, place.before
+    if place.separated or (before is not None and before.type not in ("_END", "NAME")):
+        return None
+    behind = DISTRIBUTION.match(place.text, found.start_pos or 0)
+    if found.type == "TILDE" and behind and (before is None or before.type == "_END"):
+        return place.error("no parameter stands before `~`", f"say what has this prior, as in b {behind[0]}...)")
+    if before is not None and before.type == "NAME" and found.type == "OPEN":
+        return place.error("a prior begins with the name of a parameter", PRIOR_EXAMPLE, before=True)
+    if before is not None and before.type == "NAME" and found.type == "NAME" and behind:
+        return place.error(f"no `~` between `{before}` and `{found}`", f"did you mean {before} ~ {found}?")
     return None
 
 
@@ -179,8 +210,12 @@ def _equals(place: Place) -> FormulaError | None:
             return place.error("`=` can't stand here", "to compare, type `==`, inside I(): I(x == 1)")
         case "EQUAL":
             return place.error("`=` can't stand here", "did you mean `~`?")
+        case "TILDE" if place.separated and (call := NLME.search(place.text[: place.found.start_pos])):
+            hint = "random effects are (x | g), uncorrelated ones (x || g); correlated residuals are not supported yet"
+            return place.error(f"`{call[1]}()` belongs to nlme", hint)
         case "TILDE" if place.separated:
-            return place.error("a second `~`", "one stands between the response and the terms")
+            between = "the response and the terms" if place.first else "a parameter and its distribution"
+            return place.error("a second `~`", f"one stands between {between}")
     return None
 
 

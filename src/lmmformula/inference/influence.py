@@ -20,11 +20,12 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra.blocks import solve
 from lmmformula.fit.lmm import evaluate_at
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_group
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.predict.uncertainty import JointCovariance
-from lmmformula.results.tables.screen import rounded
-from lmmformula.results.tables.sheets import Framed, Report, sheet_of
+from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
+from lmmformula.screen import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,7 @@ LEAST = 1e-9
 """Eigenvalue of K below which the rows determine a fixed effect alone, so that nothing is left without them."""
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Influence(Framed):
     """
@@ -75,7 +77,7 @@ class Influence(Framed):
 
     def __str__(self) -> str:
         shown = self._largest_first
-        lines = shown.head(10).rename_axis(None).to_string(float_format=rounded)
+        lines = frame_text(shown.head(10), rounded)
         more = f"\n... and {len(shown) - 10} more" if len(shown) > 10 else ""
         return f"{self._heading}\n{lines}{more}"
 

@@ -9,9 +9,11 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.inference.generalized import refuse_unlike_approximations
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.tables.sheets import Framed, Report, sheet_of
+from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
+from lmmformula.screen import paged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +53,7 @@ class RSquared:
         return self.fixed + self.random + self.residual
 
     def __str__(self) -> str:
-        return (
+        return paged(
             f"R2 marginal {self.marginal:.4f} (fixed effects), conditional {self.conditional:.4f} (and random effects)"
         )
 
@@ -76,6 +78,7 @@ def r_squared(result: LinearMixedResult) -> RSquared:
     return RSquared(fixed, random, result.sigma**2)
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Criteria(Framed):
     """
@@ -114,7 +117,7 @@ class Criteria(Framed):
         return tuple(f"{label}: {formula}" for label, formula in zip(self.labels, self.formulas, strict=True))
 
     def __str__(self) -> str:
-        return "\n".join([*self._formulas, self.frame.rename_axis(None).to_string(float_format="{:.3f}".format)])
+        return "\n".join([*self._formulas, frame_text(self.frame, "{:.3f}".format)])
 
     __repr__ = __str__
 

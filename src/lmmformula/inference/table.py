@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import FitError
-from lmmformula.results.tables.screen import folded, side_by_side
+from lmmformula.newcomers import answers_newcomers
+from lmmformula.results.tables.markup import fitted
 from lmmformula.results.tables.sheets import Framed, Report, Sheet
+from lmmformula.screen import folded, label_room, screen_width, side_by_side
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,7 @@ FIXED_DECIMALS = {"df": 2, "num_df": 2, "den_df": 2, "statistic": 3, "f": 3, "lr
 """Columns whose numbers need no more decimals than these."""
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False)
 class ResultTable(Framed):
     """
@@ -50,6 +53,11 @@ class ResultTable(Framed):
     title: str
     frame: "pd.DataFrame"
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        from lmmformula.results.tables.shown import harmless
+
+        object.__setattr__(self, "frame", harmless(self.frame))
 
     def __getitem__(self, column: str) -> "pd.Series[Any]":
         """Return a column."""
@@ -89,12 +97,15 @@ class ResultTable(Framed):
         """Align text to the left and numbers to the right."""
         shown, columns = self._shown(), self._columns()
         left = [True] * (len(columns) - len(shown.columns)) + [_is_text(self.frame[name]) for name in shown.columns]
+        left_most = left.index(False) if False in left else len(left)
+        if (room := screen_width()) is not None:
+            columns[:left_most] = fitted(columns[:left_most], label_room(room))
         aligned = [
             [cell.ljust(width) if to_left else cell.rjust(width) for cell in column]
             for column, to_left in zip(columns, left, strict=True)
             for width in [max(map(len, column))]
         ]
-        return side_by_side(aligned, left.index(False) if False in left else len(left))
+        return side_by_side(aligned, left_most)
 
     def _columns(self) -> list[list[str]]:
         """Return header and cells, column by column, names of rows first if there are any."""

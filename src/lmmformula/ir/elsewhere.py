@@ -26,7 +26,9 @@ INSTEAD: dict[str, str] = {
         ("stand", "standardize", "standardise", "zscore", "std"),
         "scale(x) centres and divides by the standard deviation, and remembers both for new data",
     ),
-    "interaction": "an interaction is written a:b",
+    **dict.fromkeys(("interaction", "paste", "paste0"), "an interaction is written a:b"),
+    "weights": "weights are an argument: weights=, the name of a column",
+    **dict.fromkeys(("dispformula", "ziformula", "zi", "disp"), "a predictor of it is not supported yet"),
     "dummy": 'I(f == "b") is the column of one level',
     **dict.fromkeys(
         ("re", "random", "Error", "strata", "cluster", "subject"), "groups stand behind a bar in brackets: (1 | group)"

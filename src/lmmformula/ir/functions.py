@@ -10,6 +10,7 @@ from lmmformula.covariances.table import STRUCTURES
 from lmmformula.errors import FormulaError, is_text, printable
 from lmmformula.ir.elsewhere import INSTEAD, NOT_YET
 from lmmformula.ir.expressions import Apply, Expression
+from lmmformula.newcomers import answering
 
 Kind = Literal["elementwise", "basis", "factor", "value", "contrast"]
 
@@ -132,6 +133,7 @@ REGISTERED: dict[str, Callable[..., Any]] = {}
 """Functions that a user has registered: arrays in, one array of as many rows out."""
 
 
+@answering
 def register(name: str, function: Callable[..., Any]) -> None:
     """
     Allow a formula to call a Python function, row by row, under a name.

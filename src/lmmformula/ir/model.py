@@ -12,8 +12,10 @@ from lmmformula.ir.latex import latex
 from lmmformula.ir.records import FixedTerms, ModelRecord
 from lmmformula.ir.terms import Term
 from lmmformula.ir.text import canonical_text, formula_text
+from lmmformula.newcomers import answers_newcomers
 
 
+@answers_newcomers(made="parse()")
 @dataclass(frozen=True, slots=True)
 class ModelIR(ModelRecord):
     """

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from lmmformula.errors import printable
 from lmmformula.present.formula import formula_lines
 from lmmformula.present.posterior import data_and_sampler, decimals_for, fixed_cells
-from lmmformula.present.tables import table_lines
 from lmmformula.results.comparison import ComparisonResult
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.tables.lines import table_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +86,7 @@ def closing(result: ComparisonResult) -> list[str]:
     return [
         *lines,
         f"Largest difference: {size:.2f} posterior sds ({printable(label)})",
-        f"Diagnostics: {result.posterior.diagnostics()}",
+        f"Diagnostics: {result.posterior.diagnostics().verdict}",
     ]
 
 

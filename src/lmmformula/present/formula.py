@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from lmmformula.errors import NOWHERE, printable
 from lmmformula.ir.model import ModelIR
-from lmmformula.present.tables import WIDTH
 from lmmformula.results.tables.markup import shortened
+from lmmformula.screen import line_width
 
 INDENT = "    "
 """Of the lines of a formula after its first."""
@@ -24,7 +24,7 @@ def formula_text(ir: ModelIR) -> str:
     return ir.formula if not typed or "\n" in typed or "#" in typed else printable(typed)
 
 
-def formula_lines(heading: str, ir: ModelIR, *, indent: str = INDENT, width: int = WIDTH) -> list[str]:
+def formula_lines(heading: str, ir: ModelIR, *, indent: str = INDENT, width: int | None = None) -> list[str]:
     """
     Write a formula behind a heading, in as many lines as it needs: between its terms, where that is enough.
 
@@ -35,8 +35,9 @@ def formula_lines(heading: str, ir: ModelIR, *, indent: str = INDENT, width: int
     return wrapped(heading, formula_text(ir), indent=indent, width=width)
 
 
-def wrapped(heading: str, formula: str, *, indent: str = INDENT, width: int = WIDTH) -> list[str]:
+def wrapped(heading: str, formula: str, *, indent: str = INDENT, width: int | None = None) -> list[str]:
     """Break a text that is a formula; names that are wider than a line are cut in the middle."""
+    width = width or line_width()
     if len(heading) + len(formula) <= width:
         return [heading + formula]
     room = width - len(indent)

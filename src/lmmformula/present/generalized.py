@@ -16,12 +16,12 @@ from lmmformula.present.numbers import (
 )
 from lmmformula.present.report import varcorr_sheet
 from lmmformula.present.summary import correlation_lines, observations, quantile_lines, remarks, varcorr_lines
-from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
+from lmmformula.present.tables import matrix_lines, vector_lines
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.tables.sheets import Report, Sheet
 
 
-def summary(result: GeneralizedMixedResult, *, width: int = WIDTH) -> str:
+def summary(result: GeneralizedMixedResult, *, width: int | None = None) -> str:
     """Print like lme4's `summary`: criteria, scaled residuals, random effects, z tests of the fixed effects."""
     random = [*observations(result)] if not result.ngroups else []
     if result.ngroups:
@@ -38,7 +38,7 @@ def summary(result: GeneralizedMixedResult, *, width: int = WIDTH) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + _ending(result)
 
 
-def brief(result: GeneralizedMixedResult, *, width: int = WIDTH) -> str:
+def brief(result: GeneralizedMixedResult, *, width: int | None = None) -> str:
     """Print like lme4's `print`: criteria, standard deviations, fixed effects."""
     cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)
     random = ["Random effects:", *varcorr_lines(result.varcorr, width=width)] if result.ngroups else []
@@ -102,7 +102,7 @@ def _heading(result: GeneralizedMixedResult) -> list[str]:
     return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
 
 
-def _criteria(result: GeneralizedMixedResult, *, decimals: int, width: int) -> list[str]:
+def _criteria(result: GeneralizedMixedResult, *, decimals: int, width: int | None) -> list[str]:
     values = [result.aic, result.bic, result.loglik, result.deviance, result.df_residual]
     cells = format_numbers([round_to(value, decimals) for value in values])
     cells[-1] = str(result.df_residual)

@@ -13,12 +13,12 @@ from lmmformula.present.numbers import (
     format_statistics,
 )
 from lmmformula.present.summary import missing_lines, quantile_lines
-from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
+from lmmformula.present.tables import matrix_lines, vector_lines
 from lmmformula.results.files.kept_numbers import kept_of
 from lmmformula.results.lmm import LinearMixedResult
 
 
-def linear_summary(result: LinearMixedResult, *, width: int = WIDTH) -> str:
+def linear_summary(result: LinearMixedResult, *, width: int | None = None) -> str:
     """Print like R's `summary.lm`: residuals, coefficients with t tests, residual standard error, R^2, F."""
     sections = [
         _heading(result),
@@ -29,7 +29,7 @@ def linear_summary(result: LinearMixedResult, *, width: int = WIDTH) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
 
-def linear_brief(result: LinearMixedResult, *, width: int = WIDTH) -> str:
+def linear_brief(result: LinearMixedResult, *, width: int | None = None) -> str:
     """Print like R's `print.lm`: coefficients."""
     cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)
     lines = vector_lines(list(result.fixef.index), cells, gap=2, width=width)
@@ -41,7 +41,7 @@ def _heading(result: LinearMixedResult) -> list[str]:
     return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
 
 
-def _coefficients(result: LinearMixedResult, width: int) -> list[str]:
+def _coefficients(result: LinearMixedResult, width: int | None) -> list[str]:
     if not len(result.fixef):
         return ["No Coefficients"]
     headings, columns = coefficient_columns(result)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from lmmformula.errors import printable
 from lmmformula.present.formula import formula_lines
-from lmmformula.present.tables import table_lines
 from lmmformula.results.posteriors.posterior import SUMMARY_COLUMNS, PosteriorResult
+from lmmformula.results.tables.lines import table_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def posterior_text(result: PosteriorResult) -> str:
         [*formula_lines(f"{kind} of ", result.ir), *data_and_sampler(result)],
         ["Fixed effects:", *_table(names[:p], frame.iloc[:p])] if p else [],
         [f"{heading}:", *_table(names[p:], frame.iloc[p:])] if len(names) > p else [],
-        [f"Diagnostics: {result.diagnostics()}"],
+        [f"Diagnostics: {result.diagnostics().verdict}"],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
 

@@ -48,7 +48,7 @@ def posterior_report(result: PosteriorResult) -> Report:
         for caption, rows in parts
         if names[rows]
     )
-    notes = (*(line.strip() for line in data_and_sampler(result)), f"Diagnostics: {result.diagnostics()}")
+    notes = (*(line.strip() for line in data_and_sampler(result)), f"Diagnostics: {result.diagnostics().verdict}")
     return Report(f"Posterior of {formula_text(result.ir)}", sheets, notes)
 
 

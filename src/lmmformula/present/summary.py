@@ -19,11 +19,12 @@ from lmmformula.present.numbers import (
     round_to,
     zap_small,
 )
-from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
+from lmmformula.present.tables import matrix_lines, vector_lines
 from lmmformula.results.accessors import FitAccessors
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.markup import fitted
 from lmmformula.results.varcorr import VarCorr
+from lmmformula.screen import line_width
 
 MOST_CORRELATIONS = 12
 """More fixed effects than these, and their correlations are not shown: lme4's `lme4.summary.cor.max`."""
@@ -37,7 +38,7 @@ USED = {
 """What the heading says of the tests."""
 
 
-def summary(result: LinearMixedResult, *, ddf: Ddf = "none", width: int = WIDTH) -> str:
+def summary(result: LinearMixedResult, *, ddf: Ddf = "none", width: int | None = None) -> str:
     """
     Print like lme4's `summary`: criterion, scaled residuals, random effects, fixed effects, their correlations.
 
@@ -54,7 +55,7 @@ def summary(result: LinearMixedResult, *, ddf: Ddf = "none", width: int = WIDTH)
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + _ending(result)
 
 
-def brief(result: LinearMixedResult, *, width: int = WIDTH) -> str:
+def brief(result: LinearMixedResult, *, width: int | None = None) -> str:
     """Print like lme4's `print`: criterion, standard deviations, fixed effects."""
     cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)
     lines = [
@@ -70,9 +71,10 @@ def brief(result: LinearMixedResult, *, width: int = WIDTH) -> str:
 
 
 def varcorr_lines(
-    varcorr: VarCorr, *, digits: int = SUMMARY_DIGITS, variance: bool = False, width: int = WIDTH
+    varcorr: VarCorr, *, digits: int = SUMMARY_DIGITS, variance: bool = False, width: int | None = None
 ) -> list[str]:
     """Lay out variance components as a matrix of group, name, (variance,) standard deviation and correlations."""
+    width = width or line_width()
     labels: list[str] = []
     names: list[str] = []
     sds: list[float] = []
@@ -117,7 +119,7 @@ def _heading(result: LinearMixedResult, tests: str = "") -> list[str]:
     return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
 
 
-def _criterion(result: LinearMixedResult, *, decimals: int, width: int) -> list[str]:
+def _criterion(result: LinearMixedResult, *, decimals: int, width: int | None) -> list[str]:
     if result.reml:
         return [f"REML criterion at convergence: {format_number(round_to(result.reml_criterion, decimals))}"]
     values = [result.aic, result.bic, result.loglik, result.deviance, result.df_residual]
@@ -175,7 +177,7 @@ def coefficient_columns(result: LinearMixedResult, ddf: Ddf) -> tuple[list[str],
     return ["Estimate", "Std. Error", "df", "t value", "Pr(>|t|)"], columns
 
 
-def correlation_lines(result: FitAccessors, width: int) -> list[str]:
+def correlation_lines(result: FitAccessors, width: int | None) -> list[str]:
     """Lay out the lower triangle of the fixed effects' correlations, where there are few enough."""
     names = list(result.fixef.index)
     p = len(names)

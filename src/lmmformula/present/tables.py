@@ -3,27 +3,23 @@
 from collections.abc import Sequence
 
 from lmmformula.errors import printable
-from lmmformula.results.tables.markup import fitted, shortened
-from lmmformula.results.tables.screen import side_by_side
-
-WIDTH = 80
-"""`getOption("width")`: columns of a line."""
+from lmmformula.results.tables.markup import shortened
+from lmmformula.screen import line_width
 
 
-LABELS = 56
-"""Columns of a line that the labels of a table may take; longer names are cut in the middle."""
-
-
-def vector_lines(names: Sequence[str], cells: Sequence[str], *, gap: int = 1, width: int = WIDTH) -> list[str]:
+def vector_lines(names: Sequence[str], cells: Sequence[str], *, gap: int = 1, width: int | None = None) -> list[str]:
     """
     Lay out a named vector: names above values, both to the right, as many per line as fit.
+
+    width : columns of a line; None for those of the screen
 
     >>> vector_lines(["(Intercept)", "Days"], ["251.41", "10.47"], gap=2)
     ['(Intercept)         Days  ', '     251.41        10.47  ']
     """
     if not cells:
         return []
-    names = [printable(name) for name in names]
+    width = width or line_width()
+    names = shortened([printable(name) for name in names], width - gap)
     field = max(map(len, (*names, *cells)))
     per_line = max(1, width // (field + gap))
     space = " " * gap
@@ -40,17 +36,19 @@ def matrix_lines(
     columns: Sequence[Sequence[str]],
     *,
     right: bool = False,
-    width: int = WIDTH,
+    width: int | None = None,
 ) -> list[str]:
     """
     Lay out a matrix of text: row names to the left, columns aligned, columns that don't fit below.
 
     columns : the cells, column by column
     right : whether cells and headings stand to the right
+    width : columns of a line; None for those of the screen
 
     >>> matrix_lines(["a", "b"], ["one", "two"], [["1", "10"], ["x", ""]], right=True)
     ['  one two', 'a   1   x', 'b  10    ']
     """
+    width = width or line_width()
     row_names, column_names = ([printable(name) for name in texts] for texts in (row_names, column_names))
     columns = [[printable(cell) for cell in column] for column in columns]
     widths = [max(map(len, (name, *column))) for name, column in zip(column_names, columns, strict=True)]
@@ -72,21 +70,3 @@ def matrix_lines(
             lines.append(" ".join((label, *cells)))
         start = stop
     return lines
-
-
-def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, gap: int = 2) -> list[str]:
-    """
-    Lay out a table: the first `left` columns to the left, the others to the right.
-
-    >>> table_lines(["name", "mean"], [["x", "0.5"], ["sigma", "11.0"]])
-    ['name   mean', 'x       0.5', 'sigma  11.0']
-    """
-    columns = [[printable(cell) for cell in column] for column in zip(header, *rows, strict=True)]
-    if left < len(columns):
-        columns[:left] = fitted(columns[:left], LABELS)
-    widths = [max(map(len, column)) for column in columns]
-    aligned = [
-        [cell.ljust(width) if i < left else cell.rjust(width) for cell in column]
-        for i, (column, width) in enumerate(zip(columns, widths, strict=True))
-    ]
-    return side_by_side(aligned, left if left < len(aligned) else 1, gap=gap)

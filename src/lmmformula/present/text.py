@@ -6,6 +6,7 @@ from typing import Self
 
 from lmmformula.errors import legible
 from lmmformula.results.tables.sheets import Report, Reported
+from lmmformula.screen import paged
 
 
 class Text(str):
@@ -36,7 +37,7 @@ class Summary(Reported, Text):
 
     def __new__(cls, text: str, report: Report | Callable[[], Report]) -> Self:
         """Keep the tables beside the text, or what makes them when they are asked for."""
-        made = super().__new__(cls, text)
+        made = super().__new__(cls, paged(text))
         made._shown = report
         return made
 

@@ -14,7 +14,7 @@ from lmmformula.repl.doing.diff import do_diff
 from lmmformula.repl.doing.families import model_text
 from lmmformula.repl.doing.simplify import do_simplify
 from lmmformula.repl.state import State, States
-from lmmformula.results.tables.screen import folded
+from lmmformula.screen import folded, paged
 
 Takes = Literal[
     "nothing", "data", "file", "formula", "prior", "group", "command", "values", "picture", "type", "method", "drop",
@@ -35,12 +35,15 @@ class Command:
     run : takes the session and the argument, returns what is to be printed
     usage : the argument, as the help shows it
     about : one line of help
+    takes : what completes its argument
+    code : whether it prints code, whose lines are left alone
     """
 
     run: Callable[[States, str], str]
     usage: str
     about: str
     takes: Takes = "nothing"
+    code: bool = False
 
 
 def carry_out(session: States, text: str) -> str:
@@ -49,11 +52,19 @@ def carry_out(session: States, text: str) -> str:
         return ""
     word, _, rest = text.partition(" ")
     if word in WORDS and "~" not in text:
-        return command_of(WORDS[word]).run(session, rest.strip())
+        return _run(session, WORDS[word], rest)
     if not text.startswith(":"):
         return changing.statement(session, text)
     name, _, argument = text[1:].partition(" ")
-    return command_of(name).run(session, argument.strip())
+    return _run(session, name, argument)
+
+
+def _run(session: States, name: str, argument: str) -> str:
+    command, argument = command_of(name), argument.strip()
+    if argument and not command.usage:
+        raise FormulaError(f"`:{printable(name)}` takes no argument", hint=command.about)
+    said = command.run(session, argument)
+    return said if command.code else paged(said)
 
 
 WORDS = {
@@ -61,6 +72,19 @@ WORDS = {
     **dict.fromkeys(("quit", "quit()", "exit", "exit()", "q", "q()"), "quit"),
 }
 """What is typed alone where another program would take it -> the command that is meant."""
+
+
+ELSEWHERE: dict[str, str] = {
+    **dict.fromkeys(("aic", "bic", "loglik", "coef", "coefs", "fixef", "varcorr", "print", "lmer", "glmer"), "fit"),
+    **dict.fromkeys(("str", "names", "colnames", "describe"), "columns"),
+    **dict.fromkeys(("read", "use", "open", "import"), "data"),
+    **dict.fromkeys(("pairs", "contrast", "contrasts", "lsmeans", "means"), "emmeans"),
+    **dict.fromkeys(("brm", "mcmc", "draws", "posterior", "diagnostics", "rhat"), "sample"),
+    **dict.fromkeys(("ranova", "drop1", "step"), "simplify"),
+    **dict.fromkeys(("code", "python"), "script"),
+    **dict.fromkeys(("back", "revert"), "undo"),
+}
+"""Command that another program would have -> what does that here."""
 
 
 def command_of(name: str) -> Command:
@@ -71,7 +95,8 @@ def command_of(name: str) -> Command:
     found = [known for known in COMMANDS if known.lower().startswith(name.lower())] if name else []
     if len(found) == 1:
         return COMMANDS[found[0]]
-    near = found or get_close_matches(name, COMMANDS, n=2)
+    other = ELSEWHERE.get(name.lower())
+    near = found or ([other] if other else get_close_matches(name, COMMANDS, n=2))
     hint = f"did you mean {' or '.join(f':{known}' for known in near)}?" if near else ":help lists the commands"
     raise FormulaError(f"there is no command `:{printable(name)}`", hint=hint)
 
@@ -110,9 +135,11 @@ def do_z(session: States, argument: str) -> str:
 def do_eq(session: States, argument: str) -> str:
     """Write the model in mathematics."""
     ir, model = session.state.need_ir(), session.state.model
+    if argument not in ("", "latex"):
+        raise FormulaError(f"mathematics is not written in `{printable(argument)}`", hint=":eq, or :eq latex")
     if argument == "latex" or model is None:
         return ir.latex()
-    return "\n".join(equations(ir.family, model.design))
+    return paged("\n".join(equations(ir.family, model.design)))
 
 
 def do_ast(session: States, _: str) -> str:
@@ -143,8 +170,7 @@ def _remember(lines: dict[str, str], state: State) -> None:
     """Add a state's model to the list, and the AIC of its fit."""
     if state.ir is None:
         return
-    weights = f", weights {printable(state.weights)}" if state.weights else ""
-    key = model_text(state.ir) + weights + "".join(f"; {prior}" for prior in state.priors)
+    key = model_text(state.ir) + state.row_text + "".join(f"; {prior}" for prior in state.priors)
     lines[key] = f"   AIC {state.fit.aic:.1f}" if state.fit is not None else lines.get(key, "")
 
 
@@ -199,7 +225,7 @@ COMMANDS: dict[str, Command] = {
     "explain": Command(do_explain, "", "all that the formula means for the data"),
     "X": Command(do_x, "[N]", "the first rows of the fixed effects' matrix"),
     "Z": Command(do_z, "[N]", "what stands in the first rows of the random effects' matrix"),
-    "eq": Command(do_eq, "[latex]", "the model in mathematics", "latex"),
+    "eq": Command(do_eq, "[latex]", "the model in mathematics", "latex", code=True),
     "ast": Command(do_ast, "", "the syntax tree of what was typed"),
     "ir": Command(do_ir, "", "the model that the formula means, as a tree"),
     "family": Command(
@@ -207,6 +233,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "weights": Command(
         changing.do_weights, "[COLUMN|none]", "weights of the rows; of binomial shares trials", "weights"
+    ),
+    "loglik_weights": Command(
+        changing.do_loglik_weights, "[COLUMN|none]", "factors of the log density of each row", "weights"
     ),
     "fit": Command(fitting.do_fit, "[reml|ml|nagq=9] [FORMULA]", "fit the model", "formula"),
     "summary": Command(fitting.do_summary, "", "the fit with tests of its coefficients"),
@@ -218,7 +247,9 @@ COMMANDS: dict[str, Command] = {
     "emmeans": Command(fitting.do_emmeans, "f [* g] [| by]", "marginal means and their differences", "names"),
     "predict": Command(fitting.do_predict, "[x=1 g=a|FILE]", "predictions for values, a file, or the data", "values"),
     "plot": Command(pictures.do_plot, "[KIND] [FILE]", "draw to a file: " + ", ".join(pictures.PICTURES), "picture"),
-    "stan": Command(sampling.do_stan, "[FILE]", "the Stan program; to a file, with data and a script", "file"),
+    "stan": Command(
+        sampling.do_stan, "[FILE]", "the Stan program; to a file, with data and a script", "file", code=True
+    ),
     "prior": Command(changing.do_prior, "[STATEMENT|clear]", "set a prior, or clear all", "prior"),
     "priors": Command(changing.do_priors, "", "the prior of each parameter, defaults included"),
     "sample": Command(
@@ -235,7 +266,7 @@ COMMANDS: dict[str, Command] = {
         files.do_save, "FILE", f"write {', '.join(f'{end} ({what})' for end, what in files.KINDS.items())}", "file"
     ),
     "load": Command(files.do_load, "FILE", "read a fit (.json) or a posterior (.nc), and its model", "saved"),
-    "script": Command(do_script, "[FILE]", "the Python that does the same; to a file", "file"),
+    "script": Command(do_script, "[FILE]", "the Python that does the same; to a file", "file", code=True),
     "help": Command(do_help, "[COMMAND]", "this list, or one command", "command"),
     "quit": Command(do_quit, "", "end the session"),
 }

@@ -14,11 +14,12 @@ from lmmformula.errors import printable
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.present.explain import missing_text
 from lmmformula.present.numbers import format_numbers
-from lmmformula.present.tables import WIDTH, matrix_lines, table_lines
+from lmmformula.present.tables import matrix_lines
 from lmmformula.repl.doing.families import family_text, own_parameters, response_words
 from lmmformula.repl.state import Data
 from lmmformula.repl.typing.facts import can_group, column_text
-from lmmformula.results.tables.screen import filled
+from lmmformula.results.tables.lines import table_lines
+from lmmformula.screen import filled
 
 if TYPE_CHECKING:
     from lmmformula.api.model import Model
@@ -41,7 +42,7 @@ def data_lines(data: Data) -> str:
     more = ", ..." if len(table.names) > len(shown) else ""
     remark = f" ({data.remark})" if data.remark else ""
     heading = f"{printable(data.name)}: {table.n_rows} rows, {len(table.names)} columns{remark}"
-    return f"{heading}\n{filled(columns + more, WIDTH)}"
+    return f"{heading}\n{filled(columns + more)}"
 
 
 def column_lines(table: Table) -> list[str]:
@@ -95,7 +96,7 @@ def paragraph(model: "Model") -> str:
     rows = f"{design.nobs} rows{gone}{_family(model)}"
     count = design.n_fixed + cutpoints + design.n_variance_parameters + len(own_parameters(model.ir.family))
     text = f"{printable(design.response_name)} on {rows}: {'; '.join(parts)}. {count} parameters in all."
-    return filled(text, WIDTH)
+    return filled(text)
 
 
 def _family(model: "Model") -> str:

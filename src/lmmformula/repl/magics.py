@@ -2,7 +2,8 @@
 IPython and Jupyter: `%load_ext lmmformula`, then `%lmm FORMULA`, `%lmm :COMMAND`, or `%%lmm DATA` above a cell.
 
 A line fits a formula to the data frame that has its columns. A cell holds a formula and, if you like, priors; it is
-fitted without priors and sampled with them. Both take `--family binomial(probit)` and `--weights COLUMN`.
+fitted without priors and sampled with them. Both take `--family binomial(probit)`,
+`--weights COLUMN` and `--loglik-weights COLUMN`.
 """
 
 import re
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 FRAMES = frozenset(("pandas", "polars", "pyarrow", "modin", "cudf"))
 """Libraries whose data frames are found by themselves."""
 
-OPTION = re.compile(r"(?:^|\s)--(family|weights)(?:=|\s+)(\S+)")
+OPTION = re.compile(r"(?:^|\s)--(family|weights|loglik-weights)(?:=|\s+)(\S+)")
 """An option of a line."""
 
 ACTIONS = ("fit", "ml", "sample", "compare", "stan")
@@ -47,7 +48,8 @@ class Magic:
     %lmm :COMMAND           a command of the session, such as :anova, :diff, :script; :help lists them
     %%lmm DATA [ACTION]     the cell holds a formula and priors; ACTION is fit, ml, sample, compare or stan
 
-    --family NAME(LINK) and --weights COLUMN may stand in either line; a line keeps them for those to come.
+    --family NAME(LINK), --weights COLUMN and --loglik-weights COLUMN may stand in either line; a line keeps them for
+    those to come.
     """
 
     def __init__(self, shell: "InteractiveShell") -> None:
@@ -91,13 +93,13 @@ class Magic:
         rest, choices = _choices(line)
         words = rest.split()
         if not words or len(words) > 2 or (len(words) == 2 and words[1] not in ACTIONS):
-            hint = f"%%lmm DATA [{'|'.join(ACTIONS)}] [--family NAME] [--weights COLUMN]"
+            hint = f"%%lmm DATA [{'|'.join(ACTIONS)}] [--family NAME] [--weights COLUMN] [--loglik-weights COLUMN]"
             raise FormulaError("a cell needs the name of its data", hint=hint)
         if words[0] not in self.shell.user_ns:
             raise DataError(
                 f"there is no variable `{printable(words[0])}`", hint="%%lmm is followed by the name of a data frame"
             )
-        alone: dict[str, Any] = {"priors": (), "family": GAUSSIAN, "weights": ""}
+        alone: dict[str, Any] = {"priors": (), "family": GAUSSIAN, "weights": "", "loglik_weights": ""}
         self._set(data_of(self.shell.user_ns[words[0]], words[0], words[0]), cell, **alone | choices)
         state = self.session.state
         default = "sample" if state.priors or not is_fitted(state.family) else "fit"
@@ -123,8 +125,8 @@ class Magic:
 
         The data are read again each time, since a notebook may have changed them in place.
         """
-        before, weights = len(self.session.past), self.session.state.weights
-        kept = {"data": data, "weights": weights if weights in data.table else ""} | changes
+        before = len(self.session.past)
+        kept = {"data": data, **self.session.state.found_in(data.table)} | changes
         self.session.advance(f"data = {data.code}", model=None, fit=None, posterior=None, **kept)
         try:
             changing.set_formula(self.session, text)
@@ -158,13 +160,14 @@ class Magic:
 
 def _choices(line: str) -> tuple[str, dict[str, Any]]:
     """
-    Take `--family NAME` and `--weights COLUMN` out of a line; the others are fields of a State.
+    Take `--family NAME` and the columns of weights out of a line; the others are fields of a State.
 
     >>> _choices("sleep fit --family binomial(probit)")
     ('sleep fit', {'family': Family(name='binomial', link='probit')})
     """
     found = dict(OPTION.findall(line))
-    choices: dict[str, Any] = {"weights": found["weights"]} if "weights" in found else {}
+    options = ("weights", "loglik-weights")
+    choices: dict[str, Any] = {name.replace("-", "_"): found[name] for name in options if name in found}
     if "family" in found:
         choices["family"] = chosen_family(found["family"])
     return OPTION.sub(" ", line).strip(), choices

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lmmformula.errors import FitWarning, LmmFormulaError, SamplingWarning, legible
 from lmmformula.repl.commands import carry_out
 from lmmformula.repl.state import States
+from lmmformula.screen import told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Reply:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "\n".join([*(f"warning: {warning}" for warning in self.warnings), *([self.text] if self.text else [])])
+        told = (told_of(f"warning: {warning}") for warning in self.warnings)
+        return "\n".join([*told, *([self.text] if self.text else [])])
 
 
 class Session(States):
@@ -62,7 +64,7 @@ class Session(States):
         try:
             return carry_out(self, text) if text else "", False
         except LmmFormulaError as error:
-            return f"error: {error}", True
+            return told_of(f"error: {error}"), True
         except OSError as error:
             return f"error: {error.strerror or error}: {error.filename or 'output'}", True
         except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, read_table
-from lmmformula.errors import FormulaError
+from lmmformula.errors import FormulaError, printable
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.priors import Prior
@@ -63,7 +63,7 @@ class State:
 
     formula : as typed, without priors; "" before there is one
     family : of the response, of this model and those to come
-    weights : the column that holds them; "" for none
+    weights, loglik_weights : the columns that hold them; "" for none
     ir : the formula with all priors and the family
     priors : the prior statements in force, canonical
     model : the formula on the data, None before there are both
@@ -75,6 +75,7 @@ class State:
     formula: str = ""
     family: Family = GAUSSIAN
     weights: str = ""
+    loglik_weights: str = ""
     ir: ModelIR | None = None
     priors: tuple[Prior, ...] = ()
     model: "Model | None" = None
@@ -86,6 +87,21 @@ class State:
     def text(self) -> str:
         """Formula and priors as one text."""
         return "\n".join([self.formula, *map(str, self.priors)])
+
+    @property
+    def row_columns(self) -> dict[str, str]:
+        """Argument of a model -> the column that is given for it."""
+        given = {"weights": self.weights, "loglik_weights": self.loglik_weights}
+        return {argument: column for argument, column in given.items() if column}
+
+    @property
+    def row_text(self) -> str:
+        """These, as they stand behind a model."""
+        return "".join(f", {argument} {printable(column)}" for argument, column in self.row_columns.items())
+
+    def found_in(self, table: Table) -> dict[str, str]:
+        """Return these, "" for columns that other data don't have."""
+        return {argument: column if column in table else "" for argument, column in self.row_columns.items()}
 
     def need_data(self) -> Data:
         """Return the data, or say how to get some."""

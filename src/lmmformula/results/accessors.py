@@ -20,8 +20,10 @@ from lmmformula.fit.lmm import Fit
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.arguments import check_count, check_flag
 from lmmformula.results.effects import (
+    between,
     coefficients_by_group,
     conditional_variances,
+    labelled,
     modes_by_group,
     padded_rows,
     row_index,
@@ -94,15 +96,10 @@ class Accessors(ABC):
         return np.asarray(self._population + random_part(self.design.random_terms, self._modes), dtype=np.float64)
 
     def _by_coefficient(self, values: FloatArray, name: str) -> "pd.Series[float]":
-        import pandas as pd
-
-        return pd.Series(values, index=list(self.design.fixed_names), name=name)
+        return labelled(values, self.design.fixed_names, name)
 
     def _between_coefficients(self, values: FloatArray) -> "pd.DataFrame":
-        import pandas as pd
-
-        names = list(self.design.fixed_names)
-        return pd.DataFrame(values, index=names, columns=names)
+        return between(values, self.design.fixed_names)
 
     def _by_row(self, values: FloatArray, name: str) -> "pd.Series[float]":
         import pandas as pd
@@ -168,9 +165,7 @@ class FitAccessors(Accessors):
     @cached_property
     def theta(self) -> "pd.Series[float]":
         """(n_theta,) relative covariance parameters, named and ordered as in lme4."""
-        import pandas as pd
-
-        return pd.Series(self.fit.theta, index=list(self.design.theta_names), name="theta")
+        return labelled(self.fit.theta, self.design.theta_names, "theta")
 
     @property
     def has_intercept(self) -> bool:

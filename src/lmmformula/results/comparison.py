@@ -51,6 +51,8 @@ class ComparisonResult:
         """Random effects by grouping factor, level and coefficient, in the columns of `fixed`."""
         import pandas as pd
 
+        from lmmformula.results.tables.shown import harmless
+
         terms = self.fit.design.random_terms
         labels = unique_labels([term.group for term in terms])
         keys = [
@@ -65,7 +67,7 @@ class ComparisonResult:
         frame.insert(1, "se", self._conditional_sds())
         columns = list(zip(*keys, strict=True)) or [(), (), ()]
         frame.index = pd.MultiIndex.from_arrays(columns, names=["group", "level", "name"])
-        return frame.drop(columns=["q5", "q95"])
+        return harmless(frame.drop(columns=["q5", "q95"]))
 
     @cached_property
     def explained(self) -> tuple[float, float]:
@@ -86,6 +88,8 @@ class ComparisonResult:
 
     @cached_property
     def _parameters(self) -> "pd.DataFrame":
+        from lmmformula.results.tables.shown import harmless
+
         quantities, draws = parameters_of(self.fit.design, self.posterior.draws)
         frame = _side_by_side(self._estimates(quantities), draws)
         errors = np.full(len(frame), np.nan)
@@ -94,7 +98,7 @@ class ComparisonResult:
         names = [q.name if q.part == "fixed" else f"{q.part} {q.name}".strip() for q in quantities]
         frame.insert(0, "name", names)
         frame.insert(0, "group", [q.group for q in quantities])
-        return frame
+        return harmless(frame)
 
     def _estimates(self, quantities: Sequence[Quantity]) -> FloatArray:
         """Estimates in the order of `parameters_of`."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import RandomTermDesign
-from lmmformula.errors import printable
+from lmmformula.errors import FitError, meant, printable
 from lmmformula.results.estimates import Specified
 from lmmformula.results.varcorr import unique_labels
 
@@ -15,13 +15,36 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class UnknownGroupError(FitError, KeyError):
+    """A grouping factor that the model doesn't have."""
+
+
 class ByGroup(dict[str, "pd.DataFrame"]):
     """Grouping factor -> data frame; printed one below the other, each whole."""
+
+    def __missing__(self, group: str) -> "pd.DataFrame":
+        raise UnknownGroupError(f"there is no grouping factor '{printable(str(group))}'", hint=meant(str(group), self))
 
     def __repr__(self) -> str:
         from lmmformula.results.tables.shown import Shown
 
         return "\n\n".join(f"{printable(group)}:\n{Shown(frame)!r}" for group, frame in self.items()) or "{}"
+
+
+def labelled(values: FloatArray, names: Sequence[str], name: str) -> "pd.Series[float]":
+    """Return numbers by their names, which can't disturb a terminal."""
+    import pandas as pd
+
+    from lmmformula.results.tables.shown import harmless
+
+    return harmless(pd.Series(values, index=list(names), name=name))
+
+
+def between(values: FloatArray, names: Sequence[str]) -> "pd.DataFrame":
+    """Return a matrix of numbers by the names of its rows and columns."""
+    from lmmformula.results.tables.shown import LegibleFrame
+
+    return LegibleFrame(values, index=list(names), columns=list(names))
 
 
 def row_index(model: Specified) -> "pd.Index[int]":
@@ -49,11 +72,14 @@ def modes_by_group(random_terms: Sequence[RandomTermDesign], modes: Sequence[Flo
     """
     import pandas as pd
 
+    from lmmformula.results.tables.shown import harmless
+
     frames = ByGroup()
     for group, members in terms_by_group(random_terms).items():
         names = unique_labels([name for i in members for name in random_terms[i].coefficient_names])
         index = pd.Index(random_terms[members[0]].levels, name=group)
-        frames[group] = pd.DataFrame(np.hstack([modes[i] for i in members]), index=index, columns=names)
+        modes_of = np.hstack([modes[i] for i in members])
+        frames[group] = harmless(pd.DataFrame(modes_of, index=index, columns=names))
     return frames
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.errors import FitError
-from lmmformula.results.tables.sheets import Framed, Report, Sheet
+from lmmformula.newcomers import answers_newcomers
+from lmmformula.results.tables.sheets import Framed, Report, Sheet, frame_text
+from lmmformula.screen import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +41,7 @@ class TermVariation:
         return np.nan_to_num(self.correlation) * np.outer(self.sds, self.sds)
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class VarCorr(Framed):
     """
@@ -65,7 +68,7 @@ class VarCorr(Framed):
         return len(self.terms)
 
     def __str__(self) -> str:
-        return self._shown.to_string(index=False)
+        return frame_text(self._shown, rounded, left=2)
 
     @property
     def _shown(self) -> "pd.DataFrame":

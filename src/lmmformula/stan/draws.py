@@ -8,6 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import legible
+from lmmformula.screen import paged
 from lmmformula.stan.diagnostics import MAX_RHAT, MAX_RHAT_OF_ANY, MIN_EBFMI, MIN_ESS_PER_CHAIN, ebfmi, summarise
 
 ROUNDING = 1e-12
@@ -188,11 +189,15 @@ class Diagnostics:
         """Whether nothing is wrong."""
         return not self.problems
 
-    def __str__(self) -> str:
-        """Return the verdict in one line."""
+    @property
+    def verdict(self) -> str:
+        """Whether they can, and what is wrong, in one line."""
         if self.ok:
             ess = min(self.ess_bulk, self.ess_tail)
             return f"converged: no divergences, largest R-hat {self.rhat:.3f}, smallest ESS {ess:.0f}"
         return legible(("" if self.approximation else "not to be trusted yet: ") + "; ".join(self.problems))
+
+    def __str__(self) -> str:
+        return paged(self.verdict)
 
     __repr__ = __str__

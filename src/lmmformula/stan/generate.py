@@ -11,6 +11,7 @@ from lmmformula.arrays import AnyArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, printable
 from lmmformula.ir.model import ModelIR
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.stan.export import write_program
 from lmmformula.stan.program.data import stan_data
 from lmmformula.stan.program.lower import lower_program
@@ -20,6 +21,7 @@ from lmmformula.stan.program.render import render
 from lmmformula.stan.program.variables import Parameters, describe_parameters
 
 
+@answers_newcomers(made="Model(...).stan()")
 @dataclass(frozen=True, repr=False)
 class StanProgram:
     """

@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.errors import DataError, printable
+from lmmformula.errors import DataError, is_text, printable
+from lmmformula.newcomers import answers_newcomers
 
 ContrastKind = Literal["treatment", "SAS", "sum", "helmert", "poly", "matrix"]
 KINDS = tuple(kind for kind in get_args(ContrastKind) if kind != "matrix")
@@ -18,6 +19,7 @@ LARGEST = 1000
 INDICATORS = ("treatment", "SAS")
 
 
+@answers_newcomers()
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """
@@ -49,10 +51,15 @@ class Contrast:
     numbered: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in (*KINDS, "matrix"):
+        if not is_text(self.kind) or self.kind not in (*KINDS, "matrix"):
             raise _unknown_kind(self.kind)
-        if self.how_many is not None and self.how_many < 1:
-            raise DataError("contrasts have at least one column")
+        if not isinstance(self.base, int | None):
+            raise DataError(
+                f"base is the number of a level, from 1, not {self.base!r:.60}", hint="relevel(f, ref = 'b') names it"
+            )
+        how_many: object = 1 if self.how_many is None else self.how_many
+        if not isinstance(how_many, int) or how_many < 1:
+            raise DataError("contrasts have at least one column; how_many is their number")
 
     def coding(self, levels: tuple[str, ...]) -> "Coding":
         """Return the columns for a factor with these levels."""

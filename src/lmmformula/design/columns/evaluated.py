@@ -103,9 +103,10 @@ def _level_numbers(value: Categorical) -> FloatArray:
             hint = "make a column of days since some day, and use that"
             raise DataError("dates stand where numbers are needed", hint=hint)
         case "string":
-            raise DataError("text stands where numbers are needed")
+            hint = "text stands by itself, f, or in an interaction, f1:f2; f == 'a' compares it"
+            raise DataError("text stands where numbers are needed", hint=hint)
         case "factor":
-            hint = "as.numeric(f) numbers the levels of f"
+            hint = "as.numeric(f) numbers the levels of f; an interaction is f1:f2"
             raise DataError("a factor stands where numbers are needed", hint=hint)
 
 

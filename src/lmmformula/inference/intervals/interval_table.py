@@ -5,18 +5,15 @@ from typing import TYPE_CHECKING
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
-from lmmformula.results.tables.markup import shortened
-from lmmformula.results.tables.screen import rounded, screen_width
-from lmmformula.results.tables.sheets import Framed, Report, sheet_of
+from lmmformula.newcomers import answers_newcomers
+from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
+from lmmformula.screen import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-MOST_CHARACTERS = 50
-"""Of a label in print; longer ones are cut in the middle."""
-
-
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Intervals(Framed):
     """
@@ -51,8 +48,7 @@ class Intervals(Framed):
         return pd.DataFrame(columns, index=pd.Index(self.labels, name="parameter"))
 
     def __str__(self) -> str:
-        shown = self.frame.set_axis(shortened(self.labels, MOST_CHARACTERS), axis=0)
-        return f"{self.heading}\n{shown.to_string(float_format=rounded, line_width=screen_width())}"
+        return f"{self.heading}\n{frame_text(self.frame, rounded)}"
 
     __repr__ = __str__
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lmmformula.errors import FitError, is_text
 from lmmformula.fit.variance import log_deviations
+from lmmformula.results.effects import between
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ def variance_covariance(result: LinearMixedResult, scale: Scale = "theta") -> "p
     scale : "theta" for theta and sigma (for the structures cs and ar1, relative standard deviations and the correlation
         stand in theta's place); "log_sd" for the logarithms of the standard deviations of all coefficients and of sigma
     """
-    import pandas as pd
-
     if result.is_linear_model:
         raise FitError("a linear model has no variance parameters besides sigma")
     found = result.variance_parameters
@@ -37,4 +36,4 @@ def variance_covariance(result: LinearMixedResult, scale: Scale = "theta") -> "p
         case _:
             raise FitError(f"there is no scale {scale!r}", hint="choose 'theta' or 'log_sd'")
     last = "sigma" if scale == "theta" else "log_sigma"
-    return pd.DataFrame(matrix, index=[*names, last], columns=[*names, last])
+    return between(matrix, [*names, last])

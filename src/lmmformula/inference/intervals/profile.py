@@ -23,8 +23,10 @@ from lmmformula.inference.intervals.curves import Curve, curve_of
 from lmmformula.inference.intervals.interval_table import Intervals
 from lmmformula.inference.intervals.parameters import Parameter, chosen, estimates, normal_quantile
 from lmmformula.inference.refits.jobs import Progress, Running, each
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_count
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.screen import paged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +57,7 @@ class ProfileCurve:
     zeta: FloatArray
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Profile:
     """
@@ -70,12 +73,14 @@ class Profile:
         """One row per point: parameter, value, zeta."""
         import pandas as pd
 
+        from lmmformula.results.tables.shown import harmless
+
         rows = [(c.parameter.label, v, z) for c in self.curves for v, z in zip(c.values, c.zeta, strict=True)]
-        return pd.DataFrame(rows, columns=["parameter", "value", "zeta"])
+        return harmless(pd.DataFrame(rows, columns=["parameter", "value", "zeta"]))
 
     def __str__(self) -> str:
         points = ", ".join(f"{c.parameter.label} ({len(c.values)})" for c in self.curves)
-        return legible(f"Profiles of the deviance, number of points: {points}")
+        return paged(legible(f"Profiles of the deviance, number of points: {points}"))
 
     __repr__ = __str__
 

@@ -34,6 +34,7 @@ from lmmformula.inference.means.response_scale import ResponseScale, response_sc
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests.linear_functions import Ddf
 from lmmformula.inference.tests.multiplicity import Adjustment, refuse_unknown
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_choice, check_level
 from lmmformula.results.glmm import MixedResult
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
@@ -52,6 +53,7 @@ STEP = 1e-3
 """Step of the difference quotients of a slope, as a part of its variable's range."""
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class MarginalMeans(ResultTable):
     """

@@ -186,10 +186,15 @@ def grid_values(model: Specified, at: Mapping[str, Any], offsets: Offsets) -> di
     return values
 
 
+METHODS = ("pairwise", "revpairwise", "trt.vs.ctrl", "consec", "eff", "poly")
+"""What stands before the `~` of an `emmeans` formula in R."""
+
+
 def refuse_unknown_variable(name: str, known: Sequence[str]) -> None:
     """Refuse a variable that the fixed part does not have."""
     if name not in known:
         hint = meant(name, known, f"they are: {', '.join(map(printable, known))}")
+        hint = 'differences are emmeans("f").pairs()' if name in METHODS else hint
         raise FitError(
             f"'{printable(name)}' is no variable of the fixed effects", hint=hint if known else "there is none"
         )

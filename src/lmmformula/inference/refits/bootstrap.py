@@ -20,11 +20,12 @@ from lmmformula.inference.intervals.interval_table import Intervals
 from lmmformula.inference.intervals.parameters import Parameter, chosen, estimates, tail
 from lmmformula.inference.refits.jobs import Progress, Running, each, outcomes
 from lmmformula.inference.refits.refitter import Refitter
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_count
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.predict.prediction import generator, population_means, simulated
-from lmmformula.results.tables.screen import rounded
-from lmmformula.results.tables.sheets import Framed, Report, sheet_of
+from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
+from lmmformula.screen import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,7 @@ Statistic = Callable[[LinearMixedResult], "float | Mapping[str, float] | pd.Seri
 Kind = Literal["percentile", "basic", "normal"]
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap(Framed):
     """
@@ -108,7 +110,7 @@ class Bootstrap(Framed):
         return f"Parametric bootstrap, {len(self.replicates)} refits" + (f" ({', '.join(notes)})" if notes else "")
 
     def __str__(self) -> str:
-        return f"{self._heading}\n{self.frame.rename_axis(None).to_string(float_format=rounded)}"
+        return f"{self._heading}\n{frame_text(self.frame, rounded)}"
 
     __repr__ = __str__
 

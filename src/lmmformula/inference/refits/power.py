@@ -22,11 +22,12 @@ from lmmformula.inference.refits.jobs import Progress, Running, each
 from lmmformula.inference.refits.refitter import Refitter
 from lmmformula.inference.refits.replicated import replicated
 from lmmformula.inference.tests.satterthwaite import Satterthwaite
+from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_choice, check_count, check_level, check_mapping
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.predict.prediction import generator, population_means, simulated
-from lmmformula.results.tables.screen import rounded
-from lmmformula.results.tables.sheets import Framed, Report, sheet_of
+from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
+from lmmformula.screen import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,7 @@ ROWS = 20_000
 """... and rows of them all together: the information of long responses hardly differs."""
 
 
+@answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
 class PowerCurve(Framed):
     """
@@ -96,7 +98,7 @@ class PowerCurve(Framed):
         return (f"{sum(self.n_failed)} refits did not converge",) if any(self.n_failed) else ()
 
     def __str__(self) -> str:
-        table = self._shown.to_string(index=False, float_format="{:.3f}".format)
+        table = frame_text(self._shown, "{:.3f}".format)
         return "\n".join([self._heading, table, *self._failed])
 
     __repr__ = __str__

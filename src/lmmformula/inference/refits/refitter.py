@@ -28,6 +28,8 @@ def estimates_of_each(result: LinearMixedResult, responses: Any) -> "pd.DataFram
     """
     import pandas as pd
 
+    from lmmformula.results.tables.shown import harmless
+
     try:
         Y = np.asarray(responses, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -42,7 +44,7 @@ def estimates_of_each(result: LinearMixedResult, responses: Any) -> "pd.DataFram
     frame = pd.DataFrame(np.hstack([found.beta, found.theta]), columns=names)
     frame["sigma"], frame["criterion"] = found.sigma, found.criterion
     frame["is_singular"], frame["converged"] = found.boundary, ~found.failed
-    return frame.set_axis(list(getattr(responses, "columns", range(Y.shape[1]))))
+    return harmless(frame.set_axis(list(getattr(responses, "columns", range(Y.shape[1])))))
 
 
 def refits(design: DesignMatrices, Y: FloatArray, fit: Fit, *, reml: bool | None = None) -> Refits:

@@ -25,18 +25,38 @@ def lower_priors(statements: tuple[PriorStatement, ...], text: str = "") -> tupl
         raise error.located(text) from None
 
 
+NO_PARAMETER = "nothing called"
+
+WORDS = {
+    **dict.fromkeys(("beta", "betas", "coef", "fixef", "slope"), "b"),
+    **dict.fromkeys(("intercept", "b_Intercept", "alpha"), "Intercept"),
+    **dict.fromkeys(("tau", "sds", "sd_1", "ranef"), "sd"),
+    **dict.fromkeys(("L", "rho", "corr"), "cor"),
+    **dict.fromkeys(("residual", "sigma_y", "sigma_e"), "sigma"),
+    **dict.fromkeys(("gaussian", "N", "Normal", "norm", "dnorm"), "normal"),
+    **dict.fromkeys(("t", "student", "StudentT", "dt"), "student_t"),
+    **dict.fromkeys(("exp", "dexp", "Exponential"), "exponential"),
+    **dict.fromkeys(("LKJ", "lkj_corr", "LKJCholeskyCov"), "lkj"),
+}
+"""Parameter or distribution of another program -> what it is called here."""
+
+
 def _lower_prior(statement: PriorStatement) -> Prior:
     """Read one statement."""
     if not _is_prior(statement.distribution) and (statement.parameter not in TARGETS or _own(statement)):
         raise _formula(statement)
     if statement.parameter not in TARGETS:
-        raise _unknown("nothing called", statement.parameter, TARGETS, statement.target_span)
+        raise _unknown(NO_PARAMETER, statement.parameter, TARGETS, statement.target_span)
     target = PriorTarget(statement.parameter, tuple(_selectors(statement)))
     match statement.distribution:
         case Call(function=name, arguments=arguments, package="") as call if name in DISTRIBUTIONS:
             named = next((argument for argument in arguments if argument.name), None)
             if named is not None:
-                raise FormulaError("the numbers of a prior have no names", span=named.span)
+                raise FormulaError(
+                    "the numbers of a prior have no names",
+                    span=named.span,
+                    hint="write them in their order: normal(0, 5)",
+                )
             numbers = tuple(_number(argument.value) for argument in arguments)
         case Call(function=name) as call:
             raise _unknown("no distribution called", name, DISTRIBUTIONS, call.name_span)
@@ -67,8 +87,14 @@ def _formula(statement: PriorStatement) -> FormulaError:
 
 
 def _unknown(message: str, name: str, known: Iterable[str], span: Span) -> FormulaError:
-    near = get_close_matches(name, list(known), n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(islice(known, SHOWN))}, ..."
+    if name in WORDS:
+        near = [WORDS[name]]
+    elif message == NO_PARAMETER and name.startswith("b_"):
+        near = [f"b[{name.removeprefix('b_')}]"]
+    else:
+        near = get_close_matches(name, list(known), n=1)
+    more = "; b[x] is the coefficient of x" if message == NO_PARAMETER else ""
+    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(islice(known, SHOWN))}, ...{more}"
     return FormulaError(f"there is {message} `{name}`", span=span, hint=hint)
 
 

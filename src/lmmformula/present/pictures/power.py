@@ -7,7 +7,7 @@ import numpy as np
 from lmmformula.errors import FitError
 from lmmformula.inference.refits.power import PowerCurve
 from lmmformula.present.pictures.canvas import FAINT, LINE, shown, subplots
-from lmmformula.results.tables.screen import rounded
+from lmmformula.screen import rounded
 
 MOST_TICKS = 8
 """Sizes that have their own tick."""

@@ -55,8 +55,8 @@ def set_data(session: States, data: Data) -> str:
     """Go on with other data; a model that doesn't fit them is given up."""
     state = session.state
     kept = state.ir is not None and all(variable.name in data.table for variable in state.ir.variables())
-    weights = state.weights if state.weights in data.table else ""
-    session.advance(f"data = {data.code}", data=data, weights=weights, model=None, fit=None, posterior=None)
+    columns = state.found_in(data.table)
+    session.advance(f"data = {data.code}", data=data, **columns, model=None, fit=None, posterior=None)
     if not kept:
         _give_up(session)
         return data_lines(data)
@@ -88,17 +88,28 @@ def do_family(session: States, argument: str) -> str:
 
 def do_weights(session: States, argument: str) -> str:
     """`:weights [COLUMN|none]`: of this model and those to come; without an argument, tell which are used."""
+    return _row_column(session, argument, "weights")
+
+
+def do_loglik_weights(session: States, argument: str) -> str:
+    """`:loglik_weights [COLUMN|none]`: as `:weights`, of the factors of the log density."""
+    return _row_column(session, argument, "loglik_weights")
+
+
+def _row_column(session: States, argument: str, what: str) -> str:
     state = session.state
+    name = argument.strip("`") if argument != "none" else ""
+    used = name if argument else state.row_columns.get(what, "")
+    said = f"the {what} are `{printable(used)}`" if used else f"there are no {what}"
     if not argument:
-        return f"the weights are `{printable(state.weights)}`" if state.weights else "there are no weights"
-    name = "" if argument == "none" else argument.strip("`")
-    if name:
-        named_numbers(state.need_data().table, name, "weights")
-    said = f"the weights are `{printable(name)}`" if name else "there are no weights"
-    if state.ir is None:
-        session.advance(weights=name)
         return said
-    return f"{said}\n{set_model(session, weights=name)}"
+    if name:
+        named_numbers(state.need_data().table, name, what)
+    change: dict[str, Any] = {what: name}
+    if state.ir is None:
+        session.advance(**change)
+        return said
+    return f"{said}\n{set_model(session, **change)}"
 
 
 def statement(session: States, text: str) -> str:
@@ -178,7 +189,7 @@ def do_priors(session: States, _: str) -> str:
     state = session.state
     if state.model is None:
         return "\n".join(map(str, state.priors)) or "no priors were typed"
-    from lmmformula.present.tables import table_lines
+    from lmmformula.results.tables.lines import table_lines
 
     frame = state.model.priors
     rows = [
@@ -207,7 +218,7 @@ def do_undo(session: States, _: str) -> str:
     if state.ir is None:
         said = data_lines(state.data) if state.data else "there is no model"
         return said if state.family == GAUSSIAN else f"{said}\nthe family is {family_text(state.family)}"
-    return "\n".join([model_text(state.ir), *map(str, state.priors)])
+    return "\n".join([model_text(state.ir) + state.row_text, *map(str, state.priors)])
 
 
 def set_model(
@@ -237,7 +248,7 @@ def set_model(
     if kept.priors != wanted.priors:
         model = _model_of(kept, wanted.data)
     model.data_name = wanted.data.name
-    names = ("formula", "family", "weights", "priors", "fit", "posterior")
+    names = ("formula", "family", "weights", "loglik_weights", "priors", "fit", "posterior")
     change(f"model = {model_code(kept)}", ir=model.ir, model=model, **{name: getattr(kept, name) for name in names})
     given_up = [
         f"prior given up, since the model has no such parameter: {p}" for p in wanted.priors if p not in kept.priors
@@ -248,7 +259,8 @@ def set_model(
 def _model_of(state: State, data: Data) -> "Model":
     from lmmformula.api.model import Model
 
-    return Model(state.text, data.table, family=state.family, weights=state.weights or None)
+    columns: dict[str, Any] = state.row_columns
+    return Model(state.text, data.table, family=state.family, **columns)
 
 
 def applies(prior: Prior, model: "Model") -> bool:
@@ -289,8 +301,8 @@ def _latest(priors: Iterable[Prior]) -> tuple[Prior, ...]:
 
 def model_code(state: State) -> str:
     """Write the Python that makes a model."""
-    weights = f", weights={state.weights!r}" if state.weights else ""
-    return f"lf.Model({_written(state.text)}, data{family_code(state.family)}{weights})"
+    columns = "".join(f", {argument}={column!r}" for argument, column in state.row_columns.items())
+    return f"lf.Model({_written(state.text)}, data{family_code(state.family)}{columns})"
 
 
 def _written(text: str) -> str:

@@ -6,11 +6,11 @@ from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.text import random_text
 from lmmformula.present.numbers import format_numbers, zap_small
-from lmmformula.present.tables import table_lines
 from lmmformula.repl.doing.changing import model_code
 from lmmformula.repl.doing.families import model_text, need_fitted
 from lmmformula.repl.doing.fitting import fit_of
 from lmmformula.repl.state import State, States
+from lmmformula.results.tables.lines import table_lines
 
 if TYPE_CHECKING:
     from lmmformula.repl.doing.fitting import Fit
@@ -47,10 +47,10 @@ def _options(found: "Fit") -> dict[str, Any]:
 def previous(session: States) -> State:
     """Find the last state with another formula or family on the same data."""
     now = session.state
-    model = (now.need_ir().formula, now.family, now.weights)
+    model = (now.need_ir().formula, now.family, now.row_columns)
     for state in reversed(session.past):
         same = state.data is not None and state.data.source is now.need_data().source
-        if same and state.model is not None and (state.need_ir().formula, state.family, state.weights) != model:
+        if same and state.model is not None and (state.need_ir().formula, state.family, state.row_columns) != model:
             return state
     raise FitError("there is no other model of these data to compare with", hint="type another formula first")
 

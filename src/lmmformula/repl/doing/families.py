@@ -12,7 +12,7 @@ from lmmformula.fit.response import can_fit
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.formula import formula_text
-from lmmformula.present.tables import table_lines
+from lmmformula.results.tables.lines import table_lines
 from lmmformula.stan.program.distributions import LIKELIHOODS
 
 COUNTS = frozenset(name for name, kind in FAMILIES.items() if kind.support == FAMILIES["poisson"].support)

@@ -72,7 +72,7 @@ def do_load(session: States, argument: str) -> str:
     if session.state.data is None:
         said += "; its data are not here"
     elif not _is_of_data(session, found):
-        session.note(data=None, weights="", **parts)
+        session.note(data=None, weights="", loglik_weights="", **parts)
         said += "; the data in use, or their weights, are not its own, and are put aside"
     result: dict[str, Any] = {name: found}
     session.note(**result)

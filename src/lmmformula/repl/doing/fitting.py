@@ -7,11 +7,12 @@ from lmmformula.design.schema import FactorVariable
 from lmmformula.errors import FitError, FormulaError, printable
 from lmmformula.fit.response import CURVATURES
 from lmmformula.present.numbers import format_numbers
-from lmmformula.present.tables import matrix_lines, table_lines
+from lmmformula.present.tables import matrix_lines
 from lmmformula.repl.doing.changing import set_formula
 from lmmformula.repl.doing.families import is_fitted, need_fitted
 from lmmformula.repl.sources import read_source
 from lmmformula.repl.state import Data, States
+from lmmformula.results.tables.lines import table_lines
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lmmformula.errors import FitError, printable
+from lmmformula.errors import FitError, FormulaError, printable
 from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.text import random_text, terms_text
 from lmmformula.repl.doing.changing import set_formula
@@ -26,6 +26,8 @@ class Simplification:
 
 def do_simplify(session: States, argument: str) -> str:
     """`:simplify` names the least supported part; `:simplify drop` leaves it out."""
+    if argument not in ("", "drop"):
+        raise FormulaError(f"can't read `{printable(argument)}`", hint=":simplify tells, :simplify drop leaves out")
     fit = fit_of(session)
     table = fit.ranova()
     session.note("print(fit.ranova())")

@@ -128,11 +128,11 @@ class Facts:
         self._groups: dict[tuple[str, tuple[str, ...]], Grouping] = {}
         self._constant: dict[tuple[Expression, str, tuple[str, ...]], bool] = {}
 
-    def preview(self, ir: ModelIR, weights: str = "") -> Preview:
+    def preview(self, ir: ModelIR, weights: str = "", loglik_weights: str = "") -> Preview:
         """
         Tell the sizes of a model, and what is doubtful about it.
 
-        weights : the column that holds them
+        weights, loglik_weights : the columns that hold them
 
         Raises
         ------
@@ -143,17 +143,19 @@ class Facts:
             self._forget()
         try:
             with np.errstate(all="ignore"):
-                return self._preview(ir.bind(self.table.names), weights)
+                return self._preview(ir.bind(self.table.names), weights, loglik_weights)
         except LmmFormulaError as error:
             raise error.located(ir.source) from None
 
-    def _preview(self, given: ModelIR, weights: str) -> Preview:
+    def _preview(self, given: ModelIR, weights: str, loglik_weights: str) -> Preview:
         ir = read_times(given, self.table)
         y, trials = response_values(self._frame, ir.response, ir.family)
         read = {response_name(ir.response): y}
         if weights:
             read[f"weights {weights}"] = prior = named_numbers(self.table, weights, "weights")
             trials = prior if trials is None else trials
+        if loglik_weights:
+            read[f"loglik_weights {loglik_weights}"] = named_numbers(self.table, loglik_weights, "loglik_weights")
         rows = self._complete(ir, read)
         everything = distinct([*ir.fixed.terms, *(term for random in ir.random for term in random.terms)])
         variables = {label(e): self._variable(e, rows) for e in everything}

@@ -76,7 +76,7 @@ def _look_at_family(line: str, state: State) -> Look | None:
         return None
     try:
         ir = replace(state.ir, family=chosen_family(typed.strip()))
-        return Look(preview=state.data.facts.preview(ir, state.weights), note=_usage(line))
+        return Look(preview=state.data.facts.preview(ir, **state.row_columns), note=_usage(line))
     except FormulaError:
         return None
     except LmmFormulaError as error:
@@ -131,7 +131,7 @@ def _meaning(text: str, state: State) -> tuple[Preview | None, str]:
             ir, note = specification(text, state.family, None), ""
     if state.data is None:
         return None, note or "no data yet: :data FILE reads some"
-    return state.data.facts.preview(ir, state.weights), note
+    return state.data.facts.preview(ir, **state.row_columns), note
 
 
 def _may_vanish(text: str, error: LmmFormulaError, state: State) -> bool:
@@ -164,7 +164,7 @@ def _at_rest(state: State) -> str:
     """Say where the session stands, while the line is empty."""
     data = f"{state.data.name}: {state.data.table.n_rows:,} rows" if state.data else "no data: :data FILE"
     family = [family_text(state.family)] if state.family != GAUSSIAN else []
-    weights = [f"weights {state.weights}"] if state.weights else []
+    weights = [f"{argument} {column}" for argument, column in state.row_columns.items()]
     if state.ir is None:
         return "   ".join([data, *family, *weights, "type a formula, or :help"])
     done = [what for what, is_done in (("fitted", state.fit), ("sampled", state.posterior)) if is_done]

@@ -164,6 +164,8 @@ def draws_frame(values: AnyArray, names: Sequence[str]) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    from lmmformula.results.tables.shown import harmless
+
     chains, draws, count = values.shape
     index = pd.MultiIndex.from_product([range(1, chains + 1), range(1, draws + 1)], names=["chain", "draw"])
-    return pd.DataFrame(values.reshape(chains * draws, count), index=index, columns=list(names))
+    return harmless(pd.DataFrame(values.reshape(chains * draws, count), index=index, columns=list(names)))

@@ -60,7 +60,9 @@ def assembled(columns: Mapping[str, Any], library: str, index: IntArray | None =
         case _:
             import pandas as pd
 
-            return pd.DataFrame(dict(columns), index=index)
+            from lmmformula.results.tables.shown import harmless
+
+            return harmless(pd.DataFrame(dict(columns), index=index))
 
 
 def as_column(name: str, values: Any, library: str) -> Any:  # noqa: ANN401 (a column of the library)

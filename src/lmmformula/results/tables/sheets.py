@@ -7,13 +7,19 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import legible, printable
-from lmmformula.results.tables.markup import latex_cell, latex_text, markdown_text, maths_cell
+from lmmformula.results.tables.lines import table_lines
+from lmmformula.results.tables.markup import latex_cell, latex_text, markdown_text, maths_cell, shortened
 from lmmformula.results.tables.native import to_native
+from lmmformula.screen import label_room, paged, screen_width
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lmmformula.data.table import Library
+
+
+MOST_CHARACTERS = 50
+"""Of the label of a row in print; longer ones are cut in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,7 @@ class Report:
 
 
 class Reported:
-    """A result that can show itself in a notebook and in a paper; names in its text can't disturb a terminal."""
+    """A result that can show itself in a notebook and in a paper; its text fits the screen, and no name disturbs it."""
 
     __slots__ = ()
 
@@ -172,17 +178,32 @@ class Reported:
 def _legible(shown: Callable[[Any], str]) -> Callable[[Any], str]:
     @wraps(shown)
     def text(self: Any) -> str:  # noqa: ANN401 (any result)
-        return legible(shown(self))
+        return paged(legible(shown(self)))
 
     return text
 
 
+def _harmless(made: Callable[[Any], "pd.DataFrame"]) -> Callable[[Any], "pd.DataFrame"]:
+    @wraps(made)
+    def frame(self: Any) -> "pd.DataFrame":  # noqa: ANN401 (any result)
+        from lmmformula.results.tables.shown import harmless
+
+        return harmless(made(self))
+
+    return frame
+
+
 class Framed(Reported):
-    """A result that is a data frame."""
+    """A result that is a data frame; names in it can't disturb a terminal."""
 
     __slots__ = ()
 
     frame: Any
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if isinstance(frame := cls.__dict__.get("frame"), property) and frame.fget is not None:
+            cls.frame = property(_harmless(frame.fget), doc=frame.__doc__)
 
     def to_native(self, library: "Library" = "pandas") -> Any:  # noqa: ANN401 (a data frame of the library)
         """
@@ -191,6 +212,25 @@ class Framed(Reported):
         library : "pandas", "polars" or "pyarrow"
         """
         return to_native(self.frame, library)
+
+
+def frame_text(frame: "pd.DataFrame", form: Callable[[float], str], left: int = 1) -> str:
+    """
+    Print a data frame as pandas does where the screen has room, else its columns below one another.
+
+    The index is not printed if it only counts.
+
+    left : how many of the first columns are labels, where the index only counts
+    """
+    import pandas as pd
+
+    counted = isinstance(frame.index, pd.RangeIndex)
+    labels = frame.index if counted else shortened(list(map(str, frame.index)), label_room(MOST_CHARACTERS))
+    whole = frame.set_axis(labels, axis=0).to_string(index=not counted, float_format=form)
+    if whole.index("\n") <= (screen_width() or len(whole)):
+        return whole
+    sheet = sheet_of(frame, form)
+    return "\n".join(table_lines(sheet.header, sheet.rows, left=left if counted else 1))
 
 
 def sheet_of(frame: "pd.DataFrame", form: Callable[[float], str], caption: str = "") -> Sheet:

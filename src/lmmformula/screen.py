@@ -1,10 +1,19 @@
-"""Numbers in few digits, the width of the terminal, and tables that fit it."""
+"""Numbers in few digits, the width of the terminal, and text and tables that fit it."""
 
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from textwrap import fill
+
+LINE = 80
+"""`getOption("width")`: columns of a line."""
+
+LEAST_WORDS = 20
+"""Columns that text is never squeezed below."""
+
+NUMBERS = 24
+"""Columns of a line that names leave to numbers."""
 
 
 def screen_width() -> int | None:
@@ -13,6 +22,17 @@ def screen_width() -> int | None:
     if asked.isdecimal() and int(asked):
         return int(asked)
     return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+
+
+def line_width() -> int:
+    """Return the columns of a line of text: as many as R's, or fewer where the screen has no room for them."""
+    return min(LINE, screen_width() or LINE)
+
+
+def label_room(most: int) -> int:
+    """Return the columns that the names before the numbers of a table may take; longer ones are cut in the middle."""
+    room = screen_width()
+    return most if room is None else max(LEAST_WORDS, min(most, room - NUMBERS))
 
 
 def folded(line: str, indent: int) -> str:
@@ -25,21 +45,40 @@ def folded(line: str, indent: int) -> str:
     room = screen_width()
     if room is None or len(line) <= room:
         return line
-    return fill(line, max(room, indent + LEAST_WORDS), subsequent_indent=" " * indent, break_on_hyphens=False)
+    if len(words := line.strip()) <= room:
+        return words.rjust(room)  # a heading at the right of a column that is folded itself
+    room, hanging = max(room, indent + LEAST_WORDS), " " * indent
+    return fill(line, room, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
 
 
-def filled(text: str, width: int) -> str:
+def paged(text: str) -> str:
     r"""
-    Break a text between words, at a width or where the screen ends.
+    Break the lines of a text that the screen has no room for, indented a little more than they began.
 
-    >>> filled("one two three", 8)
-    'one two\nthree'
+    >>> paged("one\n  two")
+    'one\n  two'
     """
-    return fill(text, min(width, screen_width() or width), break_long_words=False, break_on_hyphens=False)
+    return "\n".join(folded(line, 2 + len(line) - len(line.lstrip())) for line in text.split("\n"))
 
 
-LEAST_WORDS = 20
-"""Columns that text is never squeezed below."""
+def told_of(message: str) -> str:
+    r"""
+    Break the lines of a message that the screen has no room for, but not the formula above a caret.
+
+    >>> told_of("error: no\n    y ~ x\n        ^")
+    'error: no\n    y ~ x\n        ^'
+    """
+    return "\n".join(line if line.startswith("    ") else paged(line) for line in message.split("\n"))
+
+
+def filled(text: str) -> str:
+    r"""
+    Break a text between words where a line ends.
+
+    >>> len(filled("word " * 20).split("\n"))
+    2
+    """
+    return fill(text, line_width(), break_long_words=False, break_on_hyphens=False)
 
 
 def side_by_side(columns: Sequence[Sequence[str]], repeated: int, *, gap: int = 2) -> list[str]:

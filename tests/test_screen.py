@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.inference.intervals.parameters import MOST_ERROR
-from lmmformula.present.tables import table_lines
 from lmmformula.repl.session import Session
-from lmmformula.results.tables.screen import folded, screen_width
+from lmmformula.results.tables.lines import table_lines
+from lmmformula.screen import folded, screen_width
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 
@@ -77,6 +78,93 @@ def test_tables_fit_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) ->
         assert max(map(len, table)) <= width
     numbers = re.compile(r"-?\d+\.\d+")
     assert set(numbers.findall(whole)) == set(numbers.findall(str(posterior())))
+
+
+@cache
+def counts() -> pd.DataFrame:
+    """Rows with long names of columns and levels."""
+    rng = np.random.default_rng(4)
+    i = np.arange(120)
+    score, effect = rng.normal(size=120), rng.normal(size=10)[i // 12]
+    treatment = np.array(["control", "drug a", "drug b"])[i % 3]
+    y = score + effect + rng.normal(size=120)
+    names = {"treatment_group": treatment, "baseline_score": score, "hospital": [f"hospital {k}" for k in i // 12]}
+    return pd.DataFrame(names | {"y": y, "n": rng.poisson(np.exp(0.5 + 0.3 * score))})
+
+
+RIGHT = "treatment_group * baseline_score + (baseline_score | hospital)"
+
+
+@cache
+def results() -> dict[str, Any]:
+    """One result of each kind: a fit, one of another family, their posteriors."""
+    models = [lf.Model(f"y ~ {RIGHT}", counts()), lf.Model(f"n ~ {RIGHT}", counts(), family="poisson")]
+    told = {"chains": 2, "draws": 40, "warmup": 60, "seed": 1, "progress": False}
+    fits, posteriors = [one.fit() for one in models], [one.sample(**told) for one in models]
+    linear = lf.Model("y ~ treatment_group * baseline_score", counts()).fit()
+    quick = {"seed": 1, "progress": False}
+    return {
+        "models": models, "linear": linear, "fits": fits, "posteriors": posteriors,
+        "modes": [models[0].optimize(seed=1)],
+        "bootstrap": fits[0].bootstrap(n=3, **quick), "profile": fits[0].profile("sigma", progress=False),
+        "power": fits[0].power("baseline_score", n=3, **quick), "comparison": lf.compare(fits[0], posteriors[0]),
+    }  # fmt: skip
+
+
+def everything() -> Iterator[object]:
+    """Make all that prints of them."""
+    found = results()
+    yield from (*found["modes"], found["bootstrap"], found["profile"], found["power"], found["comparison"])
+    yield from (*found["fits"], *found["posteriors"], found["linear"], found["linear"].summary())
+    yield from (one for model in found["models"] for one in (model.explain(), model.priors))
+    first, second = found["fits"]
+    yield from (first.ranova(), first.drop1(), first.r2(), first.influence("hospital"), first.variance_vcov())
+    yield from (
+        first.summary(ddf="kenward-roger"),
+        first.anova(type="II"),
+        lf.criteria(first),
+        found["comparison"].summary(),
+    )
+    yield lf.anova(lf.Model("y ~ baseline_score + (1 | hospital)", counts()).fit(), first)
+    for fit in (first, second):
+        means = fit.emmeans("treatment_group")
+        yield from (fit.summary(), fit.trace, fit.varcorr, fit.vcov, fit.ranef(), fit.coef(), fit.glance(), fit.tidy())
+        yield from (fit.anova(), fit.confint(method="wald"), fit.augment(), means, means.frame, means.pairs())
+        yield from (fit.slopes("baseline_score", by="treatment_group"), fit.contrast("baseline_score = 0"))
+        yield from (fit.linear_hypothesis(["baseline_score = 0"]), fit.predict(interval="confidence"))
+    for posterior in found["posteriors"]:
+        means = posterior.emmeans("treatment_group")
+        yield from (posterior.summary(), posterior.diagnostics(), posterior.varcorr, posterior.vcov, posterior.tidy())
+        yield from (
+            posterior.confint(),
+            means,
+            means.pairs(),
+            posterior.contrast("baseline_score = 0"),
+            posterior.ranef(),
+        )
+
+
+@pytest.mark.filterwarnings("ignore::lmmformula.FitWarning")
+@pytest.mark.parametrize("width", [80, 60])
+def test_all_that_prints_fits_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line is longer, printed or at a prompt, but what is one word."""
+    results()
+    monkeypatch.setenv("COLUMNS", str(width))
+    for shown in everything():
+        for line in f"{shown}\n{shown!r}".split("\n"):
+            assert len(line) <= width or len(line.split()) == 1, (type(shown), line)
+
+
+@pytest.mark.filterwarnings("ignore::lmmformula.FitWarning")
+def test_no_number_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed at 60 columns has the numbers of what is printed without a terminal."""
+    numbers = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]\d+)?")
+    fit, posterior = results()["fits"][0], results()["posteriors"][0]
+    shown = (fit, fit.confint(method="wald"), fit.anova(), fit.varcorr, posterior, results()["comparison"])
+    wide = [numbers.findall(str(one)) for one in shown]
+    monkeypatch.setenv("COLUMNS", "60")
+    for one, whole in zip(shown, wide, strict=True):
+        assert sorted(numbers.findall(str(one))) == sorted(whole)
 
 
 def test_a_table_without_room_is_cut_into_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ Called = TypeVar("Called", bound=Callable[..., Any])
 
 ARGUMENTS: dict[str, str] = {
     **dict.fromkeys(("REML", "remL"), "it is reml=True or False, of fit() and of lmer()"),
-    "method": "REML or ML is reml=True or False, of fit(); how intervals are made is method= of confint()",
+    "method": "REML or ML is reml=, of fit(); intervals have method= of confint(); comparisons adjust= of pairs()",
     **dict.fromkeys(("nAGQ", "n_agq"), "it is nagq=, of fit() and of glmer()"),
     **dict.fromkeys(
         ("ziformula", "zi_formula"),
@@ -25,7 +25,7 @@ ARGUMENTS: dict[str, str] = {
     "subset": "give the model a part of the data frame",
     "control": "settings= of fit() are the optimiser's; adapt_delta= and max_treedepth= of sample() the sampler's",
     **dict.fromkeys(
-        ("groups", "re_formula", "vc_formula", "random_effects", "group"),
+        ("groups", "re_formula", "vc_formula", "random_effects", "group", "random"),
         "groups stand in the formula: y ~ x + (x | group)",
     ),
     **dict.fromkeys(("prior", "set_prior"), 'priors are statements: priors="b ~ normal(0, 5)", of Model()'),
@@ -50,15 +50,15 @@ ARGUMENTS: dict[str, str] = {
         "fit() has start=; the chains of sample() start from the fit, and anywhere with warm_start=False",
     ),
     **dict.fromkeys(("parm", "which"), "it is parameters=, of confint()"),
-    "type": "it is kind= of residuals(), and scale= of predict()",
+    "type": "it is kind= of residuals(), and scale= of predict() where the family has a link",
     "test": "type= and ddf= of anova() choose a test; several fits are compared by likelihood ratios",
     "adjust": "it is adjust= of pairs() and of contrast()",
     "formula": "the formula is the first argument",
     "link": 'it stands behind the family: family="binomial(probit)"',
+    **dict.fromkeys(("ref", "reference"), "it is base=, the number of the level; relevel(f, ref = 'b') names it"),
     "verbose": "fit.trace shows what the optimiser did; progress= is of what takes long",
-    **dict.fromkeys(
-        ("cov", "data2", "autocor", "correlation"), "known and residual correlations are not supported yet"
-    ),
+    **dict.fromkeys(("cov", "data2", "autocor"), "known and residual correlations are not supported yet"),
+    "correlation": "residual correlations are not supported yet; a summary shows those of the fixed effects",
 }
 """Argument of another package -> what to write here."""
 
@@ -67,7 +67,7 @@ ATTRIBUTES: dict[str, str] = {
     **dict.fromkeys(("bse", "se", "stderr", "bsefe"), "std_errors"),
     "resid": "residuals()",
     **dict.fromkeys(("randomeffects", "blups", "re", "raneffects"), "ranef()"),
-    **dict.fromkeys(("fittedvalues", "yhat"), "fitted()"),
+    **dict.fromkeys(("fittedvalues", "yhat"), "fitted"),
     **dict.fromkeys(("llf", "loglikelihood"), "loglik"),
     **dict.fromkeys(("pvalues", "tvalues", "zvalues", "pvalue"), "tidy()"),
     "covparams": "vcov",
@@ -91,11 +91,15 @@ ATTRIBUTES: dict[str, str] = {
     **dict.fromkeys(("ttest", "glht"), "contrast()"),
     **dict.fromkeys(("waldtest", "ftest"), "linear_hypothesis()"),
     **dict.fromkeys(("posteriorpredict", "ppsamples"), "posterior_predictive()"),
-    **dict.fromkeys(("samples", "drawsarray", "posteriorsamples", "asdraws", "asdrawsdf"), "draws"),
+    **dict.fromkeys(("samples", "drawsarray", "asdraws"), "draws"),
+    **dict.fromkeys(("posteriorsamples", "asdrawsdf", "asdrawsmatrix"), "draws_frame()"),
+    "hypothesis": "contrast()",
     **dict.fromkeys(("waic", "elpd"), "loo()"),
     **dict.fromkeys(("rhat", "ess", "neff"), "diagnostics()"),
     **dict.fromkeys(("code", "stancode", "makestancode"), "stan().code"),
     "standata": "stan().data",
+    **dict.fromkeys(("contrast", "contrasts", "tukey"), "pairs()"),
+    **dict.fromkeys(("summary", "df", "data", "table", "asdata", "confint"), "frame"),
     **dict.fromkeys(("mcmc", "nuts", "run"), "sample()"),
     **dict.fromkeys(("priorpredictive", "samplepriorpredictive"), "sample_prior()"),
     **dict.fromkeys(("dump", "pickle", "tofile"), "save()"),
@@ -140,11 +144,12 @@ def plainly(name: str) -> str:
     return name.lower().replace("_", "").replace(".", "")
 
 
-def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({})) -> Callable[[Made], Made]:
+def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({}), *, made: str = "") -> Callable[[Made], Made]:
     """
     Make a class whose methods say of unknown arguments, and which says of unknown attributes, what to write instead.
 
     elsewhere : where else a name may be looked for: the method that makes what has it -> "module:class" of that
+    made : what makes an instance, where users don't call the class themselves
     """
 
     def decorated(cls: Made) -> Made:
@@ -155,22 +160,26 @@ def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({})) -> Ca
 
         for name in dir(cls):
             found = inspect.getattr_static(cls, name)
-            own = name == "__init__" and "__init__" in vars(cls) and not hasattr(cls, "__dataclass_fields__")
+            own = name == "__init__" and "__init__" in vars(cls)
             if isinstance(found, FunctionType) and (own or not name.startswith("_")):
-                setattr(cls, name, answering(found))
+                setattr(cls, name, answering(found, f"{cls.__name__} is made by {made}" if own and made else ""))
         type.__setattr__(cls, "__getattr__", missing)
         return cls
 
     return decorated
 
 
-def answering(function: Called) -> Called:
-    """Make a function that answers unknown arguments, and whose errors in formulas have no trace of ours."""
+def answering(function: Called, instead: str = "") -> Called:
+    """
+    Make a function that answers unknown arguments, and whose errors in formulas have no trace of ours.
+
+    instead : what is to be called in its place, if it is called wrongly
+    """
     assert isinstance(function, FunctionType)
     check, faults = check_arguments, (FormulaError, DataError)
 
     def answered(*given: Any, **named: Any) -> Any:  # noqa: ANN401 (the function's)
-        check(function, given, named)
+        check(function, given, named, instead)
         try:
             return function(*given, **named)
         except faults as error:
@@ -189,31 +198,35 @@ def _parameters(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(function)
 
 
-def check_arguments(function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any]) -> None:
-    """Refuse arguments that a function doesn't have, and say what they may have meant."""
+def check_arguments(
+    function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any], instead: str = ""
+) -> None:
+    """Refuse arguments that a function doesn't have, and say what they may have meant, or what to call instead."""
     signature = _parameters(function)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
     takes_all = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()) and open_ended
     words = () if takes_all or function.__name__ == "plot" else ARGUMENTS  # a refusal; pictures have words of their own
     for name in named:
         if name not in signature.parameters and (not open_ended or name in words):
-            raise unknown_argument(_title(function), name, signature.parameters)
+            raise unknown_argument(_title(function), name, signature.parameters, instead)
     try:
         signature.bind(*given, **named)
     except TypeError as error:
-        takes = [p.name for p in signature.parameters.values() if p.name != "self" and p.kind < p.VAR_KEYWORD]
-        raise UnknownArgumentError(f"{_title(function)}: {error}", hint=f"it takes {', '.join(takes)}") from None
+        own = [p for p in signature.parameters.values() if p.name != "self" and p.kind < p.VAR_KEYWORD]
+        takes = [f"{p.name}=" if p.kind is p.KEYWORD_ONLY else p.name for p in own] or ["no argument"]
+        hint = instead or f"it takes {', '.join(takes)}"
+        raise UnknownArgumentError(f"{_title(function)}: {error}", hint=hint) from None
 
 
 def _title(function: Callable[..., Any]) -> str:
     return f"{function.__qualname__.removesuffix('.__init__').rpartition('.')[2]}()"
 
 
-def unknown_argument(title: str, name: str, known: Iterable[str]) -> UnknownArgumentError:
+def unknown_argument(title: str, name: str, known: Iterable[str], instead: str = "") -> UnknownArgumentError:
     """Say that a function has no such argument, and what may have been meant."""
     names = [own for own in known if own not in ("self", "options", "streaming")]
     near = [own for own in names if plainly(own) == plainly(name)] or get_close_matches(name, names, n=1)
-    hint = ARGUMENTS.get(name, f"did you mean {near[0]}=?" if near else f"it has {', '.join(names)}")
+    hint = instead or ARGUMENTS.get(name, f"did you mean {near[0]}=?" if near else f"it has {', '.join(names)}")
     return UnknownArgumentError(f"{title} has no argument '{printable(name)}'", hint=hint)
 
 

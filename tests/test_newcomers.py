@@ -11,7 +11,7 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.api.newcomers import ARGUMENTS, ATTRIBUTES, FUNCTIONS
+from lmmformula.newcomers import ARGUMENTS, ATTRIBUTES, FUNCTIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 
@@ -167,7 +167,7 @@ def test_what_answers_is_what_it_was() -> None:
 
 def test_the_tables_name_what_there_is() -> None:
     """Every attribute and function that is proposed exists, and no word in a table is one of ours."""
-    objects = (fit(), posterior(), model())
+    objects = (fit(), posterior(), model(), fit().emmeans("x"))
     for word, path in ATTRIBUTES.items():
         first = path.partition(".")[0].removesuffix("()")
         assert any(hasattr(one, first) for one in objects), word
@@ -175,3 +175,51 @@ def test_the_tables_name_what_there_is() -> None:
         assert instead.startswith("a text") or hasattr(lf, instead.partition("(")[0])
     ours = set(inspect.signature(lf.Model).parameters) | set(inspect.signature(lf.Model.sample).parameters)
     assert not ours & set(ARGUMENTS)
+
+
+PUBLIC = [name for name in lf.__all__ if callable(getattr(lf, name)) and not name.endswith(("Error", "Warning"))]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_what_is_called_wrongly_says_what_it_takes(name: str) -> None:
+    """Without its arguments, and with one that it doesn't have, each function and class answers in our words."""
+    called = getattr(lf, name)
+    for arguments in ({}, {"wibble": 1}):
+        with pytest.raises(lf.LmmFormulaError) as caught:
+            called(**arguments)
+        assert name in ("criteria", str(caught.value).partition("(")[0])
+        assert caught.value.hint or name == "criteria"
+
+
+WRONGLY: dict[str, tuple[Callable[[], object], str]] = {
+    "a class that is made by others": (lambda: lf.LinearMixedFit("y ~ x"), "is made by lmer() or Model(...).fit()"),
+    "a fit twice": (lambda: lf.Comparison(fit(), fit()), "compare needs a Posterior"),
+    "a decorator": (lambda: lf.register("half"), "register(): missing a required argument: 'function'"),
+    "no name of contrasts": (lambda: lf.Contrast(dataset("toy")), "is no kind of contrasts"),
+    "the level's name": (lambda: lf.Contrast("treatment", base="b"), "relevel(f, ref = 'b')"),
+    "R's word for it": (lambda: lf.Contrast("treatment", ref="b"), "it is base="),
+    "no number": (lambda: lf.Contrast("poly", how_many="2"), "how_many is their number"),
+    "emmeans' contrast": (lambda: fit().emmeans("x").contrast("pairwise"), "it is .pairs()"),
+    "emmeans' method": (lambda: fit().emmeans("x").pairs(method="tukey"), "comparisons adjust= of pairs()"),
+    "a table's data": (lambda: fit().anova().data, "it is .frame"),
+    "computed weights": (lambda: lf.Model(FORMULA, dataset("toy"), weights="1/x"), "compute it first"),
+    "text joined by &": (lambda: lf.Model("y ~ I(f2 & f3)", dataset("toy")), "an interaction is f1:f2"),
+    "a prior of nothing": (
+        lambda: lf.Model(FORMULA, dataset("toy"), priors="~ normal(0, 1)"),
+        "say what has this prior",
+    ),
+    "a group by another name": (lambda: fit().ranef()["G"], "did you mean 'g'?"),
+    "emmeans' formula": (lambda: fit().emmeans("pairwise ~ x"), ".pairs()"),
+    "all arguments by name": (lambda: model().fit("ml"), "it takes reml=, "),
+    "none at all": (lambda: fit().ranova("x"), "it takes no argument"),
+    "a data set": (lf.datasets.load, "load(): missing a required argument: 'name'"),
+}
+
+
+@pytest.mark.parametrize("what", WRONGLY)
+def test_constructors_and_tables_answer_too(what: str) -> None:
+    """No TypeError or AttributeError of Python's where ours can say what is meant."""
+    call, said = WRONGLY[what]
+    with pytest.raises(lf.LmmFormulaError) as caught:
+        call()
+    assert said in str(caught.value)
