@@ -40,6 +40,9 @@ def test_what_lme4_rejects_is_rejected(record: dict[str, Any]) -> None:
         assert {term.group: term.n_levels for term in made.random_terms} == expected["ngrps"]
 
 
+TEXT = "text stands by itself, f, or in an interaction, f1:f2; f == 'a' compares it"
+
+
 def sample(**columns: Any) -> dict[str, Any]:
     """Return a small data set, with some columns put in."""
     rng = np.random.default_rng(1)
@@ -124,7 +127,7 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], str, str, str]] = [
         "`log(x)` is infinite in 6 rows (0, 1, 2, 3, 4, ..., counted from 0)",
         "drop these rows, or mend the column",
     ),
-    ("y ~ log(f) + (1 | g)", sample(), {}, "log(f)", "text stands where numbers are needed", ""),
+    ("y ~ log(f) + (1 | g)", sample(), {}, "log(f)", "text stands where numbers are needed", TEXT),
     (
         "y ~ d + (1 | g)",
         sample(d=DAY),
@@ -216,8 +219,8 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], str, str, str]] = [
         "weights must be positive and finite: 1 are not, the first 0 in row 0",
         "leave out the rows whose weight is zero",
     ),
-    ("y ~ x + (1 | g)", sample(), {"weights": "f"}, "", "weights: text stands where numbers are needed", ""),
-    ("y ~ x + (1 | g)", sample(), {"offset": "f"}, "", "offset: text stands where numbers are needed", ""),
+    ("y ~ x + (1 | g)", sample(), {"weights": "f"}, "", "weights: text stands where numbers are needed", TEXT),
+    ("y ~ x + (1 | g)", sample(), {"offset": "f"}, "", "offset: text stands where numbers are needed", TEXT),
     ("y ~ x + (1 | g)", sample(), {"offset": 3}, "", "offset must be the name of a column or an array of numbers", ""),
     (
         "y ~ x + (1 | g)",
@@ -321,7 +324,7 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], str, str, str]] = [
         {},
         "f > 'u'",
         "text stands where numbers are needed",
-        "",
+        TEXT,
     ),
     (
         "y ~ f + (1 | g)",
