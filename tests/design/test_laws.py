@@ -18,6 +18,7 @@ from lmmformula.data.table import read_table
 from lmmformula.design.coding.model_matrix import full_factors
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import grouping, lme4_order
+from lmmformula.design.rows import TermRows
 
 FORMULA = "y ~ f2 * f3 + poly(x, 2) + chr + (x | h) + (1 | g:f2)"
 TOY = dataset("toy")
@@ -163,7 +164,8 @@ def term(structure: Any, k: int, *, homogeneous: bool = False) -> RandomTermDesi
     """Make a random term of k coefficients for two levels."""
     names = tuple("abc"[:k])
     codes, covariates = np.array([0, 1]), np.ones((2, k))
-    return RandomTermDesign("g", ("1", "2"), codes, names, covariates, covariance(structure, homogeneous=homogeneous))
+    rows = TermRows(codes, covariates)
+    return RandomTermDesign("g", ("1", "2"), names, rows, covariance(structure, homogeneous=homogeneous))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from lmmformula.covariances.structure import Covariance
 from lmmformula.covariances.table import covariance
 from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.rows import Rows, TermRows
 
 
 def make_term(
@@ -18,7 +19,8 @@ def make_term(
     levels, codes = np.unique(codes, return_inverse=True)
     names = tuple(f"c{j}" for j in range(len(covariates)))
     columns = np.asfortranarray(np.column_stack(covariates).astype(float))
-    return RandomTermDesign(group, tuple(map(str, levels)), codes.astype(np.intp), names, columns, covariance)
+    rows = TermRows(codes.astype(np.intp), columns)
+    return RandomTermDesign(group, tuple(map(str, levels)), names, rows, covariance)
 
 
 def make_design(
@@ -30,18 +32,15 @@ def make_design(
 ) -> DesignMatrices:
     """Build a design by hand."""
     n, p = len(y), len(X)
+    columns = np.asfortranarray(np.column_stack(X).astype(float)) if X else np.empty((n, 0), order="F")
     return DesignMatrices(
-        y=np.asarray(y, dtype=float),
-        X=np.asfortranarray(np.column_stack(X).astype(float)) if X else np.empty((n, 0), order="F"),
-        weights=weights,
-        offset=offset,
+        rows=Rows(np.asarray(y, dtype=float), columns, np.arange(n), weights, offset),
         fixed_names=tuple(f"x{j}" for j in range(p)),
         fixed_assign=tuple(range(p)),
         fixed_terms=tuple(f"x{j}" for j in range(1, p)),
         dropped_names=(),
         random_terms=tuple(sorted(terms, key=lambda term: -term.n_levels)),
         response_name="y",
-        kept_rows=np.arange(n),
         n_given=n,
     )
 

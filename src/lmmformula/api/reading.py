@@ -11,6 +11,7 @@ from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, library_of, read_table
 from lmmformula.design.build import build_design
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.rows import AbsentRows
 from lmmformula.design.schema import Schema
 from lmmformula.design.times import read_times, refuse_uneven
 from lmmformula.errors import DataError, LmmFormulaError
@@ -82,7 +83,7 @@ def _of_chunks(
     """Read parts into memory if they are small, else sum them up."""
     from lmmformula.design.parts.gathering import gathered, in_part, remark_on
     from lmmformula.design.parts.passes import Passes, StreamSettings
-    from lmmformula.design.parts.two_passes import stream_design, table_without_rows
+    from lmmformula.design.parts.two_passes import stream_design
 
     settings = StreamSettings(**{name: options[name] for name in STREAMING & options.keys()})
     again = {name: option for name, option in options.items() if name != "checkpoint"}  # which is of one model alone
@@ -98,8 +99,9 @@ def _of_chunks(
     design: DesignMatrices
     table = gathered(passes)
     if table is None:
-        absent = replace(table_without_rows(chunks), library=library_of(data))
         schema, design = stream_design(bound, chunks, settings=settings, **choices)
+        assert isinstance(design.rows, AbsentRows)
+        absent = replace(design.rows.table(chunks.names), library=library_of(data))
         return Designed(absent, bound, schema, design, data, again, chunks.remarks)
     table = replace(table, library=library_of(data))
     try:

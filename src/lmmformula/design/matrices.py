@@ -1,21 +1,19 @@
-"""The design of a model on its data: a frozen record of arrays with every shape said."""
+"""The design of a model on its data: names and levels, with rows, or sums over rows, or what was kept of either."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.arrays import AnyArray, FloatArray, IntArray
 from lmmformula.covariances.structure import Covariance
 from lmmformula.covariances.unstructured import UNSTRUCTURED
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from lmmformula.data.table import Table
-    from lmmformula.design.columns.summaries import ColumnSummary
-    from lmmformula.design.sums.records import CrossProducts
+from lmmformula.data.table import Table, read_table
+from lmmformula.design.columns.summaries import ColumnSummary
+from lmmformula.design.rows import AbsentRows, Rows, TermRows, need_rows
+from lmmformula.design.sums.records import CrossProducts
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +23,26 @@ class RandomTermDesign:
 
     group : the grouping factor's name, "b:a" for an interaction
     levels : (J,) labels of the levels that occur in the rows used
-    codes : (n,) level of each row
     coefficient_names : (k,) names of the columns, "(Intercept)", "x"
-    covariates : (n, k) their values, C-contiguous along rows within a column (Fortran order)
+    rows : levels and columns of the rows, if they are here
     covariance : structure of the k x k covariance matrix
     """
 
     group: str
     levels: tuple[str, ...]
-    codes: IntArray
     coefficient_names: tuple[str, ...]
-    covariates: FloatArray
+    rows: TermRows | AbsentRows
     covariance: Covariance = UNSTRUCTURED
+
+    @property
+    def codes(self) -> IntArray:
+        """(n,) level of each row."""
+        return need_rows(self.rows).codes
+
+    @property
+    def covariates(self) -> FloatArray:
+        """(n, k) values of the columns."""
+        return need_rows(self.rows).covariates
 
     @property
     def n_levels(self) -> int:
@@ -59,129 +65,133 @@ class RandomTermDesign:
         return self.covariance.theta_names(self.group, self.coefficient_names)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """
+    Sums over rows that have passed by, and what was seen of the rows on the way.
+
+    products : the cross-products of all rows
+    sample : the design on some of the rows, which show the size and spread of the columns
+    columns : the columns of the data in these rows
+    summaries : the variables in a few numbers
+    total_squares : of the response less the offset, around the mean if there is an intercept; None with weights
+    """
+
+    products: CrossProducts
+    sample: "DesignMatrices"
+    columns: Mapping[str, AnyArray]
+    summaries: Mapping[str, ColumnSummary]
+    total_squares: float | None
+
+    @property
+    def table(self) -> Table:
+        """The columns of the data in the rows of `sample`."""
+        return read_table(self.columns)
+
+    def fixed_variance(self, beta: FloatArray) -> float:
+        """Return the variance of X beta over the rows, beside an intercept and without weights."""
+        # inner columns are orthogonal, and the first is constant: the others have mean zero
+        inner = np.linalg.solve(self.products.coordinates.fixed, beta)[1:]
+        return float(inner @ self.products.A[1 : len(beta), 1 : len(beta)] @ inner) / (self.products.n - 1)
+
+    def mean_square(self, term: int) -> FloatArray:
+        """Return the (k, k) mean of z z' over the rows of a random term, without weights."""
+        factor = next(f for f in self.products.factors if term in f.terms)
+        place = factor.slices()[factor.terms.index(term)]
+        back = np.linalg.inv(self.products.coordinates.random[term])
+        found: FloatArray = back.T @ (factor.C[place, place].sum(axis=2) / self.products.n) @ back
+        return found
+
+
 @dataclass(frozen=True)
 class DesignMatrices:
     """
-    Everything numerical that a formula makes of a data frame. Rows with a missing value in a used column are gone.
+    All that a formula makes of data. Rows with a missing value in a used column are gone.
 
-    y : (n,) response, as given (offset not subtracted)
-    X : (n, p) fixed effects, aliased columns dropped; Fortran order
-    weights : (n,) precision weights, None for all ones: the residual variance of row i is sigma^2 / weights[i]; of a
-        binomial family trials
-    offset : (n,) known part of the linear predictor, None for zero
+    rows : the rows used, or what is known of them where they are not here
     fixed_names : (p,) names of the columns of X, as R names them
     fixed_assign : (p,) number of the term each column belongs to, 0 for the intercept, as R's attr(X, "assign")
     fixed_terms : labels of the fixed terms, so that term number i is fixed_terms[i - 1]
     dropped_names : names of the aliased columns that were dropped
     random_terms : in lme4's order: by decreasing number of levels (see ir.lower / ALGORITHM)
     response_name : label of the response
-    kept_rows : (n,) positions, in the data that were given, of the rows that were used
     n_given : number of rows that were given
     missing : column or expression -> number of rows in which it is missing
     categories : of an ordinal response, whose numbers from 1 up are in y; X has no intercept then
-    loglik_weights : (n,) factors of the log density of each row, None for all ones
+    sums : over rows that have passed by
+    kept : what a file has of results that were worked out from rows or sums
     """
 
-    y: FloatArray
-    X: FloatArray
-    weights: FloatArray | None
-    offset: FloatArray | None
+    rows: Rows | AbsentRows
     fixed_names: tuple[str, ...]
     fixed_assign: tuple[int, ...]
     fixed_terms: tuple[str, ...]
     dropped_names: tuple[str, ...]
     random_terms: tuple[RandomTermDesign, ...]
     response_name: str
-    kept_rows: IntArray
     n_given: int
     missing: dict[str, int] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
-    loglik_weights: FloatArray | None = None
+    sums: Sums | None = None
+    kept: object = None
 
-    @property
-    def nobs(self) -> int:
-        """Number n of rows used."""
-        return len(self.y)
-
-    @property
-    def sum_log_weights(self) -> float:
-        """Sum of the logarithms of the weights, 0 without weights."""
-        return 0.0 if self.weights is None else float(np.sum(np.log(self.weights)))
-
-    @property
-    def has_offset(self) -> bool:
-        """Whether a known part of the linear predictor was given."""
-        return self.offset is not None
+    # --- rows ---
 
     @property
     def has_rows(self) -> bool:
         """Whether the rows are here; not so in a design that was loaded from a file, or read in parts."""
-        return True
+        return isinstance(self.rows, Rows)
+
+    def need_rows(self, what: str = "this", instead: str = "") -> Rows:
+        """Return the rows; FitError where they are not here (see `rows.need_rows`)."""
+        return need_rows(self.rows, what, instead)
+
+    def with_rows(self, **arrays: AnyArray | None) -> "DesignMatrices":
+        """Return the design with other arrays of the rows, `y=...`."""
+        return replace(self, rows=replace(self.need_rows(), **arrays))  # type: ignore[arg-type]
+
+    def take(self, places: AnyArray) -> "DesignMatrices":
+        """Return the design on some of its rows, by their places or by a mask; levels without rows stay."""
+        terms = [replace(term, rows=need_rows(term.rows).take(places)) for term in self.random_terms]
+        return replace(self, rows=self.need_rows().take(places), random_terms=tuple(terms))
+
+    def with_columns(self, places: list[int]) -> "DesignMatrices":
+        """Return the design with some of the columns of X."""
+        return replace(
+            self.with_rows(X=np.asfortranarray(self.X[:, places])),
+            fixed_names=tuple(self.fixed_names[j] for j in places),
+            fixed_assign=tuple(self.fixed_assign[j] for j in places),
+        )
 
     @property
-    def has_weights(self) -> bool:
-        """Whether there are precision weights, or trials."""
-        return self.weights is not None
+    def y(self) -> FloatArray:
+        """(n,) response, as given."""
+        return self.need_rows().y
 
     @property
-    def has_loglik_weights(self) -> bool:
-        """Whether the log densities of the rows have factors."""
-        return self.loglik_weights is not None
+    def X(self) -> FloatArray:
+        """(n, p) fixed effects."""
+        return self.need_rows().X
 
     @property
-    def sample(self) -> "DesignMatrices":
-        """Rows that show the size and spread of the columns: all, or some of them where the data came in parts."""
-        return self
+    def kept_rows(self) -> IntArray:
+        """(n,) positions of the rows used."""
+        return self.need_rows().kept_rows
 
     @property
-    def summaries(self) -> "Mapping[str, ColumnSummary] | None":
-        """The variables in a few numbers, where these were found without keeping the rows."""
-        return None
+    def weights(self) -> FloatArray | None:
+        """(n,) precision weights, or trials; None without."""
+        return self.need_rows().weights if self.has_weights else None
 
     @property
-    def sample_table(self) -> "Table | None":
-        """The variables of the rows of `sample`, where the data came in parts and these are known."""
-        return None
+    def offset(self) -> FloatArray | None:
+        """(n,) known part of the linear predictor; None without."""
+        return self.need_rows().offset if self.has_offset else None
 
     @property
-    def total_squares(self) -> float | None:
-        """Sum of squares of the response less the offset, around the mean if there is an intercept; None with rows."""
-        return None
-
-    @property
-    def has_criterion(self) -> bool:
-        """Whether the criterion can be evaluated anew: the rows are here, or their cross-products."""
-        return self.has_rows or self.products is not None
-
-    @property
-    def products(self) -> "CrossProducts | None":
-        """The cross-products, where they were formed without the rows; None if the rows are here."""
-        return None
-
-    @property
-    def n_fixed(self) -> int:
-        """Number p of columns of X."""
-        return len(self.fixed_names)
-
-    @property
-    def n_random(self) -> int:
-        """Number q of random effects, the rows of Zt."""
-        return sum(term.n_levels * term.n_coefficients for term in self.random_terms)
-
-    @property
-    def n_variance_parameters(self) -> int:
-        """Number of parameters of all covariance matrices, sigma apart."""
-        return sum(term.n_parameters for term in self.random_terms)
-
-    def fixed_variance(self, beta: FloatArray) -> float:
-        """Return the variance of X beta over the rows, with n - 1 in the denominator."""
-        return float(np.var(self.X @ beta, ddof=1))
-
-    def mean_square(self, term: int) -> FloatArray:
-        """Return the (k, k) mean of z z' over the rows of a random term."""
-        z = self.random_terms[term].covariates
-        found: FloatArray = z.T @ z / self.nobs
-        return found
+    def loglik_weights(self) -> FloatArray | None:
+        """(n,) factors of the log density; None without."""
+        return self.need_rows().loglik_weights if self.has_loglik_weights else None
 
     @cached_property
     def Zt(self) -> Any:  # noqa: ANN401 (scipy.sparse.csr_array, imported on use)
@@ -208,7 +218,73 @@ class DesignMatrices:
         columns.eliminate_zeros()
         return columns.tocsr()
 
+    # --- what is known with and without them ---
+
+    @property
+    def nobs(self) -> int:
+        """Number n of rows used."""
+        return self.rows.nobs
+
+    @property
+    def sum_log_weights(self) -> float:
+        """Sum of the logarithms of the weights, 0 without weights."""
+        return self.rows.sum_log_weights
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there are precision weights, or trials."""
+        return self.rows.has_weights
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether a known part of the linear predictor was given."""
+        return self.rows.has_offset
+
+    @property
+    def has_loglik_weights(self) -> bool:
+        """Whether the log densities of the rows have factors."""
+        return self.rows.has_loglik_weights
+
+    @property
+    def has_criterion(self) -> bool:
+        """Whether the criterion can be evaluated anew: the rows are here, or sums over them."""
+        return self.has_rows or self.sums is not None
+
+    @property
+    def sample(self) -> "DesignMatrices":
+        """The design on rows that show the size and spread of the columns: some of them where all are summed."""
+        return self if self.sums is None else self.sums.sample
+
+    @property
+    def n_fixed(self) -> int:
+        """Number p of columns of X."""
+        return len(self.fixed_names)
+
+    @property
+    def n_random(self) -> int:
+        """Number q of random effects, the rows of Zt."""
+        return sum(term.n_levels * term.n_coefficients for term in self.random_terms)
+
+    @property
+    def n_variance_parameters(self) -> int:
+        """Number of parameters of all covariance matrices, sigma apart."""
+        return sum(term.n_parameters for term in self.random_terms)
+
     @cached_property
     def theta_names(self) -> tuple[str, ...]:
         """(n_theta,) names as lme4 gives them, lower triangle by columns: "g.(Intercept)", "g.x.(Intercept)", "g.x"."""
         return tuple(name for term in self.random_terms for name in term.theta_names)
+
+    def fixed_variance(self, beta: FloatArray) -> float:
+        """Return the variance of X beta over the rows, with n - 1 in the denominator."""
+        if self.sums is not None and not self.has_weights and 0 in self.fixed_assign:
+            return self.sums.fixed_variance(beta)
+        return float(np.var(self.X @ beta, ddof=1))
+
+    def mean_square(self, term: int) -> FloatArray:
+        """Return the (k, k) mean of z z' over the rows of a random term."""
+        if self.sums is not None and not self.has_weights:
+            return self.sums.mean_square(term)
+        z = self.random_terms[term].covariates
+        found: FloatArray = z.T @ z / self.nobs
+        return found

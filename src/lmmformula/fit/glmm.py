@@ -176,11 +176,7 @@ class _Problem:
     @classmethod
     def of(cls, design: DesignMatrices, family: Family, curvature: CurvatureKind, budget: Budget) -> "_Problem":
         """Refuse what can't be fitted, and prepare the rest."""
-        if not design.has_rows:
-            raise FitError(
-                f"the fit of the family {family.name} reads the rows of the data, which were not kept",
-                hint="read the data into memory; only gaussian models are fitted from sums",
-            )
+        design.need_rows(f"the fit of the family {family.name}")
         refuse_wide(design.random_terms)
         check_curvature(family, curvature)
         (distribution, observed), terms = observed_of(design, family), design.random_terms

@@ -77,7 +77,7 @@ def _batch(
     design: DesignMatrices, Y: FloatArray, *, reml: bool, start: Fit | None, settings: OptimizerSettings
 ) -> list[Fit]:
     if not design.random_terms:
-        return [fit_lmm(replace(design, y=y), reml=reml, settings=settings) for y in Y.T]
+        return [fit_lmm(design.with_rows(y=y), reml=reml, settings=settings) for y in Y.T]
     theta = None if start is None else start.theta
     with explained():
         problem = prepare(design, reml=reml)

@@ -79,7 +79,7 @@ class GeneralizedMixedResult(FitAccessors):
     def joint_covariance(self) -> JointCovariance:
         """How well linear predictors are known, at the working weights of the modes."""
         fit: Any = self.fit  # has all that is asked of a linear fit
-        return WorkingCovariance.of(replace(self.design, weights=self.fit.weights), fit)
+        return WorkingCovariance.of(self.design.with_rows(weights=self.fit.weights), fit)
 
     @property
     def sigma(self) -> float:
@@ -187,7 +187,7 @@ class GeneralizedMixedResult(FitAccessors):
         """
         response = self._response(y)
         check_support(response, self.ir.response, self.family)
-        design = replace(self.design, y=response)
+        design = self.design.with_rows(y=response)
         return replace(self, design=design, fit=self.fit.again(design))
 
     @cached_property

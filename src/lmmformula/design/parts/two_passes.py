@@ -7,18 +7,19 @@ Each pass computes something of every part and adds it up in a fixed order, here
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from lmmformula.arrays import BoolArray
 from lmmformula.data.chunks.records import Chunks, other_rows
-from lmmformula.data.table import Table, read_table
+from lmmformula.data.table import read_table
 from lmmformula.design.build import NaAction, make_schema, refuse_constant_response, warn_of_correlated, warn_of_dropped
 from lmmformula.design.coding.contrasts import read_contrasts
 from lmmformula.design.coding.factors import MAKE_LEVELS
 from lmmformula.design.columns.inputs import refuse_missing
 from lmmformula.design.columns.mergeable import calls, refuse_unmergeable
+from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.parts.checkpoint import Checkpoint
 from lmmformula.design.parts.first_pass import (
     Learned,
@@ -34,12 +35,11 @@ from lmmformula.design.parts.first_pass import (
 )
 from lmmformula.design.parts.memory import default_limit, needs_of
 from lmmformula.design.parts.passes import Passes, StreamSettings
-from lmmformula.design.parts.streamed import Frozen, StreamedDesign, part_design, part_products, without_columns
+from lmmformula.design.parts.streamed import FirstPass, part_design, part_products, summed_design
 from lmmformula.design.schema import Schema
 from lmmformula.design.sums.added import PartialProducts
 from lmmformula.design.sums.chosen_coordinates import InnerMap, learn_map
 from lmmformula.design.sums.coordinates import refuse_exact_response
-from lmmformula.design.sums.crossproducts import whitened
 from lmmformula.design.sums.records import CrossProducts
 from lmmformula.errors import DataError, FitError, LmmFormulaError, printable, warn
 from lmmformula.ir.model import ModelIR
@@ -58,7 +58,7 @@ def stream_design(
     na_action: NaAction = "omit",
     loglik_weights: object = None,
     settings: StreamSettings | None = None,
-) -> tuple[Schema, StreamedDesign]:
+) -> tuple[Schema, DesignMatrices]:
     """
     Make the design of a model on data in parts; the arguments are those of `build_design`.
 
@@ -101,7 +101,7 @@ def _column_name(what: str, given: object) -> str | None:
     raise DataError(f"{what} must be the name of a column, as the data come in parts")
 
 
-def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, na_action: NaAction) -> Frozen:
+def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, na_action: NaAction) -> FirstPass:
     """Learn the schema, and coordinates from a sample of the rows."""
     ir = plan.ir
     plan = _with_levels(plan, passes)
@@ -119,7 +119,7 @@ def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, 
     needs.refuse_above(passes.settings.memory_limit or default_limit())
     passes.say(f"{learned.n:,} rows; {needs}")
     inner = _map_of(ir, schema, sample)
-    return Frozen(
+    return FirstPass(
         ir,
         schema,
         inner,
@@ -131,7 +131,6 @@ def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, 
         rows=learned.rows,
         summaries=summaries(plan, learned),
         total=learned.response.squares + (0.0 if ir.fixed.intercept else learned.n * learned.response.mean**2),
-        sample=sample,
         columns=learned.sample.columns,
     )
 
@@ -161,7 +160,7 @@ def _tell_of_invented(learned: Learned) -> None:
         warn(f"`{printable(name)}` has no value where its columns have one, in {count} rows; they are dropped")
 
 
-def _second_pass(frozen: Frozen, passes: Passes, checkpoint: Checkpoint | None) -> PartialProducts:
+def _second_pass(frozen: FirstPass, passes: Passes, checkpoint: Checkpoint | None) -> PartialProducts:
     """Sum the products of all rows."""
     limit = passes.settings.memory_limit or default_limit()
 
@@ -184,7 +183,7 @@ def _second_pass(frozen: Frozen, passes: Passes, checkpoint: Checkpoint | None) 
     return found
 
 
-def _finished(frozen: Frozen, sums: PartialProducts) -> tuple[Schema, StreamedDesign]:
+def _finished(frozen: FirstPass, sums: PartialProducts) -> tuple[Schema, DesignMatrices]:
     """Drop the columns of X that depend on earlier ones, and bring the products into their final coordinates."""
     products = sums.products(frozen.inner.coordinates)
     _refuse_overflow(products, frozen.schema.fixed_columns)
@@ -194,8 +193,7 @@ def _finished(frozen: Frozen, sums: PartialProducts) -> tuple[Schema, StreamedDe
         frozen = replace(frozen, schema=schema)
         warn_of_dropped(schema)
     _refuse_exact(products, frozen.inner, independent)
-    products = whitened(without_columns(products, frozen.schema.kept), frozen.terms())
-    return frozen.schema, StreamedDesign(frozen, products)
+    return frozen.schema, summed_design(frozen, products)
 
 
 def _refuse_overflow(products: CrossProducts, names: Sequence[str]) -> None:
@@ -226,15 +224,3 @@ def _refuse_exact(products: CrossProducts, inner: InnerMap, independent: BoolArr
     left = A[-1, -1] - float(Xy @ np.linalg.solve(A[np.ix_(keep, keep)], Xy))
     response = np.append(inner.pilot, inner.y_scale)  # the response itself, in inner columns
     refuse_exact_response(max(left, 0.0) * inner.y_scale**2, float(response @ A @ response))
-
-
-def table_without_rows(chunks: Chunks) -> Table:
-    """Return a table with the names of the columns, which says of each that its rows were not kept."""
-    return Table(0, chunks.names, dict.fromkeys(chunks.names, (_absent,)))
-
-
-def _absent() -> NoReturn:
-    raise DataError(
-        "the rows of a column are needed, and data that come in parts are not kept",
-        hint="give the model a data frame that fits in memory",
-    )

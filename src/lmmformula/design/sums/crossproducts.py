@@ -18,9 +18,9 @@ from lmmformula.errors import FitError
 
 
 def cross_products(design: DesignMatrices) -> CrossProducts:
-    """Form the cross-products of a design, in coordinates that keep their digits; a streamed design has formed them."""
-    if design.products is not None:
-        return design.products
+    """Form the cross-products of a design, in coordinates that keep their digits; those of data in parts are there."""
+    if design.sums is not None:
+        return design.sums.products
     return whitened(raw_products(columns_of(design), design), design.random_terms)
 
 

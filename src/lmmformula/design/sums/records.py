@@ -108,11 +108,6 @@ class PairProducts:
     nested: bool
     contains: bool
 
-    @property
-    def n_cells(self) -> int:
-        """Number m of pairs of levels that occur."""
-        return len(self.rows)
-
     def transposed(self) -> "PairProducts":
         """Return the products Z_g'Z_f, sorted by levels of g."""
         order = np.lexsort((self.rows, self.columns))
@@ -153,8 +148,3 @@ class CrossProducts:
             levels = np.arange(self.factors[f].n_levels)
             return PairProducts(levels, levels, self.factors[f].C, nested=True, contains=True)
         return self.pairs[f, g] if f < g else self.pairs[g, f].transposed()
-
-    def level_counts(self, f: int, g: int) -> IntArray:
-        """Return (J_f,) how many levels of g each level of f meets."""
-        levels = self.pairs[f, g].rows if f < g else self.pairs[g, f].columns
-        return np.bincount(levels, minlength=self.factors[f].n_levels)

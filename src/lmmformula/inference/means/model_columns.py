@@ -127,8 +127,7 @@ def without_term(result: MixedResult, term: Term) -> DesignMatrices:
     names = [name for schema in schemas for name in schema.columns]
     assign = [number + (not intercept) for number, schema in enumerate(schemas) for _ in schema.columns]
     return replace(
-        result.design,
-        X=np.asfortranarray(X[:, keep]),
+        result.design.with_rows(X=np.asfortranarray(X[:, keep])),
         fixed_names=_kept(names, keep),
         fixed_assign=_kept(assign, keep),
         fixed_terms=tuple(other.label for other in left),

@@ -297,12 +297,7 @@ class _Trial:
         if test != "lrt":
             return cls(Refitter(design, truth.fit, truth.reml), None, position, critical)
         keep = [j for j in range(design.n_fixed) if j != position]
-        smaller = replace(
-            design,
-            X=np.asfortranarray(design.X[:, keep]),
-            fixed_names=tuple(design.fixed_names[j] for j in keep),
-            fixed_assign=tuple(design.fixed_assign[j] for j in keep),
-        )
+        smaller = design.with_columns(keep)
         large, small = (Refitter(one, truth.fit, reml=False) for one in (design, smaller))
         return cls(large, small, position, critical)
 
@@ -362,7 +357,7 @@ def _expected_df(design: DesignMatrices, truth: _Truth, position: int) -> float:
     Y = simulated(design, truth.fit, population, count, np.random.default_rng(0))
     known = []
     for y in Y.T:
-        drawn = replace(design, y=y)
+        drawn = design.with_rows(y=y)
         at = evaluate_at(drawn, truth.fit.theta, reml=truth.reml)
         known.append((at.vcov, variance_parameters(drawn, at)))
     hessian = np.mean([parameters.hessian for _, parameters in known], axis=0)

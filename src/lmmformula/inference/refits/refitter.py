@@ -97,7 +97,7 @@ class Refitter:
         """Return whole fits to each column of Y, (n, m), made one by one."""
         settings = self.fit.settings
         if not self.design.random_terms:
-            return [fit_lmm(replace(self.design, y=y), reml=self.reml, settings=settings) for y in Y.T]
+            return [fit_lmm(self.design.with_rows(y=y), reml=self.reml, settings=settings) for y in Y.T]
         with explained():
             return [
                 fit_problem(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from lmmformula.design.coding.model_matrix import matrix, term_schemas
 from lmmformula.design.limits import LIMITS
 from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.design.rows import TermRows
 from lmmformula.inference.means.model_columns import used_rows, variables_on
 from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.terms import Term
@@ -61,11 +62,9 @@ def _rebuilt(
     intercept = random.intercept or not left
     schemas = term_schemas(left, result.schema.variables, intercept=intercept, random=True, limit=LIMITS.coefficients)
     values = variables_on(result, used_rows(result), left)
-    return replace(
-        own,
-        coefficient_names=tuple(name for schema in schemas for name in schema.columns),
-        covariates=matrix(schemas, result.schema.variables, values, n=result.nobs, random=True),
-    )
+    names = tuple(name for schema in schemas for name in schema.columns)
+    columns = matrix(schemas, result.schema.variables, values, n=result.nobs, random=True)
+    return replace(own, coefficient_names=names, rows=TermRows(own.codes, columns))
 
 
 def _alike(left: RandomTermDesign, right: RandomTermDesign) -> bool:

@@ -95,8 +95,7 @@ NOTHING = Kept()
 
 def kept_of(design: DesignMatrices) -> Kept:
     """Return what was kept of rows that are gone: something only where a design was loaded from a file."""
-    kept: Kept = getattr(design, "kept", NOTHING)
-    return kept
+    return design.kept if isinstance(design.kept, Kept) else NOTHING
 
 
 _ARRAY = {"shape": [int], "numbers": [float]}

@@ -10,7 +10,6 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import square_root
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError
 from lmmformula.results.effects import coefficients_by_group, modes_by_group
 from lmmformula.results.posteriors.posterior import PosteriorResult
 from lmmformula.results.varcorr import VarCorr
@@ -94,8 +93,7 @@ def conditional_means(
     from scipy.sparse import block_diag, csc_array, eye_array, kron
     from scipy.sparse.linalg import spsolve
 
-    if not design.has_rows:
-        raise FitError("the random effects at the mode need the rows of the data, which were not kept")
+    design.need_rows("the mode of random effects")
     terms = design.random_terms
     roots = [kron(eye_array(t.n_levels), square_root(c) / sigma) for t, c in zip(terms, covariances, strict=True)]
     Lambda = csc_array(block_diag(roots))

@@ -54,16 +54,16 @@ def some_rows(model: Specified) -> tuple[Table, FloatArray]:
     They are all rows used, or a sample of those that have passed by; FitError where X is not of full rank in that.
     """
     design = model.design
-    if design.has_rows or design.sample_table is None:
+    if (sums := design.sums) is None:
         rows = design.kept_rows
         return model.table if len(rows) == model.table.n_rows else model.table.take(rows), design.X
-    X = design.sample.X
+    X = sums.sample.X
     if not independent_columns(X, intercept=model.ir.fixed.intercept).all():
         raise FitError(
             "some fixed effects are not in the sample of the rows that was kept of data in parts",
             hint="give the model a data frame that fits in memory",
         )
-    return design.sample_table, X
+    return sums.table, X
 
 
 def inestimable(model: Specified, L: FloatArray) -> BoolArray:
@@ -81,7 +81,7 @@ def inestimable(model: Specified, L: FloatArray) -> BoolArray:
 
 def estimable_rows(model: Specified, table: Table) -> FloatArray:
     """Make the columns of X of new data; rows that can't be estimated are NaN, with a warning that names them."""
-    known = model.design.has_rows or model.design.sample_table is not None or kept_of(model.design).grid
+    known = model.design.has_criterion or kept_of(model.design).grid
     if not model.schema.aliased or not known:
         return fixed_matrix(model.ir, model.schema, table)
     full = fixed_matrix(model.ir, replace(model.schema, aliased=()), table)

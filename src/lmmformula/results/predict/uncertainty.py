@@ -77,12 +77,12 @@ class JointCovariance:
             return cls(design, fit, None, None, nothing, np.zeros((0, design.n_fixed)))
         Lambdat = csc_array(block_diag(blocks, format="csc"))
         with waiting("the joint covariance of fixed and random effects"):
-            if design.products is None:
+            if design.sums is None:
                 half = csc_array(Lambdat @ design.Zt)
                 w = np.ones(design.nobs) if design.weights is None else design.weights
                 square, X = (half * w) @ half.T, np.asarray(half @ (design.X * w[:, None]))
             else:
-                ZtZ, ZtX = user_products(design.products)
+                ZtZ, ZtX = user_products(design.sums.products)
                 square, X = Lambdat @ ZtZ @ Lambdat.T, np.asarray(Lambdat @ ZtX)
             M = csc_array(square + eye_array(len(X)))
             factor, order = factorised_once(M, design.random_terms)

@@ -47,7 +47,7 @@ def _rows(program: Program, design: DesignMatrices) -> dict[str, AnyArray]:
 
 def _crossproducts(program: Program, design: DesignMatrices) -> dict[str, AnyArray]:
     """Give the sums over rows that the marginal form is made of, as its program would form them from rows."""
-    if design.products is not None:
+    if design.sums is not None:
         return summed_data(program, design)
     data: dict[str, AnyArray] = {}
     y = design.y if design.offset is None else design.y - design.offset

@@ -109,9 +109,10 @@ def is_nested(design: DesignMatrices, left: RandomTermDesign, right: RandomTermD
 
 def pair_of(design: DesignMatrices, left: str, right: str) -> PairProducts:
     """Return the products of two grouping factors of a design whose rows are not here."""
-    assert design.products is not None
-    groups = [factor.group for factor in design.products.factors]
-    return design.products.pair(groups.index(left), groups.index(right))
+    assert design.sums is not None
+    products = design.sums.products
+    groups = [factor.group for factor in products.factors]
+    return products.pair(groups.index(left), groups.index(right))
 
 
 def random_covariates(

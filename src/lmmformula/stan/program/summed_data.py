@@ -17,8 +17,8 @@ def summed_data(program: Program, design: DesignMatrices) -> dict[str, AnyArray]
 
     X and y stand around their means beside an intercept; with weights, around their weighted means.
     """
-    products = design.products
-    assert products is not None
+    assert design.sums is not None
+    products = design.sums.products
     T = _columns(products.coordinates)
     data: dict[str, AnyArray] = {}
     if program.fixed.intercept:
