@@ -11,7 +11,6 @@ from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, library_of, read_table
 from lmmformula.design.build import build_design
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.rows import AbsentRows
 from lmmformula.design.schema import Schema
 from lmmformula.design.times import read_times, refuse_uneven
 from lmmformula.errors import DataError, LmmFormulaError
@@ -100,8 +99,7 @@ def _of_chunks(
     table = gathered(passes)
     if table is None:
         schema, design = stream_design(bound, chunks, settings=settings, **choices)
-        assert isinstance(design.rows, AbsentRows)
-        absent = replace(design.rows.table(chunks.names), library=library_of(data))
+        absent = replace(design.absent_table(chunks.names), library=library_of(data))
         return Designed(absent, bound, schema, design, data, again, chunks.remarks)
     table = replace(table, library=library_of(data))
     try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -145,6 +145,10 @@ class DesignMatrices:
     def need_rows(self, what: str = "this", instead: str = "") -> Rows:
         """Return the rows; FitError where they are not here (see `rows.need_rows`)."""
         return need_rows(self.rows, what, instead)
+
+    def absent_table(self, names: tuple[str, ...]) -> Table:
+        """Return a table that says of each of its columns that the rows are not here."""
+        return Table(0, names, dict.fromkeys(names, (partial(need_rows, self.rows),)))
 
     def with_rows(self, **arrays: AnyArray | None) -> "DesignMatrices":
         """Return the design with other arrays of the rows, `y=...`."""

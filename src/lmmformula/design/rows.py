@@ -7,7 +7,6 @@ from typing import NoReturn, Self, TypeVar
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
-from lmmformula.data.table import Table
 from lmmformula.errors import FitError
 
 
@@ -101,10 +100,6 @@ class AbsentRows:
     def refuse(self, what: str = "this", instead: str = "") -> NoReturn:
         """Say what needs the rows, why they are not here, and what to do instead."""
         raise FitError(f"{what} needs the rows of the data, {self.reason}", hint=instead or self.instead)
-
-    def table(self, names: tuple[str, ...]) -> Table:
-        """Return a table that says of each of its columns that the rows are not here."""
-        return Table(0, names, dict.fromkeys(names, (self.refuse,)))
 
 
 R = TypeVar("R", Rows, TermRows)

@@ -1,7 +1,6 @@
 """Data in parts that are small enough for memory: read into one table, so that no row is lost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lmmformula.data.chunks.records import Part, read_part
@@ -67,9 +66,8 @@ def _refuse_lacking(part: Part, frame: Any, needed: Sequence[str]) -> None:  # n
 def in_part(error: LmmFormulaError, ir: ModelIR, passes: Passes) -> LmmFormulaError:
     """Return an error that was met in all rows as the first part has it, which names the part."""
 
-    def evaluate(table: Table, _: tuple[int, ...]) -> Nothing:
-        complete_cases(Frame(table, ir.source), ir, None, None)
-        return Nothing()
+    def evaluate(table: Table, _: tuple[int, ...]) -> int:
+        return len(complete_cases(Frame(table, ir.source), ir, None, None).y)
 
     try:
         passes.total("searching", evaluate)
@@ -77,14 +75,6 @@ def in_part(error: LmmFormulaError, ir: ModelIR, passes: Passes) -> LmmFormulaEr
         if found.span == error.span:
             return found.located(ir.source)
     return error
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """The sum of what is looked at and not kept."""
-
-    def __add__(self, _: "Nothing") -> "Nothing":
-        return self
 
 
 def remark_on(table: Table) -> str:

@@ -49,11 +49,6 @@ class Turned:
         """Not used: nothing starts here."""
         return self.map.spanning
 
-    @property
-    def root_size(self) -> int:
-        """Number k of coefficients."""
-        return len(self.W)
-
     def root(self, parameters: FloatArray) -> FloatArray:
         """Return W F."""
         return self.W @ self.map.root(parameters)
@@ -136,15 +131,6 @@ class VarianceSpace:
         """Evaluate the criterion; LinAlgError where it can't be."""
         roots = [T / math.exp(x[0]) for T in self.parameters.roots(x[1:])]
         return JointPoint(self, x, roots, self.problem.objective.at(roots))
-
-    def map_of(self, term: int) -> Turned:
-        """Return the map of a term."""
-        for maps, factor in zip(self.parameters.maps, self.problem.products.factors, strict=True):
-            if term in factor.terms:
-                found = maps[factor.terms.index(term)]
-                assert isinstance(found, Turned)
-                return found
-        raise AssertionError(term)
 
 
 @dataclass(slots=True)

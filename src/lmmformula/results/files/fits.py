@@ -17,7 +17,7 @@ from lmmformula.covariances.table import of_record
 from lmmformula.data.table import Table
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.parts.layout import conform, require
-from lmmformula.design.rows import NOT_SAVED, AbsentRows
+from lmmformula.design.rows import NOT_SAVED
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, printable
 from lmmformula.fit.lmm import Fit
@@ -116,8 +116,7 @@ def design_content(design: DesignMatrices) -> dict[str, Any]:
 
 def absent_columns(ir: ModelIR, design: DesignMatrices) -> Table:
     """Return a table with the variables of a model, which says of each that its rows were not saved."""
-    assert isinstance(design.rows, AbsentRows)
-    return design.rows.table(tuple(variable.name for variable in ir.variables()))
+    return design.absent_table(tuple(variable.name for variable in ir.variables()))
 
 
 def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_name: str, kept: Kept = NOTHING) -> str:
