@@ -8,7 +8,7 @@ import pytest
 
 import lmmformula as lf
 from lmmformula.design.coding.levels import Levels
-from lmmformula.design.parts.streamed import FirstPass
+from lmmformula.design.parts.second_pass import FirstPass
 
 RNG = np.random.default_rng(11)
 N = 400

@@ -11,7 +11,7 @@ from lmmformula.data.table import Table
 from lmmformula.design.columns.evaluated import Categorical, Numbers, missing, restrict
 from lmmformula.design.columns.frame import Frame, at
 from lmmformula.design.fixed import named_numbers, offset_of, term_expressions
-from lmmformula.design.random import Grouping, group_column, grouping
+from lmmformula.design.random import GroupedRows, group_column, grouping
 from lmmformula.design.response import categories_of, check_support, response_name, response_values
 from lmmformula.design.weights import check_trials, check_weights, prior_weights
 from lmmformula.errors import DataError, is_text, printable, warn
@@ -45,7 +45,7 @@ class Inputs:
     weights: FloatArray | None
     offset: FloatArray | None
     values: dict[str, Numbers | Categorical]
-    groups: dict[tuple[Variable, ...], Grouping]
+    groups: dict[tuple[Variable, ...], GroupedRows]
     missing: dict[str, int]
     categories: tuple[str, ...] = ()
     loglik_weights: FloatArray | None = None

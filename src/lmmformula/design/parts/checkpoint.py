@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lmmformula.design.parts.streamed import FirstPass
+from lmmformula.design.parts.second_pass import FirstPass
 from lmmformula.design.sums.added import PairwiseSum, PartialProducts
 from lmmformula.errors import DataError, printable
 from lmmformula.files import as_arrays, as_text, write_files

@@ -30,7 +30,7 @@ from lmmformula.design.columns.summaries import (
     term_columns_read,
 )
 from lmmformula.design.fixed import term_expressions
-from lmmformula.design.random import Grouping
+from lmmformula.design.random import GroupedRows
 from lmmformula.design.schema import ColumnSchema
 from lmmformula.errors import DataError
 from lmmformula.ir.expressions import Apply, Expression, Variable, label, variables
@@ -331,7 +331,7 @@ def merged_inputs(plan: Plan, learned: Learned) -> Inputs:
             raise at(error, call.span, ir.source) from None
     no_codes: IntArray = np.empty(0, dtype=np.intp)
     groups = {
-        term.group: Grouping(no_codes, _group_order(term, cells, learned.group_levels))
+        term.group: GroupedRows(no_codes, _group_order(term, cells, learned.group_levels))
         for term, cells in zip(ir.random, learned.groups, strict=True)
     }
     columns = {name: _column_schema(name, levels) for name, levels in learned.columns.items()}

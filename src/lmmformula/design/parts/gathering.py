@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lmmformula.data.chunks.records import Part, read_part
+from lmmformula.data.chunks.records import DataPart, read_part
 from lmmformula.data.frames import joined, size_of
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.columns.frame import Frame
@@ -54,7 +54,7 @@ def _within(passes: Passes, columns: Sequence[str], limit: float) -> list[Any] |
     return found
 
 
-def _refuse_lacking(part: Part, frame: Any, needed: Sequence[str]) -> None:  # noqa: ANN401 (any frame)
+def _refuse_lacking(part: DataPart, frame: Any, needed: Sequence[str]) -> None:  # noqa: ANN401 (any frame)
     """Refuse a part without a column of the model; in other columns parts may differ."""
     table = read_part(frame)
     for name in needed:

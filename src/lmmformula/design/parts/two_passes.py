@@ -35,7 +35,7 @@ from lmmformula.design.parts.first_pass import (
 )
 from lmmformula.design.parts.memory import default_limit, needs_of
 from lmmformula.design.parts.passes import Passes, StreamSettings
-from lmmformula.design.parts.streamed import FirstPass, part_design, part_products, summed_design
+from lmmformula.design.parts.second_pass import FirstPass, part_design, part_products, summed_design
 from lmmformula.design.schema import Schema
 from lmmformula.design.sums.added import PartialProducts
 from lmmformula.design.sums.chosen_coordinates import InnerMap, learn_map

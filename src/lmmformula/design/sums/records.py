@@ -6,6 +6,7 @@ here, with their columns side by side.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,12 @@ class Coordinates:
     y_scale: float
     random: tuple[FloatArray, ...]
     turns: tuple[FloatArray, ...]
+
+    @classmethod
+    def of(cls, fixed: FloatArray, pilot: FloatArray, y_scale: float, random: Sequence[FloatArray]) -> "Coordinates":
+        """Make coordinates before any turn of sums; the pilot in inner columns."""
+        turns = tuple(np.eye(len(U)) for U in random)
+        return cls(fixed, fixed @ pilot, float(np.linalg.slogdet(fixed)[1]), y_scale, tuple(random), turns)
 
     def beta(self, inner: FloatArray) -> FloatArray:
         """Return the fixed effects that belong to inner ones."""

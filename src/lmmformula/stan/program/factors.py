@@ -249,7 +249,7 @@ def _blocks(terms: Sequence[tuple[int, RandomTermDesign]], suffix: str) -> tuple
     return tuple(blocks)
 
 
-def cross_products(factors: Sequence[Factor], design: DesignMatrices) -> tuple[Cross, ...]:
+def crossed_pairs(factors: Sequence[Factor], design: DesignMatrices) -> tuple[Cross, ...]:
     """Name the products between the columns of every two factors, the integrated one first."""
     names = Identifiers()
     crosses = []

@@ -110,7 +110,7 @@ def lower_program(
         offset=design.has_offset,
         columns=columns,
         factors=factors,
-        crosses=f.cross_products(factors, design) if chosen == "marginal" else (),
+        crosses=f.crossed_pairs(factors, design) if chosen == "marginal" else (),
         data_form=f.choose_data_form(data_form, chosen),
         sections=sections,
         numbers=tuple(dict.fromkeys(number for number in numbers if number.name)),
