@@ -170,8 +170,8 @@ def fixed_table(design: DesignMatrices, fixed: Moved) -> FloatArray:
     n, p = design.X.shape
     table = np.empty((n, p + 1), order="F")
     for j in range(p):
-        np.subtract(design.X[:, j], fixed.shift[j], out=table[:, j])
-        table[:, j] /= fixed.scale[j]
+        column = design.X[:, j]
+        np.divide(column - fixed.shift[j] if fixed.shift[j] else column, fixed.scale[j], out=table[:, j])
     table[:, p] = design.y if design.offset is None else design.y - design.offset
     if design.weights is not None:
         table *= np.sqrt(design.weights)[:, None]
