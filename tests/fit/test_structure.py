@@ -70,7 +70,7 @@ def test_sparse_and_dense_fits_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_fits_no_memory_is_refused_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Schur complement larger than the memory is refused before anything of its size is allocated."""
-    monkeypatch.setattr(structure, "memory", lambda: 1e6)
+    monkeypatch.setattr(structure, "memory_share", lambda: 1e6)
     with pytest.raises(FitError, match=r"needs 0 GB: 200 random effects besides those of 'a' all meet"):
         fit_lmm(crossed(200))
 

@@ -281,14 +281,12 @@ def level_columns(ir: ModelIR) -> tuple[str, ...]:
     return tuple(dict.fromkeys(variable.name for variable in inside))
 
 
-def learn_levels(names: Collection[str], table: Table, _: tuple[int, ...]) -> "LevelsByName":
-    """Learn what some columns hold, and their levels if they are factors."""
-    return LevelsByName({name: column_levels(table[name]) for name in names})
-
-
-def learn_all_levels(names: Collection[str], table: Table, _: tuple[int, ...]) -> "LevelsByName":
-    """Learn what some columns hold, and their levels even if they are numbers."""
-    return LevelsByName({name: column_levels(table[name], table.factor(name).levels) for name in names})
+def learn_levels(
+    names: Collection[str], table: Table, _: tuple[int, ...], *, of_numbers: bool = False
+) -> "LevelsByName":
+    """Learn what some columns hold, and the levels of factors among them, or of all of them."""
+    labels = {name: table.factor(name).levels if of_numbers else () for name in names}
+    return LevelsByName({name: column_levels(table[name], labels[name]) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,11 +301,8 @@ class LevelsByName:
 
 def with_levels(plan: Plan, found: LevelsByName) -> Plan:
     """Add to a plan what is now known of columns, and what factor() and the like make of it."""
-    known = {
-        name: ColumnSchema(name, levels.labels, levels.ordered, levels.kind)
-        for name, levels in found.levels.items()
-        if levels.nature not in {"numbers", "nothing"}
-    }
+    schemas = {name: _column_schema(name, levels) for name, levels in found.levels.items()}
+    known = {name: schema for name, schema in schemas.items() if schema.levels is not None}
     states: dict[str, State] = {}
     for call in calls(plan.ir, MAKE_LEVELS):
         argument = bound(call)["x"]

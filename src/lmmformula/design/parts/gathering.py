@@ -8,7 +8,7 @@ from lmmformula.data.frames import joined, size_of
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.columns.frame import Frame
 from lmmformula.design.columns.inputs import complete_cases
-from lmmformula.design.parts.memory import default_limit
+from lmmformula.design.limits import memory_share
 from lmmformula.design.parts.passes import Passes
 from lmmformula.errors import DataError, LmmFormulaError, printable
 from lmmformula.ir.model import ModelIR
@@ -31,7 +31,7 @@ def gathered(passes: Passes) -> Table | None:
         return None
     if keep is False or (keep is None and (not chunks.stored or settings.checkpoint is not None)):
         return None
-    limit = float("inf") if keep else min(default_limit() / 2, settings.memory_limit or float("inf"))
+    limit = float("inf") if keep else min(memory_share() / 2, settings.memory_limit or float("inf"))
     needed = tuple(name for name in chunks.names if name in passes.columns)
     for columns in dict.fromkeys((chunks.names, needed)):
         foretold = chunks.n_bytes * len(columns) / max(len(chunks.names), 1)

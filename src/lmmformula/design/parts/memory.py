@@ -1,7 +1,6 @@
 """What the sums over data in parts will need, foretold from the levels and a sample of the rows."""
 
 import math
-import os
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,9 +13,6 @@ from lmmformula.errors import DataError
 
 COPIES = 3
 """Of the sums: those so far, those of a part, and what they add up to."""
-
-ASSUMED = 8e9
-"""Bytes of memory where the system does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +88,6 @@ def _extrapolated(found: int, m: int, n: int) -> int:
         middle = math.sqrt(low * high)
         low, high = (middle, high) if -middle * math.expm1(-m / middle) < found else (low, middle)
     return round(-high * math.expm1(-n / high))
-
-
-def default_limit() -> float:
-    """Return the bytes of memory that sums may take: half of the machine's."""
-    try:
-        return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # not every system tells
-        return 0.5 * ASSUMED
 
 
 def gigabytes(n_bytes: float) -> str:

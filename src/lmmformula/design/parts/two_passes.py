@@ -19,21 +19,20 @@ from lmmformula.design.coding.contrasts import read_contrasts
 from lmmformula.design.coding.factors import MAKE_LEVELS
 from lmmformula.design.columns.inputs import refuse_missing
 from lmmformula.design.columns.mergeable import calls, refuse_unmergeable
+from lmmformula.design.limits import memory_share
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.parts.checkpoint import Checkpoint
 from lmmformula.design.parts.first_pass import (
     Learned,
-    LevelsByName,
     Plan,
     learn,
-    learn_all_levels,
     learn_levels,
     level_columns,
     merged_inputs,
     summaries,
     with_levels,
 )
-from lmmformula.design.parts.memory import default_limit, needs_of
+from lmmformula.design.parts.memory import needs_of
 from lmmformula.design.parts.passes import Passes, StreamSettings
 from lmmformula.design.parts.second_pass import FirstPass, part_design, part_products, summed_design
 from lmmformula.design.schema import Schema
@@ -83,14 +82,14 @@ def stream_design(
         identity = {"model": ir.to_dict(), "weights": weights, "offset": offset, "contrasts": repr(contrasts)}
         identity |= {"data": (chunks.name, chunks.names, chunks.n_parts, chunks.identity)}
         checkpoint = None if settings.checkpoint is None else Checkpoint(settings.checkpoint, identity)
-        frozen = None if checkpoint is None else checkpoint.first_pass()
-        if frozen is None:
-            frozen = first_pass(plan, passes, contrasts, na_action)
+        first = None if checkpoint is None else checkpoint.first_pass()
+        if first is None:
+            first = first_pass(plan, passes, contrasts, na_action)
             if checkpoint is not None:
-                checkpoint.keep_first_pass(frozen)
-        warn_of_correlated(ir, frozen.schema)
-        products = _second_pass(frozen, passes, checkpoint)
-        return _finished(frozen, products)
+                checkpoint.keep_first_pass(first)
+        warn_of_correlated(ir, first.schema)
+        products = _second_pass(first, passes, checkpoint)
+        return _finished(first, products)
     except LmmFormulaError as error:
         raise error.located(ir.source) from None
 
@@ -116,7 +115,7 @@ def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, 
     table = read_table(learned.sample.columns)
     sample = part_design(ir, schema, table, weights=plan.weights, offset=plan.offset)
     needs = needs_of(schema, sample, learned.n)
-    needs.refuse_above(passes.settings.memory_limit or default_limit())
+    needs.refuse_above(passes.settings.memory_limit or memory_share())
     passes.say(f"{learned.n:,} rows; {needs}")
     inner = _map_of(ir, schema, sample)
     return FirstPass(
@@ -150,7 +149,7 @@ def _with_levels(plan: Plan, passes: Passes) -> Plan:
         first = passes.first(partial(learn_levels, names))
         if first is not None and all(levels.nature == "numbers" for levels in first.levels.values()):
             return plan
-    found: LevelsByName | None = passes.total("levels", partial(learn_all_levels if made else learn_levels, names))
+    found = passes.total("levels", partial(learn_levels, names, of_numbers=bool(made)))
     return plan if found is None else with_levels(plan, found)
 
 
@@ -160,9 +159,9 @@ def _tell_of_invented(learned: Learned) -> None:
         warn(f"`{printable(name)}` has no value where its columns have one, in {count} rows; they are dropped")
 
 
-def _second_pass(frozen: FirstPass, passes: Passes, checkpoint: Checkpoint | None) -> PartialProducts:
+def _second_pass(first: FirstPass, passes: Passes, checkpoint: Checkpoint | None) -> PartialProducts:
     """Sum the products of all rows."""
-    limit = passes.settings.memory_limit or default_limit()
+    limit = passes.settings.memory_limit or memory_share()
 
     def check(sums: PartialProducts) -> None:
         if sums.nbytes > limit:
@@ -171,29 +170,29 @@ def _second_pass(frozen: FirstPass, passes: Passes, checkpoint: Checkpoint | Non
                 hint="leave out a crossed grouping factor, or raise memory_limit",
             )
 
-    kernel = partial(part_products, frozen, frozen.levels())
+    kernel = partial(part_products, first, first.levels())
     found = passes.total("summing", kernel, checkpoint=checkpoint, check=check)
-    if found is None or found.n != frozen.n:
+    if found is None or found.n != first.n:
         raise DataError(
-            f"the second pass found {0 if found is None else found.n} complete rows, the first {frozen.n}",
+            f"the second pass found {0 if found is None else found.n} complete rows, the first {first.n}",
             hint="did the data change between the passes?",
         )
-    if found.rows != frozen.rows:
+    if found.rows != first.rows:
         raise other_rows("the second pass read other rows than the first")
     return found
 
 
-def _finished(frozen: FirstPass, sums: PartialProducts) -> tuple[Schema, DesignMatrices]:
+def _finished(first: FirstPass, sums: PartialProducts) -> tuple[Schema, DesignMatrices]:
     """Drop the columns of X that depend on earlier ones, and bring the products into their final coordinates."""
-    products = sums.products(frozen.inner.coordinates)
-    _refuse_overflow(products, frozen.schema.fixed_columns)
-    independent = _independent(products, frozen.inner)
+    products = sums.products(first.inner.coordinates)
+    _refuse_overflow(products, first.schema.fixed_columns)
+    independent = _independent(products, first.inner)
     if not independent.all():
-        schema = replace(frozen.schema, aliased=tuple(np.flatnonzero(~independent).tolist()))
-        frozen = replace(frozen, schema=schema)
+        schema = replace(first.schema, aliased=tuple(np.flatnonzero(~independent).tolist()))
+        first = replace(first, schema=schema)
         warn_of_dropped(schema)
-    _refuse_exact(products, frozen.inner, independent)
-    return frozen.schema, summed_design(frozen, products)
+    _refuse_exact(products, first.inner, independent)
+    return first.schema, summed_design(first, products)
 
 
 def _refuse_overflow(products: CrossProducts, names: Sequence[str]) -> None:
