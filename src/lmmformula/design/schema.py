@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
+from lmmformula.conform import conform
 from lmmformula.data.columns import Kind
 from lmmformula.design.coding.contrasts import Coding, Contrast, ContrastKind, full_coding
 from lmmformula.design.coding.factors import State
-from lmmformula.design.parts.layout import conform
 from lmmformula.errors import printable
 
 

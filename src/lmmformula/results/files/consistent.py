@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray
+from lmmformula.conform import require
 from lmmformula.data.columns import Column, NumericColumn
 from lmmformula.data.table import read_table
 from lmmformula.design.columns.summaries import FactorSummary
 from lmmformula.design.fixed import fixed_matrix, offset_values, term_expressions
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.parts.layout import require
 from lmmformula.design.random import random_columns
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.errors import LmmFormulaError

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from lmmformula.conform import conform, require
 from lmmformula.covariances.table import of_record
 from lmmformula.data.table import Table
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.design.parts.layout import conform, require
 from lmmformula.design.rows import NOT_SAVED
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, printable

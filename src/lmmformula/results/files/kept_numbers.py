@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.conform import conform, is_shape, require
 from lmmformula.design.columns.summaries import ColumnSummary, summary_from
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.parts.layout import conform, is_shape, require
 from lmmformula.fit.variance import VarianceParameters
 
 VERSION = 1

@@ -11,11 +11,11 @@ from os import PathLike
 from typing import Any, NoReturn, get_args
 
 from lmmformula.arrays import AnyArray
+from lmmformula.conform import conform, require
 from lmmformula.data.columns import Column, FactorColumn, Kind, NumericColumn
 from lmmformula.data.table import Library, Table
 from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.parts.layout import conform, require
 from lmmformula.design.rows import Rows, TermRows
 from lmmformula.design.schema import Schema
 from lmmformula.errors import EngineError, FitError
