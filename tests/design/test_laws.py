@@ -16,7 +16,7 @@ from lmmformula.covariances.table import covariance
 from lmmformula.data.columns import FactorColumn
 from lmmformula.data.table import read_table
 from lmmformula.design.coding.model_matrix import full_factors
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.random import grouping, lme4_order
 from lmmformula.design.rows import TermRows
 
@@ -24,7 +24,7 @@ FORMULA = "y ~ f2 * f3 + poly(x, 2) + chr + (x | h) + (1 | g:f2)"
 TOY = dataset("toy")
 
 
-def same(found: DesignMatrices, expected: DesignMatrices) -> None:
+def same(found: Design, expected: Design) -> None:
     """Compare two designs."""
     assert found.fixed_names == expected.fixed_names
     np.testing.assert_allclose(found.X, expected.X, rtol=1e-12, atol=1e-13)

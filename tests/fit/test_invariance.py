@@ -6,7 +6,7 @@ import pytest
 from corpus import dataset
 from fit.oracle import criterion, example, make_design, make_term
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.rows import TermRows
 from lmmformula.fit.lmm import Fit, fit_lmm
 
@@ -14,7 +14,7 @@ SAME = 1e-8
 """Relative change that counts as none, for a rescaled or shifted model."""
 
 
-def sleepstudy(scale: float = 1.0, shift: float = 0.0, y_scale: float = 1.0, y_shift: float = 0.0) -> DesignMatrices:
+def sleepstudy(scale: float = 1.0, shift: float = 0.0, y_scale: float = 1.0, y_shift: float = 0.0) -> Design:
     """Return the design of Reaction ~ Days + (Days | Subject) with Days and Reaction measured otherwise."""
     data = dataset("sleepstudy")
     one, days = np.ones(len(data)), data["Days"].to_numpy(float) * scale + shift

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from lmmformula.api.generalized import Pilot
 from lmmformula.api.mode import PosteriorMode
 from lmmformula.api.posterior import Posterior
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError, PriorWarning, SamplingWarning, is_text, warn
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.results.arguments import check_flag
@@ -105,7 +105,7 @@ def _check(options: ProgramOptions) -> None:
         raise FitError(f"geometry is a mapping, not {options.geometry!r:.60}", hint=hint)
 
 
-def _refuse_rows(design: DesignMatrices, options: ProgramOptions) -> None:
+def _refuse_rows(design: Design, options: ProgramOptions) -> None:
     """Refuse programs that read rows, which were not kept; the marginal form can read cross-products."""
     if options.data_form == "rows":
         design.need_rows("data_form='rows'", "use data_form='crossproducts'")

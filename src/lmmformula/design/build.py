@@ -1,4 +1,4 @@
-"""A model and its data -> what its variables are (`Schema`) and its numbers (`DesignMatrices`)."""
+"""A model and its data -> what its variables are (`Schema`) and its numbers (`Design`)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,9 +12,9 @@ from lmmformula.design.coding.contrasts import Contrast, default_contrast, read_
 from lmmformula.design.coding.model_matrix import matrix, term_schemas
 from lmmformula.design.columns.evaluated import Categorical, Numbers
 from lmmformula.design.columns.inputs import SHOWN, Inputs, read_inputs
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.fixed import term_expressions
 from lmmformula.design.limits import LIMITS, refuse_large
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import check_levels, check_number_of_effects, lme4_order
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import response_name
@@ -44,7 +44,7 @@ def build_design(
     contrasts: Mapping[str, Any] | None = None,
     na_action: NaAction = "omit",
     loglik_weights: Any = None,  # noqa: ANN401 (as weights)
-) -> tuple[Schema, DesignMatrices]:
+) -> tuple[Schema, Design]:
     """
     Make the design of a model on data: R's columns, in R's order, of the rows in which nothing is missing.
 
@@ -200,7 +200,7 @@ def fixed_columns_of(ir: ModelIR, schema: Schema) -> tuple[tuple[str, int], ...]
     return tuple(columns[j] for j in schema.kept)
 
 
-def design_of(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> DesignMatrices:
+def design_of(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> Design:
     """Make the design of the rows of `inputs`, of whose terms the schema has the columns, and the levels that occur."""
     places = np.arange(len(inputs.y)) if inputs.rows is None else inputs.rows
     terms = [
@@ -223,14 +223,14 @@ def named_design(
     n_given: int,
     missing: dict[str, int],
     **others: Any,  # noqa: ANN401 (fields of the design)
-) -> DesignMatrices:
+) -> Design:
     """
     Name all that a model has in a design, whether the rows are here or not.
 
     terms : rows of each random term
     """
     columns = fixed_columns_of(ir, schema)
-    return DesignMatrices(
+    return Design(
         rows=rows,
         fixed_names=tuple(name for name, _ in columns),
         fixed_assign=tuple(number for _, number in columns),
@@ -247,7 +247,7 @@ def named_design(
     )
 
 
-def _checked_design(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> DesignMatrices:
+def _checked_design(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> Design:
     """Make the design, unless columns of random terms are too many for memory or too large for floats."""
     for random in schema.random:
         refuse_large(len(inputs.y), len(random.columns), f"the columns of the random term of '{random.group}'")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.coordinates import constant_column, moved, moved_term, orthogonaliser
 from lmmformula.design.sums.crossproducts import factors_of, turn
 from lmmformula.fit.algebra.rows import Grouping
@@ -35,7 +35,7 @@ class InnerColumns:
         return Flat.of(X, self.X / self.unit, self.fixed, curvature * self.unit**2, beta)
 
 
-def inner_columns(design: DesignMatrices, unit: float = 1.0) -> InnerColumns:
+def inner_columns(design: Design, unit: float = 1.0) -> InnerColumns:
     """
     Shift, scale and turn the columns of a design.
 

@@ -12,7 +12,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import square_root
 from lmmformula.data.table import Table
 from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.response import check_support
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
@@ -53,7 +53,7 @@ class GeneralizedMixedResult(FitAccessors):
 
     ir: ModelIR
     schema: Schema
-    design: DesignMatrices
+    design: Design
     fit: GlmmFit
     table: Table
     data_name: str = ""

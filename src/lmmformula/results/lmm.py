@@ -11,7 +11,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
 from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, is_text
 from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
@@ -47,7 +47,7 @@ class LinearMixedResult(FitAccessors):
 
     ir: ModelIR
     schema: Schema
-    design: DesignMatrices
+    design: Design
     fit: Fit
     table: Table
     data_name: str = ""

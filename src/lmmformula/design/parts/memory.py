@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from lmmformula.arrays import IntArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.errors import DataError
 
@@ -42,7 +42,7 @@ class Needs:
         raise DataError(f"{self}, and the limit is {gigabytes(limit)}", hint=hint)
 
 
-def needs_of(schema: Schema, sample: DesignMatrices, n_rows: int) -> Needs:
+def needs_of(schema: Schema, sample: Design, n_rows: int) -> Needs:
     """
     Foretell the size of the sums.
 

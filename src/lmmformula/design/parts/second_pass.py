@@ -16,8 +16,8 @@ from lmmformula.design.columns.frame import Frame
 from lmmformula.design.columns.inputs import complete_cases
 from lmmformula.design.columns.mergeable import columns_read
 from lmmformula.design.columns.summaries import ColumnSummary, summary_from
+from lmmformula.design.design import Design, Sums
 from lmmformula.design.fixed import term_expressions
-from lmmformula.design.matrices import DesignMatrices, Sums
 from lmmformula.design.rows import NOT_KEPT
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.design.sums.added import PartialProducts
@@ -69,7 +69,7 @@ class FirstPass:
         """Return by grouping factor the number of each level."""
         return {random.group: {name: i for i, name in enumerate(random.levels)} for random in self.schema.random}
 
-    def sample(self) -> DesignMatrices:
+    def sample(self) -> Design:
         """Make the design of the sample, with the columns of X that are kept."""
         schema, table = replace(self.schema, aliased=()), read_table(self.columns)
         whole = part_design(self.ir, schema, table, weights=self.weights, offset=self.offset)
@@ -103,9 +103,7 @@ class FirstPass:
 
 
 @np.errstate(all="ignore")
-def part_design(
-    ir: ModelIR, schema: Schema, table: Table, *, weights: str | None, offset: str | None
-) -> DesignMatrices:
+def part_design(ir: ModelIR, schema: Schema, table: Table, *, weights: str | None, offset: str | None) -> Design:
     """Make the design of a part of the data: all columns of X, and of each grouping factor the levels that occur."""
     frame = Frame(table, ir.source, known=schema.columns, states=schema.states)
     inputs = complete_cases(frame, ir, weights, offset)
@@ -152,7 +150,7 @@ def part_products(
     return PartialProducts.of(products, numbers, sizes, rows)
 
 
-def _numbers(group: str, levels: Mapping[str, int], design: DesignMatrices, term: int) -> IntArray:
+def _numbers(group: str, levels: Mapping[str, int], design: Design, term: int) -> IntArray:
     """Return the number of each of a part's levels among all."""
     own = design.random_terms[term].levels
     places = np.array([levels.get(name, -1) for name in own], dtype=np.intp)
@@ -180,7 +178,7 @@ def without_columns(products: CrossProducts, kept: Sequence[int]) -> CrossProduc
     )
 
 
-def summed_design(found: FirstPass, products: CrossProducts) -> DesignMatrices:
+def summed_design(found: FirstPass, products: CrossProducts) -> Design:
     """
     Make the design of rows that have passed by.
 

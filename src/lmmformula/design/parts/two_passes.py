@@ -19,8 +19,8 @@ from lmmformula.design.coding.contrasts import read_contrasts
 from lmmformula.design.coding.factors import MAKE_LEVELS
 from lmmformula.design.columns.inputs import refuse_missing
 from lmmformula.design.columns.mergeable import calls, refuse_unmergeable
+from lmmformula.design.design import Design
 from lmmformula.design.limits import memory_share
-from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.parts.checkpoint import Checkpoint
 from lmmformula.design.parts.first_pass import (
     Learned,
@@ -57,7 +57,7 @@ def stream_design(
     na_action: NaAction = "omit",
     loglik_weights: object = None,
     settings: StreamSettings | None = None,
-) -> tuple[Schema, DesignMatrices]:
+) -> tuple[Schema, Design]:
     """
     Make the design of a model on data in parts; the arguments are those of `build_design`.
 
@@ -182,7 +182,7 @@ def _second_pass(first: FirstPass, passes: Passes, checkpoint: Checkpoint | None
     return found
 
 
-def _finished(first: FirstPass, sums: PartialProducts) -> tuple[Schema, DesignMatrices]:
+def _finished(first: FirstPass, sums: PartialProducts) -> tuple[Schema, Design]:
     """Drop the columns of X that depend on earlier ones, and bring the products into their final coordinates."""
     products = sums.products(first.inner.coordinates)
     _refuse_overflow(products, first.schema.fixed_columns)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.sums.coordinates import (
     ILL_CONDITIONED,
@@ -49,7 +49,7 @@ class InnerMap:
     random: tuple[Moved, ...]
     independent: BoolArray
 
-    def columns(self, design: DesignMatrices) -> Columns:
+    def columns(self, design: Design) -> Columns:
         """Return the columns of a part of the data in these coordinates, times the roots of the weights."""
         p = design.n_fixed
         table = fixed_table(design, self.fixed)
@@ -91,7 +91,7 @@ class InnerMap:
         )
 
 
-def learn_map(sample: DesignMatrices, *, intercept: bool, random_intercepts: tuple[bool, ...]) -> InnerMap:
+def learn_map(sample: Design, *, intercept: bool, random_intercepts: tuple[bool, ...]) -> InnerMap:
     """
     Choose coordinates by a sample of the rows, as `columns_of` does by all of them.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.records import Coordinates
 from lmmformula.errors import FitError
 
@@ -114,7 +114,7 @@ class Columns:
     coordinates: Coordinates
 
 
-def columns_of(design: DesignMatrices) -> Columns:
+def columns_of(design: Design) -> Columns:
     """Shift and scale a design's columns so that their cross-products keep all digits."""
     X, weights, p = design.X, design.weights, design.n_fixed
     fixed = moved(X, weights, constant_column(X))
@@ -165,7 +165,7 @@ def orthogonaliser(columns: FloatArray) -> FloatArray:
     return out
 
 
-def fixed_table(design: DesignMatrices, fixed: Moved) -> FloatArray:
+def fixed_table(design: Design, fixed: Moved) -> FloatArray:
     """Return (n, p+1) [X y], X moved and the offset subtracted, times the roots of the weights."""
     n, p = design.X.shape
     table = np.empty((n, p + 1), order="F")
@@ -178,7 +178,7 @@ def fixed_table(design: DesignMatrices, fixed: Moved) -> FloatArray:
     return table
 
 
-def random_columns(design: DesignMatrices, random: Sequence[Moved]) -> list[list[FloatArray]]:
+def random_columns(design: Design, random: Sequence[Moved]) -> list[list[FloatArray]]:
     """Return per random term its columns, moved, times the roots of the weights."""
     root = None if design.weights is None else np.sqrt(design.weights)
     found = [

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.covariances.table import STRUCTURES
+from lmmformula.design.design import RandomTermDesign
 from lmmformula.design.limits import memory_share
-from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.errors import FitError, printable
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.border import largest

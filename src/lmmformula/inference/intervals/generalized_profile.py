@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.inference.generalized import chosen, estimated
@@ -35,7 +35,7 @@ class Profiler:
     z : normal quantile
     """
 
-    design: DesignMatrices
+    design: Design
     fit: GlmmFit
     z: float
 

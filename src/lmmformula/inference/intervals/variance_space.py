@@ -18,7 +18,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.maps import CovarianceMap
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.objective import Point
@@ -93,7 +93,7 @@ class VarianceSpace:
     starts: tuple[int, ...]
 
     @classmethod
-    def of(cls, problem: Problem, design: DesignMatrices, first: tuple[int, int, int] | None = None) -> "VarianceSpace":
+    def of(cls, problem: Problem, design: Design, first: tuple[int, int, int] | None = None) -> "VarianceSpace":
         """
         Choose coordinates.
 

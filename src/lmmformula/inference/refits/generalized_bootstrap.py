@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.inference.generalized import chosen, estimated
@@ -29,7 +29,7 @@ Statistic = Callable[[GeneralizedMixedResult], "float | Mapping[str, float] | pd
 class Refitter:
     """Fits the model of a design to other responses, starting where a fit ended."""
 
-    design: DesignMatrices
+    design: Design
     fit: GlmmFit
 
     def __call__(self, y: FloatArray) -> tuple[FloatArray, GlmmFit | None]:

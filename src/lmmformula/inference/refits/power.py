@@ -13,7 +13,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.structure import ALL
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError, printable
 from lmmformula.fit.lmm import Fit, evaluate_at
 from lmmformula.fit.variance import variance_parameters
@@ -247,7 +247,7 @@ def _set_correlation(R: FloatArray, i: int, j: int, value: float, *, shared: boo
     R[i, j] = R[j, i] = value
 
 
-def _designs(result: LinearMixedResult, n_groups: Sizes) -> tuple[str, list[DesignMatrices]]:
+def _designs(result: LinearMixedResult, n_groups: Sizes) -> tuple[str, list[Design]]:
     """Return the grouping factor whose size varies, and the designs."""
     design = result.design
     if not design.random_terms:
@@ -270,7 +270,7 @@ def _designs(result: LinearMixedResult, n_groups: Sizes) -> tuple[str, list[Desi
     return group, [replicated(design, group, int(size)) for size in listed]
 
 
-def _levels(design: DesignMatrices, group: str) -> int:
+def _levels(design: Design, group: str) -> int:
     return next((term.n_levels for term in design.random_terms if term.group == group), 0)
 
 
@@ -290,7 +290,7 @@ class _Trial:
     critical: float
 
     @classmethod
-    def of(cls, design: DesignMatrices, truth: "_Truth", name: str, alpha: float, test: Test) -> "_Trial":
+    def of(cls, design: Design, truth: "_Truth", name: str, alpha: float, test: Test) -> "_Trial":
         """Make the test of an effect."""
         position = design.fixed_names.index(name)
         critical = _critical(design, truth, position, alpha, test)
@@ -335,7 +335,7 @@ def _jobs(
             yield size, (number, simulated(design, truth.fit, population, size, rng))
 
 
-def _critical(design: DesignMatrices, truth: _Truth, position: int, alpha: float, test: Test) -> float:
+def _critical(design: Design, truth: _Truth, position: int, alpha: float, test: Test) -> float:
     """Return what the statistic must exceed."""
     from scipy.special import ndtri, stdtrit
 
@@ -346,7 +346,7 @@ def _critical(design: DesignMatrices, truth: _Truth, position: int, alpha: float
     return float(-stdtrit(_expected_df(design, truth, position), alpha / 2))
 
 
-def _expected_df(design: DesignMatrices, truth: _Truth, position: int) -> float:
+def _expected_df(design: Design, truth: _Truth, position: int) -> float:
     """
     Return Satterthwaite's degrees of freedom of a fixed effect at the assumed parameters.
 

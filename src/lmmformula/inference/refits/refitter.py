@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.many_responses import each_response
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit, explained, fit_lmm, fit_problem
@@ -45,7 +45,7 @@ def estimates_of_each(result: LinearMixedResult, responses: Any) -> "pd.DataFram
     return frame.set_axis(list(getattr(responses, "columns", range(Y.shape[1]))))
 
 
-def refits(design: DesignMatrices, Y: FloatArray, fit: Fit, *, reml: bool | None = None) -> Refits:
+def refits(design: Design, Y: FloatArray, fit: Fit, *, reml: bool | None = None) -> Refits:
     """
     Fit the model of a design to each column of Y, (n, m).
 
@@ -74,7 +74,7 @@ class Refitter:
     reml : REML or ML
     """
 
-    design: DesignMatrices
+    design: Design
     fit: Fit
     reml: bool
 

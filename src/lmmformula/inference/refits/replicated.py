@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from lmmformula.arrays import IntArray
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.rows import TermRows
 from lmmformula.errors import FitError
 
 
-def replicated(design: DesignMatrices, group: str, n_levels: int) -> DesignMatrices:
+def replicated(design: Design, group: str, n_levels: int) -> Design:
     """
     Return the design with `n_levels` levels of a grouping factor: the data's own, in order, as often as needed.
 

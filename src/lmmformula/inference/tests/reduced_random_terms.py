@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lmmformula.design.coding.model_matrix import matrix, term_schemas
+from lmmformula.design.design import RandomTermDesign
 from lmmformula.design.limits import LIMITS
-from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.design.rows import TermRows
 from lmmformula.inference.means.model_columns import used_rows, variables_on
 from lmmformula.ir.records import RandomTerm

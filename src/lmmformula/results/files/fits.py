@@ -16,7 +16,7 @@ import numpy as np
 from lmmformula.conform import conform, require
 from lmmformula.covariances.table import of_record
 from lmmformula.data.table import Table
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.rows import NOT_SAVED
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, printable
@@ -78,7 +78,7 @@ LAYOUT = {
 """What a file holds of a fit."""
 
 
-def read_design(saved: Mapping[str, Any], kept: Kept = NOTHING) -> DesignMatrices:
+def read_design(saved: Mapping[str, Any], kept: Kept = NOTHING) -> Design:
     """
     Make a design of what `design_content` wrote: names, levels and sizes.
 
@@ -96,10 +96,10 @@ def read_design(saved: Mapping[str, Any], kept: Kept = NOTHING) -> DesignMatrice
         for term in saved["random_terms"]
     )
     categories = tuple(saved.get("categories", ()))
-    return DesignMatrices(rows, **names, random_terms=terms, categories=categories, kept=kept)
+    return Design(rows, **names, random_terms=terms, categories=categories, kept=kept)
 
 
-def design_content(design: DesignMatrices) -> dict[str, Any]:
+def design_content(design: Design) -> dict[str, Any]:
     """Write the names and sizes of a design, which `read_design` reads."""
     sizes = {name: getattr(design, name) for name in (*NAMES, *SIZES)}
     terms = [
@@ -114,12 +114,12 @@ def design_content(design: DesignMatrices) -> dict[str, Any]:
     return sizes | {"random_terms": terms}
 
 
-def absent_columns(ir: ModelIR, design: DesignMatrices) -> Table:
+def absent_columns(ir: ModelIR, design: Design) -> Table:
     """Return a table with the variables of a model, which says of each that its rows were not saved."""
     return design.absent_table(tuple(variable.name for variable in ir.variables()))
 
 
-def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_name: str, kept: Kept = NOTHING) -> str:
+def to_json(ir: ModelIR, schema: Schema, design: Design, fit: Fit, data_name: str, kept: Kept = NOTHING) -> str:
     """
     Write a fit; every number reads back as it was.
 
@@ -155,7 +155,7 @@ def _plain(value: object) -> object:
     raise TypeError(f"can't save a {type(value).__name__}")
 
 
-def from_json(text: str, where: str) -> tuple[ModelIR, Schema, DesignMatrices, Fit, str]:
+def from_json(text: str, where: str) -> tuple[ModelIR, Schema, Design, Fit, str]:
     """
     Read a fit.
 
@@ -186,7 +186,7 @@ def damaged(where: object, error: Exception) -> FitError:
     return FitError(f"{printable(str(where))} is damaged: {error.__class__.__name__} {error}")
 
 
-def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, DesignMatrices, Fit, str]:
+def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, Design, Fit, str]:
     conform(content, LAYOUT)
     ir = replace(ModelIR.from_dict(content["model"]), source=content["source"])
     design = read_design(content["design"], Kept.from_dict(content.get("kept", {})))

@@ -15,7 +15,7 @@ from lmmformula.conform import conform, require
 from lmmformula.data.columns import Column, FactorColumn, Kind, NumericColumn
 from lmmformula.data.table import Library, Table
 from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.rows import Rows, TermRows
 from lmmformula.design.schema import Schema
 from lmmformula.errors import EngineError, FitError
@@ -208,7 +208,7 @@ def _check_family(family: Family, parameters: Parameters) -> None:
     require({parameters.sigma, *parameters.family} - {""} == own, "family")
 
 
-def _check_draws(design: DesignMatrices, program: StanProgram, raw: Draws) -> None:
+def _check_draws(design: Design, program: StanProgram, raw: Draws) -> None:
     """Refuse draws in which the quantities of the model are not found."""
     require(raw.statistics["lp"].ndim == 2 and raw.statistics["lp"].size > 0, "lp")
     drawn, parameters = raw.statistics["lp"].shape, program.parameters
@@ -234,7 +234,7 @@ def _dims(name: str, values: AnyArray) -> tuple[str, ...]:
     return ("chain", "draw", *(f"{name}_dim_{i}" for i in range(values.ndim - 2)))
 
 
-def _rows(design: DesignMatrices) -> dict[str, Named]:
+def _rows(design: Design) -> dict[str, Named]:
     """Collect the arrays of a design."""
     dims = {"X": ("row", "coefficient")}
     found = {name: getattr(design, name) for name in ROWS}
@@ -248,7 +248,7 @@ def _rows(design: DesignMatrices) -> dict[str, Named]:
     return arrays
 
 
-def _with_rows(saved: DesignMatrices, arrays: Mapping[str, AnyArray]) -> DesignMatrices:
+def _with_rows(saved: Design, arrays: Mapping[str, AnyArray]) -> Design:
     """Put the arrays of a design back."""
     import numpy as np
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import square_root
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.results.effects import coefficients_by_group, modes_by_group
 from lmmformula.results.posteriors.posterior import PosteriorResult
 from lmmformula.results.varcorr import VarCorr
@@ -82,7 +82,7 @@ class ModeResult:
 
 
 def conditional_means(
-    design: DesignMatrices, beta: FloatArray, covariances: Sequence[FloatArray], sigma: float
+    design: Design, beta: FloatArray, covariances: Sequence[FloatArray], sigma: float
 ) -> tuple[FloatArray, ...]:
     """
     Means of the random effects of a gaussian model given all else: b = Λ (Λ'Z'WZΛ + I)⁻¹ Λ'Z'W (y - o - Xβ).

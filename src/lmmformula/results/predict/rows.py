@@ -10,8 +10,8 @@ from lmmformula.arrays import BoolArray, FloatArray, IntArray
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.coding.model_matrix import matrix
 from lmmformula.design.columns.frame import Frame
+from lmmformula.design.design import RandomTermDesign
 from lmmformula.design.fixed import distinct, fixed_matrix, known_values, offset_values
-from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.design.random import random_columns, unseen_levels
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, RandomSchema, Schema

@@ -78,7 +78,7 @@ class Sums:
     """
 
     products: CrossProducts
-    sample: "DesignMatrices"
+    sample: "Design"
     columns: Mapping[str, AnyArray]
     summaries: Mapping[str, ColumnSummary]
     total_squares: float | None
@@ -104,7 +104,7 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class DesignMatrices:
+class Design:
     """
     All that a formula makes of data. Rows with a missing value in a used column are gone.
 
@@ -150,16 +150,16 @@ class DesignMatrices:
         """Return a table that says of each of its columns that the rows are not here."""
         return Table(0, names, dict.fromkeys(names, (partial(need_rows, self.rows),)))
 
-    def with_rows(self, **arrays: AnyArray | None) -> "DesignMatrices":
+    def with_rows(self, **arrays: AnyArray | None) -> "Design":
         """Return the design with other arrays of the rows, `y=...`."""
         return replace(self, rows=replace(self.need_rows(), **arrays))  # type: ignore[arg-type]
 
-    def take(self, places: AnyArray) -> "DesignMatrices":
+    def take(self, places: AnyArray) -> "Design":
         """Return the design on some of its rows, by their places or by a mask; levels without rows stay."""
         terms = [replace(term, rows=need_rows(term.rows).take(places)) for term in self.random_terms]
         return replace(self, rows=self.need_rows().take(places), random_terms=tuple(terms))
 
-    def with_columns(self, places: list[int]) -> "DesignMatrices":
+    def with_columns(self, places: list[int]) -> "Design":
         """Return the design with some of the columns of X."""
         return replace(
             self.with_rows(X=np.asfortranarray(self.X[:, places])),
@@ -255,7 +255,7 @@ class DesignMatrices:
         return self.has_rows or self.sums is not None
 
     @property
-    def sample(self) -> "DesignMatrices":
+    def sample(self) -> "Design":
         """The design on rows that show the size and spread of the columns: some of them where all are summed."""
         return self if self.sums is None else self.sums.sample
 
