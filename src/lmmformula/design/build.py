@@ -202,7 +202,6 @@ def fixed_columns_of(ir: ModelIR, schema: Schema) -> tuple[tuple[str, int], ...]
 
 def design_of(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> Design:
     """Make the design of the rows of `inputs`, of whose terms the schema has the columns, and the levels that occur."""
-    places = np.arange(len(inputs.y)) if inputs.rows is None else inputs.rows
     terms = [
         TermRows(
             inputs.groups[ir.random[number].group].codes,
@@ -210,7 +209,7 @@ def design_of(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> Des
         )
         for number, random in zip(schema.order, schema.random, strict=True)
     ]
-    rows = Rows(inputs.y, X, places, inputs.weights, inputs.offset, inputs.loglik_weights)
+    rows = Rows(inputs.y, X, inputs.rows, inputs.weights, inputs.offset, inputs.loglik_weights)
     n_given = inputs.frame.table.n_rows
     return named_design(ir, schema, rows, terms, n_given, inputs.missing, categories=inputs.categories)
 

@@ -180,7 +180,7 @@ class Design:
     @property
     def kept_rows(self) -> IntArray:
         """(n,) positions of the rows used."""
-        return self.need_rows().kept_rows
+        return self.need_rows().places
 
     @property
     def weights(self) -> FloatArray | None:

@@ -17,7 +17,7 @@ class Rows:
 
     y : (n,) response, as given (offset not subtracted)
     X : (n, p) fixed effects, aliased columns dropped; Fortran order
-    kept_rows : (n,) their positions in the data that were given
+    kept_rows : (n,) their positions in the data that were given, None where all are used
     weights : (n,) precision weights, None for all ones: the residual variance of row i is sigma^2 / weights[i]; of a
         binomial family trials
     offset : (n,) known part of the linear predictor, None for zero
@@ -26,7 +26,7 @@ class Rows:
 
     y: FloatArray
     X: FloatArray
-    kept_rows: IntArray
+    kept_rows: IntArray | None = None
     weights: FloatArray | None = None
     offset: FloatArray | None = None
     loglik_weights: FloatArray | None = None
@@ -35,6 +35,11 @@ class Rows:
     def nobs(self) -> int:
         """Number n of rows used."""
         return len(self.y)
+
+    @property
+    def places(self) -> IntArray:
+        """(n,) positions of the rows in the data that were given."""
+        return np.arange(self.nobs) if self.kept_rows is None else self.kept_rows
 
     @property
     def sum_log_weights(self) -> float:
@@ -60,7 +65,7 @@ class Rows:
         """Return some of the rows: by their places, or by a mask."""
         arrays = {own.name: getattr(self, own.name) for own in fields(self)}
         some = {name: array[places] for name, array in arrays.items() if array is not None}
-        return replace(self, **some | {"X": np.asfortranarray(some["X"])})
+        return replace(self, **some | {"X": np.asfortranarray(some["X"]), "kept_rows": self.places[places]})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

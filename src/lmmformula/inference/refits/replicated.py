@@ -25,7 +25,7 @@ def replicated(design: Design, group: str, n_levels: int) -> Design:
     rows = np.concatenate(picked)
     new_level = np.repeat(np.arange(n_levels), [len(p) for p in picked])
     terms = tuple(_relabelled(t, term.codes, rows, new_level) for t in design.random_terms)
-    again = design.take(rows).with_rows(kept_rows=np.arange(len(rows)))
+    again = design.take(rows).with_rows(kept_rows=None)
     return replace(again, random_terms=terms, n_given=len(rows), missing={})
 
 
