@@ -64,6 +64,12 @@ def symmetric(matrix: FloatArray) -> FloatArray:
     return (matrix + matrix.T) / 2
 
 
+def slices_of(sizes: Sequence[int]) -> list[slice]:
+    """Return where parts of some sizes stand, one behind the other."""
+    ends = np.cumsum(sizes).tolist()
+    return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+
+
 @dataclass(frozen=True, slots=True)
 class FactorProducts:
     """
@@ -94,8 +100,7 @@ class FactorProducts:
 
     def slices(self) -> list[slice]:
         """Return where the columns of each of its terms stand."""
-        ends = np.cumsum(self.sizes).tolist()
-        return [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
+        return slices_of(self.sizes)
 
 
 @dataclass(frozen=True, slots=True)

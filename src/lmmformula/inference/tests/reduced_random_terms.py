@@ -1,6 +1,6 @@
 """Models with one random term less, or with one slope less in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from lmmformula.design.coding.model_matrix import matrix, term_schemas
@@ -8,6 +8,7 @@ from lmmformula.design.design import RandomTermDesign
 from lmmformula.design.limits import LIMITS
 from lmmformula.design.rows import TermRows
 from lmmformula.inference.means.model_columns import used_rows, variables_on
+from lmmformula.inference.tests.anova import droppable
 from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.terms import Term
 from lmmformula.ir.text import random_text
@@ -38,7 +39,7 @@ def reductions(result: MixedResult) -> Iterator[Reduction]:
         position = result.schema.order.index(number)
         whole = result.design.random_terms
         before, own, after = whole[:position], whole[position], whole[position + 1 :]
-        slopes = _droppable(random.terms)
+        slopes = droppable(random.terms)
         text = random_text(random)
         if not slopes:
             yield Reduction(text, (*before, *after))
@@ -49,10 +50,6 @@ def reductions(result: MixedResult) -> Iterator[Reduction]:
             repeats = any(_alike(smaller, other) for other in others)
             terms = others if repeats else (*before, smaller, *after)
             yield Reduction(f"{slope.label} in {text}", terms)
-
-
-def _droppable(terms: Sequence[Term]) -> list[Term]:
-    return [term for term in terms if not any(set(term.factors) < set(other.factors) for other in terms)]
 
 
 def _rebuilt(
