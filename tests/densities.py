@@ -6,7 +6,7 @@ import numpy as np
 import stanli
 
 from lmmformula.covariances.structure import Covariance
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.stan.program.data import stan_data
 from lmmformula.stan.program.record import Factor, Program
 from lmmformula.stan.program.render import render
@@ -15,14 +15,12 @@ from lmmformula.stan.program.words import Declaration, Statement
 Point = dict[str, np.ndarray]
 
 
-def random_point(program: Program, design: DesignMatrices, rng: np.random.Generator) -> Point:
+def random_point(program: Program, design: Design, rng: np.random.Generator) -> Point:
     """Draw values of all parameters within their bounds, those of standard deviations around that of y."""
     return {d.name: random_value(d, program, design, rng) for d in program.parameters}
 
 
-def random_value(
-    declaration: Declaration, program: Program, design: DesignMatrices, rng: np.random.Generator
-) -> np.ndarray:
+def random_value(declaration: Declaration, program: Program, design: Design, rng: np.random.Generator) -> np.ndarray:
     """Draw a value for one parameter."""
     counts = {factor.name("N"): factor.n_levels for factor in program.factors}
     sizes = [declaration.array, *declaration.sizes.split(",")]
@@ -119,7 +117,7 @@ def root(factor: Factor, point: Point) -> np.ndarray:
     return result
 
 
-def compiled(program: Program, design: DesignMatrices) -> stanli.Model:
+def compiled(program: Program, design: Design) -> stanli.Model:
     """Compile the program on its data, ready to be evaluated."""
     return stanli.Model(stan_code=render(program), data=stan_data(program, design))
 

@@ -12,7 +12,7 @@ from corpus import dataset, weights_of
 from lmmformula.data.table import read_table
 from lmmformula.design.build import build_design
 from lmmformula.design.coding.contrasts import Contrast
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitWarning
 from lmmformula.formula.parse import parse_text
@@ -31,7 +31,7 @@ def model(formula: str, names: tuple[str, ...] = ()) -> ModelIR:
     return ir.bind(names) if ir.fixed.dot else ir
 
 
-def design(formula: str, data: Any, family: Family = GAUSSIAN, **options: Any) -> tuple[Schema, DesignMatrices]:
+def design(formula: str, data: Any, family: Family = GAUSSIAN, **options: Any) -> tuple[Schema, Design]:
     """Make schema and design of a formula on data, warnings of dropped columns and rows left aside."""
     table = read_table(data)
     with warnings.catch_warnings():
@@ -45,7 +45,7 @@ def data_of(record: dict[str, Any]) -> pd.DataFrame:
     return SUBSETS[record["subset"]](data) if record.get("subset") else data
 
 
-def design_of(record: dict[str, Any]) -> tuple[Schema, DesignMatrices]:
+def design_of(record: dict[str, Any]) -> tuple[Schema, Design]:
     """Make schema and design of a record."""
     contrasts: dict[str, Any] = dict(record.get("contrasts") or {})
     contrasts |= {

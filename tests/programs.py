@@ -9,7 +9,7 @@ import pandas as pd
 
 from corpus import dataset
 from designs import design, model
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitWarning
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.stan.generate import StanProgram, stan_program
@@ -258,7 +258,7 @@ def frame(name: str) -> pd.DataFrame:
 
 
 @cache
-def design_of(name: str) -> DesignMatrices:
+def design_of(name: str) -> Design:
     """Return the design of a case."""
     case = EVERY[name]
     options = {"weights": case.weights, "loglik_weights": case.loglik_weights, "offset": case.offset}

@@ -16,14 +16,15 @@ from lmmformula.covariances.table import covariance
 from lmmformula.data.columns import FactorColumn
 from lmmformula.data.table import read_table
 from lmmformula.design.coding.model_matrix import full_factors
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.random import grouping, lme4_order
+from lmmformula.design.rows import TermRows
 
 FORMULA = "y ~ f2 * f3 + poly(x, 2) + chr + (x | h) + (1 | g:f2)"
 TOY = dataset("toy")
 
 
-def same(found: DesignMatrices, expected: DesignMatrices) -> None:
+def same(found: Design, expected: Design) -> None:
     """Compare two designs."""
     assert found.fixed_names == expected.fixed_names
     np.testing.assert_allclose(found.X, expected.X, rtol=1e-12, atol=1e-13)
@@ -163,7 +164,8 @@ def term(structure: Any, k: int, *, homogeneous: bool = False) -> RandomTermDesi
     """Make a random term of k coefficients for two levels."""
     names = tuple("abc"[:k])
     codes, covariates = np.array([0, 1]), np.ones((2, k))
-    return RandomTermDesign("g", ("1", "2"), codes, names, covariates, covariance(structure, homogeneous=homogeneous))
+    rows = TermRows(codes, covariates)
+    return RandomTermDesign("g", ("1", "2"), names, rows, covariance(structure, homogeneous=homogeneous))
 
 
 @pytest.mark.parametrize(

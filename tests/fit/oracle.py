@@ -8,7 +8,8 @@ from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.covariances.structure import Covariance
 from lmmformula.covariances.table import covariance
 from lmmformula.covariances.unstructured import UNSTRUCTURED
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
+from lmmformula.design.rows import Rows, TermRows
 
 
 def make_term(
@@ -18,7 +19,8 @@ def make_term(
     levels, codes = np.unique(codes, return_inverse=True)
     names = tuple(f"c{j}" for j in range(len(covariates)))
     columns = np.asfortranarray(np.column_stack(covariates).astype(float))
-    return RandomTermDesign(group, tuple(map(str, levels)), codes.astype(np.intp), names, columns, covariance)
+    rows = TermRows(codes.astype(np.intp), columns)
+    return RandomTermDesign(group, tuple(map(str, levels)), names, rows, covariance)
 
 
 def make_design(
@@ -27,26 +29,23 @@ def make_design(
     terms: list[RandomTermDesign],
     weights: FloatArray | None = None,
     offset: FloatArray | None = None,
-) -> DesignMatrices:
+) -> Design:
     """Build a design by hand."""
     n, p = len(y), len(X)
-    return DesignMatrices(
-        y=np.asarray(y, dtype=float),
-        X=np.asfortranarray(np.column_stack(X).astype(float)) if X else np.empty((n, 0), order="F"),
-        weights=weights,
-        offset=offset,
+    columns = np.asfortranarray(np.column_stack(X).astype(float)) if X else np.empty((n, 0), order="F")
+    return Design(
+        rows=Rows(np.asarray(y, dtype=float), columns, np.arange(n), weights, offset),
         fixed_names=tuple(f"x{j}" for j in range(p)),
         fixed_assign=tuple(range(p)),
         fixed_terms=tuple(f"x{j}" for j in range(1, p)),
         dropped_names=(),
         random_terms=tuple(sorted(terms, key=lambda term: -term.n_levels)),
         response_name="y",
-        kept_rows=np.arange(n),
         n_given=n,
     )
 
 
-def dense_Z(design: DesignMatrices) -> list[FloatArray]:
+def dense_Z(design: Design) -> list[FloatArray]:
     """Return per term the (n, J, k) random-effects matrix."""
     out = []
     for term in design.random_terms:
@@ -56,7 +55,7 @@ def dense_Z(design: DesignMatrices) -> list[FloatArray]:
     return out
 
 
-def marginal(design: DesignMatrices, covariances: list[FloatArray]) -> FloatArray:
+def marginal(design: Design, covariances: list[FloatArray]) -> FloatArray:
     """Return V = Z Sigma Z' + diag(1 / weights), (n, n)."""
     w = np.ones(design.nobs) if design.weights is None else design.weights
     V = np.diag(1 / w)
@@ -65,9 +64,7 @@ def marginal(design: DesignMatrices, covariances: list[FloatArray]) -> FloatArra
     return V
 
 
-def criterion(
-    design: DesignMatrices, covariances: list[FloatArray], *, reml: bool, sigma: float | None = None
-) -> float:
+def criterion(design: Design, covariances: list[FloatArray], *, reml: bool, sigma: float | None = None) -> float:
     """Return -2 log (restricted) likelihood from explicit inverses; sigma is profiled out unless it is given."""
     V = marginal(design, covariances)
     y = design.y if design.offset is None else design.y - design.offset
@@ -88,7 +85,7 @@ def covariance_of(k: int, rng: np.random.Generator, rank: int | None = None) -> 
     return A @ A.T
 
 
-def example(name: str, seed: int = 1) -> DesignMatrices:
+def example(name: str, seed: int = 1) -> Design:
     """Return a small design by name, each with a structure that some strategy is made for."""
     rng = np.random.default_rng(seed)
     n = 120

@@ -8,14 +8,14 @@ from corpus import dataset, record
 from lmmformula.data.table import read_table
 from lmmformula.design.build import build_design
 from lmmformula.design.coding.contrasts import Contrast
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.lower.model import lower
 
 
 @cache
-def recorded_design(kind: str, identifier: str) -> DesignMatrices:
+def recorded_design(kind: str, identifier: str) -> Design:
     """Build the design of a record."""
     about = record(kind, identifier)
     data = dataset(about["dataset"])

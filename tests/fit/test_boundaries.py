@@ -9,13 +9,13 @@ from fit.oracle import example, make_design, make_term
 from lmmformula import FitWarning, glmer, lmer
 from lmmformula.covariances.structure import Covariance
 from lmmformula.covariances.table import covariance
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances, evaluate_at, fit_lmm
 from lmmformula.fit.settings import OptimizerSettings
 
 
-def one_way(y: np.ndarray, groups: np.ndarray, given: Covariance | None = None) -> DesignMatrices:
+def one_way(y: np.ndarray, groups: np.ndarray, given: Covariance | None = None) -> Design:
     """Return the design of y ~ 1 + (1 | g)."""
     one = np.ones(len(y))
     return make_design(y, [one], [make_term("g", groups, [one], given or covariance())])

@@ -11,7 +11,7 @@ from scipy import stats
 import lmmformula as lf
 from corpus import dataset, record, records, weights_of
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.fit.columns import InnerColumns
 from lmmformula.fit.glmm import GlmmFit, _Problem, fit_glmm
 from lmmformula.fit.information import covariance_from
@@ -294,9 +294,7 @@ def _target(
     return _target_of(lf.Model(formula, dataset(name), family=family).design, family, curvature)
 
 
-def _target_of(
-    design: DesignMatrices, family: Family, curvature: CurvatureKind = "observed"
-) -> tuple[Target, InnerColumns]:
+def _target_of(design: Design, family: Family, curvature: CurvatureKind = "observed") -> tuple[Target, InnerColumns]:
     problem = _Problem.of(design, family, curvature, Budget())
     return problem.target, problem.columns
 

@@ -6,14 +6,15 @@ import pytest
 from corpus import dataset
 from fit.oracle import criterion, example, make_design, make_term
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design
+from lmmformula.design.rows import TermRows
 from lmmformula.fit.lmm import Fit, fit_lmm
 
 SAME = 1e-8
 """Relative change that counts as none, for a rescaled or shifted model."""
 
 
-def sleepstudy(scale: float = 1.0, shift: float = 0.0, y_scale: float = 1.0, y_shift: float = 0.0) -> DesignMatrices:
+def sleepstudy(scale: float = 1.0, shift: float = 0.0, y_scale: float = 1.0, y_shift: float = 0.0) -> Design:
     """Return the design of Reaction ~ Days + (Days | Subject) with Days and Reaction measured otherwise."""
     data = dataset("sleepstudy")
     one, days = np.ones(len(data)), data["Days"].to_numpy(float) * scale + shift
@@ -61,26 +62,11 @@ def test_rescaling_the_response(scale: float) -> None:
     np.testing.assert_allclose(slope_only(fit), slope_only(plain) * [scale, scale, scale, scale**2], rtol=SAME)
 
 
-def permuted(design: DesignMatrices, rows: np.ndarray) -> DesignMatrices:
-    """Return the design with its rows in another order."""
-
-    def move(term: RandomTermDesign) -> RandomTermDesign:
-        return replace(term, codes=term.codes[rows], covariates=np.asfortranarray(term.covariates[rows]))
-
-    return replace(
-        design,
-        y=design.y[rows],
-        X=np.asfortranarray(design.X[rows]),
-        weights=None if design.weights is None else design.weights[rows],
-        random_terms=tuple(move(term) for term in design.random_terms),
-    )
-
-
 @pytest.mark.parametrize("name", ["slope", "crossed slopes", "nested three", "nested and crossed"])
 def test_order_of_rows_does_not_matter(name: str) -> None:
     """Shuffled rows give the same fit."""
     design = example(name)
-    shuffled = permuted(design, np.random.default_rng(3).permutation(design.nobs))
+    shuffled = design.take(np.random.default_rng(3).permutation(design.nobs))
     plain, fit = fit_lmm(design), fit_lmm(shuffled)
     assert fit.criterion == pytest.approx(plain.criterion, rel=1e-12)
     np.testing.assert_allclose(fit.beta, plain.beta, rtol=1e-7)
@@ -94,7 +80,8 @@ def test_names_of_levels_do_not_matter(name: str) -> None:
     design = example(name)
     rng = np.random.default_rng(5)
     moves = [rng.permutation(term.n_levels) for term in design.random_terms]
-    terms = tuple(replace(term, codes=m[term.codes]) for term, m in zip(design.random_terms, moves, strict=True))
+    rows = [TermRows(m[t.codes], t.covariates) for t, m in zip(design.random_terms, moves, strict=True)]
+    terms = tuple(replace(term, rows=own) for term, own in zip(design.random_terms, rows, strict=True))
     plain, fit = fit_lmm(design), fit_lmm(replace(design, random_terms=terms))
     assert fit.criterion == pytest.approx(plain.criterion, rel=1e-12)
     for b, expected, m in zip(fit.modes, plain.modes, moves, strict=True):
@@ -104,7 +91,7 @@ def test_names_of_levels_do_not_matter(name: str) -> None:
 def test_weights_count_rows() -> None:
     """A row of weight 2 weighs as much as two rows in the fixed effects and modes (not in the degrees of freedom)."""
     design = example("slope")
-    doubled = replace(design, weights=2 * design.weights)
+    doubled = design.with_rows(weights=2 * design.weights)
     plain, fit = fit_lmm(design), fit_lmm(doubled)
     np.testing.assert_allclose(fit.beta, plain.beta, rtol=SAME)
     np.testing.assert_allclose(fit.sigma**2, 2 * plain.sigma**2, rtol=SAME)
@@ -114,7 +101,7 @@ def test_weights_count_rows() -> None:
 def test_an_offset_is_subtracted() -> None:
     """A model with an offset is the model of the response less the offset."""
     design = example("three")
-    plain = fit_lmm(replace(design, y=design.y - design.offset, offset=None))
+    plain = fit_lmm(design.with_rows(y=design.y - design.offset, offset=None))
     fit = fit_lmm(design)
     assert fit.criterion == pytest.approx(plain.criterion, rel=1e-13)
     np.testing.assert_allclose(fit.beta, plain.beta, rtol=1e-12)

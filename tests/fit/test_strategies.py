@@ -3,7 +3,7 @@ import pytest
 
 from fit.oracle import EXAMPLES, covariance_of, criterion, dense_Z, example, marginal
 from lmmformula.covariances.matrices import square_root
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.crossproducts import cross_products
 from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra.gram import gram_of
@@ -40,7 +40,7 @@ def roots_at(products: CrossProducts, inner: list[np.ndarray]) -> list[np.ndarra
     return out
 
 
-def some_covariances(design: DesignMatrices, *, singular: bool) -> list[np.ndarray]:
+def some_covariances(design: Design, *, singular: bool) -> list[np.ndarray]:
     """Return a random relative covariance for each term."""
     rng = np.random.default_rng(7)
     return [
@@ -143,7 +143,7 @@ def test_strategies_agree(name: str, strategy: str, *, singular: bool, reml: boo
             np.testing.assert_allclose(a, b, rtol=1e-8, atol=tolerance * max(1.0, np.abs(b).max()), err_msg=what)
 
 
-def explicit_information(design: DesignMatrices, inner: list[np.ndarray], reml: bool) -> np.ndarray:  # noqa: FBT001
+def explicit_information(design: Design, inner: list[np.ndarray], reml: bool) -> np.ndarray:  # noqa: FBT001
     """Return (m/r^2) y'P V_a P V_b P y - g_a g_b / m from n x n matrices, directions in inner coordinates."""
     products = cross_products(design)
     turns = products.coordinates.random

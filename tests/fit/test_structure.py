@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fit.oracle import make_design, make_term
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.crossproducts import cross_products
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import plan as structure
@@ -11,7 +11,7 @@ from lmmformula.fit.algebra.plan import structure_of
 from lmmformula.fit.lmm import conditional_covariances, fit_lmm
 
 
-def pupils(n_pupils: int, n_schools: int, moving: float) -> DesignMatrices:
+def pupils(n_pupils: int, n_schools: int, moving: float) -> Design:
     """Return the design of five tests of each pupil, some of them in another school."""
     rng = np.random.default_rng(0)
     pupil = np.repeat(np.arange(n_pupils), 5)
@@ -23,7 +23,7 @@ def pupils(n_pupils: int, n_schools: int, moving: float) -> DesignMatrices:
     return make_design(y, [one], [make_term("pupil", pupil, [one]), make_term("school", school, [one])])
 
 
-def crossed(levels: int) -> DesignMatrices:
+def crossed(levels: int) -> Design:
     """Return the design of two factors, every level of one beside every level of the other."""
     a, b = (x.ravel() for x in np.meshgrid(np.arange(levels), np.arange(levels)))
     one = np.ones(levels**2)
@@ -70,7 +70,7 @@ def test_sparse_and_dense_fits_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_fits_no_memory_is_refused_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Schur complement larger than the memory is refused before anything of its size is allocated."""
-    monkeypatch.setattr(structure, "memory", lambda: 1e6)
+    monkeypatch.setattr(structure, "memory_share", lambda: 1e6)
     with pytest.raises(FitError, match=r"needs 0 GB: 200 random effects besides those of 'a' all meet"):
         fit_lmm(crossed(200))
 

@@ -63,7 +63,7 @@ def test_a_matrix_that_does_not_fit_is_refused_by_its_size(
     response: str, family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before memory is taken; the message has the number of parameters, and what has fewer."""
-    monkeypatch.setattr(plan, "memory", lambda: 1e6)
+    monkeypatch.setattr(plan, "memory_share", lambda: 1e6)
     model = lf.Model(f"{response} ~ 1 + (0 + factor(t) | g)", visits(30), family=family)
     with pytest.raises(lf.LmmFormulaError, match="30 coefficients of 'g' has 465 parameters") as caught:
         model.fit()

@@ -25,7 +25,7 @@ CASES = [
 
 def without(fit: lf.LinearMixedFit, keep: np.ndarray) -> np.ndarray:
     """Return the fixed effects of the rows that are kept, at the fit's theta: generalised least squares, anew."""
-    return evaluate_at(module._subset(fit.design, keep), fit.fit.theta, reml=fit.fit.reml).beta
+    return evaluate_at(fit.design.take(keep), fit.fit.theta, reml=fit.fit.reml).beta
 
 
 def test_leverage_and_cooks_distance_are_lme4s() -> None:
@@ -44,7 +44,7 @@ def test_leverage_is_the_derivative_of_fitted_values(identifier: str) -> None:
     for row in (0, 7, fit.nobs - 1):
         y = fit.design.y.copy()
         y[row] += 1.0
-        moved = replace(fit, design=replace(fit.design, y=y))
+        moved = replace(fit, design=fit.design.with_rows(y=y))
         moved = replace(moved, fit=evaluate_at(moved.design, fit.fit.theta, reml=fit.fit.reml))
         assert moved.fitted.iloc[row] - fit.fitted.iloc[row] == pytest.approx(found[row], rel=1e-6)
 

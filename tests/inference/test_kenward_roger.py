@@ -6,7 +6,7 @@ import pytest
 import lmmformula as lf
 from corpus import dataset, record, records
 from fits import fit_of
-from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.design.design import RandomTermDesign
 from lmmformula.fit import moments as moments_module
 from lmmformula.fit.moments import moments
 from lmmformula.inference.tests.anova import anova

@@ -287,7 +287,7 @@ def test_data_in_parts_are_refused() -> None:
     with pytest.raises(lf.FitError, match="only gaussian models can be summed"):
         lf.Model("incidence ~ period + (1 | herd)", [data.iloc[:30], data.iloc[30:]], family="poisson")
     streamed = lf.Model("incidence ~ period + (1 | herd)", [data.iloc[:30], data.iloc[30:]])
-    with pytest.raises(lf.FitError, match="reads the rows of the data"):
+    with pytest.raises(lf.FitError, match="needs the rows of the data"):
         fit_glmm(streamed.design, Family("poisson", "log"))
 
 

@@ -160,7 +160,7 @@ def test_streamed_data_are_not_needed(tmp_path: Path) -> None:
     model = lf.Model("Reaction ~ Days + (1 | Subject)", [data.head(90), data.tail(90)])
     posterior = model.sample(seed=1, draws=20, chains=1, progress=False)
     assert str(reloaded(posterior, tmp_path)) == str(posterior)
-    with pytest.raises(lf.FitError, match="are not here"):
+    with pytest.raises(lf.FitError, match="data=True needs the rows of the data"):
         posterior.save(tmp_path / "posterior.nc", data=True)
 
 

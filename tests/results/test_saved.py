@@ -16,7 +16,7 @@ import lmmformula as lf
 from corpus import dataset
 from lmmformula.design.columns.summaries import NumericSummary
 from lmmformula.inference import worked_out as keeping
-from lmmformula.results.files.fits import SavedDesign, checksum, to_json
+from lmmformula.results.files.fits import checksum, to_json
 from lmmformula.results.files.kept_numbers import NOTHING, Kept, kept_of
 from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
 from lmmformula.results.predict import uncertainty
@@ -151,11 +151,6 @@ def test_an_offset_given_as_an_array_is_still_unknown_for_new_rows(tmp_path: Pat
     fit = lf.Model("y ~ x + (1 | g)", data, offset=data["off"].to_numpy()).fit()
     with pytest.raises(lf.FitError, match="given as an array"):
         reloaded(fit, tmp_path).predict(data)
-
-
-def test_absent_attributes_are_absent() -> None:
-    """Only the names of the data raise the sentence; everything else is an ordinary AttributeError."""
-    assert not hasattr(SavedDesign.__new__(SavedDesign), "no_such_thing")
 
 
 DAMAGE = {

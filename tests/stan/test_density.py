@@ -7,7 +7,7 @@ import pytest
 import stanli
 
 from densities import Point, compiled, free, log_jacobian, log_prior, random_point, random_value, root
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.fit.lmm import evaluate_at
 from lmmformula.stan.program.record import Program
 from programs import CASES, design_of, flat_program, program_of
@@ -18,7 +18,7 @@ each_case = pytest.mark.parametrize("name", CASES)
 # --- an independent density -----------------------------------------------------------------------------------------
 
 
-def log_density(program: Program, design: DesignMatrices, point: Point) -> float:
+def log_density(program: Program, design: Design, point: Point) -> float:
     """
     Return the log density on the unconstrained scale, up to a constant: a multivariate normal in all its n x n glory.
 
@@ -177,7 +177,7 @@ def test_both_forms_are_the_reml_criterion(name: str, form: str) -> None:
     np.testing.assert_allclose(np.diff(stans), np.diff(remls), rtol=1e-10, atol=1e-10)
 
 
-def reml_criterion(program: Program, design: DesignMatrices, point: Point) -> float:
+def reml_criterion(program: Program, design: Design, point: Point) -> float:
     """Return log|L|^2 + log|R_X|^2 + (n-p) log s^2 + r^2 / s^2, the REML criterion at given theta and s, from a fit."""
     sigma = float(point["sigma"])
     relative: dict[int, np.ndarray] = {}

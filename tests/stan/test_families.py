@@ -10,7 +10,7 @@ from scipy.special import gammaln
 import lmmformula as lf
 from densities import Point, compiled, free, log_jacobian, log_prior, random_point, root
 from designs import design, model
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitWarning
 from lmmformula.ir.family import Family
 from lmmformula.stan.engines.choice import sample
@@ -26,7 +26,7 @@ from responses import response_log_density
 each_family = pytest.mark.parametrize("name", [n for n, case in FAMILIES.items() if case.family != Family()])
 
 
-def linear_predictor(program: Program, design: DesignMatrices, point: Point) -> tuple[np.ndarray, float]:
+def linear_predictor(program: Program, design: Design, point: Point) -> tuple[np.ndarray, float]:
     """Return X beta + Z u + offset of every row, and the log density of what u is made of."""
     fixed, total = program.fixed, 0.0
     X = design.X[:, list(fixed.columns)]
@@ -52,7 +52,7 @@ def linear_predictor(program: Program, design: DesignMatrices, point: Point) -> 
     return eta, float(total)
 
 
-def log_likelihood(case: Case, design: DesignMatrices, eta: np.ndarray, point: Point) -> np.ndarray:
+def log_likelihood(case: Case, design: Design, eta: np.ndarray, point: Point) -> np.ndarray:
     """Return each row's log density by scipy."""
     y, trials = counted(design.y, design.weights, case.family)
     own = dict(point)

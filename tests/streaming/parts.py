@@ -9,8 +9,8 @@ import pandas as pd
 from corpus import dataset, record
 from lmmformula.data.chunks.sources import as_chunks
 from lmmformula.design.coding.contrasts import Contrast
+from lmmformula.design.design import Design
 from lmmformula.design.parts.passes import StreamSettings
-from lmmformula.design.parts.streamed import StreamedDesign
 from lmmformula.design.parts.two_passes import stream_design
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.lower.model import lower
@@ -32,7 +32,7 @@ def recorded_data(about: dict[str, Any]) -> pd.DataFrame:
     return data[(data["f4"] != "W") & (data["x"] > -1.5)] if about["subset"] else data
 
 
-def streamed_record(kind: str, identifier: str, seed: int) -> StreamedDesign:
+def streamed_record(kind: str, identifier: str, seed: int) -> Design:
     """Build the design of a record from its data in parts."""
     about = record(kind, identifier)
     given = {name: c.removeprefix("contr.") for name, c in (about["contrasts"] or {}).items()}

@@ -106,7 +106,7 @@ def test_what_is_large_is_not_read_into_memory(tmp_path: Path, monkeypatch: pyte
     wide.to_parquet(tmp_path / "wide.parquet", row_group_size=100)
     size = len(DATA) * 8 * gathering.COPIES
     for columns, has_rows in ((300, True), (20, True), (3, False)):
-        monkeypatch.setattr(gathering, "default_limit", lambda columns=columns: 2.0 * columns * size)
+        monkeypatch.setattr(gathering, "memory_share", lambda columns=columns: 2.0 * columns * size)
         model = lf.Model(FORMULA, tmp_path / "wide.parquet", progress=False)
         assert model.design.has_rows == has_rows
         assert ("z7" in model.table) == (columns == 300 or not has_rows)

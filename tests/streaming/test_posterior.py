@@ -76,7 +76,7 @@ def test_a_posterior_of_data_in_parts_stands_beside_its_fit() -> None:
 @pytest.mark.parametrize(("formula", "options"), [("y ~ x", {}), ("y ~ x + (1 | g)", {"form": "conditional"})])
 def test_programs_that_read_rows_are_refused(formula: str, options: dict[str, Any]) -> None:
     """The conditional form, and models without random effects, read the rows, which were not kept."""
-    with pytest.raises(lf.FitError, match="reads the rows of the data"):
+    with pytest.raises(lf.FitError, match="needs the rows of the data"):
         lf.Model(formula, PARTS, progress=False).stan(**options)
 
 

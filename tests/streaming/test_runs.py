@@ -197,7 +197,7 @@ def test_sums_travel_as_files_and_add_up(tmp_path: Path) -> None:
     from lmmformula.data.table import read_table
     from lmmformula.design.parts.first_pass import Plan
     from lmmformula.design.parts.passes import Passes, StreamSettings
-    from lmmformula.design.parts.streamed import part_products
+    from lmmformula.design.parts.second_pass import part_products
     from lmmformula.design.parts.two_passes import first_pass
 
     chunks = as_chunks(frames())

@@ -8,7 +8,7 @@ import pytest
 
 import lmmformula as lf
 from lmmformula.design.coding.levels import Levels
-from lmmformula.design.parts.streamed import Frozen
+from lmmformula.design.parts.second_pass import FirstPass
 
 RNG = np.random.default_rng(11)
 N = 400
@@ -147,11 +147,12 @@ def test_a_first_pass_reads_back_from_json() -> None:
     chunks = as_chunks(parts(DATA, 2))
     assert chunks is not None
     plan = Plan(lf.parse("y ~ scale(x) * sizes + (x | text/g)"), weights="w")
-    frozen = first_pass(plan, Passes(chunks, plan.columns, StreamSettings(progress=False)), None, "omit")
-    text = json.dumps(frozen.to_dict())
-    back = Frozen.from_dict(json.loads(text))
+    found = first_pass(plan, Passes(chunks, plan.columns, StreamSettings(progress=False)), None, "omit")
+    text = json.dumps(found.to_dict())
+    back = FirstPass.read(json.loads(text), found.arrays())
     assert json.dumps(back.to_dict()) == text
-    assert (back.ir, back.schema) == (frozen.ir, frozen.schema)
+    assert (back.ir, back.schema) == (found.ir, found.schema)
+    np.testing.assert_array_equal(back.sample().X, found.sample().X)
 
 
 def test_columns_that_a_double_bar_leaves_correlated_are_told_of() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.marginal import MarginalEffects
 from lmmformula.api.refusals import Refusals
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError, is_text
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.fit.lmm import Fit
@@ -245,7 +245,7 @@ class Pilot:
     stopped: bool = False
 
 
-def laplace_pilot(design: DesignMatrices, family: Family) -> Pilot:
+def laplace_pilot(design: Design, family: Family) -> Pilot:
     """Fit by Laplace's method, within an amount of work that is the same on every machine."""
     if not can_fit(family) or not design.has_rows:
         return Pilot(None)

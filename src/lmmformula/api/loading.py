@@ -7,7 +7,7 @@ from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.files import path_of, read_text
 from lmmformula.newcomers import answering
-from lmmformula.results.files.fits import absent_rows, from_json
+from lmmformula.results.files.fits import absent_columns, from_json
 from lmmformula.results.files.posteriors import load_posterior
 from lmmformula.results.netcdf import MAGIC, MAGIC_OF_NETCDF4
 
@@ -33,7 +33,7 @@ def load(path: str | Path) -> LinearMixedFit | Posterior:
         raise FitError(f"{path} holds no posterior that lmmformula has saved", hint="ArviZ reads its own files")
     if not start.startswith(MAGIC):
         ir, schema, design, fit, name = from_json(read_text(path), str(path))
-        return LinearMixedFit(ir, schema, design, fit, absent_rows(ir), name)
+        return LinearMixedFit(ir, schema, design, fit, absent_columns(ir, design), name)
     return Posterior(**load_posterior(path))
 
 

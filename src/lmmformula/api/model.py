@@ -13,7 +13,7 @@ from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
 from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, warn
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
@@ -71,7 +71,7 @@ class Model:
 
     ir: ModelIR
     schema: Schema
-    design: DesignMatrices
+    design: Design
 
     def __init__(  # noqa: PLR0913 (as many as a model has)
         self,

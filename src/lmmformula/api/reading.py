@@ -9,7 +9,7 @@ from lmmformula.data.chunks.sources import as_chunks
 from lmmformula.data.delimited import TextOptions
 from lmmformula.data.table import Table, library_of, read_table
 from lmmformula.design.build import build_design
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.design.times import read_times, refuse_uneven
 from lmmformula.errors import DataError, LmmFormulaError
@@ -35,7 +35,7 @@ class Designed:
     table: Table
     ir: ModelIR
     schema: Schema
-    design: DesignMatrices
+    design: Design
     data: object
     options: Mapping[str, Any]
     remarks: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ def designed(
     return _of_chunks(ir, chunks, data, options, choices)
 
 
-def _in_memory(bound: ModelIR, table: Table, choices: Mapping[str, Any]) -> tuple[ModelIR, Schema, DesignMatrices]:
+def _in_memory(bound: ModelIR, table: Table, choices: Mapping[str, Any]) -> tuple[ModelIR, Schema, Design]:
     """Make the design of rows; numbers in equal steps are read as times where a structure asks for them."""
     read = read_times(bound, table)
     schema, design = build_design(read, table, **choices)
@@ -82,7 +82,7 @@ def _of_chunks(
     """Read parts into memory if they are small, else sum them up."""
     from lmmformula.design.parts.gathering import gathered, in_part, remark_on
     from lmmformula.design.parts.passes import Passes, StreamSettings
-    from lmmformula.design.parts.two_passes import stream_design, table_without_rows
+    from lmmformula.design.parts.two_passes import stream_design
 
     settings = StreamSettings(**{name: options[name] for name in STREAMING & options.keys()})
     again = {name: option for name, option in options.items() if name != "checkpoint"}  # which is of one model alone
@@ -95,11 +95,11 @@ def _of_chunks(
     for remark in chunks.remarks:
         passes.say(remark)
     schema: Schema
-    design: DesignMatrices
+    design: Design
     table = gathered(passes)
     if table is None:
-        absent = replace(table_without_rows(chunks), library=library_of(data))
         schema, design = stream_design(bound, chunks, settings=settings, **choices)
+        absent = replace(design.absent_table(chunks.names), library=library_of(data))
         return Designed(absent, bound, schema, design, data, again, chunks.remarks)
     table = replace(table, library=library_of(data))
     try:

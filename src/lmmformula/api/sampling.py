@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from lmmformula.api.generalized import Pilot
 from lmmformula.api.mode import PosteriorMode
 from lmmformula.api.posterior import Posterior
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError, PriorWarning, SamplingWarning, is_text, warn
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.results.arguments import check_flag
@@ -60,7 +60,7 @@ def program_of(model: Piloted, options: ProgramOptions) -> StanProgram:
     form, data_form = options.form, options.data_form
     if not model.design.has_rows:
         if options.prior_only or model.ir.family != GAUSSIAN:
-            raise FitError("the conditional form of a program reads the rows of the data, which were not kept")
+            model.design.need_rows("the conditional form of a program")
         _refuse_rows(model.design, options)
         form, data_form = "marginal", "crossproducts"
     elif data_form == "auto":
@@ -105,13 +105,14 @@ def _check(options: ProgramOptions) -> None:
         raise FitError(f"geometry is a mapping, not {options.geometry!r:.60}", hint=hint)
 
 
-def _refuse_rows(design: DesignMatrices, options: ProgramOptions) -> None:
+def _refuse_rows(design: Design, options: ProgramOptions) -> None:
     """Refuse programs that read rows, which were not kept; the marginal form can read cross-products."""
     if options.data_form == "rows":
-        raise FitError("the rows of the data were not kept", hint="use data_form='crossproducts'")
-    if options.form == "conditional" or not design.random_terms:
-        what = "the conditional form of a program" if design.random_terms else "a program without random effects"
-        raise FitError(f"{what} reads the rows of the data, which were not kept", hint="use form='marginal'")
+        design.need_rows("data_form='rows'", "use data_form='crossproducts'")
+    if not design.random_terms:
+        design.need_rows("a program without random effects")
+    if options.form == "conditional":
+        design.need_rows("the conditional form of a program", "use form='marginal'")
 
 
 def mode_of(model: Piloted, *, warm_start: bool, **options: Any) -> PosteriorMode:  # noqa: ANN401

@@ -10,7 +10,7 @@ import numpy as np
 from lmmformula.arrays import AnyArray, IntArray
 from lmmformula.data.columns import Column, FactorColumn
 from lmmformula.data.convert import to_column, to_factor
-from lmmformula.errors import DataError, meant, printable
+from lmmformula.errors import DataError, LmmFormulaError, meant, printable
 
 C = TypeVar("C", bound=Column)
 
@@ -80,7 +80,7 @@ class Table:
         """Fetch and convert a column; what a frame library says of its own column is told as a DataError."""
         try:
             return convert(name, self._only(name))
-        except DataError:
+        except LmmFormulaError:
             raise
         except Exception as error:
             raise DataError(f"column '{printable(name)}' can't be read: {printable(str(error))}") from error

@@ -1,4 +1,4 @@
-"""A model and its data -> what its variables are (`Schema`) and its numbers (`DesignMatrices`)."""
+"""A model and its data -> what its variables are (`Schema`) and its numbers (`Design`)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,12 +12,13 @@ from lmmformula.design.coding.contrasts import Contrast, default_contrast, read_
 from lmmformula.design.coding.model_matrix import matrix, term_schemas
 from lmmformula.design.columns.evaluated import Categorical, Numbers
 from lmmformula.design.columns.inputs import SHOWN, Inputs, read_inputs
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.fixed import term_expressions
 from lmmformula.design.limits import LIMITS, refuse_large
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.random import check_levels, check_number_of_effects, lme4_order
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import response_name
+from lmmformula.design.rows import AbsentRows, Rows, TermRows
 from lmmformula.design.schema import FactorVariable, NumericVariable, RandomSchema, Schema, VariableSchema
 from lmmformula.design.times import check_structure, warn_of_order
 from lmmformula.errors import DataError, LmmFormulaError, meant, printable, warn
@@ -43,7 +44,7 @@ def build_design(
     contrasts: Mapping[str, Any] | None = None,
     na_action: NaAction = "omit",
     loglik_weights: Any = None,  # noqa: ANN401 (as weights)
-) -> tuple[Schema, DesignMatrices]:
+) -> tuple[Schema, Design]:
     """
     Make the design of a model on data: R's columns, in R's order, of the rows in which nothing is missing.
 
@@ -68,7 +69,7 @@ def build_design(
         schema, X = _drop_dependent(ir, schema, X)
         if ir.family.ordinal:
             schema, X = _without_intercept(ir, schema, X)
-        return schema, _matrices(ir, schema, inputs, X)
+        return schema, _checked_design(ir, schema, inputs, X)
     except LmmFormulaError as error:
         raise error.located(ir.source) from None
 
@@ -199,44 +200,60 @@ def fixed_columns_of(ir: ModelIR, schema: Schema) -> tuple[tuple[str, int], ...]
     return tuple(columns[j] for j in schema.kept)
 
 
-def _matrices(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> DesignMatrices:
-    n_rows = len(inputs.y)
-    kept = fixed_columns_of(ir, schema)
-    return DesignMatrices(
-        y=inputs.y,
-        X=X,
-        weights=inputs.weights,
-        offset=inputs.offset,
-        fixed_names=tuple(name for name, _ in kept),
-        fixed_assign=tuple(number for _, number in kept),
+def design_of(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> Design:
+    """Make the design of the rows of `inputs`, of whose terms the schema has the columns, and the levels that occur."""
+    terms = [
+        TermRows(
+            inputs.groups[ir.random[number].group].codes,
+            matrix(random.terms, schema.variables, inputs.values, n=len(inputs.y), random=True),
+        )
+        for number, random in zip(schema.order, schema.random, strict=True)
+    ]
+    rows = Rows(inputs.y, X, inputs.rows, inputs.weights, inputs.offset, inputs.loglik_weights)
+    n_given = inputs.frame.table.n_rows
+    return named_design(ir, schema, rows, terms, n_given, inputs.missing, categories=inputs.categories)
+
+
+def named_design(
+    ir: ModelIR,
+    schema: Schema,
+    rows: Rows | AbsentRows,
+    terms: Sequence[TermRows | AbsentRows],
+    n_given: int,
+    missing: dict[str, int],
+    **others: Any,  # noqa: ANN401 (fields of the design)
+) -> Design:
+    """
+    Name all that a model has in a design, whether the rows are here or not.
+
+    terms : rows of each random term
+    """
+    columns = fixed_columns_of(ir, schema)
+    return Design(
+        rows=rows,
+        fixed_names=tuple(name for name, _ in columns),
+        fixed_assign=tuple(number for _, number in columns),
         fixed_terms=tuple(term.label for term in ir.fixed.terms),
         dropped_names=schema.dropped,
         random_terms=tuple(
-            _random_design(ir, number, random, schema, inputs)
-            for number, random in zip(schema.order, schema.random, strict=True)
+            RandomTermDesign(random.group, random.levels, random.columns, own, ir.random[number].covariance)
+            for number, random, own in zip(schema.order, schema.random, terms, strict=True)
         ),
         response_name=schema.response,
-        kept_rows=np.arange(n_rows) if inputs.rows is None else inputs.rows,
-        n_given=inputs.frame.table.n_rows,
-        missing=inputs.missing,
-        categories=inputs.categories,
-        loglik_weights=inputs.loglik_weights,
+        n_given=n_given,
+        missing=missing,
+        **others,
     )
 
 
-def _random_design(ir: ModelIR, number: int, random: RandomSchema, schema: Schema, inputs: Inputs) -> RandomTermDesign:
-    n_rows = len(inputs.y)
-    refuse_large(n_rows, len(random.columns), f"the columns of the random term of '{random.group}'")
-    covariates = matrix(random.terms, schema.variables, inputs.values, n=n_rows, random=True)
-    _refuse_overflow(covariates, random.columns)
-    return RandomTermDesign(
-        group=random.group,
-        levels=random.levels,
-        codes=inputs.groups[ir.random[number].group].codes,
-        coefficient_names=random.columns,
-        covariates=covariates,
-        covariance=ir.random[number].covariance,
-    )
+def _checked_design(ir: ModelIR, schema: Schema, inputs: Inputs, X: FloatArray) -> Design:
+    """Make the design, unless columns of random terms are too many for memory or too large for floats."""
+    for random in schema.random:
+        refuse_large(len(inputs.y), len(random.columns), f"the columns of the random term of '{random.group}'")
+    design = design_of(ir, schema, inputs, X)
+    for term in design.random_terms:
+        _refuse_overflow(term.covariates, term.coefficient_names)
+    return design
 
 
 def _refuse_overflow(columns: FloatArray, names: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """How large a design may be: what is refused before memory is spent on it."""
 
+import os
 from dataclasses import dataclass
 
 from lmmformula.errors import DataError
@@ -21,6 +22,17 @@ class DesignLimits:
 
 
 LIMITS = DesignLimits()
+
+ASSUMED = 8e9
+"""Bytes of memory where the system does not tell."""
+
+
+def memory_share() -> float:
+    """Return the bytes of memory that one matrix, or all sums, may take: half of the machine's."""
+    try:
+        return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # not every system tells
+        return 0.5 * ASSUMED
 
 
 def refuse_large(n_rows: int, n_columns: int, what: str) -> None:

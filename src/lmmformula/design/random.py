@@ -23,7 +23,7 @@ DENSE = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grouping:
+class GroupedRows:
     """
     A grouping factor on the rows used.
 
@@ -43,7 +43,7 @@ def group_column(table: Table, variable: Variable, source: str) -> FactorColumn:
         raise at(error, variable.span, source) from None
 
 
-def grouping(columns: Sequence[FactorColumn], rows: IntArray | None) -> Grouping:
+def grouping(columns: Sequence[FactorColumn], rows: IntArray | None) -> GroupedRows:
     """
     Cross the variables of a grouping factor; the first varies slowest, and only levels that occur are kept.
 
@@ -66,7 +66,7 @@ def grouping(columns: Sequence[FactorColumn], rows: IntArray | None) -> Grouping
             f"two levels of the interaction are both called '{printable(twice)}'",
             hint="rename levels that have a colon in them",
         )
-    return Grouping(codes, levels)
+    return GroupedRows(codes, levels)
 
 
 def _cross(first: IntArray, second: IntArray, n_first: int, n_second: int) -> tuple[IntArray, IntArray]:

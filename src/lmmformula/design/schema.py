@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
+from lmmformula.conform import conform
 from lmmformula.data.columns import Kind
 from lmmformula.design.coding.contrasts import Coding, Contrast, ContrastKind, full_coding
 from lmmformula.design.coding.factors import State
-from lmmformula.design.parts.layout import conform
 from lmmformula.errors import printable
 
 
@@ -124,7 +124,7 @@ class Schema:
     variables : the variables of the terms, by label
     states : what each call of a function such as poly or scale has learned, by its text
     fixed : the fixed terms, the intercept first if there is one
-    random : the random terms, in the order of `DesignMatrices.random_terms`
+    random : the random terms, in the order of `Design.random_terms`
     order : number of each of them in the formula
     aliased : positions of the columns of X that were dropped because they depend on others
     offset : the column named by the argument `offset`

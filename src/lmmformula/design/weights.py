@@ -50,7 +50,7 @@ def prior_weights(
 
 def check_weights(weights: FloatArray, rows: IntArray | None, what: str = "weights") -> None:
     """Refuse weights that are not positive and finite in the rows used."""
-    used = _used(weights, rows)
+    used = in_rows(weights, rows)
     bad = ~(used > 0) | np.isinf(used)
     _refuse(bad, used, rows, f"{what} must be positive and finite", "leave out the rows whose weight is zero")
 
@@ -66,7 +66,7 @@ def check_trials(y: FloatArray, trials: FloatArray | None, rows: IntArray | None
         if np.any((y != 0) & (y != 1)):
             _warn(f"the response `{name}` has shares without trials: each row counts as one trial")
         return
-    used = _used(trials, rows)
+    used = in_rows(trials, rows)
     _refuse(are_broken(used), used, rows, f"the trials of `{name}` must be whole numbers", INSTEAD)
     broken = np.flatnonzero(are_broken(y * used))
     if len(broken):
@@ -91,8 +91,9 @@ def are_broken(counts: FloatArray) -> BoolArray:
     return out
 
 
-def _used(weights: FloatArray, rows: IntArray | None) -> FloatArray:
-    return weights if rows is None else weights[rows]
+def in_rows(column: FloatArray, rows: IntArray | None) -> FloatArray:
+    """Return a column in the rows used; None are all."""
+    return column if rows is None else column[rows]
 
 
 def _warn(message: str) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.design.sums.coordinates import orthogonaliser, shifted
+from lmmformula.design.design import Design, RandomTermDesign
+from lmmformula.design.sums.coordinates import constant_column, moved, moved_term, orthogonaliser
 from lmmformula.design.sums.crossproducts import factors_of, turn
 from lmmformula.fit.algebra.rows import Grouping
 from lmmformula.fit.separation import Flat
@@ -35,14 +35,14 @@ class InnerColumns:
         return Flat.of(X, self.X / self.unit, self.fixed, curvature * self.unit**2, beta)
 
 
-def inner_columns(design: DesignMatrices, unit: float = 1.0) -> InnerColumns:
+def inner_columns(design: Design, unit: float = 1.0) -> InnerColumns:
     """
     Shift, scale and turn the columns of a design.
 
     unit : of the linear predictor, a power of two, so that inner coefficients are of the size of 1
     """
-    moved, N = shifted(design.X, None)
-    X = np.column_stack([*moved, np.empty((design.nobs, 0))])
+    fixed = moved(design.X, None, constant_column(design.X))
+    X = np.column_stack([*(fixed.column(design.X, j) for j in range(design.n_fixed)), np.empty((design.nobs, 0))])
     basis = (orthogonaliser(X) if design.n_fixed else np.eye(0)) * unit
     terms = [_turned(term, unit) for term in design.random_terms]
     factors = []
@@ -53,15 +53,12 @@ def inner_columns(design: DesignMatrices, unit: float = 1.0) -> InnerColumns:
         factors.append(Grouping(positions, sizes, first.codes, columns, first.n_levels, (0,) * len(columns)))
     if not factors:  # one level of no coefficients keeps all shapes what they are
         factors = [Grouping((), (), np.zeros(design.nobs, dtype=np.intp), np.empty((0, design.nobs)), 1, ())]
-    return InnerColumns(X @ basis, N @ basis, tuple(U for _, U in terms), tuple(factors), unit)
+    return InnerColumns(X @ basis, fixed.matrix @ basis, tuple(U for _, U in terms), tuple(factors), unit)
 
 
 def _turned(term: RandomTermDesign, unit: float) -> tuple[FloatArray, FloatArray]:
     """Return (k, n) columns of mean square unit^2, as far as the covariance allows, and the (k, k) way back."""
-    if term.covariance.any_matrix:
-        moved, N = shifted(term.covariates, None)
-        columns = np.array(moved)
-    else:
-        columns, N = np.ascontiguousarray(term.covariates.T), np.eye(term.n_coefficients)
+    own = moved_term(term, None, constant_column(term.covariates))
+    columns = np.array([own.column(term.covariates, j) for j in range(term.n_coefficients)])
     U = turn(term, columns @ columns.T / columns.shape[1]) * unit
-    return np.ascontiguousarray(U.T @ columns), N @ U
+    return np.ascontiguousarray(U.T @ columns), own.matrix @ U

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.design.design import RandomTermDesign
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
 
 Verdict = Literal["ok", "boundary", "failed"]

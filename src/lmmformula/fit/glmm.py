@@ -1,4 +1,4 @@
-"""Fit a generalised linear mixed model by Laplace's method: `DesignMatrices` and family -> frozen `GlmmFit`."""
+"""Fit a generalised linear mixed model by Laplace's method: `Design` and family -> frozen `GlmmFit`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.records import symmetric
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
@@ -114,14 +114,14 @@ class GlmmFit:
         """Tell which of (r, p) functions of beta have no finite estimate, (r,)."""
         return touched(L, self.flat)
 
-    def again(self, design: DesignMatrices, *, start: FloatArray | None = None) -> "GlmmFit":
+    def again(self, design: Design, *, start: FloatArray | None = None) -> "GlmmFit":
         """Fit another design by the same approximation and tolerances; without random terms there is no quadrature."""
         nagq = self.nagq if design.random_terms else 1
         return fit_glmm(design, self.family, start=start, nagq=nagq, curvature=self.curvature, settings=self.settings)
 
 
 def fit_glmm(
-    design: DesignMatrices,
+    design: Design,
     family: Family,
     *,
     start: FloatArray | None = None,
@@ -168,19 +168,15 @@ def fit_glmm(
 class _Problem:
     """A design made ready: its columns in inner coordinates, and what is maximised."""
 
-    design: DesignMatrices
+    design: Design
     named: Family
     columns: InnerColumns
     target: Target
 
     @classmethod
-    def of(cls, design: DesignMatrices, family: Family, curvature: CurvatureKind, budget: Budget) -> "_Problem":
+    def of(cls, design: Design, family: Family, curvature: CurvatureKind, budget: Budget) -> "_Problem":
         """Refuse what can't be fitted, and prepare the rest."""
-        if not design.has_rows:
-            raise FitError(
-                f"the fit of the family {family.name} reads the rows of the data, which were not kept",
-                hint="read the data into memory; only gaussian models are fitted from sums",
-            )
+        design.need_rows(f"the fit of the family {family.name}")
         refuse_wide(design.random_terms)
         check_curvature(family, curvature)
         (distribution, observed), terms = observed_of(design, family), design.random_terms

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.crossproducts import cross_products
 from lmmformula.fit.objective import profile
 
@@ -27,7 +27,7 @@ class LeastSquares:
     pwrss: float
 
 
-def least_squares(design: DesignMatrices, *, reml: bool) -> LeastSquares:
+def least_squares(design: Design, *, reml: bool) -> LeastSquares:
     """Solve the normal equations in coordinates that keep their digits."""
     products = cross_products(design)
     coordinates = products.coordinates

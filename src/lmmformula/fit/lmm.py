@@ -1,4 +1,4 @@
-"""Fit a linear mixed model: `DesignMatrices` -> frozen `Fit`."""
+"""Fit a linear mixed model: `Design` -> frozen `Fit`."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.convergence import Judgement, judge, undetermined
@@ -73,7 +73,7 @@ START_LIFT = 1e-4
 
 
 def fit_lmm(
-    design: DesignMatrices,
+    design: Design,
     *,
     reml: bool = True,
     start: FloatArray | None = None,
@@ -97,7 +97,7 @@ def fit_lmm(
         return _precise(design, fit_problem(prepare(design, reml=reml), start, settings))
 
 
-def _precise(design: DesignMatrices, fit: Fit) -> Fit:
+def _precise(design: Design, fit: Fit) -> Fit:
     """Change the verdict on a residual that is nothing but the rounding of the response, as far as rows tell it."""
     precision = PRECISION * float(np.abs(design.y).max()) if design.has_rows else 0.0
     if fit.sigma >= precision or (fit.verdict == "failed" and fit.log.converged):
@@ -160,7 +160,7 @@ def _matters(problem: Problem, x: FloatArray, direction: FloatArray) -> bool:
     return bool((np.abs(ahead - behind) > ALONG * (steps[0] - steps[1]) * behind).any())
 
 
-def evaluate_at(design: DesignMatrices, theta: FloatArray, *, reml: bool = True) -> Fit:
+def evaluate_at(design: Design, theta: FloatArray, *, reml: bool = True) -> Fit:
     """Return what a fit would report if the optimiser had come to rest at theta."""
     _refuse_small(design)
     if not design.random_terms:
@@ -174,7 +174,7 @@ def evaluate_at(design: DesignMatrices, theta: FloatArray, *, reml: bool = True)
         return _report(problem, problem.at(inner), inner, judgement)
 
 
-def conditional_covariances(design: DesignMatrices, fit: Fit) -> tuple[FloatArray, ...]:
+def conditional_covariances(design: Design, fit: Fit) -> tuple[FloatArray, ...]:
     """Return per random term the (J, k, k) covariances of b given y, theta and beta: sigma^2 Lambda M^-1 Lambda'."""
     if not design.random_terms:
         return ()
@@ -200,7 +200,7 @@ def explained() -> Iterator[None]:
         ) from error
 
 
-def _refuse_small(design: DesignMatrices) -> None:
+def _refuse_small(design: Design) -> None:
     """Refuse a design with no degree of freedom left for the residual variance."""
     if design.nobs <= design.n_fixed:
         raise FitError(
@@ -265,7 +265,7 @@ def _report(problem: Problem, point: Point, inner: Sequence[FloatArray], judgeme
     )
 
 
-def _linear(design: DesignMatrices, *, reml: bool) -> Fit:
+def _linear(design: Design, *, reml: bool) -> Fit:
     """Least squares as a `Fit`: no theta, no modes, log|L| = 0."""
     found = least_squares(design, reml=reml)
     return Fit(

@@ -13,7 +13,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.maps import LinearRoot
 from lmmformula.covariances.matrices import square_root
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.coordinates import block_diagonal
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
@@ -48,7 +48,7 @@ class Moments:
     traces: FloatArray
 
 
-def moments(design: DesignMatrices, fit: Fit) -> Moments:
+def moments(design: Design, fit: Fit) -> Moments:
     """
     Form the moments at a fit.
 
@@ -75,7 +75,7 @@ def moments(design: DesignMatrices, fit: Fit) -> Moments:
     return Moments(half, np.concatenate([eye[None], W]), all_U, all_traces)
 
 
-def _refuse_large(design: DesignMatrices) -> None:
+def _refuse_large(design: Design) -> None:
     several = len({term.group for term in design.random_terms}) > 1
     wide = sum(term.n_coefficients for term in design.random_terms) > blocks.LARGE
     hint = 'use ddf="satterthwaite": with this many data the two hardly differ'

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.design.design import RandomTermDesign
 from lmmformula.fit.covariances import Parameters
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import square_root
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.coordinates import block_diagonal
 from lmmformula.design.sums.crossproducts import cross_products
 from lmmformula.design.sums.records import CrossProducts
@@ -154,7 +154,7 @@ class Problem:
         return [out[t] for t in range(len(self.terms))]
 
 
-def prepare(design: DesignMatrices, *, reml: bool) -> Problem:
+def prepare(design: Design, *, reml: bool) -> Problem:
     """Form cross-products and choose the strategy."""
     terms = design.random_terms
     refuse_wide(terms)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.many_responses import each_response
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit, explained, fit_lmm, fit_problem
@@ -38,7 +38,7 @@ class Refits:
 
 
 def refit(
-    design: DesignMatrices,
+    design: Design,
     Y: FloatArray,
     *,
     reml: bool = True,
@@ -73,11 +73,9 @@ def collected(fits: Sequence[Fit]) -> Refits:
     )
 
 
-def _batch(
-    design: DesignMatrices, Y: FloatArray, *, reml: bool, start: Fit | None, settings: OptimizerSettings
-) -> list[Fit]:
+def _batch(design: Design, Y: FloatArray, *, reml: bool, start: Fit | None, settings: OptimizerSettings) -> list[Fit]:
     if not design.random_terms:
-        return [fit_lmm(replace(design, y=y), reml=reml, settings=settings) for y in Y.T]
+        return [fit_lmm(design.with_rows(y=y), reml=reml, settings=settings) for y in Y.T]
     theta = None if start is None else start.theta
     with explained():
         problem = prepare(design, reml=reml)

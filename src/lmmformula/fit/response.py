@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.coordinates import scale_of
 from lmmformula.errors import FitError, printable
 from lmmformula.families.family import Family as Distribution
@@ -48,7 +48,7 @@ def check_curvature(named: Family, curvature: object) -> None:
         )
 
 
-def observed_of(design: DesignMatrices, named: Family) -> tuple[Distribution, Observed]:
+def observed_of(design: Design, named: Family) -> tuple[Distribution, Observed]:
     """
     Return a design's response, and the distribution of its family.
 
@@ -83,7 +83,7 @@ def unit_of(distribution: Distribution, observed: Observed) -> float:
     return scale_of(link - link.mean() if distribution.units else link)
 
 
-def _refuse_constant(design: DesignMatrices, distribution: Distribution) -> None:
+def _refuse_constant(design: Design, distribution: Distribution) -> None:
     """Refuse a response that drives a mean, or a variance, to a limit: nothing but zeros, ones, or one number."""
     lowest, highest = float(design.y.min()), float(design.y.max())
     ends = distribution.ends

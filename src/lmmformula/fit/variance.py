@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.objective import Point
@@ -55,7 +55,7 @@ class VarianceParameters:
         return np.sqrt(np.maximum(np.diag(self.vcov), 0.0))
 
 
-def variance_parameters(design: DesignMatrices, fit: Fit) -> VarianceParameters:
+def variance_parameters(design: Design, fit: Fit) -> VarianceParameters:
     """Differentiate the likelihood of a fit twice."""
     problem = prepare(design, reml=fit.reml)
     parameters, values, order = _natural(problem, fit)
@@ -138,7 +138,7 @@ class LogDeviations:
     vcov: FloatArray
 
 
-def log_deviations(design: DesignMatrices, fit: Fit, found: VarianceParameters) -> LogDeviations:
+def log_deviations(design: Design, fit: Fit, found: VarianceParameters) -> LogDeviations:
     """Carry the covariance of the variance parameters over to log standard deviations, where it is nearly constant."""
     rows, variances, at = [], [], 0
     for term, S in zip(design.random_terms, fit.relative_covariance, strict=True):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.coordinates import block_diagonal, columns_of, whitener
 from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
@@ -53,7 +53,7 @@ class WithinFactor(SingleFactor):
     within: FloatArray
 
     @classmethod
-    def from_rows(cls, objective: SingleFactor, design: DesignMatrices) -> "WithinFactor":
+    def from_rows(cls, objective: SingleFactor, design: Design) -> "WithinFactor":
         """Sum what levels tell, and what they leave of the rows of a design."""
         products = objective.products
         (factor,), coordinates, columns = products.factors, products.coordinates, columns_of(design)
@@ -111,10 +111,10 @@ class WithinPoint(SinglePoint):
         return blocks.gram(H), blocks.cross(H, blocks.times(Y, self.profile.whitener))
 
 
-def exact_enough(objective: SingleFactor, design: DesignMatrices) -> SingleFactor:
+def exact_enough(objective: SingleFactor, design: Design) -> SingleFactor:
     """Return an objective that is exact for the response; the given one, where its levels leave enough of it."""
     products = objective.products
-    if not design.has_rows or design.products is not None or design.n_random >= design.nobs:
+    if not design.has_rows or design.sums is not None or design.n_random >= design.nobs:
         return objective
     (factor,) = products.factors
     T = WIDE * np.eye(factor.k)

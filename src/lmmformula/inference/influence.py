@@ -9,14 +9,13 @@ F = (X'V^-1X)^-1 and the conditional residuals r = V^-1(y - X beta), rows I bein
 everything multiplied by the square roots of the weights. Demidenko & Stukel (2005), Stat. Med. 24, 893-909.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmmformula.arrays import BoolArray, FloatArray, IntArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra.blocks import solve
 from lmmformula.fit.lmm import evaluate_at
@@ -201,23 +200,7 @@ class _Parts:
         keep = np.ones(self.result.nobs, dtype=bool)
         keep[rows] = False
         try:
-            left = evaluate_at(_subset(self.result.design, keep), self.result.fit.theta, reml=self.result.fit.reml)
+            left = evaluate_at(self.result.design.take(keep), self.result.fit.theta, reml=self.result.fit.reml)
         except FitError:
             return np.full(len(self.F), np.nan)
         return self.result.fit.beta - left.beta
-
-
-def _subset(design: DesignMatrices, keep: BoolArray) -> DesignMatrices:
-    """Return the design on some of its rows; levels without rows stay, and tell nothing."""
-    return replace(
-        design,
-        y=design.y[keep],
-        X=np.asfortranarray(design.X[keep]),
-        weights=None if design.weights is None else design.weights[keep],
-        offset=None if design.offset is None else design.offset[keep],
-        random_terms=tuple(
-            replace(t, codes=t.codes[keep], covariates=np.asfortranarray(t.covariates[keep]))
-            for t in design.random_terms
-        ),
-        kept_rows=design.kept_rows[keep],
-    )

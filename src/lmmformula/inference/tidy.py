@@ -25,7 +25,7 @@ from lmmformula.results.varcorr import unique_labels
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lmmformula.design.matrices import DesignMatrices
+    from lmmformula.design.design import Design
 
 Effects = Literal["fixed", "ran_pars", "ran_vals"]
 NUMBERS = ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
@@ -179,7 +179,7 @@ def _ran_vals(result: LinearMixedResult, *, conf_int: bool, level: float, method
     return levels_of(result.design), numbers_of(b, se, b - z * se, b + z * se)
 
 
-def levels_of(design: "DesignMatrices") -> dict[str, list[str]]:
+def levels_of(design: "Design") -> dict[str, list[str]]:
     """Name the random effects: term by term, level by level, coefficient by coefficient."""
     labels = unique_labels([term.group for term in design.random_terms])
     keys = [

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from lmmformula.design.columns.inputs import listed
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.schema import Schema
 from lmmformula.errors import printable
 from lmmformula.ir.family import GAUSSIAN, Family
@@ -20,7 +20,7 @@ MOST_SUMMANDS = 8
 MOST_LEVELS = 6
 
 
-def explain(ir: ModelIR, schema: Schema, design: DesignMatrices, remarks: Sequence[str] = ()) -> str:
+def explain(ir: ModelIR, schema: Schema, design: Design, remarks: Sequence[str] = ()) -> str:
     """
     Print variables with their types, fixed and random terms, dimensions, and the model as equations.
 
@@ -41,27 +41,27 @@ def explain(ir: ModelIR, schema: Schema, design: DesignMatrices, remarks: Sequen
     return "\n\n".join("\n".join(map(printable, lines)) for lines in sections if lines)
 
 
-def model_html(ir: ModelIR, design: DesignMatrices, remarks: Sequence[str] = ()) -> str:
+def model_html(ir: ModelIR, design: Design, remarks: Sequence[str] = ()) -> str:
     """Show a model in a notebook: its formula, its data, and its equations in letters that need no typesetting."""
     maths = "<br>".join(escape(printable(line)) for line in equations(ir.family, design))
     heading = f"<p><code>{escape(formula_text(ir))}</code><br>{escape(_extent(design, remarks))}</p>"
     return f'{heading}<p style="font-family:serif">{maths}</p>'
 
 
-def model_markdown(ir: ModelIR, design: DesignMatrices, remarks: Sequence[str] = ()) -> str:
+def model_markdown(ir: ModelIR, design: Design, remarks: Sequence[str] = ()) -> str:
     """Show a model in a text that is typeset later: its formula, its data, and its mathematics."""
     fence = "`" * (1 + max(map(len, re.findall("`+", ir.formula)), default=0))
     return f"{fence} {ir.formula} {fence}\n\n{markdown_text(_extent(design, remarks))}\n\n$$\n{ir.latex()}\n$$"
 
 
-def _extent(design: DesignMatrices, remarks: Sequence[str]) -> str:
+def _extent(design: Design, remarks: Sequence[str]) -> str:
     """Say how many rows there are, and levels."""
     rows = "; ".join([*_rows(design), *remarks]).removeprefix("Data").strip()
     levels = {term.group: term.n_levels for term in design.random_terms}
     return "; ".join([rows, *(f"{printable(name)}, {count} levels" for name, count in levels.items())])
 
 
-def equations(family: Family, design: DesignMatrices) -> Iterator[str]:
+def equations(family: Family, design: Design) -> Iterator[str]:
     """Write the model as equations, one line each."""
     beta = (_summand(f"β{i + 1}", name) for i, name in enumerate(design.fixed_names))
     summands = list(_first(list(beta)))
@@ -99,12 +99,12 @@ def _grouping_only(schema: Schema) -> list[str]:
     return [name for name in names if name not in schema.variables]
 
 
-def _rows(design: DesignMatrices) -> list[str]:
+def _rows(design: Design) -> list[str]:
     left_out = rows_left_out(design)
     return [f"Data       {design.nobs} rows" + (f" of {design.n_given}; {left_out}" if left_out else "")]
 
 
-def rows_left_out(design: DesignMatrices) -> str:
+def rows_left_out(design: Design) -> str:
     """Say how many rows were left out, why, and which, where that is known; nothing if none was."""
     dropped = design.n_given - design.nobs
     if not dropped:
@@ -116,12 +116,12 @@ def rows_left_out(design: DesignMatrices) -> str:
     return f"{said}: row{'s' if dropped > 1 else ''} {listed(gone)}"
 
 
-def missing_text(design: DesignMatrices) -> str:
+def missing_text(design: Design) -> str:
     """Say in how many rows each variable is missing."""
     return ", ".join(f"{printable(name)} in {count}" for name, count in design.missing.items() if count)
 
 
-def _fixed(design: DesignMatrices) -> list[str]:
+def _fixed(design: Design) -> list[str]:
     lines = []
     for number, label in enumerate(("", *design.fixed_terms)):
         columns = [n for n, term in zip(design.fixed_names, design.fixed_assign, strict=True) if term == number]
@@ -134,7 +134,7 @@ def _fixed(design: DesignMatrices) -> list[str]:
     return lines
 
 
-def _random(design: DesignMatrices) -> list[str]:
+def _random(design: Design) -> list[str]:
     lines = []
     for term in design.random_terms:
         shown = list(term.levels[:MOST_LEVELS])

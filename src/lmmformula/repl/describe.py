@@ -9,7 +9,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.data.columns import FactorColumn
 from lmmformula.data.table import Table
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.errors import printable
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.present.explain import missing_text
@@ -108,7 +108,7 @@ def _family(model: "Model") -> str:
     return f", {family_text(family)}, {response_words(family, design.y, trials, design.categories)}"
 
 
-def _fixed(design: DesignMatrices) -> str:
+def _fixed(design: Design) -> str:
     if not design.n_fixed:
         return "no fixed effects"
     plural = "" if design.n_fixed == 1 else "s"
@@ -133,7 +133,7 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join([*shown, "..."] if len(names) > MOST_NAMES else shown)
 
 
-def term_lines(design: DesignMatrices) -> list[str]:
+def term_lines(design: Design) -> list[str]:
     """Lay out the terms: of the fixed ones their columns, of the random ones levels, coefficients and parameters."""
     lines = [f"X: {design.nobs} x {design.n_fixed}"]
     for number, label in enumerate(("(Intercept)", *design.fixed_terms)):
@@ -150,7 +150,7 @@ def term_lines(design: DesignMatrices) -> list[str]:
     return lines
 
 
-def x_lines(design: DesignMatrices, n: int) -> list[str]:
+def x_lines(design: Design, n: int) -> list[str]:
     """Lay out the first rows of X."""
     rows = min(n, design.nobs)
     columns = [_numbers(design.X[:rows, j]) for j in range(design.n_fixed)]
@@ -158,7 +158,7 @@ def x_lines(design: DesignMatrices, n: int) -> list[str]:
     return [heading, *matrix_lines(_positions(design, rows), list(design.fixed_names), columns, right=True)]
 
 
-def z_lines(design: DesignMatrices, n: int) -> list[str]:
+def z_lines(design: Design, n: int) -> list[str]:
     """Lay out what stands in the first rows of Z: of each term the level, and the covariates in its columns."""
     rows = min(n, design.nobs)
     names: list[str] = []
@@ -171,7 +171,7 @@ def z_lines(design: DesignMatrices, n: int) -> list[str]:
     return [heading, *matrix_lines(_positions(design, rows), names, columns, right=True)]
 
 
-def _positions(design: DesignMatrices, n: int) -> list[str]:
+def _positions(design: Design, n: int) -> list[str]:
     return [str(row) for row in design.kept_rows[:n]]
 
 

@@ -12,7 +12,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import root
 from lmmformula.data.table import Library, Table
 from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
@@ -48,7 +48,7 @@ class Accessors(ABC):
 
     ir: ModelIR
     schema: Schema
-    design: DesignMatrices
+    design: Design
     table: Table
     data_name: str
     na_action: NaAction

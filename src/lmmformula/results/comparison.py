@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.results.glmm import MixedResult
 from lmmformula.results.lmm import LinearMixedResult
@@ -142,12 +142,12 @@ def require_same_model(fit: MixedResult, posterior: PosteriorResult) -> None:
         )
 
 
-def _shape(design: DesignMatrices) -> tuple[object, ...]:
+def _shape(design: Design) -> tuple[object, ...]:
     terms = tuple((term.group, term.coefficient_names, term.covariance) for term in design.random_terms)
     return design.fixed_names, terms
 
 
-def _same_data(a: DesignMatrices, b: DesignMatrices) -> bool:
+def _same_data(a: Design, b: Design) -> bool:
     if a is b:
         return True
     arrays: list[tuple[AnyArray | None, AnyArray | None]] = [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.design.design import RandomTermDesign
 from lmmformula.errors import FitError, meant, printable
 from lmmformula.results.estimates import Specified
 from lmmformula.results.varcorr import unique_labels

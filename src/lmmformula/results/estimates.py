@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lmmformula.data.table import Table
 from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
@@ -28,7 +28,7 @@ class Specified(Protocol):
     @property
     def schema(self) -> Schema: ...
     @property
-    def design(self) -> DesignMatrices: ...
+    def design(self) -> Design: ...
     @property
     def table(self) -> Table: ...
     @property

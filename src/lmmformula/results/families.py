@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.families.cumulative import Cumulative
 from lmmformula.families.family import Family as Distribution
@@ -34,12 +34,12 @@ def _distribution(family: Family) -> Distribution:
         ) from None
 
 
-def trials_of(design: DesignMatrices, family: Family) -> FloatArray | float:
+def trials_of(design: Design, family: Family) -> FloatArray | float:
     """Return the (n,) trials of the rows of a binomial family, 1 in others."""
     return design.weights if family.name == "binomial" and design.weights is not None else 1.0
 
 
-def own_of_rows(design: DesignMatrices, own: Mapping[str, Any], part: slice = slice(None)) -> dict[str, Any]:
+def own_of_rows(design: Design, own: Mapping[str, Any], part: slice = slice(None)) -> dict[str, Any]:
     """Divide the residual standard deviation by the roots of the weights of some rows of the data."""
     if design.weights is None or "sigma" not in own:
         return dict(own)

@@ -12,7 +12,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import square_root
 from lmmformula.data.table import Table
 from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.response import check_support
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
@@ -53,7 +53,7 @@ class GeneralizedMixedResult(FitAccessors):
 
     ir: ModelIR
     schema: Schema
-    design: DesignMatrices
+    design: Design
     fit: GlmmFit
     table: Table
     data_name: str = ""
@@ -81,7 +81,7 @@ class GeneralizedMixedResult(FitAccessors):
     def joint_covariance(self) -> JointCovariance:
         """How well linear predictors are known, at the working weights of the modes."""
         fit: Any = self.fit  # has all that is asked of a linear fit
-        return WorkingCovariance.of(replace(self.design, weights=self.fit.weights), fit)
+        return WorkingCovariance.of(self.design.with_rows(weights=self.fit.weights), fit)
 
     @property
     def sigma(self) -> float:
@@ -189,7 +189,7 @@ class GeneralizedMixedResult(FitAccessors):
         """
         response = self._response(y)
         check_support(response, self.ir.response, self.family)
-        design = replace(self.design, y=response)
+        design = self.design.with_rows(y=response)
         return replace(self, design=design, fit=self.fit.again(design))
 
     @cached_property

@@ -22,8 +22,8 @@ def column_summary(model: Specified, name: str) -> ColumnSummary:
     grid = kept_of(model.design).grid
     if grid is not None and name in grid.columns:
         return grid.columns[name]
-    known = model.design.summaries
-    if known is not None:
+    if (sums := model.design.sums) is not None:
+        known = sums.summaries
         return known[name] if name in known else _refuse(name)
     column = model.table[name]  # which says of itself that it is not here, if it is not
     order = column.levels if isinstance(column, FactorColumn) else ()
@@ -57,7 +57,7 @@ def offset_means(model: Specified) -> FloatArray | None:
 
 def grid_values(model: Specified) -> GridValues | None:
     """Sum up all that a reference grid may be asked; None where the rows are not there to tell."""
-    if not model.design.has_rows and model.design.summaries is None:
+    if not model.design.has_criterion:
         return kept_of(model.design).grid
     try:
         columns = {name: column_summary(model, name) for name in predictors(model)}

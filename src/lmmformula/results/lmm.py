@@ -11,7 +11,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Table
 from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, is_text
 from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
@@ -47,7 +47,7 @@ class LinearMixedResult(FitAccessors):
 
     ir: ModelIR
     schema: Schema
-    design: DesignMatrices
+    design: Design
     fit: Fit
     table: Table
     data_name: str = ""
@@ -198,7 +198,7 @@ class LinearMixedResult(FitAccessors):
 
     def refit(self, y: "npt.ArrayLike") -> Self:
         """Fit the same model to another response: one value per row used, or per row of the data that were given."""
-        design = replace(self.design, y=self._response(y))
+        design = self.design.with_rows(y=self._response(y))
         return replace(self, design=design, fit=fit_lmm(design, reml=self.fit.reml, settings=self.fit.settings))
 
     def explained_variance(self) -> float:
@@ -233,8 +233,9 @@ class LinearMixedResult(FitAccessors):
         """Multiple R^2 of a linear model, around the mean where it has an intercept."""
         if (kept := kept_of(self.design).r_squared) is not None:
             return kept
-        if (total := self.design.total_squares) is not None and self.is_linear_model:
-            return 1.0 - self.fit.pwrss / total
+        sums = self.design.sums
+        if sums is not None and sums.total_squares is not None and self.is_linear_model:
+            return 1.0 - self.fit.pwrss / sums.total_squares
         roots = self._root_weights
         y = self.design.y if self.design.offset is None else self.design.y - self.design.offset
         centre = np.average(y, weights=roots**2) if self.has_intercept else 0.0

@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 
 from lmmformula.arrays import AnyArray
-from lmmformula.design.parts.layout import is_shape
+from lmmformula.conform import is_shape
 from lmmformula.errors import FitError, printable
 from lmmformula.files import path_of, write_files
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.design.design import RandomTermDesign
 from lmmformula.errors import FitError
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.tables.sheets import Framed, Report, Sheet, frame_text

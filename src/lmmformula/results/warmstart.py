@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.family import GAUSSIAN
@@ -49,7 +49,7 @@ def _learnt(S: FloatArray, V: FloatArray) -> FloatArray:
     return out
 
 
-def information_of(design: DesignMatrices, fit: Fit | GlmmFit) -> dict[str, float]:
+def information_of(design: Design, fit: Fit | GlmmFit) -> dict[str, float]:
     """
     Say by grouping factor what is known of a typical level's effects beyond their distribution.
 
@@ -65,7 +65,7 @@ def information_of(design: DesignMatrices, fit: Fit | GlmmFit) -> dict[str, floa
     return information
 
 
-def _rows_tell(design: DesignMatrices, fit: Fit) -> list[float]:
+def _rows_tell(design: Design, fit: Fit) -> list[float]:
     """Return per random term n_j tau^2 / sigma^2."""
     out = []
     for term, rows, relative in zip(

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from lmmformula.arrays import AnyArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError, printable
 from lmmformula.ir.model import ModelIR
 from lmmformula.newcomers import answers_newcomers
@@ -77,7 +77,7 @@ class StanProgram:
 
 def stan_program(
     ir: ModelIR,
-    design: DesignMatrices,
+    design: Design,
     *,
     form: str = "auto",
     data_form: str = "rows",

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lmmformula.data.chunks.records import BATCH_ROWS, Chunks, Part
+from lmmformula.data.chunks.records import BATCH_ROWS, Chunks, DataPart
 from lmmformula.data.delimited import Delimited, TextOptions, delimited
 from lmmformula.errors import DataError, printable
 
@@ -90,7 +90,7 @@ class _Reader:
     """How one file is read (see `Chunks`)."""
 
     names: tuple[str, ...]
-    parts: Callable[[], Iterator[Part]]
+    parts: Callable[[], Iterator[DataPart]]
     n_parts: int | None
     n_bytes: float
     remark: str = ""
@@ -138,11 +138,11 @@ def _parquet(path: Path) -> _Reader:
             for batch in file.iter_batches(BATCH_ROWS, row_groups=list(range(first, last)), columns=known):
                 yield pa.Table.from_batches([batch])
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[DataPart]:
         for first, last in ranges:
             groups = f"row group {first}" if last == first + 1 else f"row groups {first} to {last - 1}"
             label = f"{path}, {groups}"
-            yield Part(label, lambda columns, a=first, b=last: read(a, b, columns))  # type: ignore[misc]
+            yield DataPart(label, lambda columns, a=first, b=last: read(a, b, columns))  # type: ignore[misc]
 
     return _Reader(names, parts, len(ranges), 8.0 * sum(sizes) * len(names))
 
@@ -151,11 +151,11 @@ def _text(path: Path, written: Delimited) -> _Reader:
     """Make parts of blocks of lines; each knows only its own types, so a column must be of one kind throughout."""
     names = written.names
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[DataPart]:
         for i, block in enumerate(written.blocks(path, BATCH_ROWS)):
             first = i * BATCH_ROWS
             label = f"{path}, rows {first} to {first + len(block) - 1}"
-            yield Part(label, lambda columns, b=block: [b[[n for n in names if n in columns]]])  # type: ignore[misc]
+            yield DataPart(label, lambda columns, b=block: [b[[n for n in names if n in columns]]])  # type: ignore[misc]
 
     remark = f"{printable(path.name)}: {written.remark}" if written.remark else ""
     return _Reader(names, parts, None, float(path.stat().st_size), remark)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from lmmformula.data.chunks.records import BATCH_ROWS, Chunks, Part, read_once
+from lmmformula.data.chunks.records import BATCH_ROWS, Chunks, DataPart, read_once
 from lmmformula.errors import DataError
 
 EAGER = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
@@ -42,7 +42,7 @@ def of_dataset(dataset: Any) -> Chunks:  # noqa: ANN401 (a pyarrow Dataset)
         yield from _tables(fragment.scanner(schema=dataset.schema, columns=wanted, batch_size=BATCH_ROWS).to_batches())
 
     parts = [
-        Part(str(getattr(fragment, "path", "") or f"fragment {i}"), lambda columns, f=fragment: read(f, columns))  # type: ignore[misc]
+        DataPart(str(getattr(fragment, "path", "") or f"fragment {i}"), lambda columns, f=fragment: read(f, columns))  # type: ignore[misc]
         for i, fragment in enumerate(fragments)
     ]
     return Chunks("dataset", tuple(dataset.schema.names), lambda: parts, len(parts), stored=True)
@@ -96,9 +96,9 @@ def of_dask(frame: Any) -> Chunks:  # noqa: ANN401 (a Dask data frame)
     """Name the partitions of a Dask data frame; the work on them is handed to Dask."""
     count = int(frame.npartitions)
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[DataPart]:
         for i in range(count):
-            yield Part(f"partition {i}", lambda columns, i=i: [_partition(frame, i, columns)])  # type: ignore[misc]
+            yield DataPart(f"partition {i}", lambda columns, i=i: [_partition(frame, i, columns)])  # type: ignore[misc]
 
     return Chunks(
         "Dask data frame", tuple(map(str, frame.columns)), parts, count, elsewhere=partial(_dask_total, frame)
@@ -128,7 +128,7 @@ def _partition(frame: Any, number: int, columns: Collection[str]) -> Any:  # noq
 
 def _whole(name: str, names: tuple[str, ...], batches: Any) -> Chunks:  # noqa: ANN401
     """Make one part of a query, whose batches can't be asked for one by one."""
-    part = Part(name, batches)
+    part = DataPart(name, batches)
     return Chunks(name, names, lambda: [part], 1, stored=True)
 
 

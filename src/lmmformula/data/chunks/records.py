@@ -19,7 +19,7 @@ BATCH_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DataPart:
     """
     A part of the data.
 
@@ -67,7 +67,7 @@ class Chunks:
 
     name: str
     names: tuple[str, ...]
-    parts: Callable[[], Iterable[Part]]
+    parts: Callable[[], Iterable[DataPart]]
     n_parts: int | None = None
     identity: tuple[Any, ...] = ()
     elsewhere: "Total | None" = None

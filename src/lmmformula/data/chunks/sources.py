@@ -6,7 +6,7 @@ from typing import Any
 
 from lmmformula.data.chunks.files import of_files, paths_of
 from lmmformula.data.chunks.libraries import of_library
-from lmmformula.data.chunks.records import Chunks, Elsewhere, Part, other_rows, read_once, read_part
+from lmmformula.data.chunks.records import Chunks, DataPart, Elsewhere, other_rows, read_once, read_part
 from lmmformula.data.delimited import TextOptions
 from lmmformula.data.fingerprint import fingerprint
 from lmmformula.errors import DataError, LmmFormulaError, printable
@@ -46,7 +46,7 @@ def as_chunks(data: Any, text: TextOptions | None = None) -> Chunks | None:  # n
 def _of_frames(frames: Sequence[Any]) -> Chunks | None:
     if not frames or isinstance(frames[0], (int, float, str)):
         return None  # a list of values: the error for what is no table fits better
-    parts = [Part(f"frame {i}", lambda _, frame=frame: [frame]) for i, frame in enumerate(frames)]  # type: ignore[misc]
+    parts = [DataPart(f"frame {i}", lambda _, frame=frame: [frame]) for i, frame in enumerate(frames)]  # type: ignore[misc]
     return Chunks("frames", read_part(frames[0]).names, lambda: parts, len(parts))
 
 
@@ -65,10 +65,10 @@ def _of_function(function: Callable[[], Any]) -> Chunks:
                 raise other_rows("the function gives other rows when it is called again")
         yield frame
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[DataPart]:
         for i, frame in enumerate(_iterated(function)):
             read = first if i == 0 else _as_it_is
-            yield Part(f"frame {i}", lambda columns, frame=frame, read=read: read(frame, columns))  # type: ignore[misc]
+            yield DataPart(f"frame {i}", lambda columns, frame=frame, read=read: read(frame, columns))  # type: ignore[misc]
 
     return Chunks("frames", names, parts)
 

@@ -11,9 +11,9 @@ from lmmformula.data.table import Table
 from lmmformula.design.columns.evaluated import Categorical, Numbers, missing, restrict
 from lmmformula.design.columns.frame import Frame, at
 from lmmformula.design.fixed import named_numbers, offset_of, term_expressions
-from lmmformula.design.random import Grouping, group_column, grouping
+from lmmformula.design.random import GroupedRows, group_column, grouping
 from lmmformula.design.response import categories_of, check_support, response_name, response_values
-from lmmformula.design.weights import check_trials, check_weights, prior_weights
+from lmmformula.design.weights import check_trials, check_weights, in_rows, prior_weights
 from lmmformula.errors import DataError, is_text, printable, warn
 from lmmformula.ir.expressions import Expression, Variable, label
 from lmmformula.ir.model import ModelIR
@@ -45,7 +45,7 @@ class Inputs:
     weights: FloatArray | None
     offset: FloatArray | None
     values: dict[str, Numbers | Categorical]
-    groups: dict[tuple[Variable, ...], Grouping]
+    groups: dict[tuple[Variable, ...], GroupedRows]
     missing: dict[str, int]
     categories: tuple[str, ...] = ()
     loglik_weights: FloatArray | None = None
@@ -86,7 +86,7 @@ def complete_cases(frame: Frame, ir: ModelIR, weights: object, offset: object, l
         check_weights(factors, rows, "loglik_weights")
 
     used = {label(expression): restrict(value, rows) for expression, value in values.items()}
-    y = _kept(y, rows)
+    y = in_rows(y, rows)
     _refuse_infinite(frame, ir.response.expressions[0], y, rows)
     check_support(y, ir.response, ir.family)
     if ir.family.name == "binomial":
@@ -100,13 +100,13 @@ def complete_cases(frame: Frame, ir: ModelIR, weights: object, offset: object, l
         frame=frame,
         rows=rows,
         y=y,
-        weights=None if prior is None else _kept(prior, rows),
-        offset=None if known_part is None else _kept(known_part, rows),
+        weights=None if prior is None else in_rows(prior, rows),
+        offset=None if known_part is None else in_rows(known_part, rows),
         values=used,
         groups={t.group: grouping([columns[variable] for variable in t.group], rows) for t in ir.random},
         missing={name: int(mask.sum()) for name, mask in masks.items()},
         categories=categories,
-        loglik_weights=None if factors is None else _kept(factors, rows),
+        loglik_weights=None if factors is None else in_rows(factors, rows),
     )
 
 
@@ -179,7 +179,3 @@ def listed(places: IntArray) -> str:
     '0, 1, 2, 3, 4, ..., counted from 0'
     """
     return ", ".join(map(str, places[:SHOWN].tolist())) + (", ..." if len(places) > SHOWN else "") + ", counted from 0"
-
-
-def _kept(column: FloatArray, rows: IntArray | None) -> FloatArray:
-    return column if rows is None else column[rows]

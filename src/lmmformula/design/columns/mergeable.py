@@ -1,19 +1,15 @@
 """Which functions of a formula can be computed part by part, and what each of them must know of the other parts."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from lmmformula.design.coding.factors import MAKE_LEVELS, State
+from lmmformula.design.columns.summaries import SampleMoments
+from lmmformula.design.columns.transforms import center_and_scale
 from lmmformula.design.fixed import term_expressions
-from lmmformula.errors import DataError, FormulaError, LmmFormulaError
+from lmmformula.errors import FormulaError, LmmFormulaError
 from lmmformula.ir.expressions import Apply, Constant, Expression, Variable, children, label
 from lmmformula.ir.functions import bound
 from lmmformula.ir.model import ModelIR
-
-if TYPE_CHECKING:
-    from lmmformula.design.columns.summaries import SampleMoments
 
 SCALED = frozenset({"scale", "center"})
 """They must know the mean and spread of all rows, which are merged."""
@@ -100,23 +96,7 @@ def _within(*given: Expression) -> Iterator[Expression]:
         waiting.extend(children(found))
 
 
-def spread_of(call: Apply, moments: "SampleMoments") -> State:
+def scaling_of(call: Apply, moments: SampleMoments) -> State:
     """Return what scale() or center() remembers, from the moments of its argument in all rows."""
     given = {name: e.value for name, e in bound(call).items() if isinstance(e, Constant)}
-    by, to = given.get("center", True), given.get("scale", call.function == "scale")
-    if not moments.n:
-        raise DataError(f"`{label(call)}`: there are no numbers to scale", span=call.span)
-    centre = (moments.mean if by else 0.0) if isinstance(by, bool) else float(by or 0.0)
-    if not isinstance(to, bool):
-        return {"center": centre, "scale": float(to or 0.0)}
-    if not to:
-        return {"center": centre, "scale": 1.0}
-    around = moments.squares + moments.n * (moments.mean - centre) ** 2
-    spread = float(np.sqrt(around / max(moments.n - 1, 1)))
-    if not spread > 0 or (moments.lowest == moments.highest and by is True):
-        raise DataError(
-            f"`{label(call)}`: a constant column can't be scaled",
-            span=call.span,
-            hint="leave it out, or use scale = FALSE",
-        )
-    return {"center": centre, "scale": spread}
+    return center_and_scale(moments, given.get("center", True), given.get("scale", call.function == "scale"))

@@ -1,6 +1,7 @@
 """A variable in a few numbers: what marginal means and pictures ask of its rows; from one table, or from parts."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -139,7 +140,7 @@ class PartialSummary:
 
     moments: SampleMoments = field(default_factory=SampleMoments)
     distinct: frozenset[float] | None = frozenset()
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, column: Column, rows: IntArray | None, *, as_levels: bool) -> "PartialSummary":
@@ -152,7 +153,7 @@ class PartialSummary:
         if isinstance(column, FactorColumn):
             codes = column.codes if rows is None else column.codes[rows]
             counts = np.bincount(codes[codes >= 0], minlength=len(column.levels)).tolist()
-            return cls(counts={level: n for level, n in zip(column.levels, counts, strict=True) if n})
+            return cls(counts=Counter({level: n for level, n in zip(column.levels, counts, strict=True) if n}))
         numbers = column.values if rows is None else column.values[rows]
         moments = SampleMoments.of(numbers)
         ends = (moments.lowest, moments.highest)
@@ -162,12 +163,11 @@ class PartialSummary:
         return cls(moments, frozenset(ends) if few else None)
 
     def __add__(self, other: "PartialSummary") -> "PartialSummary":
-        counts = {level: self.counts.get(level, 0) + other.counts.get(level, 0) for level in self.counts | other.counts}
         distinct = None
         if self.distinct is not None and other.distinct is not None:
             distinct = self.distinct | other.distinct
             distinct = distinct if len(distinct) <= MOST_VALUES else None
-        return PartialSummary(self.moments + other.moments, distinct, counts)
+        return PartialSummary(self.moments + other.moments, distinct, self.counts + other.counts)
 
     def summary(self, order: tuple[str, ...], *, as_levels: bool) -> ColumnSummary | None:
         """

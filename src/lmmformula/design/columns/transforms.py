@@ -18,6 +18,7 @@ from lmmformula.design.columns.evaluated import (
     scalar,
     whole_number,
 )
+from lmmformula.design.columns.summaries import SampleMoments
 from lmmformula.design.limits import refuse_large
 from lmmformula.errors import DataError, warn
 
@@ -26,9 +27,26 @@ def scale(state: State, x: Value, *, center: Value = True, scale: Value = True) 
     """scale(x, center, scale): by the standard deviation or, uncentred, by the root mean square, as R does."""
     values = column_of_numbers(x)
     if not state:
-        state["center"] = _center(values, center)
-        state["scale"] = _spread(values - state["center"], scale, centred_by_mean=center is True)
+        state |= center_and_scale(SampleMoments.of(values), center, scale)
     return Numbers((values - state["center"]) / state["scale"])
+
+
+def center_and_scale(moments: SampleMoments, center: Value, scale: Value) -> State:
+    """
+    Return what scale(x, center, scale) remembers: what is subtracted, and what divides.
+
+    moments : of x
+    """
+    if not moments.n:
+        raise DataError("there are no numbers to scale")
+    middle = (moments.mean if center else 0.0) if isinstance(center, bool) else scalar(center)
+    if not isinstance(scale, bool):
+        return {"center": middle, "scale": scalar(scale)}
+    around = moments.squares + moments.n * (moments.mean - middle) ** 2
+    size = math.sqrt(around / max(moments.n - 1, 1)) if scale else 1.0
+    if not size > 0 or (scale and center is True and moments.lowest == moments.highest):
+        raise DataError("a constant column can't be scaled", hint="leave it out, or use scale = FALSE")
+    return {"center": middle, "scale": size}
 
 
 def center(state: State, x: Value) -> Value:
@@ -254,32 +272,6 @@ def _natural_basis(x: FloatArray, bounds: Iterable[float], knots: list[float], *
     Q, _ = np.linalg.qr(constraints.T, mode="complete")
     natural: FloatArray = basis[:, first:] @ Q[:, 2:]
     return natural
-
-
-def _center(values: FloatArray, center: Value) -> float:
-    if center is True or center is False:
-        return _finite_mean(values) if center else 0.0
-    return scalar(center)
-
-
-def _finite_mean(values: FloatArray) -> float:
-    present = values[~np.isnan(values)]
-    if not len(present):
-        raise DataError("there are no numbers to scale")
-    return float(present.mean())
-
-
-def _spread(centred: FloatArray, scale: Value, *, centred_by_mean: bool) -> float:
-    if scale is False:
-        return 1.0
-    if scale is not True:
-        return scalar(scale)
-    present = centred[~np.isnan(centred)]
-    spread = float(np.sqrt(np.sum(present**2) / max(len(present) - 1, 1)))
-    is_constant = len(present) > 0 and bool(np.all(present == present[0]))
-    if not spread > 0 or (is_constant and centred_by_mean):
-        raise DataError("a constant column can't be scaled", hint="leave it out, or use scale = FALSE")
-    return spread
 
 
 def _bounds(state: State, given: Value) -> tuple[float | None, float | None]:

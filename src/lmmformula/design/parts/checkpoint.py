@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lmmformula.design.parts.streamed import Frozen, arrays_of, with_sample
+from lmmformula.design.parts.second_pass import FirstPass
 from lmmformula.design.sums.added import PairwiseSum, PartialProducts
 from lmmformula.errors import DataError, printable
 from lmmformula.files import as_arrays, as_text, write_files
@@ -46,7 +46,7 @@ class Checkpoint:
             reason = getattr(error, "strerror", None) or error
             raise DataError(f"checkpoint '{printable(str(folder))}': {reason}") from None
 
-    def first_pass(self) -> Frozen | None:
+    def first_pass(self) -> FirstPass | None:
         """Return what a complete first pass found, None if there was none."""
         path = self.folder / "first_pass.json"
         if not path.exists():
@@ -54,15 +54,14 @@ class Checkpoint:
         with self._told():
             content = json.loads(path.read_text(encoding="utf-8"))
             self._check(content["identity"])
-            found = Frozen.from_dict(content["found"])
             with (self.folder / "sample.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return with_sample(found, dict(stored))
+                return FirstPass.read(content["found"], stored)
 
-    def keep_first_pass(self, found: Frozen) -> None:
+    def keep_first_pass(self, found: FirstPass) -> None:
         """Keep a complete first pass; its rows first, so that there are rows where there is a file that needs them."""
         text = json.dumps({"identity": self.identity, "found": found.to_dict()})
         sample, first = self.folder / "sample.npz", self.folder / "first_pass.json"
-        write_files({sample: as_arrays(**arrays_of(found)), first: as_text(text)})
+        write_files({sample: as_arrays(**found.arrays()), first: as_text(text)})
 
     def sums(self) -> tuple[int, PairwiseSum[PartialProducts]]:
         """Return the number of parts that were summed, and their sums."""

@@ -5,6 +5,7 @@ What a part knows is a `Learned`; two of them add up to what both parts know. Fr
 `Schema` that the data would have given in one table.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,9 +19,9 @@ from lmmformula.design.coding.contrasts import Contrast
 from lmmformula.design.coding.factors import MAKE_LEVELS, State
 from lmmformula.design.coding.levels import Levels, column_levels, number_key, united
 from lmmformula.design.columns.evaluated import Categorical, Numbers, column_of_numbers
-from lmmformula.design.columns.frame import Frame
+from lmmformula.design.columns.frame import Frame, at
 from lmmformula.design.columns.inputs import Inputs, complete_cases
-from lmmformula.design.columns.mergeable import SCALED, calls, columns_read, expressions, spread_of
+from lmmformula.design.columns.mergeable import SCALED, calls, columns_read, expressions, scaling_of
 from lmmformula.design.columns.summaries import (
     ColumnSummary,
     PartialSummary,
@@ -29,7 +30,7 @@ from lmmformula.design.columns.summaries import (
     term_columns_read,
 )
 from lmmformula.design.fixed import term_expressions
-from lmmformula.design.random import Grouping
+from lmmformula.design.random import GroupedRows
 from lmmformula.design.schema import ColumnSchema
 from lmmformula.errors import DataError
 from lmmformula.ir.expressions import Apply, Expression, Variable, label, variables
@@ -39,8 +40,6 @@ from lmmformula.ir.records import RandomTerm
 
 SAMPLE = 1 << 15
 """Rows from which coordinates are learnt."""
-
-Counts = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +112,8 @@ class Learned:
 
     n_given: int
     n: int
-    missing: Counts
-    invented: Counts
+    missing: Counter[str]
+    invented: Counter[str]
     columns: dict[str, Levels]
     seen: dict[str, Seen]
     groups: tuple[frozenset[tuple[str, ...]], ...]
@@ -130,8 +129,8 @@ class Learned:
         return Learned(
             n_given=self.n_given + other.n_given,
             n=self.n + other.n,
-            missing=_counted(self.missing, other.missing),
-            invented=_counted(self.invented, other.invented),
+            missing=self.missing + other.missing,
+            invented=self.invented + other.invented,
             columns={name: united(name, (own, other.columns[name])) for name, own in self.columns.items()},
             seen={name: _both(name, own, other.seen[name]) for name, own in self.seen.items()},
             groups=tuple(a | b for a, b in zip(self.groups, other.groups, strict=True)),
@@ -143,10 +142,6 @@ class Learned:
             rows=(self.rows + other.rows) % WORD,
             values={name: own + other.values[name] for name, own in self.values.items()},
         )
-
-
-def _counted(a: Counts, b: Counts) -> Counts:
-    return {name: a.get(name, 0) + b.get(name, 0) for name in {**a, **b}}
 
 
 def _both(name: str, a: Seen, b: Seen) -> Seen:
@@ -206,8 +201,8 @@ def learn(plan: Plan, table: Table, place: tuple[int, ...]) -> Learned:
     return Learned(
         n_given=table.n_rows,
         n=len(inputs.y),
-        missing=inputs.missing,
-        invented={name: int(rows.sum()) for name, rows in invented.items()},
+        missing=Counter(inputs.missing),
+        invented=Counter({name: int(rows.sum()) for name, rows in invented.items()}),
         columns={name: column_levels(table[name]) for name in plan.variables},
         seen={label(e): _seen(frame, e, inputs) for e in term_expressions(ir)},
         groups=tuple(_cells(table, term, inputs) for term in ir.random),
@@ -286,14 +281,12 @@ def level_columns(ir: ModelIR) -> tuple[str, ...]:
     return tuple(dict.fromkeys(variable.name for variable in inside))
 
 
-def learn_levels(names: Collection[str], table: Table, _: tuple[int, ...]) -> "LevelsByName":
-    """Learn what some columns hold, and their levels if they are factors."""
-    return LevelsByName({name: column_levels(table[name]) for name in names})
-
-
-def learn_all_levels(names: Collection[str], table: Table, _: tuple[int, ...]) -> "LevelsByName":
-    """Learn what some columns hold, and their levels even if they are numbers."""
-    return LevelsByName({name: column_levels(table[name], table.factor(name).levels) for name in names})
+def learn_levels(
+    names: Collection[str], table: Table, _: tuple[int, ...], *, of_numbers: bool = False
+) -> "LevelsByName":
+    """Learn what some columns hold, and the levels of factors among them, or of all of them."""
+    labels = {name: table.factor(name).levels if of_numbers else () for name in names}
+    return LevelsByName({name: column_levels(table[name], labels[name]) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,11 +301,8 @@ class LevelsByName:
 
 def with_levels(plan: Plan, found: LevelsByName) -> Plan:
     """Add to a plan what is now known of columns, and what factor() and the like make of it."""
-    known = {
-        name: ColumnSchema(name, levels.labels, levels.ordered, levels.kind)
-        for name, levels in found.levels.items()
-        if levels.nature not in {"numbers", "nothing"}
-    }
+    schemas = {name: _column_schema(name, levels) for name, levels in found.levels.items()}
+    known = {name: schema for name, schema in schemas.items() if schema.levels is not None}
     states: dict[str, State] = {}
     for call in calls(plan.ir, MAKE_LEVELS):
         argument = bound(call)["x"]
@@ -330,10 +320,13 @@ def merged_inputs(plan: Plan, learned: Learned) -> Inputs:
     ir = plan.ir
     states: dict[str, State] = dict(learned.states)
     for call in calls(ir, SCALED):
-        states[label(call)] = spread_of(call, learned.moments[label(call)])
+        try:
+            states[label(call)] = scaling_of(call, learned.moments[label(call)])
+        except DataError as error:
+            raise at(error, call.span, ir.source) from None
     no_codes: IntArray = np.empty(0, dtype=np.intp)
     groups = {
-        term.group: Grouping(no_codes, _group_order(term, cells, learned.group_levels))
+        term.group: GroupedRows(no_codes, _group_order(term, cells, learned.group_levels))
         for term, cells in zip(ir.random, learned.groups, strict=True)
     }
     columns = {name: _column_schema(name, levels) for name, levels in learned.columns.items()}

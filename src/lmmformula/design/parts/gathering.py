@@ -1,15 +1,14 @@
 """Data in parts that are small enough for memory: read into one table, so that no row is lost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from lmmformula.data.chunks.records import Part, read_part
+from lmmformula.data.chunks.records import DataPart, read_part
 from lmmformula.data.frames import joined, size_of
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.columns.frame import Frame
 from lmmformula.design.columns.inputs import complete_cases
-from lmmformula.design.parts.memory import default_limit
+from lmmformula.design.limits import memory_share
 from lmmformula.design.parts.passes import Passes
 from lmmformula.errors import DataError, LmmFormulaError, printable
 from lmmformula.ir.model import ModelIR
@@ -32,7 +31,7 @@ def gathered(passes: Passes) -> Table | None:
         return None
     if keep is False or (keep is None and (not chunks.stored or settings.checkpoint is not None)):
         return None
-    limit = float("inf") if keep else min(default_limit() / 2, settings.memory_limit or float("inf"))
+    limit = float("inf") if keep else min(memory_share() / 2, settings.memory_limit or float("inf"))
     needed = tuple(name for name in chunks.names if name in passes.columns)
     for columns in dict.fromkeys((chunks.names, needed)):
         foretold = chunks.n_bytes * len(columns) / max(len(chunks.names), 1)
@@ -55,7 +54,7 @@ def _within(passes: Passes, columns: Sequence[str], limit: float) -> list[Any] |
     return found
 
 
-def _refuse_lacking(part: Part, frame: Any, needed: Sequence[str]) -> None:  # noqa: ANN401 (any frame)
+def _refuse_lacking(part: DataPart, frame: Any, needed: Sequence[str]) -> None:  # noqa: ANN401 (any frame)
     """Refuse a part without a column of the model; in other columns parts may differ."""
     table = read_part(frame)
     for name in needed:
@@ -67,9 +66,8 @@ def _refuse_lacking(part: Part, frame: Any, needed: Sequence[str]) -> None:  # n
 def in_part(error: LmmFormulaError, ir: ModelIR, passes: Passes) -> LmmFormulaError:
     """Return an error that was met in all rows as the first part has it, which names the part."""
 
-    def evaluate(table: Table, _: tuple[int, ...]) -> Nothing:
-        complete_cases(Frame(table, ir.source), ir, None, None)
-        return Nothing()
+    def evaluate(table: Table, _: tuple[int, ...]) -> int:
+        return len(complete_cases(Frame(table, ir.source), ir, None, None).y)
 
     try:
         passes.total("searching", evaluate)
@@ -77,14 +75,6 @@ def in_part(error: LmmFormulaError, ir: ModelIR, passes: Passes) -> LmmFormulaEr
         if found.span == error.span:
             return found.located(ir.source)
     return error
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """The sum of what is looked at and not kept."""
-
-    def __add__(self, _: "Nothing") -> "Nothing":
-        return self
 
 
 def remark_on(table: Table) -> str:

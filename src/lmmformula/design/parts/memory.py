@@ -1,22 +1,18 @@
 """What the sums over data in parts will need, foretold from the levels and a sample of the rows."""
 
 import math
-import os
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
 from lmmformula.arrays import IntArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.errors import DataError
 
 COPIES = 3
 """Of the sums: those so far, those of a part, and what they add up to."""
-
-ASSUMED = 8e9
-"""Bytes of memory where the system does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ class Needs:
         raise DataError(f"{self}, and the limit is {gigabytes(limit)}", hint=hint)
 
 
-def needs_of(schema: Schema, sample: DesignMatrices, n_rows: int) -> Needs:
+def needs_of(schema: Schema, sample: Design, n_rows: int) -> Needs:
     """
     Foretell the size of the sums.
 
@@ -92,14 +88,6 @@ def _extrapolated(found: int, m: int, n: int) -> int:
         middle = math.sqrt(low * high)
         low, high = (middle, high) if -middle * math.expm1(-m / middle) < found else (low, middle)
     return round(-high * math.expm1(-n / high))
-
-
-def default_limit() -> float:
-    """Return the bytes of memory that sums may take: half of the machine's."""
-    try:
-        return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # not every system tells
-        return 0.5 * ASSUMED
 
 
 def gigabytes(n_bytes: float) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from lmmformula.data.chunks.records import Chunks, Part, Total
+from lmmformula.data.chunks.records import Chunks, DataPart, Total
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.sums.added import PairwiseSum, Summable
 from lmmformula.errors import DataError, LmmFormulaError, printable
@@ -90,7 +90,7 @@ class Passes:
         """Compute something of the first part alone."""
         return next((_part_sum(kernel, part, self.columns, 0) for part in self.chunks.parts()), None)
 
-    def parts(self, stage: str) -> Iterator[Part]:
+    def parts(self, stage: str) -> Iterator[DataPart]:
         """Go through all parts."""
         start = time.monotonic()
         try:
@@ -158,7 +158,7 @@ class Passes:
             sys.stderr.write("\r\x1b[2K")
 
 
-def _part_sum(kernel: Kernel[S], part: Part, columns: Sequence[str], number: int) -> S | None:
+def _part_sum(kernel: Kernel[S], part: DataPart, columns: Sequence[str], number: int) -> S | None:
     """Add up what is computed of the tables of a part; errors name it."""
     return _sum_of(kernel, part.tables(columns), number, part.label)
 

@@ -7,39 +7,38 @@ Each pass computes something of every part and adds it up in a fixed order, here
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from lmmformula.arrays import BoolArray
 from lmmformula.data.chunks.records import Chunks, other_rows
-from lmmformula.data.table import Table, read_table
+from lmmformula.data.table import read_table
 from lmmformula.design.build import NaAction, make_schema, refuse_constant_response, warn_of_correlated, warn_of_dropped
 from lmmformula.design.coding.contrasts import read_contrasts
 from lmmformula.design.coding.factors import MAKE_LEVELS
 from lmmformula.design.columns.inputs import refuse_missing
 from lmmformula.design.columns.mergeable import calls, refuse_unmergeable
+from lmmformula.design.design import Design
+from lmmformula.design.limits import memory_share
 from lmmformula.design.parts.checkpoint import Checkpoint
 from lmmformula.design.parts.first_pass import (
     Learned,
-    LevelsByName,
     Plan,
     learn,
-    learn_all_levels,
     learn_levels,
     level_columns,
     merged_inputs,
     summaries,
     with_levels,
 )
-from lmmformula.design.parts.memory import default_limit, needs_of
+from lmmformula.design.parts.memory import needs_of
 from lmmformula.design.parts.passes import Passes, StreamSettings
-from lmmformula.design.parts.streamed import Frozen, StreamedDesign, part_design, part_products, without_columns
+from lmmformula.design.parts.second_pass import FirstPass, part_design, part_products, summed_design
 from lmmformula.design.schema import Schema
 from lmmformula.design.sums.added import PartialProducts
 from lmmformula.design.sums.chosen_coordinates import InnerMap, learn_map
 from lmmformula.design.sums.coordinates import refuse_exact_response
-from lmmformula.design.sums.crossproducts import whitened
 from lmmformula.design.sums.records import CrossProducts
 from lmmformula.errors import DataError, FitError, LmmFormulaError, printable, warn
 from lmmformula.ir.model import ModelIR
@@ -58,7 +57,7 @@ def stream_design(
     na_action: NaAction = "omit",
     loglik_weights: object = None,
     settings: StreamSettings | None = None,
-) -> tuple[Schema, StreamedDesign]:
+) -> tuple[Schema, Design]:
     """
     Make the design of a model on data in parts; the arguments are those of `build_design`.
 
@@ -83,14 +82,14 @@ def stream_design(
         identity = {"model": ir.to_dict(), "weights": weights, "offset": offset, "contrasts": repr(contrasts)}
         identity |= {"data": (chunks.name, chunks.names, chunks.n_parts, chunks.identity)}
         checkpoint = None if settings.checkpoint is None else Checkpoint(settings.checkpoint, identity)
-        frozen = None if checkpoint is None else checkpoint.first_pass()
-        if frozen is None:
-            frozen = first_pass(plan, passes, contrasts, na_action)
+        first = None if checkpoint is None else checkpoint.first_pass()
+        if first is None:
+            first = first_pass(plan, passes, contrasts, na_action)
             if checkpoint is not None:
-                checkpoint.keep_first_pass(frozen)
-        warn_of_correlated(ir, frozen.schema)
-        products = _second_pass(frozen, passes, checkpoint)
-        return _finished(frozen, products)
+                checkpoint.keep_first_pass(first)
+        warn_of_correlated(ir, first.schema)
+        products = _second_pass(first, passes, checkpoint)
+        return _finished(first, products)
     except LmmFormulaError as error:
         raise error.located(ir.source) from None
 
@@ -101,7 +100,7 @@ def _column_name(what: str, given: object) -> str | None:
     raise DataError(f"{what} must be the name of a column, as the data come in parts")
 
 
-def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, na_action: NaAction) -> Frozen:
+def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, na_action: NaAction) -> FirstPass:
     """Learn the schema, and coordinates from a sample of the rows."""
     ir = plan.ir
     plan = _with_levels(plan, passes)
@@ -116,10 +115,10 @@ def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, 
     table = read_table(learned.sample.columns)
     sample = part_design(ir, schema, table, weights=plan.weights, offset=plan.offset)
     needs = needs_of(schema, sample, learned.n)
-    needs.refuse_above(passes.settings.memory_limit or default_limit())
+    needs.refuse_above(passes.settings.memory_limit or memory_share())
     passes.say(f"{learned.n:,} rows; {needs}")
     inner = _map_of(ir, schema, sample)
-    return Frozen(
+    return FirstPass(
         ir,
         schema,
         inner,
@@ -127,11 +126,10 @@ def first_pass(plan: Plan, passes: Passes, contrasts: Mapping[str, Any] | None, 
         plan.offset,
         n_given=learned.n_given,
         n=learned.n,
-        missing=learned.missing,
+        missing=dict(learned.missing),
         rows=learned.rows,
         summaries=summaries(plan, learned),
         total=learned.response.squares + (0.0 if ir.fixed.intercept else learned.n * learned.response.mean**2),
-        sample=sample,
         columns=learned.sample.columns,
     )
 
@@ -151,7 +149,7 @@ def _with_levels(plan: Plan, passes: Passes) -> Plan:
         first = passes.first(partial(learn_levels, names))
         if first is not None and all(levels.nature == "numbers" for levels in first.levels.values()):
             return plan
-    found: LevelsByName | None = passes.total("levels", partial(learn_all_levels if made else learn_levels, names))
+    found = passes.total("levels", partial(learn_levels, names, of_numbers=bool(made)))
     return plan if found is None else with_levels(plan, found)
 
 
@@ -161,9 +159,9 @@ def _tell_of_invented(learned: Learned) -> None:
         warn(f"`{printable(name)}` has no value where its columns have one, in {count} rows; they are dropped")
 
 
-def _second_pass(frozen: Frozen, passes: Passes, checkpoint: Checkpoint | None) -> PartialProducts:
+def _second_pass(first: FirstPass, passes: Passes, checkpoint: Checkpoint | None) -> PartialProducts:
     """Sum the products of all rows."""
-    limit = passes.settings.memory_limit or default_limit()
+    limit = passes.settings.memory_limit or memory_share()
 
     def check(sums: PartialProducts) -> None:
         if sums.nbytes > limit:
@@ -172,30 +170,29 @@ def _second_pass(frozen: Frozen, passes: Passes, checkpoint: Checkpoint | None) 
                 hint="leave out a crossed grouping factor, or raise memory_limit",
             )
 
-    kernel = partial(part_products, frozen, frozen.levels())
+    kernel = partial(part_products, first, first.levels())
     found = passes.total("summing", kernel, checkpoint=checkpoint, check=check)
-    if found is None or found.n != frozen.n:
+    if found is None or found.n != first.n:
         raise DataError(
-            f"the second pass found {0 if found is None else found.n} complete rows, the first {frozen.n}",
+            f"the second pass found {0 if found is None else found.n} complete rows, the first {first.n}",
             hint="did the data change between the passes?",
         )
-    if found.rows != frozen.rows:
+    if found.rows != first.rows:
         raise other_rows("the second pass read other rows than the first")
     return found
 
 
-def _finished(frozen: Frozen, sums: PartialProducts) -> tuple[Schema, StreamedDesign]:
+def _finished(first: FirstPass, sums: PartialProducts) -> tuple[Schema, Design]:
     """Drop the columns of X that depend on earlier ones, and bring the products into their final coordinates."""
-    products = sums.products(frozen.inner.coordinates)
-    _refuse_overflow(products, frozen.schema.fixed_columns)
-    independent = _independent(products, frozen.inner)
+    products = sums.products(first.inner.coordinates)
+    _refuse_overflow(products, first.schema.fixed_columns)
+    independent = _independent(products, first.inner)
     if not independent.all():
-        schema = replace(frozen.schema, aliased=tuple(np.flatnonzero(~independent).tolist()))
-        frozen = replace(frozen, schema=schema)
+        schema = replace(first.schema, aliased=tuple(np.flatnonzero(~independent).tolist()))
+        first = replace(first, schema=schema)
         warn_of_dropped(schema)
-    _refuse_exact(products, frozen.inner, independent)
-    products = whitened(without_columns(products, frozen.schema.kept), frozen.terms())
-    return frozen.schema, StreamedDesign(frozen, products)
+    _refuse_exact(products, first.inner, independent)
+    return first.schema, summed_design(first, products)
 
 
 def _refuse_overflow(products: CrossProducts, names: Sequence[str]) -> None:
@@ -226,15 +223,3 @@ def _refuse_exact(products: CrossProducts, inner: InnerMap, independent: BoolArr
     left = A[-1, -1] - float(Xy @ np.linalg.solve(A[np.ix_(keep, keep)], Xy))
     response = np.append(inner.pilot, inner.y_scale)  # the response itself, in inner columns
     refuse_exact_response(max(left, 0.0) * inner.y_scale**2, float(response @ A @ response))
-
-
-def table_without_rows(chunks: Chunks) -> Table:
-    """Return a table with the names of the columns, which says of each that its rows were not kept."""
-    return Table(0, chunks.names, dict.fromkeys(chunks.names, (_absent,)))
-
-
-def _absent() -> NoReturn:
-    raise DataError(
-        "the rows of a column are needed, and data that come in parts are not kept",
-        hint="give the model a data frame that fits in memory",
-    )

@@ -8,12 +8,12 @@ squares fit was subtracted, and of random-effects columns of unit root mean squa
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.records import Coordinates
 from lmmformula.errors import FitError
 
@@ -41,31 +41,60 @@ def shift_of(column: FloatArray, weights: FloatArray | None) -> float:
 
 def constant_column(columns: FloatArray) -> int | None:
     """Return the position of the first column of ones, if there is one."""
-    return next(
-        (j for j in range(columns.shape[1]) if columns[0, j] == 1.0 and bool((columns[:, j] == 1.0).all())), None
-    )
+    ones = (j for j in range(columns.shape[1]) if columns[0, j] == 1.0 and bool((columns[:, j] == 1.0).all()))
+    return next(ones, None) if len(columns) else None
 
 
-def shifted(columns: FloatArray, weights: FloatArray | None) -> tuple[list[FloatArray], FloatArray]:
+@dataclass(frozen=True, slots=True)
+class Moved:
     """
-    Centre columns beside a constant one.
+    New columns of old ones, (x - shift) / scale.
 
-    Returns
-    -------
-    columns, N
-        The k columns, each (n,), and the (k, k) matrix with [columns] = [given columns] N.
+    shift : (k,), zero unless a column of ones takes the shifts up
+    scale : (k,), powers of two
+    ones : position of that column
+    """
+
+    shift: FloatArray
+    scale: FloatArray
+    ones: int = 0
+
+    @property
+    def matrix(self) -> FloatArray:
+        """(k, k) N with new = old N."""
+        N = np.eye(len(self.scale))
+        if len(N):
+            N[self.ones] -= self.shift
+        return N / self.scale
+
+    def column(self, columns: FloatArray, j: int) -> FloatArray:
+        """Return new column j of (n, k) old ones; the old one itself where nothing changes."""
+        column: FloatArray = columns[:, j]
+        if self.shift[j]:
+            column = column - self.shift[j]
+        return column if self.scale[j] == 1.0 else column / self.scale[j]
+
+
+def moved(columns: FloatArray, weights: FloatArray | None, ones: int | None, which: BoolArray | None = None) -> Moved:
+    """
+    Choose shifts and scales of (n, k) columns.
+
+    ones : position of a column of ones, beside which all others may be shifted, or those of `which`
     """
     k = columns.shape[1]
-    N = np.eye(k)
-    constant = constant_column(columns) if len(columns) else None
-    out = []
+    shift, scale = np.zeros(k), np.ones(k)
     for j in range(k):
         column = columns[:, j]
-        if constant is not None and j != constant and (mean := shift_of(column, weights)):
-            column = column - mean
-            N[constant, j] = -mean
-        out.append(column)
-    return out, N
+        if ones is not None and j != ones and (which is None or which[j]):
+            shift[j] = shift_of(column, weights)
+        scale[j] = scale_of(column - shift[j] if shift[j] else column)
+    return Moved(shift, scale, ones or 0)
+
+
+def moved_term(term: RandomTermDesign, weights: FloatArray | None, ones: int | None) -> Moved:
+    """Only an unstructured covariance can take up a shift; any structure can take up one scale for all columns."""
+    found = moved(term.covariates, weights, ones if term.covariance.any_matrix else None)
+    return replace(found, scale=term.covariance.scales(found.scale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +114,12 @@ class Columns:
     coordinates: Coordinates
 
 
-def columns_of(design: DesignMatrices) -> Columns:
+def columns_of(design: Design) -> Columns:
     """Shift and scale a design's columns so that their cross-products keep all digits."""
-    root = None if design.weights is None else np.sqrt(design.weights)
-    table, N, scale = _fixed_table(design, root)
-    p = design.n_fixed
-    basis = N / scale
+    X, weights, p = design.X, design.weights, design.n_fixed
+    fixed = moved(X, weights, constant_column(X))
+    table = fixed_table(design, fixed)
+    basis = fixed.matrix
     gram = table.T @ table
     if condition(gram[:p, :p]) > ILL_CONDITIONED:
         turn = orthogonaliser(table[:, :p])
@@ -104,16 +133,9 @@ def columns_of(design: DesignMatrices) -> Columns:
     y_scale = scale_of(table[:, p])
     table[:, p] /= y_scale
     gram[:, p] = gram[p, :] = table.T @ table[:, p]
-    random, transforms = _random_columns(design, root)
-    coordinates = Coordinates(
-        fixed=basis,
-        pilot=basis @ pilot,
-        log_det_fixed=float(np.linalg.slogdet(basis)[1]),
-        y_scale=y_scale,
-        random=tuple(transforms),
-        turns=tuple(np.eye(len(U)) for U in transforms),
-    )
-    return Columns([table[:, j] for j in range(p + 1)], random, gram, coordinates)
+    random = [moved_term(term, weights, constant_column(term.covariates)) for term in design.random_terms]
+    coordinates = Coordinates.of(basis, pilot, y_scale, [own.matrix for own in random])
+    return Columns([table[:, j] for j in range(p + 1)], random_columns(design, random), gram, coordinates)
 
 
 def condition(gram: FloatArray) -> float:
@@ -143,19 +165,27 @@ def orthogonaliser(columns: FloatArray) -> FloatArray:
     return out
 
 
-def _fixed_table(design: DesignMatrices, root: FloatArray | None) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return (n, p+1) [X y] with X shifted and scaled, the shift N, and the scales (p,)."""
-    n, p = design.nobs, design.n_fixed
-    columns, N = shifted(design.X, design.weights)
+def fixed_table(design: Design, fixed: Moved) -> FloatArray:
+    """Return (n, p+1) [X y], X moved and the offset subtracted, times the roots of the weights."""
+    n, p = design.X.shape
     table = np.empty((n, p + 1), order="F")
-    scale = np.ones(p)
-    for j, column in enumerate(columns):
-        scale[j] = scale_of(column)
-        np.divide(column, scale[j], out=table[:, j])
+    for j in range(p):
+        column = design.X[:, j]
+        np.divide(column - fixed.shift[j] if fixed.shift[j] else column, fixed.scale[j], out=table[:, j])
     table[:, p] = design.y if design.offset is None else design.y - design.offset
-    if root is not None:
-        table *= root[:, None]
-    return table, N, scale
+    if design.weights is not None:
+        table *= np.sqrt(design.weights)[:, None]
+    return table
+
+
+def random_columns(design: Design, random: Sequence[Moved]) -> list[list[FloatArray]]:
+    """Return per random term its columns, moved, times the roots of the weights."""
+    root = None if design.weights is None else np.sqrt(design.weights)
+    found = [
+        [own.column(term.covariates, j) for j in range(term.n_coefficients)]
+        for term, own in zip(design.random_terms, random, strict=True)
+    ]
+    return found if root is None else [[column * root for column in columns] for columns in found]
 
 
 def scale_of(column: FloatArray) -> float:
@@ -173,25 +203,6 @@ def refuse_exact_response(residual: float, total: float) -> None:
             "the fixed effects fit the response exactly, so no variance is left to estimate",
             hint="is the response constant, or computed from the columns on the right-hand side?",
         )
-
-
-def _random_columns(design: DesignMatrices, root: FloatArray | None) -> tuple[list[list[FloatArray]], list[FloatArray]]:
-    columns, transforms = [], []
-    for term in design.random_terms:
-        moved, N = _term_columns(term, design.weights)
-        columns.append([c if root is None else c * root for c in moved])
-        transforms.append(N)
-    return columns, transforms
-
-
-def _term_columns(term: RandomTermDesign, weights: FloatArray | None) -> tuple[list[FloatArray], FloatArray]:
-    """Only an unstructured covariance can take up a shift; any structure can take up one scale for all columns."""
-    if term.covariance.any_matrix:
-        moved, N = shifted(term.covariates, weights)
-    else:
-        moved, N = [term.covariates[:, j] for j in range(term.n_coefficients)], np.eye(term.n_coefficients)
-    sizes = term.covariance.scales(np.array([scale_of(c) for c in moved]))
-    return [c if s == 1.0 else c / s for c, s in zip(moved, sizes, strict=True)], N / sizes
 
 
 def block_diagonal(blocks: Sequence[FloatArray]) -> FloatArray:

@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.coordinates import Columns, block_diagonal, columns_of, whitener
 from lmmformula.design.sums.records import Coordinates, CrossProducts, FactorProducts, PairProducts
 from lmmformula.errors import FitError
 
 
-def cross_products(design: DesignMatrices) -> CrossProducts:
-    """Form the cross-products of a design, in coordinates that keep their digits; a streamed design has formed them."""
-    if design.products is not None:
-        return design.products
+def cross_products(design: Design) -> CrossProducts:
+    """Form the cross-products of a design, in coordinates that keep their digits; those of data in parts are there."""
+    if design.sums is not None:
+        return design.sums.products
     return whitened(raw_products(columns_of(design), design), design.random_terms)
 
 
-def raw_products(columns: Columns, design: DesignMatrices) -> CrossProducts:
+def raw_products(columns: Columns, design: Design) -> CrossProducts:
     """
     Sum the products of columns over the rows of a design, or of a part of one.
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.coordinates import block_diagonal, columns_of, refuse_exact_response, scale_of, whitener
 from lmmformula.design.sums.records import CrossProducts
 
 
-def each_response(design: DesignMatrices, products: CrossProducts, Y: FloatArray) -> Iterator[CrossProducts]:
+def each_response(design: Design, products: CrossProducts, Y: FloatArray) -> Iterator[CrossProducts]:
     """
     Return the cross-products of a design with each of many responses in the place of its own.
 
@@ -45,7 +45,7 @@ def each_response(design: DesignMatrices, products: CrossProducts, Y: FloatArray
         yield replace(products, A=A, factors=tuple(factors), coordinates=coordinates)
 
 
-def _weighted(design: DesignMatrices, Y: FloatArray) -> FloatArray:
+def _weighted(design: Design, Y: FloatArray) -> FloatArray:
     """Return a copy of the responses less the offset, times the roots of the weights."""
     y = np.array(Y, dtype=np.float64) if design.offset is None else Y - design.offset[:, None]
     if design.weights is not None:
@@ -54,7 +54,7 @@ def _weighted(design: DesignMatrices, Y: FloatArray) -> FloatArray:
 
 
 def _by_level(
-    design: DesignMatrices, columns: list[list[FloatArray]], products: CrossProducts, f: int, y: FloatArray
+    design: Design, columns: list[list[FloatArray]], products: CrossProducts, f: int, y: FloatArray
 ) -> FloatArray:
     """Return (k, J, m) Z'y of one factor, in inner coordinates."""
     from scipy.sparse import csc_array

@@ -6,6 +6,7 @@ here, with their columns side by side.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,12 @@ class Coordinates:
     random: tuple[FloatArray, ...]
     turns: tuple[FloatArray, ...]
 
+    @classmethod
+    def of(cls, fixed: FloatArray, pilot: FloatArray, y_scale: float, random: Sequence[FloatArray]) -> "Coordinates":
+        """Make coordinates before any turn of sums; the pilot in inner columns."""
+        turns = tuple(np.eye(len(U)) for U in random)
+        return cls(fixed, fixed @ pilot, float(np.linalg.slogdet(fixed)[1]), y_scale, tuple(random), turns)
+
     def beta(self, inner: FloatArray) -> FloatArray:
         """Return the fixed effects that belong to inner ones."""
         return self.pilot + self.y_scale * (self.fixed @ inner)
@@ -55,6 +62,12 @@ class Coordinates:
 def symmetric(matrix: FloatArray) -> FloatArray:
     """Return the symmetric part of a matrix."""
     return (matrix + matrix.T) / 2
+
+
+def slices_of(sizes: Sequence[int]) -> list[slice]:
+    """Return where parts of some sizes stand, one behind the other."""
+    ends = np.cumsum(sizes).tolist()
+    return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +100,7 @@ class FactorProducts:
 
     def slices(self) -> list[slice]:
         """Return where the columns of each of its terms stand."""
-        ends = np.cumsum(self.sizes).tolist()
-        return [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
+        return slices_of(self.sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +119,6 @@ class PairProducts:
     values: FloatArray
     nested: bool
     contains: bool
-
-    @property
-    def n_cells(self) -> int:
-        """Number m of pairs of levels that occur."""
-        return len(self.rows)
 
     def transposed(self) -> "PairProducts":
         """Return the products Z_g'Z_f, sorted by levels of g."""
@@ -161,8 +168,3 @@ class CrossProducts:
             levels = np.arange(self.factors[f].n_levels)
             return PairProducts(levels, levels, self.factors[f].C, nested=True, contains=True)
         return self.pairs[f, g] if f < g else self.pairs[g, f].transposed()
-
-    def level_counts(self, f: int, g: int) -> IntArray:
-        """Return (J_f,) how many levels of g each level of f meets."""
-        levels = self.pairs[f, g].rows if f < g else self.pairs[g, f].columns
-        return np.bincount(levels, minlength=self.factors[f].n_levels)

@@ -13,7 +13,7 @@ from lmmformula.design.sums.records import CrossProducts, FactorProducts
 
 def user_products(products: CrossProducts) -> tuple[Any, FloatArray]:
     """
-    Return Z'Z, (q, q) sparse, and Z'X, (q, p), with the rows of Z' in the order of `DesignMatrices.Zt`.
+    Return Z'Z, (q, q) sparse, and Z'X, (q, p), with the rows of Z' in the order of `Design.Zt`.
 
     Sums that were weighted are those of rows times the roots of their weights.
     """

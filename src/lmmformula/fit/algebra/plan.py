@@ -1,13 +1,13 @@
 """Which elimination fits the grouping factors of a design, and why."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lmmformula.covariances.table import STRUCTURES
-from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.design.design import RandomTermDesign
+from lmmformula.design.limits import memory_share
 from lmmformula.errors import FitError, printable
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.border import largest
@@ -33,9 +33,6 @@ DENSE_COPIES = 6
 
 DIRECTION_COPIES = 4
 """Arrays of the size of all directions of a covariance matrix that a fit needs at once."""
-
-ASSUMED_MEMORY = 8e9
-"""Bytes of memory where the system does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +91,7 @@ def _crossed(gram: Gram, groups: Sequence[str], total: int) -> Structure:
     needed = DENSE_COPIES * 8.0 * rest**2
     if rest >= SPARSE_EFFECTS and filled <= SPARSE_PAIRS:
         return Structure("sparse", f"{start} sparse: {filled:.2%} of their matrix is filled before elimination")
-    if needed > memory():
+    if needed > memory_share():
         raise FitError(
             f"the model needs {needed / 1e9:.0f} GB: {rest} random effects besides those of '{groups[first]}' all meet",
             hint="leave out a crossed grouping factor, or merge its rare levels",
@@ -119,21 +116,13 @@ def refuse_wide(terms: Sequence[RandomTermDesign]) -> None:
     """Refuse a covariance matrix whose directions and second derivatives would not fit into memory."""
     for term in terms:
         n, k = term.n_parameters, term.n_coefficients
-        if (needed := 8.0 * n * (DIRECTION_COPIES * k**2 + n)) > memory():
+        if (needed := 8.0 * n * (DIRECTION_COPIES * k**2 + n)) > memory_share():
             *others, last = [f"{name}()" for name, other in STRUCTURES.items() if not other.any_matrix]
             raise FitError(
                 f"the model needs {needed / 1e9:.0f} GB: the covariance matrix of {k} coefficients of "
                 f"'{printable(term.group)}' has {n} parameters",
                 hint=f"{', '.join(others)} and {last} have fewer; or merge rare levels",
             )
-
-
-def memory() -> float:
-    """Return the bytes of memory that a matrix may take: half of the machine's."""
-    try:
-        return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # not every system tells
-        return 0.5 * ASSUMED_MEMORY
 
 
 def elimination_of(gram: Gram, structure: Structure, *, often: bool) -> Elimination:

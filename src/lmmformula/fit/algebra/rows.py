@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.design.sums.records import slices_of
 from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.algebra.factorised import Factorised
 from lmmformula.fit.algebra.gram import Gram, Pair
@@ -48,8 +49,7 @@ class Grouping:
 
     def slices(self) -> list[slice]:
         """Return where the columns of each of its terms stand."""
-        ends = np.cumsum(self.sizes).tolist()
-        return [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
+        return slices_of(self.sizes)
 
 
 @dataclass(frozen=True, slots=True)

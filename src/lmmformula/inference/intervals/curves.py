@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.newton import minimise
@@ -167,7 +167,7 @@ class VarianceCurve:
         return end.value - self.least, float(end.gradient()[place]) * self.slope(value)
 
 
-def variance_curve(problem: Problem, design: DesignMatrices, fit: Fit, parameter: Parameter) -> VarianceCurve:
+def variance_curve(problem: Problem, design: Design, fit: Fit, parameter: Parameter) -> VarianceCurve:
     """Make the curve of a standard deviation, a correlation, or of the logarithm of sigma."""
     t = parameter.term
     pair = (t, parameter.column, parameter.row) if parameter.part == "cor" else None
@@ -247,7 +247,7 @@ def linear_curve(fit: Fit, n: int, parameter: Parameter) -> LinearCurve:
     return LinearCurve(n, fit.pwrss, estimate, math.sqrt(variance), variance / fit.sigma**2)
 
 
-def curve_of(problem: Problem | None, design: DesignMatrices, fit: Fit, parameter: Parameter) -> Curve:
+def curve_of(problem: Problem | None, design: Design, fit: Fit, parameter: Parameter) -> Curve:
     """
     Make the profile deviance of a parameter.
 

@@ -7,11 +7,11 @@ Venzon & Moolgavkar (1988), Appl. Statist. 37, 87-94.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.inference.generalized import chosen, estimated
@@ -35,7 +35,7 @@ class Profiler:
     z : normal quantile
     """
 
-    design: DesignMatrices
+    design: Design
     fit: GlmmFit
     z: float
 
@@ -70,18 +70,13 @@ class Profiler:
         """Return the function by which the root of the deviance's rise exceeds z, so many units from the estimate."""
         design, own = self.design, self.fit
         others = [i for i in range(design.n_fixed) if i != j]
-        smaller = replace(
-            design,
-            X=np.asfortranarray(design.X[:, others]),
-            fixed_names=tuple(design.fixed_names[i] for i in others),
-            fixed_assign=tuple(design.fixed_assign[i] for i in others),
-        )
+        smaller = design.with_columns(others)
         offset = 0.0 if design.offset is None else design.offset
 
         def excess(steps: float) -> float:
             if not steps:
                 return -self.z
-            held = replace(smaller, offset=offset + design.X[:, j] * (own.beta[j] + unit * steps))
+            held = smaller.with_rows(offset=offset + design.X[:, j] * (own.beta[j] + unit * steps))
             again = own.again(held, start=own.theta)
             return float(np.sqrt(max(again.criterion - own.criterion, 0.0))) - self.z
 

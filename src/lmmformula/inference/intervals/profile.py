@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError, legible, warn
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.problem import Problem, prepare
@@ -159,7 +159,7 @@ class _Bounder:
     z : what |zeta| is at the bounds
     """
 
-    design: DesignMatrices
+    design: Design
     fit: Fit
     z: float
 

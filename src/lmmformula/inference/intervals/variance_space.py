@@ -18,7 +18,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.maps import CovarianceMap
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.objective import Point
@@ -48,11 +48,6 @@ class Turned:
     def spanning(self) -> FloatArray:
         """Not used: nothing starts here."""
         return self.map.spanning
-
-    @property
-    def root_size(self) -> int:
-        """Number k of coefficients."""
-        return len(self.W)
 
     def root(self, parameters: FloatArray) -> FloatArray:
         """Return W F."""
@@ -98,7 +93,7 @@ class VarianceSpace:
     starts: tuple[int, ...]
 
     @classmethod
-    def of(cls, problem: Problem, design: DesignMatrices, first: tuple[int, int, int] | None = None) -> "VarianceSpace":
+    def of(cls, problem: Problem, design: Design, first: tuple[int, int, int] | None = None) -> "VarianceSpace":
         """
         Choose coordinates.
 
@@ -136,15 +131,6 @@ class VarianceSpace:
         """Evaluate the criterion; LinAlgError where it can't be."""
         roots = [T / math.exp(x[0]) for T in self.parameters.roots(x[1:])]
         return JointPoint(self, x, roots, self.problem.objective.at(roots))
-
-    def map_of(self, term: int) -> Turned:
-        """Return the map of a term."""
-        for maps, factor in zip(self.parameters.maps, self.problem.products.factors, strict=True):
-            if term in factor.terms:
-                found = maps[factor.terms.index(term)]
-                assert isinstance(found, Turned)
-                return found
-        raise AssertionError(term)
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ from lmmformula.design.coding.contrasts import Contrast
 from lmmformula.design.coding.model_matrix import matrix, term_schemas
 from lmmformula.design.columns.evaluated import Categorical, Numbers
 from lmmformula.design.columns.frame import Frame
+from lmmformula.design.design import Design
 from lmmformula.design.fixed import known_values
 from lmmformula.design.limits import LIMITS
-from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, TermSchema, VariableSchema
 from lmmformula.ir.terms import Term
@@ -116,7 +116,7 @@ def full_columns(result: MixedResult, rows: IntArray | None = None) -> FloatArra
     return fixed_columns(result, schemas, variables, rows)
 
 
-def without_term(result: MixedResult, term: Term) -> DesignMatrices:
+def without_term(result: MixedResult, term: Term) -> Design:
     """Return the design of the model without one of its fixed terms, the others coded anew by R's rule."""
     left = [other for other in result.ir.fixed.terms if other != term]
     intercept = result.ir.fixed.intercept
@@ -127,8 +127,7 @@ def without_term(result: MixedResult, term: Term) -> DesignMatrices:
     names = [name for schema in schemas for name in schema.columns]
     assign = [number + (not intercept) for number, schema in enumerate(schemas) for _ in schema.columns]
     return replace(
-        result.design,
-        X=np.asfortranarray(X[:, keep]),
+        result.design.with_rows(X=np.asfortranarray(X[:, keep])),
         fixed_names=_kept(names, keep),
         fixed_assign=_kept(assign, keep),
         fixed_terms=tuple(other.label for other in left),

@@ -202,10 +202,8 @@ def refuse_unknown_variable(name: str, known: Sequence[str]) -> None:
 
 def refuse_uncounted(model: Specified, weights: Weights) -> None:
     """Refuse weights that count rows where there are none to be counted."""
-    if weights != "equal" and not model.design.has_rows:
-        raise FitError(
-            f'weights="{weights}" needs the rows of the data, and they are not here', hint='weights="equal" does not'
-        )
+    if weights != "equal":
+        model.design.need_rows(f'weights="{weights}"', 'weights="equal" does not')
 
 
 def _given_levels(name: str, given: Any, known: Sequence[str]) -> list[str]:  # noqa: ANN401 (what a user gave)

@@ -191,7 +191,8 @@ def _of_statistic(
     with closing(outcomes(_Whole(refitter), jobs, n, running=running, what="refits")) as found:
         for number, (Y, fits) in found:
             verdicts += [fit.verdict for fit in fits]
-            again = [replace(result, design=replace(result.design, y=y), fit=f) for y, f in zip(Y.T, fits, strict=True)]
+            designs = (result.design.with_rows(y=y) for y in Y.T)
+            again = [replace(result, design=design, fit=fit) for design, fit in zip(designs, fits, strict=True)]
             values = [named(statistic(one)) for one in again]
             if any(list(value) != list(estimate) for value in values):
                 raise FitError("the statistic gives other names for a refit than for the fit")

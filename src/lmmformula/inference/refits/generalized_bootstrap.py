@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.inference.generalized import chosen, estimated
@@ -29,13 +29,13 @@ Statistic = Callable[[GeneralizedMixedResult], "float | Mapping[str, float] | pd
 class Refitter:
     """Fits the model of a design to other responses, starting where a fit ended."""
 
-    design: DesignMatrices
+    design: Design
     fit: GlmmFit
 
     def __call__(self, y: FloatArray) -> tuple[FloatArray, GlmmFit | None]:
         """Return a response and its fit, None where it can't be computed."""
         try:
-            again = self.fit.again(replace(self.design, y=y), start=self.fit.theta)
+            again = self.fit.again(self.design.with_rows(y=y), start=self.fit.theta)
         except FitError:
             return y, None
         return y, again
@@ -76,7 +76,7 @@ def bootstrap(
             verdicts.append("failed" if fit is None else fit.verdict)
             rows[number] = [np.nan] * len(estimate)
             if fit is not None:
-                values = named(statistic(replace(result, design=replace(result.design, y=y), fit=fit)))
+                values = named(statistic(replace(result, design=result.design.with_rows(y=y), fit=fit)))
                 if list(values) != list(estimate):
                     raise FitError("the statistic gives other names for a refit than for the fit")
                 rows[number] = list(values.values())

@@ -13,7 +13,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.structure import ALL
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError, printable
 from lmmformula.fit.lmm import Fit, evaluate_at
 from lmmformula.fit.variance import variance_parameters
@@ -249,7 +249,7 @@ def _set_correlation(R: FloatArray, i: int, j: int, value: float, *, shared: boo
     R[i, j] = R[j, i] = value
 
 
-def _designs(result: LinearMixedResult, n_groups: Sizes) -> tuple[str, list[DesignMatrices]]:
+def _designs(result: LinearMixedResult, n_groups: Sizes) -> tuple[str, list[Design]]:
     """Return the grouping factor whose size varies, and the designs."""
     design = result.design
     if not design.random_terms:
@@ -272,7 +272,7 @@ def _designs(result: LinearMixedResult, n_groups: Sizes) -> tuple[str, list[Desi
     return group, [replicated(design, group, int(size)) for size in listed]
 
 
-def _levels(design: DesignMatrices, group: str) -> int:
+def _levels(design: Design, group: str) -> int:
     return next((term.n_levels for term in design.random_terms if term.group == group), 0)
 
 
@@ -292,19 +292,14 @@ class _Trial:
     critical: float
 
     @classmethod
-    def of(cls, design: DesignMatrices, truth: "_Truth", name: str, alpha: float, test: Test) -> "_Trial":
+    def of(cls, design: Design, truth: "_Truth", name: str, alpha: float, test: Test) -> "_Trial":
         """Make the test of an effect."""
         position = design.fixed_names.index(name)
         critical = _critical(design, truth, position, alpha, test)
         if test != "lrt":
             return cls(Refitter(design, truth.fit, truth.reml), None, position, critical)
         keep = [j for j in range(design.n_fixed) if j != position]
-        smaller = replace(
-            design,
-            X=np.asfortranarray(design.X[:, keep]),
-            fixed_names=tuple(design.fixed_names[j] for j in keep),
-            fixed_assign=tuple(design.fixed_assign[j] for j in keep),
-        )
+        smaller = design.with_columns(keep)
         large, small = (Refitter(one, truth.fit, reml=False) for one in (design, smaller))
         return cls(large, small, position, critical)
 
@@ -342,7 +337,7 @@ def _jobs(
             yield size, (number, simulated(design, truth.fit, population, size, rng))
 
 
-def _critical(design: DesignMatrices, truth: _Truth, position: int, alpha: float, test: Test) -> float:
+def _critical(design: Design, truth: _Truth, position: int, alpha: float, test: Test) -> float:
     """Return what the statistic must exceed."""
     from scipy.special import ndtri, stdtrit
 
@@ -353,7 +348,7 @@ def _critical(design: DesignMatrices, truth: _Truth, position: int, alpha: float
     return float(-stdtrit(_expected_df(design, truth, position), alpha / 2))
 
 
-def _expected_df(design: DesignMatrices, truth: _Truth, position: int) -> float:
+def _expected_df(design: Design, truth: _Truth, position: int) -> float:
     """
     Return Satterthwaite's degrees of freedom of a fixed effect at the assumed parameters.
 
@@ -364,7 +359,7 @@ def _expected_df(design: DesignMatrices, truth: _Truth, position: int) -> float:
     Y = simulated(design, truth.fit, population, count, np.random.default_rng(0))
     known = []
     for y in Y.T:
-        drawn = replace(design, y=y)
+        drawn = design.with_rows(y=y)
         at = evaluate_at(drawn, truth.fit.theta, reml=truth.reml)
         known.append((at.vcov, variance_parameters(drawn, at)))
     hessian = np.mean([parameters.hessian for _, parameters in known], axis=0)

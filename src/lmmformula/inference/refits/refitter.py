@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.many_responses import each_response
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit, explained, fit_lmm, fit_problem
@@ -47,7 +47,7 @@ def estimates_of_each(result: LinearMixedResult, responses: Any) -> "pd.DataFram
     return harmless(frame.set_axis(list(getattr(responses, "columns", range(Y.shape[1])))))
 
 
-def refits(design: DesignMatrices, Y: FloatArray, fit: Fit, *, reml: bool | None = None) -> Refits:
+def refits(design: Design, Y: FloatArray, fit: Fit, *, reml: bool | None = None) -> Refits:
     """
     Fit the model of a design to each column of Y, (n, m).
 
@@ -76,7 +76,7 @@ class Refitter:
     reml : REML or ML
     """
 
-    design: DesignMatrices
+    design: Design
     fit: Fit
     reml: bool
 
@@ -99,7 +99,7 @@ class Refitter:
         """Return whole fits to each column of Y, (n, m), made one by one."""
         settings = self.fit.settings
         if not self.design.random_terms:
-            return [fit_lmm(replace(self.design, y=y), reml=self.reml, settings=settings) for y in Y.T]
+            return [fit_lmm(self.design.with_rows(y=y), reml=self.reml, settings=settings) for y in Y.T]
         with explained():
             return [
                 fit_problem(

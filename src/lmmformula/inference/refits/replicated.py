@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from lmmformula.arrays import IntArray
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
+from lmmformula.design.rows import TermRows
 from lmmformula.errors import FitError
 
 
-def replicated(design: DesignMatrices, group: str, n_levels: int) -> DesignMatrices:
+def replicated(design: Design, group: str, n_levels: int) -> Design:
     """
     Return the design with `n_levels` levels of a grouping factor: the data's own, in order, as often as needed.
 
@@ -23,17 +24,9 @@ def replicated(design: DesignMatrices, group: str, n_levels: int) -> DesignMatri
     picked = [own[new % term.n_levels] for new in range(n_levels)]
     rows = np.concatenate(picked)
     new_level = np.repeat(np.arange(n_levels), [len(p) for p in picked])
-    return replace(
-        design,
-        y=design.y[rows],
-        X=np.asfortranarray(design.X[rows]),
-        weights=None if design.weights is None else design.weights[rows],
-        offset=None if design.offset is None else design.offset[rows],
-        random_terms=tuple(_relabelled(t, term.codes, rows, new_level) for t in design.random_terms),
-        kept_rows=np.arange(len(rows)),
-        n_given=len(rows),
-        missing={},
-    )
+    terms = tuple(_relabelled(t, term.codes, rows, new_level) for t in design.random_terms)
+    again = design.take(rows).with_rows(kept_rows=None)
+    return replace(again, random_terms=terms, n_given=len(rows), missing={})
 
 
 def _relabelled(term: RandomTermDesign, repeated: IntArray, rows: IntArray, new_level: IntArray) -> RandomTermDesign:
@@ -47,4 +40,4 @@ def _relabelled(term: RandomTermDesign, repeated: IntArray, rows: IntArray, new_
     if nested:
         labels = [f"{label}.{key // term.n_levels}" for label, key in zip(labels, present.tolist(), strict=True)]
     covariates = np.asfortranarray(term.covariates[rows])
-    return replace(term, levels=tuple(labels), codes=codes.astype(np.intp), covariates=covariates)
+    return replace(term, levels=tuple(labels), rows=TermRows(codes.astype(np.intp), covariates))

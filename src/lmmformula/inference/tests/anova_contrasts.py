@@ -48,7 +48,7 @@ def hypotheses(result: MixedResult, kind: AnovaType) -> dict[str, FloatArray]:
 
 def _on_some_rows(result: MixedResult) -> MixedResult:
     """Put rows of which X is known in the place of those that have passed by."""
-    if result.design.has_rows or result.design.sample_table is None:
+    if result.design.sums is None:
         return result
     table, _ = some_rows(result)
     return replace(result, design=result.design.sample, table=table)
@@ -62,7 +62,7 @@ def _triangle_of(result: MixedResult) -> FloatArray:
         except np.linalg.LinAlgError:
             raise FitError("the covariance matrix of the fixed effects is singular, so there are no tests") from None
     design = result.design
-    return triangle(design.X) if design.products is None or design.has_weights else design.products.triangle()
+    return triangle(design.X) if design.sums is None or design.has_weights else design.sums.products.triangle()
 
 
 def triangle(X: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.inference.means.model_columns import without_term
 from lmmformula.inference.table import ResultTable
@@ -104,7 +104,7 @@ def _likelihood(result: GeneralizedMixedResult) -> Likelihood:
     return Likelihood(result.loglik, result.n_parameters)
 
 
-def _fitted(result: GeneralizedMixedResult, design: DesignMatrices) -> Likelihood:
+def _fitted(result: GeneralizedMixedResult, design: Design) -> Likelihood:
     """Fit another design to the same response, by the same approximation; without random terms there is none."""
     fit = result.fit.again(design)
     return Likelihood(-fit.criterion / 2, design.n_fixed + design.n_variance_parameters + len(fit.parameters))

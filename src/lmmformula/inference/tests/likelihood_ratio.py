@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError, printable
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.inference.means.model_columns import without_term
@@ -33,7 +33,7 @@ class Likelihood:
     npar: int
 
     @classmethod
-    def of(cls, design: DesignMatrices, fit: Fit) -> "Likelihood":
+    def of(cls, design: Design, fit: Fit) -> "Likelihood":
         """Return that of a fit, by whichever criterion it was fitted."""
         return cls(-fit.criterion / 2, design.n_fixed + design.n_variance_parameters + 1)
 

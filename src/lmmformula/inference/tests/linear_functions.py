@@ -110,10 +110,7 @@ def _approximate(result: LinearMixedResult, ddf: Literal["satterthwaite", "kenwa
                     hint='fit again with reml=True, or use ddf="satterthwaite"',
                 )
             if not design.has_criterion:
-                raise FitError(
-                    "Kenward-Roger's method needs the rows of the data, and the fit was loaded from a file",
-                    hint='use ddf="satterthwaite"',
-                )
+                design.need_rows("Kenward-Roger's method", 'use ddf="satterthwaite"')
             return KenwardRoger(moments(design, fit))
     assert_never(ddf)
 

@@ -1,12 +1,14 @@
 """Models with one random term less, or with one slope less in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from lmmformula.design.coding.model_matrix import matrix, term_schemas
+from lmmformula.design.design import RandomTermDesign
 from lmmformula.design.limits import LIMITS
-from lmmformula.design.matrices import RandomTermDesign
+from lmmformula.design.rows import TermRows
 from lmmformula.inference.means.model_columns import used_rows, variables_on
+from lmmformula.inference.tests.anova import droppable
 from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.terms import Term
 from lmmformula.ir.text import random_text
@@ -37,7 +39,7 @@ def reductions(result: MixedResult) -> Iterator[Reduction]:
         position = result.schema.order.index(number)
         whole = result.design.random_terms
         before, own, after = whole[:position], whole[position], whole[position + 1 :]
-        slopes = _droppable(random.terms)
+        slopes = droppable(random.terms)
         text = random_text(random)
         if not slopes:
             yield Reduction(text, (*before, *after))
@@ -50,10 +52,6 @@ def reductions(result: MixedResult) -> Iterator[Reduction]:
             yield Reduction(f"{slope.label} in {text}", terms)
 
 
-def _droppable(terms: Sequence[Term]) -> list[Term]:
-    return [term for term in terms if not any(set(term.factors) < set(other.factors) for other in terms)]
-
-
 def _rebuilt(
     result: MixedResult, random: RandomTerm, own: RandomTermDesign, left: tuple[Term, ...]
 ) -> RandomTermDesign:
@@ -61,11 +59,9 @@ def _rebuilt(
     intercept = random.intercept or not left
     schemas = term_schemas(left, result.schema.variables, intercept=intercept, random=True, limit=LIMITS.coefficients)
     values = variables_on(result, used_rows(result), left)
-    return replace(
-        own,
-        coefficient_names=tuple(name for schema in schemas for name in schema.columns),
-        covariates=matrix(schemas, result.schema.variables, values, n=result.nobs, random=True),
-    )
+    names = tuple(name for schema in schemas for name in schema.columns)
+    columns = matrix(schemas, result.schema.variables, values, n=result.nobs, random=True)
+    return replace(own, coefficient_names=names, rows=TermRows(own.codes, columns))
 
 
 def _alike(left: RandomTermDesign, right: RandomTermDesign) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.present.pictures.canvas import SECOND, panels, shown, title_of
 from lmmformula.stan.program.priors import PriorRow
@@ -41,7 +41,7 @@ TAIL = 0.01
 """Probability left out on each side that has no bound: the tails of a Cauchy distribution are long."""
 
 
-def prior_densities(rows: Sequence[PriorRow], design: DesignMatrices, *, figsize: Size = None) -> Axes:
+def prior_densities(rows: Sequence[PriorRow], design: Design, *, figsize: Size = None) -> Axes:
     """
     Draw the density of each prior, on the scale of the parameter; an empty panel where it is flat or unknown.
 
@@ -65,7 +65,7 @@ def prior_densities(rows: Sequence[PriorRow], design: DesignMatrices, *, figsize
     return axes
 
 
-def frozen_prior(row: PriorRow, design: DesignMatrices) -> Any:  # noqa: ANN401 (a distribution of scipy.stats)
+def frozen_prior(row: PriorRow, design: Design) -> Any:  # noqa: ANN401 (a distribution of scipy.stats)
     """Return the distribution of a prior, that of one correlation for a matrix of them; None if it isn't drawn."""
     from scipy import stats
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError, is_text
 from lmmformula.inference.intervals.profile import profile
 from lmmformula.inference.refits.power import PowerCurve
@@ -83,7 +83,7 @@ def power_plot(curve: PowerCurve, **options: Any) -> Any:  # noqa: ANN401 (matpl
     return _drawn({"power": plots_power.power_curve}, "power", curve, options)
 
 
-def model_plot(priors: Sequence[PriorRow], design: DesignMatrices, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
+def model_plot(priors: Sequence[PriorRow], design: Design, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
     """Draw what is known of a model before it has seen a response: its priors."""
 
     def known(rows: Sequence[PriorRow], *, figsize: plots_fit.Size = None) -> Any:  # noqa: ANN401 (as above)

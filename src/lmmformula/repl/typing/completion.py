@@ -22,7 +22,7 @@ from lmmformula.repl.typing.live import formula_start
 from lmmformula.repl.typing.tokens import CLOSING, OPENING, OPERATORS, Piece, tokenize
 
 if TYPE_CHECKING:
-    from lmmformula.design.matrices import RandomTermDesign
+    from lmmformula.design.design import RandomTermDesign
 
 WORDS = {
     "type": (

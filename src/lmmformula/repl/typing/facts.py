@@ -20,7 +20,7 @@ from lmmformula.design.columns.evaluated import Categorical, Numbers, missing, r
 from lmmformula.design.columns.frame import Frame
 from lmmformula.design.fixed import distinct, named_numbers
 from lmmformula.design.limits import LIMITS
-from lmmformula.design.random import Grouping, check_levels, check_number_of_effects, group_column, grouping
+from lmmformula.design.random import GroupedRows, check_levels, check_number_of_effects, group_column, grouping
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.response import categories_of, check_support, response_name, response_values
 from lmmformula.design.schema import FactorVariable, NumericVariable, TermSchema, VariableSchema
@@ -125,7 +125,7 @@ class Facts:
         self._frame = Frame(self.table)
         self._masks: dict[Expression, BoolArray | None] = {}
         self._variables: dict[tuple[Expression, tuple[str, ...]], VariableSchema] = {}
-        self._groups: dict[tuple[str, tuple[str, ...]], Grouping] = {}
+        self._groups: dict[tuple[str, tuple[str, ...]], GroupedRows] = {}
         self._constant: dict[tuple[Expression, str, tuple[str, ...]], bool] = {}
 
     def preview(self, ir: ModelIR, weights: str = "", loglik_weights: str = "") -> Preview:
@@ -218,7 +218,7 @@ class Facts:
             self._variables[key] = _schema(label(expression), restrict(self._frame.column(expression), rows.rows))
         return self._variables[key]
 
-    def _grouping(self, term: RandomTerm, rows: _Rows) -> Grouping:
+    def _grouping(self, term: RandomTerm, rows: _Rows) -> GroupedRows:
         key = (term.group_name, rows.key)
         if key not in self._groups:
             self._groups[key] = grouping([self.table.factor(v.name) for v in term.group], rows.rows)
@@ -312,7 +312,7 @@ def _schema(name: str, value: Numbers | Categorical) -> VariableSchema:
             return FactorVariable(name, levels, ordered, kind, fixed=contrast, random=contrast)
 
 
-def _is_constant_within(value: Numbers | Categorical, group: Grouping) -> bool:
+def _is_constant_within(value: Numbers | Categorical, group: GroupedRows) -> bool:
     columns = value.codes[:, None] if isinstance(value, Categorical) else value.values.reshape(len(group.codes), -1)
     for column in columns.T:
         one_of_each = np.empty(len(group.levels), dtype=column.dtype)

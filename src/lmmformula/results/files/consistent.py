@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray
+from lmmformula.conform import require
 from lmmformula.data.columns import Column, NumericColumn
 from lmmformula.data.table import read_table
 from lmmformula.design.columns.summaries import FactorSummary
+from lmmformula.design.design import Design
 from lmmformula.design.fixed import fixed_matrix, offset_values, term_expressions
-from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.parts.layout import require
 from lmmformula.design.random import random_columns
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.errors import LmmFormulaError
@@ -24,7 +24,7 @@ from lmmformula.results.files.kept_numbers import GridValues, Kept, kept_of
 from lmmformula.results.predict.uncertainty import has_one_factor
 
 
-def check_parts(ir: ModelIR, schema: Schema, design: DesignMatrices) -> None:
+def check_parts(ir: ModelIR, schema: Schema, design: Design) -> None:
     """Refuse a model, its schema and its design that are not of each other; ValueError, KeyError, ... say so."""
     require(1 <= design.nobs <= design.n_given, "the number of rows")
     assign, names = design.fixed_assign, design.fixed_names
@@ -56,7 +56,7 @@ def check_parts(ir: ModelIR, schema: Schema, design: DesignMatrices) -> None:
     _check_grid(kept_of(design).grid, schema, design)
 
 
-def _try_out(ir: ModelIR, schema: Schema, design: DesignMatrices) -> None:
+def _try_out(ir: ModelIR, schema: Schema, design: Design) -> None:
     """Make the columns of a row, which needs all that functions have learnt; what a user may meet is no damage."""
     row: dict[str, Any] = {
         name: [1.0 if c.levels is None else next(iter(c.levels), "?")] for name, c in schema.columns.items()
@@ -87,7 +87,7 @@ def _called(expression: Expression) -> Iterator[str]:
         yield from _called(child)
 
 
-def _check_grid(grid: GridValues | None, schema: Schema, design: DesignMatrices) -> None:
+def _check_grid(grid: GridValues | None, schema: Schema, design: Design) -> None:
     if grid is None:
         return
     require(grid.aliases.shape == (design.n_fixed, len(schema.aliased)), "aliases")
@@ -103,7 +103,7 @@ def _check_grid(grid: GridValues | None, schema: Schema, design: DesignMatrices)
             require(known is None or set(column.levels) <= set(known.levels or ()), "grid")
 
 
-def check_fit(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit) -> None:
+def check_fit(ir: ModelIR, schema: Schema, design: Design, fit: Fit) -> None:
     """Refuse estimates that are not of the design, and what was worked out from other rows."""
     check_parts(ir, schema, design)
     p, terms = design.n_fixed, design.random_terms
@@ -120,7 +120,7 @@ def check_fit(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit) -> 
     _check_kept(kept_of(design), design)
 
 
-def _check_kept(kept: Kept, design: DesignMatrices) -> None:
+def _check_kept(kept: Kept, design: Design) -> None:
     """Refuse what was kept in other shapes than the design has."""
     p, q, terms = design.n_fixed, design.n_random, design.random_terms
     v = 1 + sum(t.covariance.n_parameters(t.n_coefficients) for t in terms)
@@ -137,7 +137,7 @@ def _check_kept(kept: Kept, design: DesignMatrices) -> None:
         require(modes.pull.shape == (q, p) and modes.W.shape == whole, "modes")
 
 
-def check_rows(design: DesignMatrices) -> None:
+def check_rows(design: Design) -> None:
     """Refuse a design whose arrays are not of the same rows."""
     n, rows = design.nobs, design.kept_rows
     require(design.y.shape == (n,) and design.X.shape == (n, design.n_fixed), "X")

@@ -9,16 +9,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
+from lmmformula.conform import conform, require
 from lmmformula.covariances.table import of_record
 from lmmformula.data.table import Table
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.design.parts.layout import conform, require
+from lmmformula.design.design import Design, RandomTermDesign
+from lmmformula.design.rows import NOT_SAVED
 from lmmformula.design.schema import Schema
-from lmmformula.errors import DataError, FitError, printable
+from lmmformula.errors import FitError, printable
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
@@ -33,6 +34,7 @@ NUMBERS = ("theta", "beta", "vcov")
 SCALARS = ("reml", "sigma", "criterion", "log_det_RX", "log_det_L", "pwrss", "verdict", "message")
 PER_TERM = ("relative_covariance", "modes")
 NAMES = ("fixed_names", "fixed_assign", "fixed_terms", "dropped_names", "response_name", "n_given", "missing")
+SIZES = ("nobs", "sum_log_weights", "has_offset", "has_weights", "has_loglik_weights", "categories")
 
 
 NOT_WHOLE = (
@@ -76,128 +78,48 @@ LAYOUT = {
 """What a file holds of a fit."""
 
 
-class SavedDesign(DesignMatrices):
+def read_design(saved: Mapping[str, Any], kept: Kept = NOTHING) -> Design:
     """
-    The names and sizes of a design whose matrices were not saved.
+    Make a design of what `design_content` wrote: names, levels and sizes.
 
-    kept : what was worked out from them
+    kept : what was worked out from the rows
     """
-
-    kept: Kept
-
-    def __init__(self, saved: Mapping[str, Any], kept: Kept = NOTHING) -> None:
-        object.__setattr__(self, "kept", kept)
-        for name in NAMES:
-            value = saved[name]
-            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
-        object.__setattr__(self, "random_terms", tuple(SavedTerm(term) for term in saved["random_terms"]))
-        object.__setattr__(self, "categories", tuple(saved.get("categories", ())))
-        weighted = saved.get("has_weights", saved["sum_log_weights"] != 0)
-        factors = saved.get("has_loglik_weights", False)
-        known = (saved["nobs"], saved["sum_log_weights"], saved["has_offset"], weighted, factors)
-        object.__setattr__(self, "_saved", known)
-
-    @property
-    def nobs(self) -> int:
-        """Number n of rows used."""
-        n: int = self._saved[0]
-        return n
-
-    @property
-    def sum_log_weights(self) -> float:
-        """Sum of the logarithms of the weights."""
-        total: float = self._saved[1]
-        return total
-
-    @property
-    def has_offset(self) -> bool:
-        """Whether a known part of the linear predictor was given."""
-        known: bool = self._saved[2]
-        return known
-
-    @property
-    def has_weights(self) -> bool:
-        """Whether there are precision weights, or trials."""
-        known: bool = self._saved[3]
-        return known
-
-    @property
-    def has_loglik_weights(self) -> bool:
-        """Whether the log densities of the rows have factors."""
-        known: bool = self._saved[4]
-        return known
-
-    @property
-    def has_rows(self) -> bool:
-        """The rows were not saved."""
-        return False
-
-    def __getattr__(self, name: str) -> NoReturn:
-        _refuse(name)
-
-
-class SavedTerm(RandomTermDesign):
-    """The names and levels of a random term whose columns were not saved."""
-
-    __slots__ = ()
-
-    def __init__(self, saved: Mapping[str, Any]) -> None:
-        object.__setattr__(self, "group", saved["group"])
-        object.__setattr__(self, "levels", tuple(saved["levels"]))
-        object.__setattr__(self, "coefficient_names", tuple(saved["coefficient_names"]))
-        object.__setattr__(self, "covariance", of_record(saved["covariance"]))
-
-    def __reduce__(self) -> tuple[type["SavedTerm"], tuple[dict[str, Any]]]:
-        """Copy what is here; a copy of all fields would ask for the columns."""
-        return SavedTerm, (term_content(self),)
-
-    def __getattr__(self, name: str) -> NoReturn:
-        _refuse(name)
-
-
-def _refuse(name: str) -> NoReturn:
-    """Raise the error that fits the absent attribute: only those of the data are known to users."""
-    if name in DesignMatrices.__dataclass_fields__ or name in RandomTermDesign.__dataclass_fields__:
-        raise FitError(
-            "this needs the rows of the data, and it was loaded from a file, which holds none",
-            hint="build the model on the data again and fit it with start=fit.theta: that takes one step; "
-            "a posterior can be saved with data=True",
-        )
-    raise AttributeError(name)
-
-
-def design_content(design: DesignMatrices) -> dict[str, Any]:
-    """Write the names and sizes of a design, from which a `SavedDesign` is made."""
-    sizes = {"nobs": design.nobs, "sum_log_weights": design.sum_log_weights}
-    known = {name: getattr(design, name) for name in ("has_offset", "has_weights", "has_loglik_weights", "categories")}
-    terms = [term_content(term) for term in design.random_terms]
-    return {name: getattr(design, name) for name in NAMES} | sizes | known | {"random_terms": terms}
-
-
-def term_content(term: RandomTermDesign) -> dict[str, Any]:
-    """Write the names and levels of a random term, from which a `SavedTerm` is made."""
-    return {
-        "group": term.group,
-        "levels": term.levels,
-        "coefficient_names": term.coefficient_names,
-        "covariance": term.covariance.record(),
-    }
-
-
-def absent_rows(ir: ModelIR) -> Table:
-    """Return a table with the variables of a model, which says of each that its rows were not saved."""
-    names = tuple(variable.name for variable in ir.variables())
-    return Table(0, names, dict.fromkeys(names, (_absent,)))
-
-
-def _absent() -> NoReturn:
-    raise DataError(
-        "this needs the rows of the data, and it was loaded from a file, which holds none",
-        hint="build the model on the data again and fit it with start=fit.theta: that takes one step",
+    weighted = saved.get("has_weights", saved["sum_log_weights"] != 0)
+    rows = NOT_SAVED(
+        saved["nobs"], saved["sum_log_weights"], weighted, saved["has_offset"], saved.get("has_loglik_weights", False)
     )
+    names: dict[str, Any] = {name: tuple(v) if isinstance(v := saved[name], list) else v for name in NAMES}
+    terms = tuple(
+        RandomTermDesign(
+            term["group"], tuple(term["levels"]), tuple(term["coefficient_names"]), rows, of_record(term["covariance"])
+        )
+        for term in saved["random_terms"]
+    )
+    categories = tuple(saved.get("categories", ()))
+    return Design(rows, **names, random_terms=terms, categories=categories, kept=kept)
 
 
-def to_json(ir: ModelIR, schema: Schema, design: DesignMatrices, fit: Fit, data_name: str, kept: Kept = NOTHING) -> str:
+def design_content(design: Design) -> dict[str, Any]:
+    """Write the names and sizes of a design, which `read_design` reads."""
+    sizes = {name: getattr(design, name) for name in (*NAMES, *SIZES)}
+    terms = [
+        {
+            "group": term.group,
+            "levels": term.levels,
+            "coefficient_names": term.coefficient_names,
+            "covariance": term.covariance.record(),
+        }
+        for term in design.random_terms
+    ]
+    return sizes | {"random_terms": terms}
+
+
+def absent_columns(ir: ModelIR, design: Design) -> Table:
+    """Return a table with the variables of a model, which says of each that its rows were not saved."""
+    return design.absent_table(tuple(variable.name for variable in ir.variables()))
+
+
+def to_json(ir: ModelIR, schema: Schema, design: Design, fit: Fit, data_name: str, kept: Kept = NOTHING) -> str:
     """
     Write a fit; every number reads back as it was.
 
@@ -233,7 +155,7 @@ def _plain(value: object) -> object:
     raise TypeError(f"can't save a {type(value).__name__}")
 
 
-def from_json(text: str, where: str) -> tuple[ModelIR, Schema, SavedDesign, Fit, str]:
+def from_json(text: str, where: str) -> tuple[ModelIR, Schema, Design, Fit, str]:
     """
     Read a fit.
 
@@ -264,10 +186,10 @@ def damaged(where: object, error: Exception) -> FitError:
     return FitError(f"{printable(str(where))} is damaged: {error.__class__.__name__} {error}")
 
 
-def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, SavedDesign, Fit, str]:
+def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, Design, Fit, str]:
     conform(content, LAYOUT)
     ir = replace(ModelIR.from_dict(content["model"]), source=content["source"])
-    design = SavedDesign(content["design"], Kept.from_dict(content.get("kept", {})))
+    design = read_design(content["design"], Kept.from_dict(content.get("kept", {})))
     saved = content["fit"]
     sizes = [term.n_coefficients for term in design.random_terms]
     fields: dict[str, Any] = {name: saved[name] for name in SCALARS}

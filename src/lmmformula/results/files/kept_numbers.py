@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.conform import conform, is_shape, require
 from lmmformula.design.columns.summaries import ColumnSummary, summary_from
-from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.parts.layout import conform, is_shape, require
+from lmmformula.design.design import Design
 from lmmformula.fit.variance import VarianceParameters
 
 VERSION = 1
@@ -93,10 +93,9 @@ class Kept:
 NOTHING = Kept()
 
 
-def kept_of(design: DesignMatrices) -> Kept:
+def kept_of(design: Design) -> Kept:
     """Return what was kept of rows that are gone: something only where a design was loaded from a file."""
-    kept: Kept = getattr(design, "kept", NOTHING)
-    return kept
+    return design.kept if isinstance(design.kept, Kept) else NOTHING
 
 
 _ARRAY = {"shape": [int], "numbers": [float]}

@@ -11,18 +11,26 @@ from os import PathLike
 from typing import Any, NoReturn, get_args
 
 from lmmformula.arrays import AnyArray
+from lmmformula.conform import conform, require
 from lmmformula.data.columns import Column, FactorColumn, Kind, NumericColumn
 from lmmformula.data.table import Library, Table
 from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
-from lmmformula.design.parts.layout import conform, require
+from lmmformula.design.design import Design
+from lmmformula.design.rows import Rows, TermRows
 from lmmformula.design.schema import Schema
 from lmmformula.errors import EngineError, FitError
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.estimates import Sampled
 from lmmformula.results.files.consistent import check_columns, check_parts, check_rows
-from lmmformula.results.files.fits import LAYOUT_OF_DESIGN, NOT_WHOLE, SavedDesign, absent_rows, damaged, design_content
+from lmmformula.results.files.fits import (
+    LAYOUT_OF_DESIGN,
+    NOT_WHOLE,
+    absent_columns,
+    damaged,
+    design_content,
+    read_design,
+)
 from lmmformula.results.files.kept_numbers import Kept
 from lmmformula.results.grid_values import grid_values
 from lmmformula.results.netcdf import Named, read_netcdf, write_netcdf
@@ -109,8 +117,8 @@ def save_posterior(result: Sampled, path: str | PathLike[str], *, data: bool) ->
 
     data : whether to save the rows of the model, too
     """
-    if data and not result.design.has_rows:
-        raise FitError("the rows of the data are not here, so they can't be saved", hint="leave out data=True")
+    if data:
+        result.design.need_rows("data=True", "leave it out")
     program, raw = result.program, result.raw
     header: dict[str, Any] = {
         "format": FORMAT,
@@ -173,16 +181,16 @@ def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> dict[str
     conform(header, LAYOUT)
     statistics = {k.removeprefix(STATISTIC): v for k, v in arrays.items() if k.startswith(STATISTIC)}
     draws = {k: v for k, v in arrays.items() if "." not in k}
-    design: DesignMatrices = SavedDesign(header["design"], Kept.from_dict(header.get("kept", {})))
+    design = read_design(header["design"], Kept.from_dict(header.get("kept", {})))
     ir = replace(ModelIR.from_dict(header["model"]), source=header["source"])
-    table = absent_rows(ir)
+    table = absent_columns(ir, design)
     schema, program = Schema.from_dict(header["schema"]), StoredProgram(header["program"])
     raw = Draws(arrays=draws, statistics=statistics, **header["run"])
     check_parts(ir, schema, design)
     _check_family(ir.family, program.parameters)
     _check_draws(design, program, raw)
     if header["rows"]:
-        design = _design(design, arrays)
+        design = _with_rows(design, arrays)
         check_rows(design)
         columns = {c["name"]: _column(c, arrays[f"{COLUMN}{i}"]) for i, c in enumerate(header["columns"])}
         check_columns(columns, design.n_given)
@@ -200,7 +208,7 @@ def _check_family(family: Family, parameters: Parameters) -> None:
     require({parameters.sigma, *parameters.family} - {""} == own, "family")
 
 
-def _check_draws(design: DesignMatrices, program: StanProgram, raw: Draws) -> None:
+def _check_draws(design: Design, program: StanProgram, raw: Draws) -> None:
     """Refuse draws in which the quantities of the model are not found."""
     require(raw.statistics["lp"].ndim == 2 and raw.statistics["lp"].size > 0, "lp")
     drawn, parameters = raw.statistics["lp"].shape, program.parameters
@@ -226,7 +234,7 @@ def _dims(name: str, values: AnyArray) -> tuple[str, ...]:
     return ("chain", "draw", *(f"{name}_dim_{i}" for i in range(values.ndim - 2)))
 
 
-def _rows(design: DesignMatrices) -> dict[str, Named]:
+def _rows(design: Design) -> dict[str, Named]:
     """Collect the arrays of a design."""
     dims = {"X": ("row", "coefficient")}
     found = {name: getattr(design, name) for name in ROWS}
@@ -240,25 +248,18 @@ def _rows(design: DesignMatrices) -> dict[str, Named]:
     return arrays
 
 
-def _design(saved: DesignMatrices, arrays: Mapping[str, AnyArray]) -> DesignMatrices:
+def _with_rows(saved: Design, arrays: Mapping[str, AnyArray]) -> Design:
     """Put the arrays of a design back."""
     import numpy as np
 
-    rows: dict[str, Any] = {name: arrays.get(DESIGN + name) for name in ROWS}
-    rows["X"] = np.asfortranarray(rows["X"])
-    terms = tuple(
-        RandomTermDesign(
-            group=term.group,
-            levels=term.levels,
-            codes=arrays[f"{TERM.format(t)}codes"],
-            coefficient_names=term.coefficient_names,
-            covariates=np.asfortranarray(arrays[f"{TERM.format(t)}covariates"]),
-            covariance=term.covariance,
-        )
-        for t, term in enumerate(saved.random_terms)
-    )
-    names = [own.name for own in fields(DesignMatrices) if own.name not in (*ROWS, "random_terms")]
-    return DesignMatrices(**{name: getattr(saved, name) for name in names}, **rows, random_terms=terms)
+    found: dict[str, Any] = {name: arrays.get(DESIGN + name) for name in ROWS}
+    rows = Rows(**found | {"X": np.asfortranarray(found["X"])})
+    own = [(arrays[f"{p}codes"], arrays[f"{p}covariates"]) for p in map(TERM.format, range(len(saved.random_terms)))]
+    terms = [
+        replace(term, rows=TermRows(codes, np.asfortranarray(covariates)))
+        for term, (codes, covariates) in zip(saved.random_terms, own, strict=True)
+    ]
+    return replace(saved, rows=rows, random_terms=tuple(terms), kept=None)
 
 
 def _columns(result: Sampled) -> list[Column]:

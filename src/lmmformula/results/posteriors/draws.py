@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.results.varcorr import unique_labels
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
@@ -114,7 +114,7 @@ class Quantity:
                 return f"{part}[{self.group}, {self.name}]"
 
 
-def parameters_of(design: DesignMatrices, draws: ParameterDraws) -> tuple[list[Quantity], FloatArray]:
+def parameters_of(design: Design, draws: ParameterDraws) -> tuple[list[Quantity], FloatArray]:
     """List fixed effects, standard deviations, correlations, sigma and others, stack them (C, D, variables)."""
     quantities = [Quantity("fixed", "", name) for name in design.fixed_names]
     columns = [draws.beta]
@@ -138,12 +138,12 @@ def parameters_of(design: DesignMatrices, draws: ParameterDraws) -> tuple[list[Q
     return quantities, np.concatenate(columns, axis=2)
 
 
-def cutpoint_names(design: DesignMatrices) -> list[str]:
+def cutpoint_names(design: Design) -> list[str]:
     """Name the cutpoints of an ordinal response by the categories that they part: `low|medium`."""
     return [f"{below}|{above}" for below, above in pairwise(design.categories)]
 
 
-def random_effects_of(design: DesignMatrices, draws: ParameterDraws) -> tuple[list[Quantity], FloatArray]:
+def random_effects_of(design: Design, draws: ParameterDraws) -> tuple[list[Quantity], FloatArray]:
     """List the random effects, term by term, level by level, and stack their draws (C, D, variables)."""
     quantities: list[Quantity] = []
     columns = [np.empty((draws.n_chains, draws.n_draws, 0))]

@@ -9,8 +9,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import square_root
-from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError
+from lmmformula.design.design import Design
 from lmmformula.results.effects import coefficients_by_group, modes_by_group
 from lmmformula.results.posteriors.posterior import PosteriorResult
 from lmmformula.results.varcorr import VarCorr
@@ -83,7 +82,7 @@ class ModeResult:
 
 
 def conditional_means(
-    design: DesignMatrices, beta: FloatArray, covariances: Sequence[FloatArray], sigma: float
+    design: Design, beta: FloatArray, covariances: Sequence[FloatArray], sigma: float
 ) -> tuple[FloatArray, ...]:
     """
     Means of the random effects of a gaussian model given all else: b = Λ (Λ'Z'WZΛ + I)⁻¹ Λ'Z'W (y - o - Xβ).
@@ -94,8 +93,7 @@ def conditional_means(
     from scipy.sparse import block_diag, csc_array, eye_array, kron
     from scipy.sparse.linalg import spsolve
 
-    if not design.has_rows:
-        raise FitError("the random effects at the mode need the rows of the data, which were not kept")
+    design.need_rows("the mode of random effects")
     terms = design.random_terms
     roots = [kron(eye_array(t.n_levels), square_root(c) / sigma) for t, c in zip(terms, covariances, strict=True)]
     Lambda = csc_array(block_diag(roots))

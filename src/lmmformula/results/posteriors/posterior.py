@@ -10,7 +10,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.data.table import Library, Table
 from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN
@@ -68,7 +68,7 @@ class PosteriorResult(Accessors):
 
     ir: ModelIR
     schema: Schema
-    design: DesignMatrices
+    design: Design
     program: StanProgram
     raw: Draws
     table: Table

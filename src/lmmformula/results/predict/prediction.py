@@ -7,7 +7,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.matrices import square_root
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import Fit
 from lmmformula.results.arguments import check_choice, check_flag, check_level
@@ -111,7 +111,7 @@ def quantile(result: Fitted, level: float) -> float:
     return float(-stdtrit(result.df_residual, tail) if result.is_linear_model else -ndtri(tail))
 
 
-def population_means(design: DesignMatrices, beta: FloatArray) -> FloatArray:
+def population_means(design: Design, beta: FloatArray) -> FloatArray:
     """Return (n,) X beta + offset."""
     fixed: FloatArray = design.X @ beta
     return fixed if design.offset is None else fixed + design.offset
@@ -125,7 +125,7 @@ def generator(seed: int | None) -> np.random.Generator:
         raise FitError(f"the seed is a whole number of at least 0, not {seed!r:.60}") from None
 
 
-def simulated(design: DesignMatrices, fit: Fit, population: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+def simulated(design: Design, fit: Fit, population: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
     """
     Draw (nobs, n) responses: y = population + Z b + e, with b and e drawn anew for each column.
 

@@ -10,8 +10,8 @@ from lmmformula.arrays import BoolArray, FloatArray, IntArray
 from lmmformula.data.table import Table, read_table
 from lmmformula.design.coding.model_matrix import matrix
 from lmmformula.design.columns.frame import Frame
+from lmmformula.design.design import RandomTermDesign
 from lmmformula.design.fixed import distinct, fixed_matrix, known_values, offset_values
-from lmmformula.design.matrices import RandomTermDesign
 from lmmformula.design.random import random_columns, unseen_levels
 from lmmformula.design.rank import independent_columns
 from lmmformula.design.schema import FactorVariable, RandomSchema, Schema
@@ -54,16 +54,16 @@ def some_rows(model: Specified) -> tuple[Table, FloatArray]:
     They are all rows used, or a sample of those that have passed by; FitError where X is not of full rank in that.
     """
     design = model.design
-    if design.has_rows or design.sample_table is None:
+    if (sums := design.sums) is None:
         rows = design.kept_rows
         return model.table if len(rows) == model.table.n_rows else model.table.take(rows), design.X
-    X = design.sample.X
+    X = sums.sample.X
     if not independent_columns(X, intercept=model.ir.fixed.intercept).all():
         raise FitError(
             "some fixed effects are not in the sample of the rows that was kept of data in parts",
             hint="give the model a data frame that fits in memory",
         )
-    return design.sample_table, X
+    return sums.table, X
 
 
 def inestimable(model: Specified, L: FloatArray) -> BoolArray:
@@ -81,7 +81,7 @@ def inestimable(model: Specified, L: FloatArray) -> BoolArray:
 
 def estimable_rows(model: Specified, table: Table) -> FloatArray:
     """Make the columns of X of new data; rows that can't be estimated are NaN, with a warning that names them."""
-    known = model.design.has_rows or model.design.sample_table is not None or kept_of(model.design).grid
+    known = model.design.has_criterion or kept_of(model.design).grid
     if not model.schema.aliased or not known:
         return fixed_matrix(model.ir, model.schema, table)
     full = fixed_matrix(model.ir, replace(model.schema, aliased=()), table)

@@ -18,7 +18,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.covariances.matrices import square_root
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.coordinates import block_diagonal
 from lmmformula.design.sums.user_coordinates import user_products
 from lmmformula.fit.algebra.plan import SPARSE_EFFECTS, SPARSE_PAIRS
@@ -53,7 +53,7 @@ class JointCovariance:
     pull : (q, p) W Z'X: how the conditional modes follow beta
     """
 
-    design: DesignMatrices
+    design: Design
     fit: Fit
     Lambdat: Any
     factor: Any
@@ -61,7 +61,7 @@ class JointCovariance:
     pull: FloatArray
 
     @classmethod
-    def of(cls, design: DesignMatrices, fit: Fit) -> "JointCovariance":
+    def of(cls, design: Design, fit: Fit) -> "JointCovariance":
         """Factorise M, in whose products the rows count by their weights; working weights may be negative."""
         from scipy.sparse import block_diag, csc_array, eye_array, kron
 
@@ -77,12 +77,12 @@ class JointCovariance:
             return cls(design, fit, None, None, nothing, np.zeros((0, design.n_fixed)))
         Lambdat = csc_array(block_diag(blocks, format="csc"))
         with waiting("the joint covariance of fixed and random effects"):
-            if design.products is None:
+            if design.sums is None:
                 half = csc_array(Lambdat @ design.Zt)
                 w = np.ones(design.nobs) if design.weights is None else design.weights
                 square, X = (half * w) @ half.T, np.asarray(half @ (design.X * w[:, None]))
             else:
-                ZtZ, ZtX = user_products(design.products)
+                ZtZ, ZtX = user_products(design.sums.products)
                 square, X = Lambdat @ ZtZ @ Lambdat.T, np.asarray(Lambdat @ ZtX)
             M = csc_array(square + eye_array(len(X)))
             factor, order = factorised_once(M, design.random_terms)
@@ -225,12 +225,12 @@ class WorkingCovariance(JointCovariance):
         return found
 
 
-def has_one_factor(design: DesignMatrices) -> bool:
+def has_one_factor(design: Design) -> bool:
     """Tell whether all random terms have the same grouping factor."""
     return len({term.group for term in design.random_terms}) == 1
 
 
-def is_small(design: DesignMatrices) -> bool:
+def is_small(design: Design) -> bool:
     """Tell whether a file holds how well the random effects are known; not of a linear model, nor where it is much."""
     k = sum(term.n_coefficients for term in design.random_terms)
     wide = k if has_one_factor(design) else design.n_random

@@ -3,14 +3,14 @@
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray, IntArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.ir.family import Family
 from lmmformula.stan.program.record import Cross, Factor, Program
 from lmmformula.stan.program.responses import counted
 from lmmformula.stan.program.summed_data import summed_data
 
 
-def stan_data(program: Program, design: DesignMatrices, *, literals: bool = False) -> dict[str, AnyArray]:
+def stan_data(program: Program, design: Design, *, literals: bool = False) -> dict[str, AnyArray]:
     """
     Fill the data block: one entry for each of its names, in its order and of the shape declared there.
 
@@ -23,7 +23,7 @@ def stan_data(program: Program, design: DesignMatrices, *, literals: bool = Fals
     return data
 
 
-def _rows(program: Program, design: DesignMatrices) -> dict[str, AnyArray]:
+def _rows(program: Program, design: Design) -> dict[str, AnyArray]:
     """Give the data row by row."""
     y, trials = counted(design.y, design.weights, Family(program.family, program.link))
     data: dict[str, AnyArray] = {"y": y.astype(np.intp) if program.likelihood.integer else y}
@@ -45,9 +45,9 @@ def _rows(program: Program, design: DesignMatrices) -> dict[str, AnyArray]:
     return data
 
 
-def _crossproducts(program: Program, design: DesignMatrices) -> dict[str, AnyArray]:
+def _crossproducts(program: Program, design: Design) -> dict[str, AnyArray]:
     """Give the sums over rows that the marginal form is made of, as its program would form them from rows."""
-    if design.products is not None:
+    if design.sums is not None:
         return summed_data(program, design)
     data: dict[str, AnyArray] = {}
     y = design.y if design.offset is None else design.y - design.offset
@@ -75,7 +75,7 @@ def _crossproducts(program: Program, design: DesignMatrices) -> dict[str, AnyArr
     return data
 
 
-def _cross(cross: Cross, design: DesignMatrices, root: FloatArray) -> dict[str, AnyArray]:
+def _cross(cross: Cross, design: Design, root: FloatArray) -> dict[str, AnyArray]:
     """Sum the products of the columns of two factors over rows, by level of the one and of the other."""
     left, right = _codes(cross.left, design), _codes(cross.right, design)
     Z, other = (_columns(factor, design) * root[:, np.newaxis] for factor in (cross.left, cross.right))
@@ -89,11 +89,11 @@ def _cross(cross: Cross, design: DesignMatrices, root: FloatArray) -> dict[str, 
     return {cross.name: np.block(blocks)}
 
 
-def _codes(factor: Factor, design: DesignMatrices) -> IntArray:
+def _codes(factor: Factor, design: Design) -> IntArray:
     return design.random_terms[factor.blocks[0].term].codes
 
 
-def _columns(factor: Factor, design: DesignMatrices) -> FloatArray:
+def _columns(factor: Factor, design: Design) -> FloatArray:
     return np.concatenate([design.random_terms[block.term].covariates for block in factor.blocks], axis=1)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmmformula.covariances.unstructured import UNSTRUCTURED
-from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.records import PairProducts
 from lmmformula.errors import FitError
 from lmmformula.stan.program.names import Identifiers, suffixes
@@ -29,7 +29,7 @@ SMALL_CROSS = 100_000
 """Products of columns that cost little whatever the number of rows."""
 
 
-def fixed_effects(design: DesignMatrices) -> Fixed:
+def fixed_effects(design: Design) -> Fixed:
     """Set the intercept apart from the other columns of X."""
     intercept = design.fixed_assign.index(0) if 0 in design.fixed_assign else -1
     columns = tuple(i for i in range(design.n_fixed) if i != intercept)
@@ -39,7 +39,7 @@ def fixed_effects(design: DesignMatrices) -> Fixed:
     return Fixed(intercept >= 0, labels, columns, intercept, design.categories, tuple(own.tolist()))
 
 
-def choose_form(form: str, design: DesignMatrices, geometry: Mapping[str, str]) -> Form:
+def choose_form(form: str, design: Design, geometry: Mapping[str, str]) -> Form:
     """
     Return the form that was asked for or, for "auto", the marginal one wherever it applies at a bearable cost.
 
@@ -61,7 +61,7 @@ def choose_form(form: str, design: DesignMatrices, geometry: Mapping[str, str]) 
             raise FitError(f"a Stan program has no form {form!r}", hint="choose 'auto', 'marginal' or 'conditional'")
 
 
-def _integrated_first(design: DesignMatrices) -> str:
+def _integrated_first(design: Design) -> str:
     """Return the grouping factor with most effects."""
     effects: dict[str, int] = {}
     for term in design.random_terms:
@@ -83,7 +83,7 @@ def choose_data_form(data_form: str, form: Form) -> DataForm:
             raise FitError(f"the data of a program have no form {data_form!r}", hint="choose 'rows' or 'crossproducts'")
 
 
-def count_products(design: DesignMatrices) -> int:
+def count_products(design: Design) -> int:
     """Count the products of columns of different factors that the marginal form holds."""
     return sum(
         left.n_levels if is_nested(design, left, right) else _size(left) * _size(right)
@@ -96,7 +96,7 @@ def _size(term: RandomTermDesign) -> int:
     return term.n_levels * term.n_coefficients
 
 
-def is_nested(design: DesignMatrices, left: RandomTermDesign, right: RandomTermDesign) -> bool:
+def is_nested(design: Design, left: RandomTermDesign, right: RandomTermDesign) -> bool:
     """Whether each level of `left` occurs with one level of `right` only, and both groups have one coefficient each."""
     groups = [term.group for term in design.random_terms for _ in term.coefficient_names]
     if groups.count(left.group) > 1 or groups.count(right.group) > 1:
@@ -107,16 +107,15 @@ def is_nested(design: DesignMatrices, left: RandomTermDesign, right: RandomTermD
     return len(np.unique(pairs)) == left.n_levels
 
 
-def pair_of(design: DesignMatrices, left: str, right: str) -> PairProducts:
+def pair_of(design: Design, left: str, right: str) -> PairProducts:
     """Return the products of two grouping factors of a design whose rows are not here."""
-    assert design.products is not None
-    groups = [factor.group for factor in design.products.factors]
-    return design.products.pair(groups.index(left), groups.index(right))
+    assert design.sums is not None
+    products = design.sums.products
+    groups = [factor.group for factor in products.factors]
+    return products.pair(groups.index(left), groups.index(right))
 
 
-def random_covariates(
-    design: DesignMatrices, fixed: Fixed
-) -> tuple[tuple[Column, ...], tuple[tuple[Covariate, ...], ...]]:
+def random_covariates(design: Design, fixed: Fixed) -> tuple[tuple[Column, ...], tuple[tuple[Covariate, ...], ...]]:
     """
     Find what each random coefficient multiplies: nothing, a column of X, or a vector of its own.
 
@@ -147,7 +146,7 @@ def random_covariates(
 
 
 def grouping_factors(
-    design: DesignMatrices,
+    design: Design,
     covariates: Sequence[tuple[Covariate, ...]],
     form: Form,
     *,
@@ -248,7 +247,7 @@ def _blocks(terms: Sequence[tuple[int, RandomTermDesign]], suffix: str) -> tuple
     return tuple(blocks)
 
 
-def cross_products(factors: Sequence[Factor], design: DesignMatrices) -> tuple[Cross, ...]:
+def crossed_pairs(factors: Sequence[Factor], design: Design) -> tuple[Cross, ...]:
     """Name the products between the columns of every two factors, the integrated one first."""
     names = Identifiers()
     crosses = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.weights import WITH_SIGMA
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN, Family
@@ -50,7 +50,7 @@ class Part:
 
 def lower_program(
     ir: ModelIR,
-    design: DesignMatrices,
+    design: Design,
     *,
     form: str = "auto",
     data_form: str = "rows",
@@ -110,7 +110,7 @@ def lower_program(
         offset=design.has_offset,
         columns=columns,
         factors=factors,
-        crosses=f.cross_products(factors, design) if chosen == "marginal" else (),
+        crosses=f.crossed_pairs(factors, design) if chosen == "marginal" else (),
         data_form=f.choose_data_form(data_form, chosen),
         sections=sections,
         numbers=tuple(dict.fromkeys(number for number in numbers if number.name)),
@@ -122,7 +122,7 @@ def lower_program(
     return program, tuple(row for _, _, rows in written for row in rows)
 
 
-def _conditional(form: str, design: DesignMatrices, family: Family) -> Form:
+def _conditional(form: str, design: Design, family: Family) -> Form:
     """Refuse to integrate random effects out where that can't be done exactly."""
     if form == "marginal":
         why = "loglik_weights do" if design.has_loglik_weights else f"the family {family.name} does"
@@ -157,26 +157,26 @@ def _write(
 # --- what each part declares, and the default priors ----------------------------------------------------------------
 
 
-def expected_scale(design: DesignMatrices, fixed: Fixed, family: Family) -> Scale:
+def expected_scale(design: Design, fixed: Fixed, family: Family) -> Scale:
     """Say where the linear predictor is expected, and how far it spreads."""
     if family == GAUSSIAN:
         return Scale(float(np.median(response(design))), response_spread(design, fixed))
     return link_scale(*counted(design.y, design.weights, family), design.offset, family)
 
 
-def response_spread(design: DesignMatrices, fixed: Fixed) -> float:
+def response_spread(design: Design, fixed: Fixed) -> float:
     """Spread of y less its offset: around its centre or, where there is no intercept, around zero."""
     y = response(design)
     return spread(y) if fixed.intercept else (size(y) or 1.0)
 
 
-def response(design: DesignMatrices) -> FloatArray:
+def response(design: Design) -> FloatArray:
     """(n,) y less its offset, of the rows that are here."""
     rows = design.sample
     return rows.y if rows.offset is None else rows.y - rows.offset
 
 
-def _population(design: DesignMatrices, fixed: Fixed, expected: Scale, cutpoints: Sequence[float]) -> Part:
+def _population(design: Design, fixed: Fixed, expected: Scale, cutpoints: Sequence[float]) -> Part:
     """
     Declare the fixed effects: intercept or cutpoints at the predictors' means, and the other coefficients.
 
@@ -207,7 +207,7 @@ def _population(design: DesignMatrices, fixed: Fixed, expected: Scale, cutpoints
     return Part("population level", tuple(parameters))
 
 
-def _group(design: DesignMatrices, factor: Factor, expected: float) -> Part:
+def _group(design: Design, factor: Factor, expected: float) -> Part:
     """Declare a factor's standard deviations, correlations and, unless integrated out, what its effects are made of."""
     scale = DEFAULT_SCALE * expected
     slots = tuple(
@@ -240,7 +240,7 @@ def _group(design: DesignMatrices, factor: Factor, expected: float) -> Part:
     return Part(factor.label, tuple(parameters), factor)
 
 
-def _columns(design: DesignMatrices, factor: Factor) -> Iterator[FloatArray]:
+def _columns(design: Design, factor: Factor) -> Iterator[FloatArray]:
     """List the columns of Z of one level, for all terms of a factor."""
     for block in factor.blocks:
         yield from design.sample.random_terms[block.term].covariates.T

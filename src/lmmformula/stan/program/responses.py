@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.weights import are_broken
 from lmmformula.ir.family import Family
 from lmmformula.stan.program.distributions import Likelihood
@@ -34,7 +34,7 @@ def counted(y: FloatArray, weights: FloatArray | None, family: Family) -> tuple[
     return successes if are_broken(successes).any() else np.rint(successes), np.rint(weights)
 
 
-def has_broken_counts(design: DesignMatrices, family: Family) -> bool:
+def has_broken_counts(design: Design, family: Family) -> bool:
     """Tell whether the successes of a binomial family are no whole numbers, which R takes with a warning."""
     return family.name == "binomial" and bool(are_broken(counted(design.y, design.weights, family)[0]).any())
 
@@ -77,7 +77,7 @@ def link_scale(y: FloatArray, trials: FloatArray | None, offset: FloatArray | No
             return Scale(float(middle), max(spread(np.log(y + 0.5) - known), LEAST_SPREAD))
 
 
-def cutpoint_locations(design: DesignMatrices, family: Family) -> tuple[float, ...]:
+def cutpoint_locations(design: Design, family: Family) -> tuple[float, ...]:
     """Place each cutpoint by the data: link(share of the categories below it), plus the mean of the offset."""
     if not family.ordinal:
         return ()

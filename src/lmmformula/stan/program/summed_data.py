@@ -3,7 +3,7 @@
 import numpy as np
 
 from lmmformula.arrays import AnyArray, FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.design.sums.coordinates import block_diagonal
 from lmmformula.design.sums.crossproducts import sandwich
 from lmmformula.design.sums.records import Coordinates, CrossProducts
@@ -11,14 +11,14 @@ from lmmformula.stan.program.factors import pair_of
 from lmmformula.stan.program.record import Cross, Program
 
 
-def summed_data(program: Program, design: DesignMatrices) -> dict[str, AnyArray]:
+def summed_data(program: Program, design: Design) -> dict[str, AnyArray]:
     """
     Give the sums over rows that the marginal form is made of.
 
     X and y stand around their means beside an intercept; with weights, around their weighted means.
     """
-    products = design.products
-    assert products is not None
+    assert design.sums is not None
+    products = design.sums.products
     T = _columns(products.coordinates)
     data: dict[str, AnyArray] = {}
     if program.fixed.intercept:
@@ -57,7 +57,7 @@ def _back(products: CrossProducts, terms: tuple[int, ...]) -> FloatArray:
     return block_diagonal([np.asarray(np.linalg.inv(products.coordinates.random[t]), dtype=np.float64) for t in terms])
 
 
-def _cross(cross: Cross, design: DesignMatrices, products: CrossProducts) -> dict[str, AnyArray]:
+def _cross(cross: Cross, design: Design, products: CrossProducts) -> dict[str, AnyArray]:
     """Lay out the products of two factors: a vector where one is nested in the other, else a dense matrix."""
     pair = pair_of(design, cross.left.label, cross.right.label)
     terms = {factor.group: factor.terms for factor in products.factors}

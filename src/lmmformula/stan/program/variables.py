@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.design import Design
 from lmmformula.stan.draws import element_name
 from lmmformula.stan.program.record import Program
 
@@ -115,7 +115,7 @@ class Parameters:
         return element_name(variable, index)
 
 
-def describe_parameters(program: Program, design: DesignMatrices) -> Parameters:
+def describe_parameters(program: Program, design: Design) -> Parameters:
     """Say which variable of a program holds which quantity of the model."""
     slopes = {column: number for number, column in enumerate(program.fixed.columns)}
     placed = {block.term: (factor, block) for factor in program.factors for block in factor.blocks}
