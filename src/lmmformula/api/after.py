@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lmmformula.files import write_text
+from lmmformula.results.accessors import FitAccessors
 from lmmformula.results.arguments import check_choice, check_flag
+from lmmformula.results.files.fits import to_json
 from lmmformula.results.frames import in_library
 from lmmformula.results.lmm import LinearMixedResult
 
@@ -27,8 +31,25 @@ Labels = str | Sequence[str] | None
 METHODS = ("wald", "profile", "boot")
 
 
+class SavedFit(FitAccessors):
+    """A fit that files hold."""
+
+    def save(self, path: str | Path) -> None:
+        """
+        Write the fit, without its data, to a JSON file that `load` reads.
+
+        Of the data it holds levels, the mean and range of each numeric variable, and quartiles of the residuals. How
+        well the variances are known is worked out before, for the tests of the loaded fit, as `summary()` does.
+        """
+        from lmmformula.inference.worked_out import keep
+
+        one: Any = self  # a fit of any family
+        text = to_json(self.ir, self.schema, self.design, self.fit, self.data_name, keep(one))
+        write_text(path, text)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class AnalysedFit(LinearMixedResult):
+class AnalysedFit(SavedFit, LinearMixedResult):
     """A fit with its analyses as methods."""
 
     def confint(

@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from lmmformula.api.after import AnalysedFit
 from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests
 from lmmformula.api.newcomers import answers_newcomers
-from lmmformula.files import write_text
 from lmmformula.inference.tests.linear_functions import NAMES, Ddf
 from lmmformula.present import linear, summary
 from lmmformula.present.report import fit_report
 from lmmformula.present.text import Summary
 from lmmformula.results.arguments import check_choice
-from lmmformula.results.files.fits import to_json
 from lmmformula.results.tables.sheets import Report, Reported
 
 
@@ -45,18 +42,6 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
             ddf = "none"  # nothing to test, or the file of an older version
         text = linear.linear_summary(self) if self.is_linear_model else summary.summary(self, ddf=ddf)
         return Summary(text, partial(fit_report, self, ddf))
-
-    def save(self, path: str | Path) -> None:
-        """
-        Write the fit, without its data, to a JSON file that `load` reads.
-
-        Of the data it holds levels, the mean and range of each numeric variable, and quartiles of the residuals. How
-        well the variances are known is worked out before, for the tests of the loaded fit, as `summary()` does.
-        """
-        from lmmformula.inference.worked_out import keep
-
-        text = to_json(self.ir, self.schema, self.design, self.fit, self.data_name, keep(self))
-        write_text(path, text)
 
     def __str__(self) -> str:
         return self.summary(ddf="none")

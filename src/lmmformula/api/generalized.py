@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lmmformula.api.after import SavedFit
 from lmmformula.api.marginal import MarginalEffects
 from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.refusals import Refusals
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 @answers_newcomers()
 @dataclass(frozen=True, eq=False, repr=False)
-class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Refusals):
+class GeneralizedMixedFit(Reported, SavedFit, MarginalEffects, GeneralizedMixedResult, Refusals):
     """
     A generalised linear mixed model, fitted by maximum likelihood with Laplace's approximation.
 
@@ -88,6 +89,7 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
             case "profile":
                 from lmmformula.inference.intervals.generalized_profile import profile_intervals
 
+                _ = self.design.X  # which says of itself that it is not here, if it is not
                 return profile_intervals(self, parameters, level=level, progress=progress, workers=workers)
             case "boot":
                 found = self.bootstrap(n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)

@@ -3,17 +3,19 @@
 from pathlib import Path
 
 from lmmformula.api.fits import LinearMixedFit
+from lmmformula.api.generalized import GeneralizedMixedFit
 from lmmformula.api.newcomers import answering
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.files import path_of, read_text
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.results.files.fits import absent_rows, from_json
 from lmmformula.results.files.posteriors import load_posterior
 from lmmformula.results.netcdf import MAGIC, MAGIC_OF_NETCDF4
 
 
 @answering
-def load(path: str | Path) -> LinearMixedFit | Posterior:
+def load(path: str | Path) -> LinearMixedFit | GeneralizedMixedFit | Posterior:
     """
     Read what `save` wrote: a fit (JSON), or a posterior (netCDF).
 
@@ -33,6 +35,8 @@ def load(path: str | Path) -> LinearMixedFit | Posterior:
         raise FitError(f"{path} holds no posterior that lmmformula has saved", hint="ArviZ reads its own files")
     if not start.startswith(MAGIC):
         ir, schema, design, fit, name = from_json(read_text(path), str(path))
+        if isinstance(fit, GlmmFit):
+            return GeneralizedMixedFit(ir, schema, design, fit, absent_rows(ir), name)
         return LinearMixedFit(ir, schema, design, fit, absent_rows(ir), name)
     return Posterior(**load_posterior(path))
 

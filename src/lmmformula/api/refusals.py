@@ -41,7 +41,6 @@ WITHOUT = "leave the rows or groups out of the data, fit again and compare fixef
 class Refusals:
     """The methods of a linear mixed model that one of another family lacks; of a class that has a family."""
 
-    save = refusal("fits of the family {family} are not saved to files", "keep the formula and the data, and fit again")
     power = gaussian("power is simulated", "fit.refit(fit.simulate(...)) in a loop does it for others")
     profile = gaussian("whole profiles are traced", BY_REFITS)
     icc = undefined("the intraclass correlation")

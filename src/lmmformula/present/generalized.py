@@ -15,7 +15,7 @@ from lmmformula.present.numbers import (
     round_to,
 )
 from lmmformula.present.report import varcorr_sheet
-from lmmformula.present.summary import correlation_lines, observations, quantile_lines, remarks, varcorr_lines
+from lmmformula.present.summary import correlation_lines, observations, remarks, residual_lines, varcorr_lines
 from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.tables.sheets import Report, Sheet
@@ -29,7 +29,7 @@ def summary(result: GeneralizedMixedResult, *, width: int = WIDTH) -> str:
     sections = [
         _heading(result),
         _criteria(result, decimals=1, width=width),
-        ["Scaled residuals: ", *quantile_lines(result.residuals("pearson").dropna())],
+        residual_lines(result),
         random,
         family_lines(result),
         _coefficients(result),

@@ -46,7 +46,7 @@ def summary(result: LinearMixedResult, *, ddf: Ddf = "none", width: int = WIDTH)
     sections = [
         _heading(result, USED.get(ddf, "")),
         _criterion(result, decimals=1, width=width),
-        _scaled_residuals(result),
+        residual_lines(result),
         ["Random effects:", *varcorr_lines(result.varcorr, variance=True, width=width), *observations(result)],
         _coefficients(result, ddf),
         correlation_lines(result, width),
@@ -126,7 +126,8 @@ def _criterion(result: LinearMixedResult, *, decimals: int, width: int) -> list[
     return vector_lines(["AIC", "BIC", "logLik", "deviance", "df.resid"], cells, width=width)
 
 
-def _scaled_residuals(result: LinearMixedResult) -> list[str]:
+def residual_lines(result: FitAccessors) -> list[str]:
+    """Lay out the quartiles of the scaled residuals; nothing where nobody knows them."""
     quantiles = result.residual_quantiles
     return [] if quantiles is None else ["Scaled residuals: ", *quantile_lines(quantiles)]
 

@@ -27,9 +27,11 @@ from lmmformula.results.effects import (
     row_index,
 )
 from lmmformula.results.estimates import Fitted
+from lmmformula.results.files.kept_numbers import kept_of
 from lmmformula.results.frames import glance, in_library
 from lmmformula.results.predict.prediction import generator, population_means
 from lmmformula.results.predict.rows import random_part
+from lmmformula.results.predict.uncertainty import JointCovariance
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -123,6 +125,15 @@ class FitAccessors(Accessors):
     @abstractmethod
     def _mode_covariances(self) -> Sequence[FloatArray]: ...
 
+    @property
+    @abstractmethod
+    def is_linear_model(self) -> bool:
+        """Whether this is ordinary least squares."""
+
+    @abstractmethod
+    def residuals(self, kind: ResidualKind = "response") -> "pd.Series[float]":
+        """(n,) residuals of a kind."""
+
     @abstractmethod
     def _responses(self, n: int, rng: np.random.Generator) -> FloatArray: ...
 
@@ -137,6 +148,19 @@ class FitAccessors(Accessors):
     def __getstate__(self) -> dict[str, object]:
         """Copy all but the sparse factor, which can't be copied and is made again where it is needed."""
         return {name: value for name, value in vars(self).items() if name != "joint_covariance"}
+
+    @cached_property
+    def joint_covariance(self) -> JointCovariance:
+        """How well linear predictors are known: the covariance of fixed effects and random effects."""
+        return JointCovariance.of(self.design, self.fit)
+
+    @cached_property
+    def residual_quantiles(self) -> FloatArray | None:
+        """(5,) minimum, quartiles and maximum of the residuals in a summary; None where there are no rows."""
+        if not self.design.has_rows:
+            return kept_of(self.design).residuals
+        values = self.residuals("pearson" if self.is_linear_model else "scaled")
+        return np.quantile(values.dropna(), [0, 0.25, 0.5, 0.75, 1])
 
     @cached_property
     def vcov(self) -> "pd.DataFrame":

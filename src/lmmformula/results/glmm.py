@@ -26,7 +26,6 @@ from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.predict.generalized_prediction import generalized_predictions
 from lmmformula.results.predict.prediction import Interval, Request
 from lmmformula.results.predict.rows import NewLevels, random_part
-from lmmformula.results.predict.uncertainty import JointCovariance, WorkingCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -74,12 +73,6 @@ class GeneralizedMixedResult(FitAccessors):
         """(p,) standard errors of the fixed effects; infinite where the likelihood is flat (separation)."""
         errors = np.where(self.fit.flat.any(axis=1), np.inf, np.sqrt(np.diag(self.fit.vcov)))
         return self._by_coefficient(errors, "std_error")
-
-    @cached_property
-    def joint_covariance(self) -> JointCovariance:
-        """How well linear predictors are known, at the working weights of the modes."""
-        fit: Any = self.fit  # has all that is asked of a linear fit
-        return WorkingCovariance.of(replace(self.design, weights=self.fit.weights), fit)
 
     @property
     def sigma(self) -> float:

@@ -22,7 +22,6 @@ from lmmformula.results.arguments import check_group
 from lmmformula.results.files.kept_numbers import kept_of
 from lmmformula.results.predict.prediction import Interval, Request, predictions, simulated
 from lmmformula.results.predict.rows import NewLevels
-from lmmformula.results.predict.uncertainty import JointCovariance
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -67,23 +66,10 @@ class LinearMixedResult(FitAccessors):
         kept = kept_of(self.design).variance
         return variance_parameters(self.design, self.fit) if kept is None else kept
 
-    @cached_property
-    def joint_covariance(self) -> JointCovariance:
-        """How well conditional means are known: the covariance of fixed effects and random effects."""
-        return JointCovariance.of(self.design, self.fit)
-
     @property
     def knows_variances(self) -> bool:
         """Whether there are `variance_parameters`; not so in a fit from a file that an older version wrote."""
         return self.design.has_criterion or kept_of(self.design).variance is not None
-
-    @cached_property
-    def residual_quantiles(self) -> FloatArray | None:
-        """(5,) minimum, quartiles and maximum of the residuals in a summary; None where there are no rows."""
-        if not self.has_data:
-            return kept_of(self.design).residuals
-        values = self.residuals("pearson" if self.is_linear_model else "scaled")
-        return np.quantile(values.dropna(), [0, 0.25, 0.5, 0.75, 1])
 
     @property
     def sigma(self) -> float:
