@@ -17,6 +17,7 @@ from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
+from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.arguments import check_count, check_flag
 from lmmformula.results.effects import (
@@ -27,10 +28,11 @@ from lmmformula.results.effects import (
     row_index,
 )
 from lmmformula.results.estimates import Fitted
+from lmmformula.results.families import own_of_rows
 from lmmformula.results.files.kept_numbers import kept_of
 from lmmformula.results.frames import glance, in_library
-from lmmformula.results.predict.prediction import generator, population_means
-from lmmformula.results.predict.rows import random_part
+from lmmformula.results.predict.prediction import Interval, Request, Scale, generator, population_means, predictions
+from lmmformula.results.predict.rows import NewLevels, random_part
 from lmmformula.results.predict.uncertainty import JointCovariance
 
 if TYPE_CHECKING:
@@ -60,6 +62,11 @@ class Accessors(ABC):
     @property
     @abstractmethod
     def _modes(self) -> Sequence[FloatArray]: ...
+
+    @property
+    def family(self) -> Family:
+        """The response's distribution, and the link."""
+        return self.ir.family
 
     @property
     def nobs(self) -> int:
@@ -144,6 +151,68 @@ class FitAccessors(Accessors):
     @property
     def _modes(self) -> Sequence[FloatArray]:
         return self.fit.modes
+
+    @property
+    def own(self) -> dict[str, float]:
+        """Parameters of the response's distribution beside its mean, by name: shape, phi, nu, zi, sigma."""
+        return {"sigma": self.fit.sigma} if isinstance(self.fit, Fit) else self.fit.parameters
+
+    @property
+    def own_of_rows(self) -> dict[str, Any]:
+        """The same for the rows of the fit: precision weights divide sigma."""
+        return own_of_rows(self.design, self.own)
+
+    @overload
+    def predict(
+        self, newdata: object = None, *, random: str = "conditional", new_levels: NewLevels = "error"
+    ) -> "pd.Series[float]": ...
+    @overload
+    def predict(
+        self,
+        newdata: object = None,
+        *,
+        random: str = "conditional",
+        new_levels: NewLevels = "error",
+        se_fit: bool = False,
+        interval: Interval | None = None,
+        level: float = 0.95,
+        scale: Scale = "response",
+    ) -> "pd.Series[float] | pd.DataFrame": ...
+    def predict(
+        self,
+        newdata: object = None,
+        *,
+        random: str = "conditional",
+        new_levels: NewLevels = "error",
+        se_fit: bool = False,
+        interval: Interval | None = None,
+        level: float = 0.95,
+        scale: Scale = "response",
+    ) -> Any:
+        """
+        Predict the response's mean; NaN where a variable is missing.
+
+        newdata : any data frame with the columns of the formula; None for the rows of the fit
+        random : "conditional" adds the random effects of each row's levels, "population" leaves them at zero, a
+            formula of random terms such as "~ (1 | Subject)" adds these alone
+        new_levels : what to do with a level that the fit has not seen: "error", or "population" (no effect)
+        se_fit : give standard errors, too: a data frame with the columns prediction and std_error. They count beta
+            and the random effects as estimated, variances and the family's parameters as known; a new level has all of
+            its variance
+        interval : give bounds conf_low and conf_high of the mean ("confidence") or of a new response ("prediction");
+            the latter of a new level where random effects are left at zero. A new response is normal, or has the
+            family's distribution: the bounds are its quantiles over all that is not known of the linear predictor, of
+            a binomial family shares of the row's trials
+        level : probability that an interval covers; of whole numbers, at least
+        scale : "response", or "link" for the linear predictor
+
+        Raises
+        ------
+        FitError
+            There is no such prediction, or a new row's number of trials is not known.
+        """
+        one: Any = self
+        return predictions(one, newdata, Request(random, new_levels, se_fit, interval, level, scale))
 
     def __getstate__(self) -> dict[str, object]:
         """Copy all but the sparse factor, which can't be copied and is made again where it is needed."""

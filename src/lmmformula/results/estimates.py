@@ -9,7 +9,6 @@ from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.schema import Schema
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
-from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.posteriors.draws import ParameterDraws
 from lmmformula.results.predict.uncertainty import JointCovariance
@@ -77,19 +76,12 @@ class Fitted(Estimates, Protocol):
     def df_residual(self) -> int: ...
     @property
     def joint_covariance(self) -> JointCovariance: ...
-    def predict(self, newdata: object = None, *, random: str = "conditional") -> Any: ...  # noqa: ANN401 (a series)
-    def residuals(self, kind: Any = "response") -> "pd.Series[float]": ...  # noqa: ANN401 (a kind)
-
-
-class Generalized(Fitted, Protocol):
-    """A fit by Laplace's method."""
-
     @property
-    def fit(self) -> GlmmFit: ...
-    @property
-    def family(self) -> Family: ...
+    def own(self) -> dict[str, float]: ...
     @property
     def own_of_rows(self) -> dict[str, Any]: ...
+    def predict(self, newdata: object = None, *, random: str = "conditional") -> Any: ...  # noqa: ANN401 (a series)
+    def residuals(self, kind: Any = "response") -> "pd.Series[float]": ...  # noqa: ANN401 (a kind)
 
 
 class Sampled(Estimates, Protocol):

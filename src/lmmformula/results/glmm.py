@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -17,22 +17,17 @@ from lmmformula.design.response import check_support
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
-from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.accessors import FitAccessors, ResidualKind
 from lmmformula.results.arguments import check_choice
-from lmmformula.results.families import draw_from, mean_of, own_of_rows, slope_of, trials_of, unit_deviance, variance_of
+from lmmformula.results.families import draw_from, mean_of, slope_of, trials_of, unit_deviance, variance_of
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.predict.generalized_prediction import generalized_predictions
-from lmmformula.results.predict.prediction import Interval, Request
-from lmmformula.results.predict.rows import NewLevels, random_part
+from lmmformula.results.predict.rows import random_part
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
-
-Scale = Literal["response", "link"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +52,6 @@ class GeneralizedMixedResult(FitAccessors):
     table: Table
     data_name: str = ""
     na_action: NaAction = "omit"
-
-    @property
-    def family(self) -> Family:
-        """The response's distribution, and the link."""
-        return self.fit.family
 
     @cached_property
     def varcorr(self) -> VarCorr:
@@ -138,31 +128,6 @@ class GeneralizedMixedResult(FitAccessors):
         check_choice("kind", kind, ("response", "pearson", "scaled", "deviance", "working"))
         return self._by_row(self._residuals(kind), "residual")
 
-    def predict(
-        self,
-        newdata: object = None,
-        *,
-        random: str = "conditional",
-        new_levels: NewLevels = "error",
-        se_fit: bool = False,
-        interval: Interval | None = None,
-        level: float = 0.95,
-        scale: Scale = "response",
-    ) -> Any:  # noqa: ANN401 (a series, or a data frame with se_fit or interval)
-        """
-        Predict the response's mean; NaN where a variable is missing.
-
-        newdata : any data frame with the columns of the formula; None for the rows of the fit
-        random : "conditional" adds the random effects of each row's levels, "population" leaves them at zero, a
-            formula of random terms such as "~ (1 | herd)" adds these alone
-        new_levels : what to do with a level that the fit has not seen: "error", or "population" (no effect)
-        se_fit : whether standard errors of the mean are wanted
-        interval : "confidence" for bounds of the mean, which cover with probability `level`
-        scale : "response", or "link" for the linear predictor
-        """
-        check_choice("scale", scale, ("response", "link"))
-        return generalized_predictions(self, newdata, Request(random, new_levels, se_fit, interval, level), scale)
-
     def draw(self, rng: np.random.Generator) -> FloatArray:
         """(nobs,) a response drawn from the fitted model."""
         modes = [
@@ -193,11 +158,6 @@ class GeneralizedMixedResult(FitAccessors):
 
     def _responses(self, n: int, rng: np.random.Generator) -> FloatArray:
         return np.column_stack([self.draw(rng) for _ in range(n)])
-
-    @property
-    def own_of_rows(self) -> dict[str, Any]:
-        """Parameters of the family for the rows of the fit: precision weights divide sigma."""
-        return own_of_rows(self.design, self.fit.parameters)
 
     def _residuals(self, kind: ResidualKind) -> FloatArray:
         left = self.design.y - self._means

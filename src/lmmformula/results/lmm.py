@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -20,8 +20,7 @@ from lmmformula.ir.model import ModelIR
 from lmmformula.results.accessors import FitAccessors, ResidualKind
 from lmmformula.results.arguments import check_group
 from lmmformula.results.files.kept_numbers import kept_of
-from lmmformula.results.predict.prediction import Interval, Request, predictions, simulated
-from lmmformula.results.predict.rows import NewLevels
+from lmmformula.results.predict.prediction import simulated
 from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
@@ -141,46 +140,6 @@ class LinearMixedResult(FitAccessors):
                 kinds = "response, pearson, deviance, working, scaled"
                 raise FitError(f"there are no residuals of the kind {kind!r}", hint=f"the kinds are: {kinds}")
         return self._by_row(values, "residual")
-
-    @overload
-    def predict(
-        self, newdata: object = None, *, random: str = "conditional", new_levels: NewLevels = "error"
-    ) -> "pd.Series[float]": ...
-    @overload
-    def predict(
-        self,
-        newdata: object = None,
-        *,
-        random: str = "conditional",
-        new_levels: NewLevels = "error",
-        se_fit: bool = False,
-        interval: Interval | None = None,
-        level: float = 0.95,
-    ) -> "pd.Series[float] | pd.DataFrame": ...
-    def predict(
-        self,
-        newdata: object = None,
-        *,
-        random: str = "conditional",
-        new_levels: NewLevels = "error",
-        se_fit: bool = False,
-        interval: Interval | None = None,
-        level: float = 0.95,
-    ) -> Any:
-        """
-        Predict the response's mean; NaN where a variable is missing.
-
-        newdata : any data frame with the columns of the formula; None for the rows of the fit
-        random : "conditional" adds the random effects of each row's levels, "population" leaves them at zero, a
-            formula of random terms such as "~ (1 | Subject)" adds these alone
-        new_levels : what to do with a level that the fit has not seen: "error", or "population" (no effect)
-        se_fit : give standard errors, too: a data frame with the columns prediction and std_error. They count beta
-            and the random effects as estimated, theta and sigma as known; a new level has all of its variance
-        interval : give bounds conf_low and conf_high of the mean ("confidence") or of a new response ("prediction");
-            the latter of a new level where random effects are left at zero
-        level : probability that an interval covers
-        """
-        return predictions(self, newdata, Request(random, new_levels, se_fit, interval, level))
 
     def refit(self, y: "npt.ArrayLike") -> Self:
         """Fit the same model to another response: one value per row used, or per row of the data that were given."""

@@ -33,11 +33,10 @@ from lmmformula.results.posteriors.likelihood import log_likelihood
 from lmmformula.results.predict.posterior_prediction import (
     NewLevels,
     PosteriorRequest,
-    Scale,
     posterior_predictions,
     response_means,
 )
-from lmmformula.results.predict.prediction import Interval, generator
+from lmmformula.results.predict.prediction import Interval, Scale, generator
 from lmmformula.results.predict.replicates import replicates
 from lmmformula.results.varcorr import TermVariation, VarCorr, unique_labels
 from lmmformula.stan.diagnostics import summarise
@@ -275,7 +274,7 @@ class PosteriorResult(Accessors):
         errors are posterior standard deviations, intervals have quantiles of the draws as their bounds.
         """
         return posterior_predictions(
-            self, newdata, PosteriorRequest(random, new_levels, se_fit, interval, level), scale
+            self, newdata, PosteriorRequest(random, new_levels, se_fit, interval, level, scale)
         )
 
     def posterior_predictive(
