@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lmmformula.inference.refits.power import Sizes, Test
     from lmmformula.inference.tests.linear_functions import Ddf
     from lmmformula.inference.tidy import Effects
+    from lmmformula.results.components import Approximation
 
 Labels = str | Sequence[str] | None
 METHODS = ("wald", "profile", "boot")
@@ -46,6 +47,24 @@ class SavedFit(FitAccessors):
         one: Any = self  # a fit of any family
         text = to_json(self.ir, self.schema, self.design, self.fit, self.data_name, keep(one))
         write_text(path, text)
+
+    def r2(self, method: "Approximation | None" = None) -> "RSquared":
+        """
+        Return marginal and conditional R^2 (Nakagawa, Johnson & Schielzeth 2017).
+
+        method : of families other than the gaussian, where the variance around the linear predictor comes from:
+            "theoretical" (of a latent variable) for a binomial family; "lognormal", "delta" or "trigamma" where the
+            link is the logarithm; "delta" elsewhere; None for the first of these. Names are MuMIn's
+
+        >>> import lmmformula as lf
+        >>> fit = lf.glmer("TICKS ~ cHEIGHT + (1 | BROOD)", lf.datasets.load("grouseticks"), family="poisson")
+        >>> fit.r2()
+        R2 marginal 0.3071 (fixed effects), conditional 0.9410 (and random effects), lognormal variance
+        """
+        from lmmformula.inference.quality import r_squared
+
+        one: Any = self
+        return r_squared(one, method)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,12 +170,6 @@ class AnalysedFit(SavedFit, LinearMixedResult):
             workers=workers,
         )
         return PowerCurve.of(found)
-
-    def r2(self) -> "RSquared":
-        """Return marginal and conditional R^2 (Nakagawa & Schielzeth)."""
-        from lmmformula.inference.quality import r_squared
-
-        return r_squared(self)
 
     def leverage(self) -> "FloatArray":
         """Return (n,) diagonal of the matrix that maps responses to fitted values."""

@@ -22,12 +22,6 @@ def refusal(why: str, hint: str) -> Callable[..., NoReturn]:
     return refuse
 
 
-def undefined(what: str) -> Callable[..., NoReturn]:
-    """Make a method that refuses what depends on the scale on which a variance is meant."""
-    why = f"{what} is not defined here for the family {{family}}"
-    return refusal(why, "varcorr has the variances on the scale of the linear predictor")
-
-
 def gaussian(what: str, hint: str) -> Callable[..., NoReturn]:
     """Make a method that refuses what is worked out for gaussian models."""
     return refusal(f"{what} for gaussian models, not for the family {{family}}", hint)
@@ -43,10 +37,7 @@ class Refusals:
 
     power = gaussian("power is simulated", "fit.refit(fit.simulate(...)) in a loop does it for others")
     profile = gaussian("whole profiles are traced", BY_REFITS)
-    icc = undefined("the intraclass correlation")
-    r2 = undefined("R^2")
-    r_squared = property(undefined("multiple R^2"))
-    explained_variance = undefined("the share of explained variance")
+    r_squared = property(gaussian("multiple R^2 is defined", "r2() has shares of variance"))
     influence = gaussian("influence is computed", WITHOUT)
     cooks_distance = gaussian("Cook's distance is computed", WITHOUT)
     leverage = gaussian("leverage is computed", 'residuals("deviance") shows rows that fit badly')

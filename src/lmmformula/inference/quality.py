@@ -9,6 +9,8 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.inference.generalized import refuse_unlike_approximations
+from lmmformula.ir.family import GAUSSIAN
+from lmmformula.results.components import Approximation, between_levels, left_variance, methods_of
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.sheets import Framed, Report, sheet_of
@@ -30,11 +32,13 @@ class RSquared:
     marginal : by the fixed effects
     conditional : by fixed and random effects
     fixed, random, residual : the variances they are made of
+    method : by which the residual's was found on the scale of the linear predictor; empty for a gaussian model
     """
 
     fixed: float
     random: float
     residual: float
+    method: str = ""
 
     @property
     def marginal(self) -> float:
@@ -51,29 +55,31 @@ class RSquared:
         return self.fixed + self.random + self.residual
 
     def __str__(self) -> str:
-        return (
-            f"R2 marginal {self.marginal:.4f} (fixed effects), conditional {self.conditional:.4f} (and random effects)"
-        )
+        parts = f"marginal {self.marginal:.4f} (fixed effects), conditional {self.conditional:.4f} (and random effects)"
+        return f"R2 {parts}, {self.method} variance" if self.method else f"R2 {parts}"
 
     __repr__ = __str__
 
 
-def r_squared(result: LinearMixedResult) -> RSquared:
+def r_squared(result: AnyFit, method: Approximation | None = None) -> RSquared:
     """
-    Return R^2 of a mixed model: variances of X beta, of Z b (mean of z'Cov(b)z over the rows) and of the residual.
+    Return R^2 of a mixed model: variances of X beta, of Z b (mean of z'Cov(b)z over the rows) and of what is left.
 
-    Nakagawa & Schielzeth (2013), Methods Ecol. Evol. 4, 133-142; with random slopes Johnson (2014), ibid. 5, 944-946.
+    Nakagawa & Schielzeth (2013), Methods Ecol. Evol. 4, 133-142; with random slopes Johnson (2014), ibid. 5, 944-946;
+    in other families, on the scale of the linear predictor, Nakagawa, Johnson & Schielzeth (2017).
+
+    method : of what is left, see `lmmformula.results.components`; None for the family's default
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy")).fit()
     >>> print(r_squared(fit))
     R2 marginal 0.2787 (fixed effects), conditional 0.7992 (and random effects)
     """
+    family = result.ir.family
+    left = left_variance(result, method)
     fixed = result.design.fixed_variance(result.fit.beta)
-    random = 0.0
-    for t, S in enumerate(result.fit.relative_covariance):
-        random += result.sigma**2 * float(np.sum(result.design.mean_square(t) * S))
-    return RSquared(fixed, random, result.sigma**2)
+    random = sum(between_levels(result.design, result.fit).values())
+    return RSquared(fixed, random, left, "" if family == GAUSSIAN else method or methods_of(family)[0])
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -19,7 +19,8 @@ from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
-from lmmformula.results.arguments import check_count, check_flag
+from lmmformula.results.arguments import check_count, check_flag, check_group
+from lmmformula.results.components import Approximation, between_levels, left_variance
 from lmmformula.results.effects import (
     coefficients_by_group,
     conditional_variances,
@@ -213,6 +214,31 @@ class FitAccessors(Accessors):
         """
         one: Any = self
         return predictions(one, newdata, Request(random, new_levels, se_fit, interval, level, scale))
+
+    def explained_variance(self: Fitted) -> float:
+        """
+        Share of the variance components that belongs to the random effects: sum(sd^2) / (sum(sd^2) + sigma^2).
+
+        `icc` weighs slopes with the values of their variables; this doesn't. In other families the variance around the
+        linear predictor, as `r2` takes it, stands in the place of sigma^2.
+        """
+        explained = sum(float(np.sum(term.sds**2)) for term in self.varcorr)
+        return explained / (explained + left_variance(self))
+
+    def icc(self: Fitted, group: str | None = None, *, method: Approximation | None = None) -> float:
+        """
+        Intraclass correlation: share of the variance, given the fixed effects, that lies between levels.
+
+        mean_i(z_i' Cov(b) z_i) / (the same + sigma^2), "adjusted" in Nakagawa, Johnson & Schielzeth (2017).
+
+        group : the grouping factor whose share is asked for; None for all of them together
+        method : what stands in the place of sigma^2 in other families, as in `r2`
+        """
+        if group is not None:
+            check_group(group, [term.group for term in self.design.random_terms])
+        shares = between_levels(self.design, self.fit)
+        total = sum(shares.values()) + left_variance(self, method)
+        return (sum(shares.values()) if group is None else shares[group]) / total
 
     def __getstate__(self) -> dict[str, object]:
         """Copy all but the sparse factor, which can't be copied and is made again where it is needed."""

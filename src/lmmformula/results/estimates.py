@@ -12,6 +12,7 @@ from lmmformula.fit.lmm import Fit
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.posteriors.draws import ParameterDraws
 from lmmformula.results.predict.uncertainty import JointCovariance
+from lmmformula.results.varcorr import VarCorr
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
 
@@ -76,6 +77,8 @@ class Fitted(Estimates, Protocol):
     def df_residual(self) -> int: ...
     @property
     def joint_covariance(self) -> JointCovariance: ...
+    @property
+    def varcorr(self) -> VarCorr: ...
     @property
     def own(self) -> dict[str, float]: ...
     @property

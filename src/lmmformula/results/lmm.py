@@ -18,7 +18,6 @@ from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
 from lmmformula.fit.variance import VarianceParameters, variance_parameters
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.accessors import FitAccessors, ResidualKind
-from lmmformula.results.arguments import check_group
 from lmmformula.results.files.kept_numbers import kept_of
 from lmmformula.results.predict.prediction import simulated
 from lmmformula.results.varcorr import VarCorr, varcorr_of
@@ -147,31 +146,8 @@ class LinearMixedResult(FitAccessors):
         return replace(self, design=design, fit=fit_lmm(design, reml=self.fit.reml, settings=self.fit.settings))
 
     def explained_variance(self) -> float:
-        """
-        Share of the variance components that belongs to the random effects: sum(sd^2) / (sum(sd^2) + sigma^2).
-
-        For a linear model, R^2. (`icc` weighs slopes with the values of their variables; this doesn't.)
-        """
-        if self.is_linear_model:
-            return self.r_squared
-        explained = sum(float(np.sum(term.sds**2)) for term in self.varcorr)
-        return explained / (explained + self.sigma**2)
-
-    def icc(self, group: str | None = None) -> float:
-        """
-        Intraclass correlation: share of the variance, given the fixed effects, that lies between levels.
-
-        mean_i(z_i' Cov(b) z_i) / (the same + sigma^2), "adjusted" in Nakagawa, Johnson & Schielzeth (2017).
-
-        group : the grouping factor whose share is asked for; None for all of them together
-        """
-        if group is not None:
-            check_group(group, list(self.ngroups))
-        shares = {term.group: 0.0 for term in self.design.random_terms}
-        for t, (term, variation) in enumerate(zip(self.design.random_terms, self.varcorr, strict=True)):
-            shares[term.group] += float(np.sum(self.design.mean_square(t) * variation.covariance))
-        total = sum(shares.values()) + self.sigma**2
-        return (sum(shares.values()) if group is None else shares[group]) / total
+        """Share of the variance components that belongs to the random effects; for a linear model, R^2."""
+        return self.r_squared if self.is_linear_model else super().explained_variance()
 
     @property
     def r_squared(self) -> float:
