@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.generalized import GeneralizedMixedFit
+from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
 from lmmformula.api.newcomers import answering
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError

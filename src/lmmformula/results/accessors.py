@@ -65,6 +65,10 @@ class Accessors(ABC):
     def _modes(self) -> Sequence[FloatArray]: ...
 
     @property
+    @abstractmethod
+    def _mode_covariances(self) -> Sequence[FloatArray]: ...
+
+    @property
     def family(self) -> Family:
         """The response's distribution, and the link."""
         return self.ir.family
@@ -92,6 +96,23 @@ class Accessors(ABC):
     def coef(self) -> "dict[str, pd.DataFrame]":
         """Add fixed effects and random effects: grouping factor -> levels x coefficients."""
         return coefficients_by_group(self.fixef, modes_by_group(self.design.random_terms, self._modes))
+
+    @overload
+    def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...
+    @overload
+    def ranef(self, *, condvar: Literal[True]) -> "tuple[dict[str, pd.DataFrame], dict[str, FloatArray]]": ...
+    def ranef(self, *, condvar: bool = False) -> Any:
+        """
+        Conditional modes of the random effects, or posterior means: grouping factor -> levels x coefficients.
+
+        condvar : return also their conditional covariance matrices (of a posterior those of the draws), grouping
+            factor -> (J, k, k); NaN between coefficients of different terms, for which there is none
+        """
+        check_flag("condvar", condvar)
+        modes = modes_by_group(self.design.random_terms, self._modes)
+        if not condvar:
+            return modes
+        return modes, conditional_variances(self.design.random_terms, self._mode_covariances)
 
     @cached_property
     def _population(self) -> FloatArray:
@@ -131,16 +152,15 @@ class FitAccessors(Accessors):
 
     @property
     @abstractmethod
-    def _mode_covariances(self) -> Sequence[FloatArray]: ...
-
-    @property
-    @abstractmethod
     def is_linear_model(self) -> bool:
         """Whether this is ordinary least squares."""
 
     @abstractmethod
     def residuals(self, kind: ResidualKind = "response") -> "pd.Series[float]":
         """(n,) residuals of a kind."""
+
+    @abstractmethod
+    def _refitted(self, y: "npt.ArrayLike") -> Any: ...  # noqa: ANN401 (a fit of the same kind)
 
     @abstractmethod
     def _responses(self, n: int, rng: np.random.Generator) -> FloatArray: ...
@@ -267,23 +287,6 @@ class FitAccessors(Accessors):
         """(p,) standard errors of the fixed effects."""
         return self._by_coefficient(np.sqrt(np.diag(self.fit.vcov)), "std_error")
 
-    @overload
-    def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...
-    @overload
-    def ranef(self, *, condvar: Literal[True]) -> "tuple[dict[str, pd.DataFrame], dict[str, FloatArray]]": ...
-    def ranef(self, *, condvar: bool = False) -> Any:
-        """
-        Conditional modes of the random effects: grouping factor -> levels x coefficients.
-
-        condvar : return also their conditional covariance matrices, grouping factor -> (J, k, k); NaN between
-            coefficients of different terms, for which there is none
-        """
-        check_flag("condvar", condvar)
-        modes = modes_by_group(self.design.random_terms, self._modes)
-        if not condvar:
-            return modes
-        return modes, conditional_variances(self.design.random_terms, self._mode_covariances)
-
     @cached_property
     def theta(self) -> "pd.Series[float]":
         """(n_theta,) relative covariance parameters, named and ordered as in lme4."""
@@ -301,6 +304,11 @@ class FitAccessors(Accessors):
         """Whether a relative covariance factor has a (nearly) zero on its diagonal, as lme4's `isSingular`."""
         roots = [root(relative) for relative in self.fit.relative_covariance]
         return any(bool(np.any(np.diag(L) < SINGULAR_TOLERANCE)) for L in roots)
+
+    @property
+    def knows_variances(self) -> bool:
+        """Whether there are `variance_parameters`."""
+        return False
 
     @property
     def converged(self) -> bool:
@@ -321,6 +329,18 @@ class FitAccessors(Accessors):
     def fitted(self) -> "pd.Series[float]":
         """(n,) mean responses given the random effects, of a binomial family shares; by the rows' positions."""
         return self._by_row(self._means, "fitted")
+
+    @property
+    def conditional_deviance(self) -> float:
+        """Sum of squares of the deviance residuals, given the random effects."""
+        return float(np.square(self.residuals("deviance")).sum())
+
+    def draw(self, rng: np.random.Generator) -> FloatArray:
+        """(nobs,) a response drawn from the fitted model."""
+        given: object = rng
+        if not isinstance(given, np.random.Generator):
+            raise FitError(f"rng makes random numbers, and is not {rng!r:.60}", hint="np.random.default_rng(1)")
+        return self._responses(1, rng)[:, 0]
 
     def simulate(self, n: int = 1, seed: int | None = None) -> "pd.DataFrame":
         """

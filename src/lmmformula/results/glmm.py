@@ -15,7 +15,6 @@ from lmmformula.design.build import NaAction
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.design.response import check_support
 from lmmformula.design.schema import Schema
-from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.accessors import FitAccessors, ResidualKind
@@ -99,11 +98,6 @@ class GeneralizedMixedResult(FitAccessors):
         return False
 
     @property
-    def reml_criterion(self) -> float:
-        """Refuse: there is no restricted likelihood."""
-        raise FitError(f"there is no REML criterion for the family {self.family.name}", hint="deviance is -2 loglik")
-
-    @property
     def loglik(self) -> float:
         """Log likelihood, by Laplace's approximation or quadrature, with all constants."""
         return -0.5 * self.fit.criterion
@@ -112,11 +106,6 @@ class GeneralizedMixedResult(FitAccessors):
     def deviance(self) -> float:
         """-2 log likelihood, as lme4's summary prints it; `conditional_deviance` is that of R's `deviance()`."""
         return self.fit.criterion
-
-    @property
-    def conditional_deviance(self) -> float:
-        """Sum of squares of the deviance residuals, given the random effects."""
-        return float(np.square(self._residuals("deviance")).sum())
 
     def residuals(self, kind: ResidualKind = "response") -> "pd.Series[float]":
         """
@@ -128,8 +117,7 @@ class GeneralizedMixedResult(FitAccessors):
         check_choice("kind", kind, ("response", "pearson", "scaled", "deviance", "working"))
         return self._by_row(self._residuals(kind), "residual")
 
-    def draw(self, rng: np.random.Generator) -> FloatArray:
-        """(nobs,) a response drawn from the fitted model."""
+    def _drawn(self, rng: np.random.Generator) -> FloatArray:
         modes = [
             rng.standard_normal((term.n_levels, term.n_coefficients)) @ square_root(S)
             for term, S in zip(self.design.random_terms, self.fit.relative_covariance, strict=True)
@@ -137,7 +125,7 @@ class GeneralizedMixedResult(FitAccessors):
         eta = self._population + random_part(self.design.random_terms, modes)
         return draw_from(self.family, eta, self.own_of_rows, rng, trials=trials_of(self.design, self.family))
 
-    def refit(self, y: "npt.ArrayLike") -> Self:
+    def _refitted(self, y: "npt.ArrayLike") -> Self:
         """
         Fit the same model to another response: one value per row used, or per row of the data that were given.
 
@@ -157,7 +145,7 @@ class GeneralizedMixedResult(FitAccessors):
         return self.fit.mode_covariances
 
     def _responses(self, n: int, rng: np.random.Generator) -> FloatArray:
-        return np.column_stack([self.draw(rng) for _ in range(n)])
+        return np.column_stack([self._drawn(rng) for _ in range(n)])
 
     def _residuals(self, kind: ResidualKind) -> FloatArray:
         left = self.design.y - self._means

@@ -140,7 +140,7 @@ class LinearMixedResult(FitAccessors):
                 raise FitError(f"there are no residuals of the kind {kind!r}", hint=f"the kinds are: {kinds}")
         return self._by_row(values, "residual")
 
-    def refit(self, y: "npt.ArrayLike") -> Self:
+    def _refitted(self, y: "npt.ArrayLike") -> Self:
         """Fit the same model to another response: one value per row used, or per row of the data that were given."""
         design = replace(self.design, y=self._response(y))
         return replace(self, design=design, fit=fit_lmm(design, reml=self.fit.reml, settings=self.fit.settings))
