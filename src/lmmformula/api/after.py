@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from lmmformula.api.hypotheses import ddf_of
 from lmmformula.errors import FitError, is_text
 from lmmformula.files import write_text
-from lmmformula.results.accessors import FitAccessors
 from lmmformula.results.arguments import check_choice, check_flag, check_level
 from lmmformula.results.files.fits import to_json
+from lmmformula.results.fitted import FitAccessors
 from lmmformula.results.frames import augment, in_library
 from lmmformula.results.lmm import LinearMixedResult
 

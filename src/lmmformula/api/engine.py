@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.present.text import Text
-from lmmformula.results.accessors import FitAccessors
+from lmmformula.results.fitted import FitAccessors
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:

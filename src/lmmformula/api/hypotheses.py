@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from lmmformula.api.marginal import MarginalEffects
 from lmmformula.api.newcomers import answering
 from lmmformula.errors import FitError
-from lmmformula.results.accessors import FitAccessors
 from lmmformula.results.arguments import check_choice, check_flag
+from lmmformula.results.fitted import FitAccessors
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from lmmformula.present.numbers import (
     zap_small,
 )
 from lmmformula.present.tables import WIDTH, matrix_lines, vector_lines
-from lmmformula.results.accessors import FitAccessors
+from lmmformula.results.fitted import FitAccessors
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.markup import fitted
 from lmmformula.results.varcorr import VarCorr

@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.data.table import Table
-from lmmformula.design.build import NaAction
-from lmmformula.design.matrices import DesignMatrices
-from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, is_text
 from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
 from lmmformula.fit.variance import VarianceParameters, variance_parameters
-from lmmformula.ir.model import ModelIR
-from lmmformula.results.accessors import FitAccessors, ResidualKind
 from lmmformula.results.files.kept_numbers import kept_of
-from lmmformula.results.predict.prediction import simulated
-from lmmformula.results.varcorr import VarCorr, varcorr_of
+from lmmformula.results.fitted import FitAccessors, ResidualKind
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -34,26 +27,9 @@ class LinearMixedResult(FitAccessors):
 
     The model is y = X beta + offset + Z b + e with Cov(b) = sigma^2 Lambda(theta) Lambda(theta)' and
     Var(e_i) = sigma^2 / weights_i.
-
-    ir, schema, design : the model, its variables, its matrices
-    fit : the estimates
-    table : the data that were given, rows with missing values included
-    data_name : what the data are called, for the second line of the summary; may be empty
-    na_action : "exclude" gives rows that were left out as NaN in fitted values and residuals
     """
 
-    ir: ModelIR
-    schema: Schema
-    design: DesignMatrices
     fit: Fit
-    table: Table
-    data_name: str = ""
-    na_action: NaAction = "omit"
-
-    @cached_property
-    def varcorr(self) -> VarCorr:
-        """Standard deviations and correlations of the random effects, and the residual standard deviation."""
-        return varcorr_of(self.design.random_terms, self.fit.relative_covariance, self.fit.sigma)
 
     @cached_property
     def variance_parameters(self) -> VarianceParameters:
@@ -70,11 +46,6 @@ class LinearMixedResult(FitAccessors):
         return self.design.has_criterion or kept_of(self.design).variance is not None
 
     @property
-    def sigma(self) -> float:
-        """Residual standard deviation."""
-        return self.fit.sigma
-
-    @property
     def is_linear_model(self) -> bool:
         """Whether there is no random term, so that this is ordinary least squares."""
         return not self.design.random_terms
@@ -83,16 +54,6 @@ class LinearMixedResult(FitAccessors):
     def reml(self) -> bool:
         """Whether REML's criterion was minimised, rather than the deviance."""
         return self.fit.reml and not self.is_linear_model
-
-    @property
-    def n_parameters(self) -> int:
-        """Degrees of freedom of the likelihood: fixed effects, parameters of the covariance matrices, and sigma."""
-        return self.design.n_fixed + self.design.n_variance_parameters + 1
-
-    @property
-    def df_residual(self) -> int:
-        """As in lme4, n - n_parameters; for a linear model as in lm, n - p."""
-        return self.nobs - (self.design.n_fixed if self.is_linear_model else self.n_parameters)
 
     @cached_property
     def deviance(self) -> float:
@@ -163,15 +124,8 @@ class LinearMixedResult(FitAccessors):
         return 1.0 - float(left @ left / (whole @ whole))
 
     @property
-    def _means(self) -> FloatArray:
-        return self._eta
-
-    @property
     def _mode_covariances(self) -> Sequence[FloatArray]:
         return conditional_covariances(self.design, self.fit)
-
-    def _responses(self, n: int, rng: np.random.Generator) -> FloatArray:
-        return simulated(self.design, self.fit, self._population, n, rng)
 
     @property
     def _root_weights(self) -> FloatArray:

@@ -10,11 +10,12 @@ from lmmformula.covariances.matrices import square_root
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError, warn
 from lmmformula.families.table import family as distribution_of
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.results.arguments import check_choice, check_flag, check_level
 from lmmformula.results.estimates import Fitted
-from lmmformula.results.families import Own, mean_of
+from lmmformula.results.families import Own, draw_from, mean_of, own_of_rows, trials_of
 from lmmformula.results.predict.new_responses import response_quantiles
 from lmmformula.results.predict.rows import (
     NewLevels,
@@ -178,13 +179,16 @@ def generator(seed: int | None) -> np.random.Generator:
         raise FitError(f"the seed is a whole number of at least 0, not {seed!r:.60}") from None
 
 
-def simulated(design: DesignMatrices, fit: Fit, population: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+def simulated(
+    design: DesignMatrices, fit: Fit | GlmmFit, population: FloatArray, n: int, rng: np.random.Generator
+) -> FloatArray:
     """
-    Draw (nobs, n) responses: y = population + Z b + e, with b and e drawn anew for each column.
+    Draw (nobs, n) responses given population + Z b, with b drawn anew for each column.
 
     population : (nobs,) X beta + offset
     """
-    scale = fit.sigma if design.weights is None else fit.sigma / np.sqrt(design.weights)
+    family, own = (GAUSSIAN, {"sigma": fit.sigma}) if isinstance(fit, Fit) else (fit.family, fit.parameters)
+    of_rows, trials = own_of_rows(design, own), trials_of(design, family)
     roots = [square_root(relative) for relative in fit.relative_covariance]
     columns = []
     for _ in range(n):
@@ -192,6 +196,6 @@ def simulated(design: DesignMatrices, fit: Fit, population: FloatArray, n: int, 
             fit.sigma * rng.standard_normal((term.n_levels, term.n_coefficients)) @ root
             for term, root in zip(design.random_terms, roots, strict=True)
         ]
-        noise = scale * rng.standard_normal(design.nobs)
-        columns.append(population + random_part(design.random_terms, modes) + noise)
+        eta = population + random_part(design.random_terms, modes)
+        columns.append(draw_from(family, eta, of_rows, rng, trials))
     return np.column_stack(columns)
