@@ -77,7 +77,7 @@ def test_the_table_is_true(what: str) -> None:
         with pytest.raises(lf.FitError) as refused:
             _ = getattr(result(name), method)(**given)
         if argument != "influence":  # whose methods say it of themselves
-            assert refused.value.message == ability.why
+            assert refused.value.message == ability.said(result(name))
             assert refused.value.hint == ability.instead
 
 

@@ -289,7 +289,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "level": (lambda f: f.confint(level=2), "no probability"),
     "statistic": (lambda f: f.bootstrap("aic"), "a function of a fit"),
     "n": (lambda f: f.bootstrap(n=0), "n must be"),
-    "profile": (lambda f: f.profile(), "whole profiles are traced for gaussian models, not for other families"),
+    "profile": (lambda f: f.profile(), "whole profiles are traced for gaussian models, not for the family binomial"),
     "intervals": (lambda f: f.confint(method="score"), "no intervals by 'score'"),
     "profiled": (lambda f: f.confint("ran_pars", method="profile"), r"fixed effects, not for sd\[herd"),
     "power": (lambda f: f.power("period2"), "power is simulated for gaussian models"),

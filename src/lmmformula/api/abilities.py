@@ -21,7 +21,7 @@ class Ability:
     Something that not every result can do.
 
     results : that can
-    why : the others can't, a sentence
+    why : the others can't, a sentence; {kind} stands for the result's family
     instead : what there is for them
     """
 
@@ -29,13 +29,19 @@ class Ability:
     why: str
     instead: str
 
-    def refuse(self) -> NoReturn:
+    def said(self, result: Any) -> str:  # noqa: ANN401 (one of the results)
         """Say why not."""
-        raise FitError(self.why, hint=self.instead)
+        weighted = " with loglik_weights" if result.design.has_loglik_weights else ""
+        kind = "a posterior" if type(result).__name__ == POSTERIOR else f"the family {result.family.name}{weighted}"
+        return self.why.format(kind=kind)
+
+    def refuse(self, result: object) -> NoReturn:
+        """Refuse what a result is asked."""
+        raise FitError(self.said(result), hint=self.instead)
 
 
 def _of_gaussian(what: str, instead: str) -> Ability:
-    return Ability((LINEAR,), f"{what} for gaussian models, not for other families, nor with loglik_weights", instead)
+    return Ability((LINEAR,), f"{what} for gaussian models, not for {{kind}}", instead)
 
 
 def _of_fits(what: str, instead: str) -> Ability:
@@ -125,9 +131,9 @@ def unsaid(cls: type) -> list[str]:
 def refusing(ability: Ability, method: Callable[..., Any]) -> Callable[..., NoReturn]:
     """Make a method that refuses in the place of another."""
 
-    def refuse(_: object, *__: Any, **___: Any) -> NoReturn:  # noqa: ANN401 (arguments of the others' method)
-        ability.refuse()
+    def refuse(self: object, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 (arguments of the others' method)
+        ability.refuse(self)
 
     update_wrapper(refuse, method)
-    refuse.__doc__ = f"Refuse: {ability.why}; {ability.instead}."
+    refuse.__doc__ = f"Refuse: {ability.why.format(kind='other families')}; {ability.instead}."
     return refuse

@@ -151,7 +151,7 @@ def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({})) -> Ca
     def decorated(cls: Made) -> Made:
         def missing(self: object, name: str) -> Any:  # noqa: ANN401 (an attribute)
             if (ability := lacking(cls.__name__, name)) is not None:
-                raise UnknownNameError(ability.why, hint=ability.instead)
+                raise UnknownNameError(ability.said(self), hint=ability.instead)
             if name.startswith("_") or hasattr(cls, name):  # the latter has failed, and fails again
                 return object.__getattribute__(self, name)
             refuse_name(cls, name, elsewhere)
@@ -166,7 +166,7 @@ def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({})) -> Ca
                 setattr(cls, name, answering(found))
         type.__setattr__(cls, "__getattr__", missing)
         for name in unsaid(cls):
-            setattr(cls, name, property(partial(missing, name=name), doc=ABILITIES[name].why))
+            setattr(cls, name, property(partial(missing, name=name), doc=f"Refuse: {ABILITIES[name].instead}."))
         return cls
 
     return decorated
@@ -205,7 +205,7 @@ def check_arguments(function: Callable[..., Any], given: tuple[Any, ...], named:
     for name in named:
         if name not in signature.parameters and (not open_ended or name in words):
             if given and (ability := lacking(type(given[0]).__name__, f"{function.__name__}({name})")) is not None:
-                ability.refuse()
+                ability.refuse(given[0])
             raise unknown_argument(_title(function), name, signature.parameters)
     try:
         signature.bind(*given, **named)
