@@ -11,15 +11,13 @@ from lmmformula.errors import FitError
 from lmmformula.inference.generalized import refuse_unlike_approximations
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.results.components import Approximation, between_levels, left_variance, methods_of
-from lmmformula.results.glmm import GeneralizedMixedResult
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.sheets import Framed, Report, sheet_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-AnyFit = LinearMixedResult | GeneralizedMixedResult
 
 MAKE_ONE = "make one by model.fit()"
 
@@ -61,7 +59,7 @@ class RSquared:
     __repr__ = __str__
 
 
-def r_squared(result: AnyFit, method: Approximation | None = None) -> RSquared:
+def r_squared(result: MixedResult, method: Approximation | None = None) -> RSquared:
     """
     Return R^2 of a mixed model: variances of X beta, of Z b (mean of z'Cov(b)z over the rows) and of what is left.
 
@@ -128,7 +126,7 @@ class Criteria(Framed):
         return Report("", (sheet_of(self.frame, "{:.3f}".format),), self._formulas)
 
 
-def criteria(fits: Sequence[AnyFit] | Mapping[str, AnyFit]) -> Criteria:
+def criteria(fits: Sequence[MixedResult] | Mapping[str, MixedResult]) -> Criteria:
     """
     Put information criteria of several fits to the same response side by side.
 
@@ -157,7 +155,7 @@ def criteria(fits: Sequence[AnyFit] | Mapping[str, AnyFit]) -> Criteria:
     )
 
 
-def _require_comparable(named: Mapping[str, AnyFit]) -> None:
+def _require_comparable(named: Mapping[str, MixedResult]) -> None:
     (label, first), *others = named.items()
     for name, other in others:
         if not np.array_equal(first.design.sample.y, other.design.sample.y):
@@ -176,6 +174,6 @@ def _require_comparable(named: Mapping[str, AnyFit]) -> None:
             )
 
 
-def _same_columns(a: AnyFit, b: AnyFit) -> bool:
+def _same_columns(a: MixedResult, b: MixedResult) -> bool:
     X, other = a.design.sample.X, b.design.sample.X
     return X.shape == other.shape and bool(np.array_equal(X, other))

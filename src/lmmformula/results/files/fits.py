@@ -66,6 +66,11 @@ LAYOUT = {
 """What a file holds of a fit, beside the estimates."""
 
 
+def _known(name: str) -> Any:  # noqa: ANN401 (a property)
+    """Make a property of what was saved."""
+    return property(lambda self: self._saved[name], doc=f"`{name}` of the design that was saved.")
+
+
 class SavedDesign(DesignMatrices):
     """
     The names and sizes of a design whose matrices were not saved.
@@ -82,40 +87,15 @@ class SavedDesign(DesignMatrices):
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
         object.__setattr__(self, "random_terms", tuple(SavedTerm(term) for term in saved["random_terms"]))
         object.__setattr__(self, "categories", tuple(saved.get("categories", ())))
-        weighted = saved.get("has_weights", saved["sum_log_weights"] != 0)
-        factors = saved.get("has_loglik_weights", False)
-        known = (saved["nobs"], saved["sum_log_weights"], saved["has_offset"], weighted, factors)
+        known = {"has_weights": saved["sum_log_weights"] != 0, "has_loglik_weights": False}  # of older files
+        known |= {name: value for name, value in saved.items() if name not in (*NAMES, "random_terms")}
         object.__setattr__(self, "_saved", known)
 
-    @property
-    def nobs(self) -> int:
-        """Number n of rows used."""
-        n: int = self._saved[0]
-        return n
-
-    @property
-    def sum_log_weights(self) -> float:
-        """Sum of the logarithms of the weights."""
-        total: float = self._saved[1]
-        return total
-
-    @property
-    def has_offset(self) -> bool:
-        """Whether a known part of the linear predictor was given."""
-        known: bool = self._saved[2]
-        return known
-
-    @property
-    def has_weights(self) -> bool:
-        """Whether there are precision weights, or trials."""
-        known: bool = self._saved[3]
-        return known
-
-    @property
-    def has_loglik_weights(self) -> bool:
-        """Whether the log densities of the rows have factors."""
-        known: bool = self._saved[4]
-        return known
+    nobs = _known("nobs")
+    sum_log_weights = _known("sum_log_weights")
+    has_offset = _known("has_offset")
+    has_weights = _known("has_weights")
+    has_loglik_weights = _known("has_loglik_weights")
 
     @property
     def has_rows(self) -> bool:
