@@ -124,6 +124,9 @@ def test_new_rows_and_marginal_means_are_those_of_the_fit(name: str, tmp_path: P
         for scale in ("response", "link"):
             options = {"random": random, "interval": "confidence", "new_levels": "population", "scale": scale}
             np.testing.assert_allclose(again.predict(new, **options), fit.predict(new, **options), rtol=1e-9)
+    for random in ("conditional", "population"):
+        mine, theirs = (f.predict(frame().head(5), random=random, interval="prediction") for f in (again, fit))
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6)
     for variable in {"x", "f"} & set(fit.schema.columns):
         assert str(again.emmeans(variable, type="response")) == str(fit.emmeans(variable, type="response"))
     if "x" in fit.schema.columns:
@@ -170,6 +173,8 @@ def test_trials_and_data_of_binomial_shares(tmp_path: Path) -> None:
     assert again.design.has_weights
     new = {"period": ["1", "2"], "herd": ["1", "2"]}
     np.testing.assert_array_equal(again.predict(new), fit.predict(new))
+    rows = dataset("cbpp").head(4)
+    np.testing.assert_array_equal(again.predict(rows, interval="prediction"), fit.predict(rows, interval="prediction"))
 
 
 def test_a_separated_fit_keeps_what_it_does_not_know(tmp_path: Path) -> None:
