@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lmmformula import datasets
     from lmmformula.api.comparison import Comparison, compare
-    from lmmformula.api.fits import LinearMixedFit
+    from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
     from lmmformula.api.functions import criteria, glmer, lmer, power
-    from lmmformula.api.generalized import GeneralizedMixedFit
     from lmmformula.api.hypotheses import anova
     from lmmformula.api.loading import load
     from lmmformula.api.mode import PosteriorMode
@@ -45,7 +44,7 @@ _HOMES = {
     "criteria": "api.functions",
     "power": "api.functions",
     "LinearMixedFit": "api.fits",
-    "GeneralizedMixedFit": "api.generalized",
+    "GeneralizedMixedFit": "api.fits",
     "anova": "api.hypotheses",
     "load": "api.loading",
     "load_ipython_extension": "repl.magics",

@@ -3,11 +3,12 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from functools import cache, update_wrapper
+from functools import cache, partial, update_wrapper
 from pkgutil import resolve_name
 from types import FunctionType, MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
+from lmmformula.api.abilities import ABILITIES, lacking, refusing, unsaid
 from lmmformula.errors import DataError, FitError, FormulaError, printable
 
 Made = TypeVar("Made", bound=type)
@@ -154,16 +155,23 @@ def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({}), *, ma
 
     def decorated(cls: Made) -> Made:
         def missing(self: object, name: str) -> Any:  # noqa: ANN401 (an attribute)
+            if (ability := lacking(cls.__name__, name)) is not None:
+                raise UnknownNameError(ability.said(self), hint=ability.instead)
             if name.startswith("_") or hasattr(cls, name):  # the latter has failed, and fails again
                 return object.__getattribute__(self, name)
             refuse_name(cls, name, elsewhere)
 
         for name in dir(cls):
             found = inspect.getattr_static(cls, name)
+            if (ability := lacking(cls.__name__, name)) is not None:
+                setattr(cls, name, refusing(ability, found))
+                continue
             own = name == "__init__" and "__init__" in vars(cls)
             if isinstance(found, FunctionType) and (own or not name.startswith("_")):
                 setattr(cls, name, answering(found, f"{cls.__name__} is made by {made}" if own and made else ""))
         type.__setattr__(cls, "__getattr__", missing)
+        for name in unsaid(cls):
+            setattr(cls, name, property(partial(missing, name=name), doc=f"Refuse: {ABILITIES[name].instead}."))
         return cls
 
     return decorated
@@ -204,10 +212,11 @@ def check_arguments(
     """Refuse arguments that a function doesn't have, and say what they may have meant, or what to call instead."""
     signature = _parameters(function)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
-    takes_all = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()) and open_ended
-    words = () if takes_all or function.__name__ == "plot" else ARGUMENTS  # a refusal; pictures have words of their own
+    words = () if function.__name__ == "plot" else ARGUMENTS  # pictures have words of their own
     for name in named:
         if name not in signature.parameters and (not open_ended or name in words):
+            if given and (ability := lacking(type(given[0]).__name__, f"{function.__name__}({name})")) is not None:
+                ability.refuse(given[0])
             raise unknown_argument(_title(function), name, signature.parameters, instead)
     try:
         signature.bind(*given, **named)

@@ -292,18 +292,13 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "profile": (lambda f: f.profile(), "whole profiles are traced for gaussian models, not for the family binomial"),
     "intervals": (lambda f: f.confint(method="score"), "no intervals by 'score'"),
     "profiled": (lambda f: f.confint("ran_pars", method="profile"), r"fixed effects, not for sd\[herd"),
-    "save": (lambda f: f.save("fit.json"), "fits of the family binomial are not saved"),
     "power": (lambda f: f.power("period2"), "power is simulated for gaussian models"),
-    "icc": (lambda f: f.icc(), "not defined here for the family binomial"),
-    "r2": (lambda f: f.r2(), "R.2 is not defined"),
-    "r_squared": (lambda f: f.r_squared, "multiple R.2 is not defined"),
-    "explained_variance": (lambda f: f.explained_variance(), "explained variance is not defined"),
+    "r_squared": (lambda f: f.r_squared, "multiple R.2 is defined for gaussian models"),
     "influence": (lambda f: f.influence("herd"), "influence is computed for gaussian models"),
     "cooks_distance": (lambda f: f.cooks_distance(), "Cook's distance is computed"),
     "leverage": (lambda f: f.leverage(), "leverage is computed"),
     "variance_vcov": (lambda f: f.variance_vcov("log_sd"), "covariance of variance parameters"),
     "variance_parameters": (lambda f: f.variance_parameters, "covariance of variance parameters"),
-    "residual_quantiles": (lambda f: f.residual_quantiles, "quantiles of residuals"),
 }
 
 

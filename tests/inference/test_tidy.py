@@ -11,7 +11,7 @@ import fits
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.inference.intervals.confint import confint
-from lmmformula.inference.tidy import augment, tidy
+from lmmformula.inference.tidy import tidy
 
 COLUMNS = [
     "effect", "group", "term", "estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high",
@@ -63,8 +63,8 @@ def test_random_effects_have_conditional_errors() -> None:
 def test_augment_adds_influence_when_asked() -> None:
     """Leverage and Cook's distance stand beside the residuals."""
     fit = fits.fit_of("lmm-003r")
-    assert "leverage" not in augment(fit)
-    assert augment(fit, influence=True).leverage.sum() == pytest.approx(29.022, abs=1e-3)
+    assert "leverage" not in fit.augment()
+    assert fit.augment(influence=True).leverage.sum() == pytest.approx(29.022, abs=1e-3)
 
 
 def test_unknown_choices_are_refused() -> None:

@@ -235,12 +235,18 @@ FAILS = [
     ("ham", [":family cumulative", LIKING, "sigma ~ exponential(1)"], "in the family cumulative(logit)\nit has cut"),
     ("ham", [":family cumulative", LIKING, ":compare"], "the model was not sampled yet"),
     ("cbpp", [":family binomial", HERDS, "sigma ~ exponential(1)"], "has no `sigma` in the family binomial(logit)"),
-    ("cbpp", [":family binomial", HERDS, ":save fit.json"], "fits of the family binomial are not saved"),
     ("cbpp", [":family binomial", HERDS, "cor ~ lkj(2)"], "the model has no `cor`"),
     ("cbpp", [":family binomial", "incidence/size ~ period", "sd ~ normal(0, 1)"], "the model has no `sd`"),
     ("cbpp", [":family binomial", HERDS, ":plot predictions"], "the model was not sampled yet"),
     ("cbpp", [":family binomial", HERDS, ":plot profile"], "there is no picture 'profile'"),
 ]  # fmt: skip
+
+
+def test_fits_of_families_are_saved_and_loaded(tmp_path: Path) -> None:
+    """And the session goes on in their family."""
+    session = session_of("cbpp", ":family binomial", HERDS, ":fit")
+    session.run(f":save {tmp_path / 'fit.json'}")
+    assert "184.1" in str(session_of("cbpp", f":load {tmp_path / 'fit.json'}").run(":fit"))
 
 
 @pytest.mark.parametrize(("data", "lines", "expected"), FAILS)

@@ -1,6 +1,5 @@
 """Files that were made to be wrong: refused when they are read, never later."""
 
-import copy
 import json
 import struct
 import warnings
@@ -14,17 +13,10 @@ import pytest
 import fits
 import lmmformula as lf
 from corpus import record
+from damage import WRONG, damaged, places
 from lmmformula.ir.functions import REGISTERED
 from lmmformula.results.files.fits import checksum
 from lmmformula.results.netcdf import CHECKSUM, HEADER, Named, _checksum, read_netcdf, write_netcdf
-
-GONE, TWICE = object(), object()
-NESTED: list[Any] = []
-for _ in range(100):
-    NESTED = [NESTED]
-WRONG: list[Any] = [None, True, "x", "", "\0", -1, 0, 3, 1.5, 2**40, 10**400, float("nan"), float("inf"), [], ["a"],
-                    [[]], NESTED, {}, {"a": 1}, GONE, TWICE]  # fmt: skip
-"""What is put in the place of each part of a file; or the part is left out, or its last element stands there twice."""
 
 ASK: list[Callable[[Any], object]] = [
     str,
@@ -44,31 +36,6 @@ ASK: list[Callable[[Any], object]] = [
     lambda found: found.log_likelihood(),
 ]
 """What a fit or a posterior, or one of them, is asked; what it can not do it says."""
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """List the places of a file; of long lists the first and the last."""
-    if path:
-        yield path
-    keys = list(value) if isinstance(value, dict) else sorted({0, len(value) - 1}) if isinstance(value, list) else []
-    for key in keys if value else []:
-        yield from places(value[key], (*path, key))
-
-
-def damaged(content: Any, path: tuple[Any, ...], wrong: Any) -> Any:
-    """Put something wrong in a place."""
-    content = copy.deepcopy(content)
-    *way, last = path
-    inner = content
-    for key in way:
-        inner = inner[key]
-    if wrong is GONE:
-        del inner[last]
-    elif wrong is TWICE:
-        inner[last] = [*inner[last], inner[last][-1]] if isinstance(inner[last], list) and inner[last] else wrong
-    else:
-        inner[last] = copy.deepcopy(wrong)
-    return content
 
 
 def cases(content: Any, n: int) -> list[Any]:

@@ -162,7 +162,8 @@ def test_predictions_on_both_scales() -> None:
     assert (new.conf_high - new.conf_low).sum() > (confidence.conf_high - confidence.conf_low).sum()
     replicated = found.posterior_predictive(seed=2)
     np.testing.assert_allclose(replicated.mean(axis=0), response, atol=0.03)
-    for arguments in ({"scale": "link"}, {"newdata": data}, {"random": "population"}):
+    pd.testing.assert_frame_equal(found.predict(data, interval="prediction"), new)  # the response's columns know trials
+    for arguments in ({"scale": "link"}, {"newdata": data[["period", "herd"]]}, {"random": "population"}):
         with pytest.raises(lf.FitError):
             found.predict(interval="prediction", **arguments)
     with pytest.raises(lf.FitError, match="scale"):

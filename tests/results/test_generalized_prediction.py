@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.linalg import block_diag
 
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.arrays import FloatArray
+from lmmformula.families.table import family as distribution_of
+from lmmformula.results.predict.new_responses import response_quantiles
 
 CBPP = "cbind(incidence, size - incidence)"
 MODELS = {
@@ -80,11 +83,74 @@ def test_missing_rows_stay_missing() -> None:
         assert found.index[found["std_error"].isna()].tolist() == [2]
 
 
-def test_a_new_response_has_no_interval() -> None:
-    """A count or a share is not normal around its mean: what to do instead is said."""
-    with pytest.raises(lf.FitError, match="have no normal errors") as refused:
-        fit_of("cbpp").predict(interval="prediction")
-    assert "simulate" in refused.value.hint
+SPREAD = {
+    # family, link: what it has of its own, trials
+    ("poisson", "log"): ({}, 1.0),
+    ("poisson", "sqrt"): ({}, 1.0),
+    ("negbinomial", "log"): ({"shape": 2.0}, 1.0),
+    ("zero_inflated_poisson", "log"): ({"zi": 0.3}, 1.0),
+    ("binomial", "cloglog"): ({}, 9.0),
+    ("Gamma", "log"): ({"shape": 2.0}, 1.0),
+    ("beta", "logit"): ({"phi": 5.0}, 1.0),
+    ("lognormal", "identity"): ({"sigma": 0.5}, 1.0),
+    ("student", "identity"): ({"sigma": 0.5, "nu": 3.0}, 1.0),
+}
+
+
+@pytest.mark.parametrize("named", SPREAD, ids=str)
+def test_quantiles_of_new_responses_are_those_of_draws(named: tuple[str, str]) -> None:
+    """Around a linear predictor that is known up to a standard error: as many draws lie below as the quantile says."""
+    own, trials = SPREAD[named]
+    distribution, n = distribution_of(*named), 40_000
+    rng = np.random.default_rng(1)
+    drawn = distribution.draw(1.0 + 0.3 * rng.standard_normal(n), own, rng, trials)
+    for p in (0.025, 0.5, 0.9):
+        (found,) = response_quantiles(distribution, np.array([1.0]), np.array([0.3]), own, trials, p)
+        rounding = 4 * np.sqrt(p * (1 - p) / n)
+        assert (drawn < found).mean() - rounding < p < (drawn <= found).mean() + rounding
+
+
+@pytest.mark.parametrize(("error", "sigma"), [(0.0, 1.0), (1.0, 1.0), (1.0, 0.2), (0.01, 3.0)])
+def test_quantiles_of_a_normal_response_are_normal(error: float, sigma: float) -> None:
+    """A normal error around a normal mean: the variances add up."""
+    at = (distribution_of("gaussian", "identity"), np.array([2.0, np.nan]), np.array([error, 1.0]))
+    found = response_quantiles(*at, {"sigma": sigma}, 1.0, 0.9)
+    assert found[0] == pytest.approx(2.0 + stats.norm.ppf(0.9) * np.hypot(error, sigma), rel=1e-6)
+    assert np.isnan(found[1])
+
+
+def test_new_responses_of_a_fit() -> None:
+    """Bounds are shares of the trials that rows have; of a population they have the herds' variance, too."""
+    fit, data = fit_of("cbpp"), dataset("cbpp")
+    here = fit.predict(interval="prediction", level=0.9)
+    bounds = here[["conf_low", "conf_high"]].to_numpy() * fit.design.weights[:, None]
+    np.testing.assert_allclose(bounds, np.rint(bounds), atol=1e-9)
+    link = fit.predict(scale="link", se_fit=True)
+    low = response_quantiles(
+        distribution_of("binomial", "logit"), link["prediction"].to_numpy(), link["std_error"].to_numpy(), {},
+        fit.design.weights, 0.05,
+    )  # fmt: skip
+    np.testing.assert_array_equal(here["conf_low"], low)
+    pd.testing.assert_frame_equal(fit.predict(data, interval="prediction", level=0.9), here)
+    population = fit.predict(data, random="population", interval="prediction")
+    stranger = fit.predict(data.assign(herd="nobody"), new_levels="population", interval="prediction")
+    pd.testing.assert_frame_equal(population[["conf_low", "conf_high"]], stranger[["conf_low", "conf_high"]])
+    inside = fit.design.y >= population["conf_low"]
+    assert (inside & (fit.design.y <= population["conf_high"])).mean() > 0.9
+    with pytest.raises(lf.FitError, match="number of trials of new rows is not known"):
+        fit.predict(data[["period", "herd"]], interval="prediction")
+    with pytest.raises(lf.FitError, match="not on the scale of the link"):
+        fit.predict(interval="prediction", scale="link")
+
+
+def test_new_responses_of_a_gaussian_model_fitted_either_way() -> None:
+    """By Laplace's method, which is exact there, and by maximum likelihood: the same bounds."""
+    data, formula = dataset("sleepstudy"), "Reaction ~ Days + (Days | Subject)"
+    exact = lf.Model(formula, data).fit(reml=False)
+    laplace = lf.Model(formula, data, loglik_weights=np.ones(len(data))).fit()
+    for random in ("conditional", "population", "~ (1 | Subject)"):
+        mine, theirs = (fit.predict(interval="prediction", random=random) for fit in (laplace, exact))
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5)
 
 
 def test_predictions_without_a_finite_estimate_have_no_errors() -> None:

@@ -162,7 +162,7 @@ def test_a_program_does_not_wait_for_a_fit_that_takes_long(monkeypatch: pytest.M
     formula, name, family = "SiblingNegotiation ~ FoodTreatment + (1 | Nest)", "Owls", "poisson"
     informed = lf.Model(formula, dataset(name), family=family).stan().code
     for constant in ("PILOT_WORK", "PILOT_PASSES"):
-        monkeypatch.setattr(f"lmmformula.api.generalized.{constant}", 0.0)
+        monkeypatch.setattr(f"lmmformula.api.pilot.{constant}", 0.0)
     model = lf.Model(formula, dataset(name), family=family)
     program = model.stan()
     assert model.pilot.stopped

@@ -1,11 +1,16 @@
-"""What one does with a fit once it is there: intervals, refits, diagnostics, power; each a call to `inference`."""
+"""What one does with a fit once it is there: intervals, refits, diagnostics, files; each a call to `inference`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.results.arguments import check_choice, check_flag
-from lmmformula.results.frames import in_library
+from lmmformula.api.hypotheses import ddf_of
+from lmmformula.errors import FitError, is_text
+from lmmformula.files import write_text
+from lmmformula.results.arguments import check_choice, check_flag, check_level
+from lmmformula.results.files.fits import to_json
+from lmmformula.results.fitted import FitAccessors
+from lmmformula.results.frames import augment, in_library
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -22,14 +27,45 @@ if TYPE_CHECKING:
     from lmmformula.inference.refits.power import Sizes, Test
     from lmmformula.inference.tests.linear_functions import Ddf
     from lmmformula.inference.tidy import Effects
+    from lmmformula.results.components import Approximation
 
 Labels = str | Sequence[str] | None
 METHODS = ("wald", "profile", "boot")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class AnalysedFit(LinearMixedResult):
-    """A fit with its analyses as methods."""
+class AnalysedFit(FitAccessors):
+    """A fit of any family with its analyses as methods; `lmmformula.api.abilities` says which are of some alone."""
+
+    def save(self, path: str | Path) -> None:
+        """
+        Write the fit, without its data, to a JSON file that `load` reads.
+
+        Of the data it holds levels, the mean and range of each numeric variable, and quartiles of the residuals. How
+        well the variances are known is worked out before, for the tests of the loaded fit, as `summary()` does.
+        """
+        from lmmformula.inference.worked_out import keep
+
+        one: Any = self  # a fit of any family
+        text = to_json(self.ir, self.schema, self.design, self.fit, self.data_name, keep(one))
+        write_text(path, text)
+
+    def r2(self, method: "Approximation | None" = None) -> "RSquared":
+        """
+        Return marginal and conditional R^2 (Nakagawa, Johnson & Schielzeth 2017).
+
+        method : of families other than the gaussian, where the variance around the linear predictor comes from:
+            "theoretical" (of a latent variable) for a binomial family; "lognormal", "delta" or "trigamma" where the
+            link is the logarithm; "delta" elsewhere; None for the first of these. Names are MuMIn's
+
+        >>> import lmmformula as lf
+        >>> fit = lf.glmer("TICKS ~ cHEIGHT + (1 | BROOD)", lf.datasets.load("grouseticks"), family="poisson")
+        >>> fit.r2()
+        R2 marginal 0.3071 (fixed effects), conditional 0.9410 (and random effects), lognormal variance
+        """
+        from lmmformula.inference.quality import r_squared
+
+        one: Any = self
+        return r_squared(one, method)
 
     def confint(
         self,
@@ -43,15 +79,34 @@ class AnalysedFit(LinearMixedResult):
         workers: int | None = None,
     ) -> "Intervals":
         """
-        Return intervals for fixed effects, standard deviations, correlations and sigma.
+        Return intervals for fixed effects, standard deviations, correlations, sigma and the family's parameters.
 
-        parameters : labels such as "Days", "sd[Subject, Days]", "sigma", or "fixed" or "ran_pars"; None for all
-        method : "wald", "profile" (likelihood) or "boot" (percentiles of `n` refits, drawn by `seed`)
+        parameters : labels such as "Days", "sd[Subject, Days]", "sigma", "shape", or "fixed" or "ran_pars"; None for
+            all
+        method : "wald", "profile" (likelihood; of other families than the gaussian fixed effects alone have it) or
+            "boot" (percentiles of `n` refits, drawn by `seed`)
         progress, workers : as in `bootstrap`
         """
-        from lmmformula.inference.intervals.confint import confint
+        one: Any = self
+        run: dict[str, Any] = {"progress": progress, "workers": workers}
+        if isinstance(self, LinearMixedResult):
+            from lmmformula.inference.intervals.confint import confint
 
-        return confint(self, parameters, method=method, level=level, n=n, seed=seed, progress=progress, workers=workers)
+            return confint(self, parameters, method=method, level=level, n=n, seed=seed, **run)
+        check_level(level)
+        match method if is_text(method) else repr(method):
+            case "wald":
+                from lmmformula.inference.generalized import wald_intervals
+
+                return wald_intervals(one, parameters, level=level)
+            case "profile":
+                from lmmformula.inference.intervals.generalized_profile import profile_intervals
+
+                _ = self.design.X  # which says of itself that it is not here, if it is not
+                return profile_intervals(one, parameters, level=level, **run)
+            case "boot":
+                return self.bootstrap(n=n, seed=seed, parameters=parameters, **run).confint(level)
+        raise FitError(f"there are no intervals by {method!r:.60}", hint=f"the methods are: {', '.join(METHODS)}")
 
     def profile(
         self,
@@ -69,7 +124,8 @@ class AnalysedFit(LinearMixedResult):
         """
         from lmmformula.inference.intervals.profile import profile
 
-        return profile(self, parameters, level=level, points=points, progress=progress, workers=workers)
+        one: Any = self
+        return profile(one, parameters, level=level, points=points, progress=progress, workers=workers)
 
     def bootstrap(
         self,
@@ -88,9 +144,16 @@ class AnalysedFit(LinearMixedResult):
         progress : whether to draw a bar on a terminal; or a function of the numbers of refits done and of all
         workers : number of processes; None for as many as pay, 1 for this one alone: the numbers are the same
         """
-        from lmmformula.inference.refits.bootstrap import bootstrap
+        one: Any = self
+        asked: dict[str, Any] = {"statistic": statistic, "n": n, "seed": seed, "parameters": parameters}
+        asked |= {"progress": progress, "workers": workers}
+        if isinstance(self, LinearMixedResult):
+            from lmmformula.inference.refits.bootstrap import bootstrap
 
-        return bootstrap(self, statistic, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
+            return bootstrap(self, **asked)
+        from lmmformula.inference.refits import generalized_bootstrap
+
+        return generalized_bootstrap.bootstrap(one, **asked)
 
     def power(  # noqa: PLR0913 (each is a question that a plan must answer)
         self,
@@ -117,8 +180,9 @@ class AnalysedFit(LinearMixedResult):
         from lmmformula.api.power import PowerCurve
         from lmmformula.inference.refits.power import power
 
+        one: Any = self
         found = power(
-            self,
+            one,
             effect,
             n_groups=n_groups,
             assume=assume,
@@ -131,29 +195,26 @@ class AnalysedFit(LinearMixedResult):
         )
         return PowerCurve.of(found)
 
-    def r2(self) -> "RSquared":
-        """Return marginal and conditional R^2 (Nakagawa & Schielzeth)."""
-        from lmmformula.inference.quality import r_squared
-
-        return r_squared(self)
-
     def leverage(self) -> "FloatArray":
         """Return (n,) diagonal of the matrix that maps responses to fitted values."""
         from lmmformula.inference.influence import leverage
 
-        return leverage(self)
+        one: Any = self
+        return leverage(one)
 
     def cooks_distance(self) -> "FloatArray":
         """Return (n,) Cook's distances of the rows, as lme4 defines them."""
         from lmmformula.inference.influence import cooks_distance
 
-        return cooks_distance(self)
+        one: Any = self
+        return cooks_distance(one)
 
     def influence(self, group: str | None = None) -> "Influence":
         """Say how the fixed effects change when each level of a grouping factor, or each row, is left out."""
         from lmmformula.inference.influence import influence
 
-        return influence(self, group)
+        one: Any = self
+        return influence(one, group)
 
     def tidy(
         self,
@@ -162,22 +223,33 @@ class AnalysedFit(LinearMixedResult):
         conf_int: bool = True,
         level: float = 0.95,
         method: "Method" = "wald",
-        ddf: "Ddf" = "satterthwaite",
+        ddf: "Ddf | None" = None,
         frame: "Library | None" = None,
     ) -> Any:  # noqa: ANN401 (a data frame of the library)
         """
         One row per estimate: effect, group, term, estimate, std_error, statistic, df, p_value, conf_low, conf_high.
 
-        effects : "fixed", "ran_pars", "ran_vals", or several of them
-        conf_int : whether to give bounds, by `method`
-        ddf : denominator degrees of freedom of the tests, "none" for no tests
+        effects : "fixed", "ran_pars" (with the family's own), "ran_vals", or several of them
+        conf_int : whether to give bounds, by `method`: Wald's alone for other families than the gaussian
+        ddf : denominator degrees of freedom of the tests, "none" for no tests; None for Satterthwaite's, or z tests of
+            other families
         frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
+        from lmmformula.inference import generalized
         from lmmformula.inference.tidy import tidy
 
+        one: Any = self
         check_flag("conf_int", conf_int)
         check_choice("method", method, METHODS)
-        found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
+        chosen = ddf_of(self, ddf)
+        if isinstance(self, LinearMixedResult):
+            found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=chosen)
+        elif method != "wald":
+            raise FitError(
+                f"tidy has Wald's bounds for the family {self.family.name}", hint=f"confint(method={method!r})"
+            )
+        else:
+            found = generalized.tidy(one, effects, conf_int=conf_int, level=level)
         return in_library(self, found, frame)
 
     def augment(self, *, influence: bool = False, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (as above)
@@ -186,10 +258,10 @@ class AnalysedFit(LinearMixedResult):
 
         Rows that were left out are there, with missing values beside them, where `na_action` is "exclude".
         """
-        from lmmformula.inference.tidy import augment
-
         check_flag("influence", influence)
-        return augment(self, influence=influence, library=frame)
+        one: Any = self
+        more = {"leverage": self.leverage(), "cooks_distance": self.cooks_distance()} if influence else None
+        return augment(one, more, frame)
 
     def plot(self, kind: str = "fit", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes, or an array of them)
         """
@@ -201,4 +273,5 @@ class AnalysedFit(LinearMixedResult):
         """
         from lmmformula.present.pictures.table import fit_plot
 
-        return fit_plot(self, kind, **options)
+        one: Any = self
+        return fit_plot(one, kind, **options)

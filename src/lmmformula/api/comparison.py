@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.generalized import GeneralizedMixedFit
+from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.newcomers import answering, answers_newcomers

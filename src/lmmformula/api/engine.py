@@ -1,12 +1,12 @@
 """What the optimiser knows of a fit: its log, the precision of the variance parameters, and fits of other responses."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from lmmformula.present.text import Text
+from lmmformula.results.fitted import FitAccessors
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.screen import paged
 
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ExaminedFit(LinearMixedResult):
-    """A fit with the optimiser's view of it as methods."""
+class ExaminedFit(FitAccessors):
+    """A fit of any family with the optimiser's view of it as methods."""
 
     @property
     def trace(self) -> Text:
@@ -48,22 +47,24 @@ class ExaminedFit(LinearMixedResult):
         """
         from lmmformula.inference.intervals.precision import variance_covariance
 
-        return variance_covariance(self, scale)
+        one: Any = self
+        return variance_covariance(one, scale)
 
     def refit(self, y: npt.ArrayLike) -> Any:  # noqa: ANN401 (a fit for one response, a frame for many)
         """
         Fit the same model to another response, or to many, reusing all that depends on X and Z only.
 
-        y : (n,) one value per row used, or per row of the data that were given: returns a fit; or (n, m), a matrix or
-            data frame of m responses: returns a data frame with a row of estimates for each
+        y : (n,) one value per row used, or per row of the data that were given, of a binomial family shares of the
+            trials, as `simulate` gives them: returns a fit; or, of gaussian models, (n, m), a matrix or data frame of m
+            responses: returns a data frame with a row of estimates for each
 
         >>> import lmmformula as lf
         >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
         >>> fit.refit(fit.simulate(3, seed=1))["(Intercept)"].round(0).tolist()
         [1539.0, 1497.0, 1519.0]
         """
-        if np.ndim(y) != 2:
-            return super().refit(y)
+        if np.ndim(y) != 2 or not isinstance(self, LinearMixedResult):
+            return self._refitted(y)
         from lmmformula.inference.refits.refitter import estimates_of_each
 
         return estimates_of_each(self, y)

@@ -1,26 +1,24 @@
-"""A frequentist fit as a user holds it: the numbers of `results`, printed."""
+"""Frequentist fits as a user holds them: the numbers of `results`, printed."""
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from lmmformula.api.after import AnalysedFit
 from lmmformula.api.engine import ExaminedFit
-from lmmformula.api.hypotheses import HypothesisTests
-from lmmformula.files import write_text
-from lmmformula.inference.tests.linear_functions import NAMES, Ddf
+from lmmformula.api.hypotheses import HypothesisTests, ddf_of
+from lmmformula.inference.tests.linear_functions import Ddf
 from lmmformula.newcomers import answers_newcomers
-from lmmformula.present import linear, summary
+from lmmformula.present import generalized, linear, summary
 from lmmformula.present.report import fit_report
 from lmmformula.present.text import Summary
-from lmmformula.results.arguments import check_choice
-from lmmformula.results.files.fits import to_json
+from lmmformula.results.glmm import GeneralizedMixedResult
+from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.sheets import Report, Reported
 
 
 @answers_newcomers(made="lmer() or Model(...).fit()")
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
+class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit, LinearMixedResult):
     """
     A linear mixed model fitted by REML or ML; ordinary least squares where it has no random term.
 
@@ -32,31 +30,20 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
     (49.51, {'Batch': 6}, False)
     """
 
-    def summary(self, ddf: Ddf = "satterthwaite") -> Summary:
+    def summary(self, ddf: Ddf | None = None) -> Summary:
         """
         Summarise like lmerTest's `summary`; like lm's, where there is no random term.
 
-        ddf : "satterthwaite", "kenward-roger" or "asymptotic"; "none" for lme4's summary, which `print(fit)` shows
+        ddf : "satterthwaite" (None), "kenward-roger" or "asymptotic"; "none" for lme4's summary, which `print(fit)`
+            shows
 
         The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
         """
-        check_choice("ddf", ddf, tuple(NAMES))
-        if not self.design.n_fixed or (ddf == "satterthwaite" and not self.knows_variances):
-            ddf = "none"  # nothing to test, or the file of an older version
-        text = linear.linear_summary(self) if self.is_linear_model else summary.summary(self, ddf=ddf)
-        return Summary(text, partial(fit_report, self, ddf))
-
-    def save(self, path: str | Path) -> None:
-        """
-        Write the fit, without its data, to a JSON file that `load` reads.
-
-        Of the data it holds levels, the mean and range of each numeric variable, and quartiles of the residuals. How
-        well the variances are known is worked out before, for the tests of the loaded fit, as `summary()` does.
-        """
-        from lmmformula.inference.worked_out import keep
-
-        text = to_json(self.ir, self.schema, self.design, self.fit, self.data_name, keep(self))
-        write_text(path, text)
+        chosen = ddf_of(self, ddf)
+        if not self.design.n_fixed or (chosen == "satterthwaite" and not self.knows_variances):
+            chosen = "none"  # nothing to test, or the file of an older version
+        text = linear.linear_summary(self) if self.is_linear_model else summary.summary(self, ddf=chosen)
+        return Summary(text, partial(fit_report, self, chosen))
 
     def __str__(self) -> str:
         return self.summary(ddf="none")
@@ -66,3 +53,38 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit):
 
     def _report(self) -> Report:
         return fit_report(self)
+
+
+@answers_newcomers()
+@dataclass(frozen=True, eq=False, repr=False)
+class GeneralizedMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit, GeneralizedMixedResult):
+    """
+    A generalised linear mixed model, fitted by maximum likelihood with Laplace's approximation.
+
+    `print(fit)` shows the summary that lme4's users know; the accessors have the names of a linear mixed model's. What
+    they can't say is in one table, `lmmformula.api.abilities`.
+
+    >>> import lmmformula as lf
+    >>> fit = lf.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", lf.datasets.load("cbpp"),
+    ...                family="binomial")
+    >>> round(fit.loglik, 3), fit.varcorr["herd"].sds.round(4).tolist()
+    (-92.026, [0.6423])
+    """
+
+    def summary(self, ddf: Ddf | None = None) -> Summary:
+        """
+        Summarise like lme4's `summary`, with z tests, which are all there are: `ddf` is None or "asymptotic".
+
+        The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
+        """
+        ddf_of(self, ddf)
+        return Summary(generalized.summary(self), partial(generalized.report, self))
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return generalized.brief(self)
+
+    def _report(self) -> Report:
+        return generalized.report(self)

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.after import AnalysedFit
-from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.generalized import GeneralizedMixedFit
+from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
 from lmmformula.api.model import Model
 from lmmformula.errors import FitError
 from lmmformula.fit.target import CurvatureKind

@@ -1,14 +1,13 @@
 """Tests and estimates of what a user asks of the fixed effects; each method a call to `inference`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from lmmformula.api.generalized import GeneralizedMixedFit
 from lmmformula.api.marginal import MarginalEffects
 from lmmformula.errors import FitError
 from lmmformula.newcomers import answering
 from lmmformula.results.arguments import check_choice, check_flag
+from lmmformula.results.fitted import FitAccessors
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -19,94 +18,143 @@ if TYPE_CHECKING:
     from lmmformula.inference.tests.multiplicity import Adjustment
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class HypothesisTests(MarginalEffects, LinearMixedResult):
-    """A fit with its tests as methods."""
+def ddf_of(fit: FitAccessors, ddf: "Ddf | None") -> "Ddf":
+    """
+    Return how a fit's fixed effects are tested: Satterthwaite's method by default; z tests in other families.
+
+    Raises
+    ------
+    FitError
+        There is no such method, or not for the family.
+    """
+    from lmmformula.inference.tests.linear_functions import NAMES
+
+    if ddf is not None:
+        check_choice("ddf", ddf, tuple(NAMES))
+    if isinstance(fit, LinearMixedResult):
+        return ddf or "satterthwaite"
+    if ddf not in (None, "asymptotic"):
+        raise FitError(
+            f"{NAMES[ddf]} are of gaussian models, not of the family {fit.family.name}",
+            hint='leave `ddf` out, or say ddf="asymptotic": z tests',
+        )
+    return "asymptotic"
+
+
+class HypothesisTests(MarginalEffects, FitAccessors):
+    """A fit of any family with its tests as methods."""
 
     def anova(
         self,
-        *others: LinearMixedResult,
+        *others: FitAccessors,
         type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
-        ddf: "Ddf" = "satterthwaite",
+        ddf: "Ddf | None" = None,
         refit: bool = True,
         names: Sequence[str] | None = None,
     ) -> "ResultTable":
         """
-        Test each fixed term by F; or, with other fits, compare them by likelihood ratios.
+        Test each fixed term, by F, or by Wald's chi-squared in other families; or, with other fits, compare them.
+
+        Those are likelihood ratio tests.
 
         type : "I" after the terms before it, "II" after all that don't contain it, "III" averaged over other factors
-        ddf : "satterthwaite", "kenward-roger", "asymptotic" or "none"
+        ddf : "satterthwaite" (None), "kenward-roger", "asymptotic" or "none"; in other families "asymptotic"
         refit : whether REML fits are fitted again by ML when they are compared
         names : of the fits that are compared, this one's first
         """
         check_flag("refit", refit)
+        chosen = ddf_of(self, ddf)
+        compared: list[Any] = [self, *others]
+        if isinstance(self, LinearMixedResult):
+            if others:
+                from lmmformula.inference.tests.likelihood_ratio import compare_fits
+
+                return compare_fits(compared, refit=refit, names=names)
+            from lmmformula.inference.tests.anova import anova
+
+            return anova(self, type, chosen)
         if others:
-            from lmmformula.inference.tests.likelihood_ratio import compare_fits
+            from lmmformula.inference import generalized
 
-            return compare_fits([self, *others], refit=refit, names=names)
-        from lmmformula.inference.tests.anova import anova
+            return generalized.compare_fits(compared, names)
+        from lmmformula.inference.tests.generalized_terms import wald_anova
 
-        return anova(self, type, ddf)
+        return wald_anova(compared[0], type)
 
-    def drop1(self, *, test: Literal["lrt", "f"] = "lrt", ddf: "Ddf" = "satterthwaite") -> "ResultTable":
+    def drop1(self, *, test: Literal["lrt", "f"] = "lrt", ddf: "Ddf | None" = None) -> "ResultTable":
         """
         Leave out each fixed term that no other one contains.
 
-        test : "lrt" fits again by ML, as lme4's `drop1`; "f" tests within this fit, as lmerTest's
+        test : "lrt" fits again by ML, as lme4's `drop1`; "f" tests gaussian models within this fit, as lmerTest's
         """
         check_choice("test", test, ("lrt", "f"))
+        chosen, one = ddf_of(self, ddf), _any(self)
+        if not isinstance(self, LinearMixedResult):
+            from lmmformula.inference.tests import generalized_terms
+
+            if test == "f":
+                message = f"F tests are of gaussian models, not of the family {self.family.name}"
+                raise FitError(message, hint="anova() tests terms by Wald's chi-squared")
+            return generalized_terms.drop_fixed_terms(one)
         if test == "lrt":
             from lmmformula.inference.tests.likelihood_ratio import drop_fixed_terms
 
             return drop_fixed_terms(self)
         from lmmformula.inference.tests.anova import single_deletions
 
-        return single_deletions(self, ddf)
+        return single_deletions(self, chosen)
 
     def ranova(self) -> "ResultTable":
         """Leave out each random term, or each of its slopes, and compare likelihoods, as lmerTest's `ranova`."""
-        from lmmformula.inference.tests.likelihood_ratio import reduce_random_terms
+        from lmmformula.inference.tests import generalized_terms, likelihood_ratio
 
-        return reduce_random_terms(self)
+        if isinstance(self, LinearMixedResult):
+            return likelihood_ratio.reduce_random_terms(self)
+        return generalized_terms.reduce_random_terms(_any(self))
 
     def contrast(
         self,
         hypothesis: "Hypothesis",
         *,
-        ddf: "Ddf" = "satterthwaite",
+        ddf: "Ddf | None" = None,
         adjust: "Adjustment" = "none",
         level: float = 0.95,
     ) -> "ResultTable":
         """
-        Estimate linear functions of the fixed effects, each with its t test and interval.
+        Estimate linear functions of the fixed effects, each with its t test (z in other families) and interval.
 
         hypothesis : `"f2b - f2a"`, `"x = 1"`, `{"x": 1, "z": -1}`, a list of such, or a matrix
+        ddf : as in `anova`
         adjust : "holm" or "bonferroni" correct the probabilities for several tests
         """
         from lmmformula.inference.tests.contrasts import contrast
 
-        return contrast(self, hypothesis, ddf=ddf, adjust=adjust, level=level)
+        return contrast(_any(self), hypothesis, ddf=ddf_of(self, ddf), adjust=adjust, level=level)
 
-    def linear_hypothesis(self, hypothesis: "Hypothesis", *, ddf: "Ddf" = "satterthwaite") -> "ResultTable":
-        """Test several linear functions of the fixed effects together, by F."""
-        from lmmformula.inference.tests.contrasts import linear_hypothesis
+    def linear_hypothesis(self, hypothesis: "Hypothesis", *, ddf: "Ddf | None" = None) -> "ResultTable":
+        """Test several linear functions of the fixed effects together: by F, or by Wald's chi-squared."""
+        chosen = ddf_of(self, ddf)
+        if isinstance(self, LinearMixedResult):
+            from lmmformula.inference.tests.contrasts import linear_hypothesis
 
-        return linear_hypothesis(self, hypothesis, ddf=ddf)
+            return linear_hypothesis(self, hypothesis, ddf=chosen)
+        from lmmformula.inference.tests.generalized_terms import wald_hypothesis
+
+        return wald_hypothesis(_any(self), hypothesis)
+
+
+def _any(fit: object) -> Any:  # noqa: ANN401 (what `inference` knows as a fit of a family)
+    return fit
 
 
 @answering
-def anova(
-    fit: HypothesisTests,
-    *others: LinearMixedResult,
-    type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
-    ddf: "Ddf" = "satterthwaite",
-    refit: bool = True,
-    names: Sequence[str] | None = None,
-) -> "ResultTable":
+def anova(fit: HypothesisTests, *others: HypothesisTests, **options: Any) -> "ResultTable":  # noqa: ANN401
     """
-    Test each fixed term of one fit by F; or compare several fits by likelihood ratios: `fit.anova(*others, ...)`.
+    Test each fixed term of one fit; or compare several fits by likelihood ratios: `fit.anova(*others, ...)`.
 
     Terms of other families than the Gaussian are tested by Wald's chi-squared.
+
+    options : those of `LinearMixedFit.anova`
 
     >>> import lmmformula as lf
     >>> data = lf.datasets.load("sleepstudy")
@@ -114,10 +162,6 @@ def anova(
     >>> print(lf.anova(small, lf.lmer("Reaction ~ Days + (Days | Subject)", data)).frame["p_value"].iloc[1] < 1e-9)
     True
     """
-    one: Any = fit
-    if isinstance(one, GeneralizedMixedFit):
-        rest: Any = others
-        return one.anova(*rest, type=type, names=names)
     if not isinstance(fit, HypothesisTests):
         raise FitError(f"anova needs fits, and was given a {fit.__class__.__name__}", hint="make one by model.fit()")
-    return fit.anova(*others, type=type, ddf=ddf, refit=refit, names=names)
+    return fit.anova(*others, **options)

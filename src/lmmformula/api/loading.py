@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from lmmformula.api.fits import LinearMixedFit
+from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
 from lmmformula.api.posterior import Posterior
 from lmmformula.errors import FitError
 from lmmformula.files import path_of, read_text
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.newcomers import answering
 from lmmformula.results.files.fits import absent_columns, from_json
 from lmmformula.results.files.posteriors import load_posterior
@@ -13,7 +14,7 @@ from lmmformula.results.netcdf import MAGIC, MAGIC_OF_NETCDF4
 
 
 @answering
-def load(path: str | Path) -> LinearMixedFit | Posterior:
+def load(path: str | Path) -> LinearMixedFit | GeneralizedMixedFit | Posterior:
     """
     Read what `save` wrote: a fit (JSON), or a posterior (netCDF).
 
@@ -33,7 +34,10 @@ def load(path: str | Path) -> LinearMixedFit | Posterior:
         raise FitError(f"{path} holds no posterior that lmmformula has saved", hint="ArviZ reads its own files")
     if not start.startswith(MAGIC):
         ir, schema, design, fit, name = from_json(read_text(path), str(path))
-        return LinearMixedFit(ir, schema, design, fit, absent_columns(ir, design), name)
+        absent = absent_columns(ir, design)
+        if isinstance(fit, GlmmFit):
+            return GeneralizedMixedFit(ir, schema, design, fit, absent, name)
+        return LinearMixedFit(ir, schema, design, fit, absent, name)
     return Posterior(**load_posterior(path))
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.generalized import GeneralizedMixedFit, Pilot, laplace_pilot
+from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
 from lmmformula.api.parsing import Priors, required_text, specification
+from lmmformula.api.pilot import Pilot, laplace_pilot
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
 from lmmformula.design.build import NaAction

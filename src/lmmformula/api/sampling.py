@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Protocol
 
-from lmmformula.api.generalized import Pilot
 from lmmformula.api.mode import PosteriorMode
+from lmmformula.api.pilot import Pilot
 from lmmformula.api.posterior import Posterior
 from lmmformula.design.design import Design
 from lmmformula.errors import FitError, PriorWarning, SamplingWarning, is_text, warn

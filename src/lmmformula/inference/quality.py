@@ -9,8 +9,10 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.inference.generalized import refuse_unlike_approximations
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.newcomers import answers_newcomers
-from lmmformula.results.glmm import GeneralizedMixedResult
+from lmmformula.results.components import Approximation, between_levels, left_variance, methods_of
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
 from lmmformula.screen import paged
@@ -18,8 +20,6 @@ from lmmformula.screen import paged
 if TYPE_CHECKING:
     import pandas as pd
 
-
-AnyFit = LinearMixedResult | GeneralizedMixedResult
 
 MAKE_ONE = "make one by model.fit()"
 
@@ -32,11 +32,13 @@ class RSquared:
     marginal : by the fixed effects
     conditional : by fixed and random effects
     fixed, random, residual : the variances they are made of
+    method : by which the residual's was found on the scale of the linear predictor; empty for a gaussian model
     """
 
     fixed: float
     random: float
     residual: float
+    method: str = ""
 
     @property
     def marginal(self) -> float:
@@ -53,29 +55,31 @@ class RSquared:
         return self.fixed + self.random + self.residual
 
     def __str__(self) -> str:
-        return paged(
-            f"R2 marginal {self.marginal:.4f} (fixed effects), conditional {self.conditional:.4f} (and random effects)"
-        )
+        parts = f"marginal {self.marginal:.4f} (fixed effects), conditional {self.conditional:.4f} (and random effects)"
+        return paged(f"R2 {parts}, {self.method} variance" if self.method else f"R2 {parts}")
 
     __repr__ = __str__
 
 
-def r_squared(result: LinearMixedResult) -> RSquared:
+def r_squared(result: MixedResult, method: Approximation | None = None) -> RSquared:
     """
-    Return R^2 of a mixed model: variances of X beta, of Z b (mean of z'Cov(b)z over the rows) and of the residual.
+    Return R^2 of a mixed model: variances of X beta, of Z b (mean of z'Cov(b)z over the rows) and of what is left.
 
-    Nakagawa & Schielzeth (2013), Methods Ecol. Evol. 4, 133-142; with random slopes Johnson (2014), ibid. 5, 944-946.
+    Nakagawa & Schielzeth (2013), Methods Ecol. Evol. 4, 133-142; with random slopes Johnson (2014), ibid. 5, 944-946;
+    in other families, on the scale of the linear predictor, Nakagawa, Johnson & Schielzeth (2017).
+
+    method : of what is left, see `lmmformula.results.components`; None for the family's default
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy")).fit()
     >>> print(r_squared(fit))
     R2 marginal 0.2787 (fixed effects), conditional 0.7992 (and random effects)
     """
+    family = result.ir.family
+    left = left_variance(result, method)
     fixed = result.design.fixed_variance(result.fit.beta)
-    random = 0.0
-    for t, S in enumerate(result.fit.relative_covariance):
-        random += result.sigma**2 * float(np.sum(result.design.mean_square(t) * S))
-    return RSquared(fixed, random, result.sigma**2)
+    random = sum(between_levels(result.design, result.fit).values())
+    return RSquared(fixed, random, left, "" if family == GAUSSIAN else method or methods_of(family)[0])
 
 
 @answers_newcomers()
@@ -125,7 +129,7 @@ class Criteria(Framed):
         return Report("", (sheet_of(self.frame, "{:.3f}".format),), self._formulas)
 
 
-def criteria(fits: Sequence[AnyFit] | Mapping[str, AnyFit]) -> Criteria:
+def criteria(fits: Sequence[MixedResult] | Mapping[str, MixedResult]) -> Criteria:
     """
     Put information criteria of several fits to the same response side by side.
 
@@ -154,7 +158,7 @@ def criteria(fits: Sequence[AnyFit] | Mapping[str, AnyFit]) -> Criteria:
     )
 
 
-def _require_comparable(named: Mapping[str, AnyFit]) -> None:
+def _require_comparable(named: Mapping[str, MixedResult]) -> None:
     (label, first), *others = named.items()
     for name, other in others:
         if not np.array_equal(first.design.sample.y, other.design.sample.y):
@@ -173,6 +177,6 @@ def _require_comparable(named: Mapping[str, AnyFit]) -> None:
             )
 
 
-def _same_columns(a: AnyFit, b: AnyFit) -> bool:
+def _same_columns(a: MixedResult, b: MixedResult) -> bool:
     X, other = a.design.sample.X, b.design.sample.X
     return X.shape == other.shape and bool(np.array_equal(X, other))

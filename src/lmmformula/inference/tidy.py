@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.data.table import Library
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances
-from lmmformula.inference.influence import cooks_distance, leverage
 from lmmformula.inference.intervals.confint import Method, confint
 from lmmformula.inference.intervals.parameters import normal_quantile, parameters_of, tail
 from lmmformula.inference.intervals.wald import standard_errors
 from lmmformula.inference.tests.linear_functions import Ddf, method_of, t_tests
-from lmmformula.results import frames
 from lmmformula.results.arguments import check_flag
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posteriors.draws import parameters_of as posterior_parameters
@@ -92,19 +89,6 @@ def tidy_draws(
             chosen = slice(0, p) if name == "fixed" else slice(p, None)
             parts[name] = {key: values[chosen] for key, values in labels.items()}, numbers[chosen]
     return stacked(parts, conf_int=conf_int)
-
-
-def augment(result: LinearMixedResult, *, influence: bool = False, library: Library | None = None) -> Any:  # noqa: ANN401 (a data frame of the library)
-    """
-    One row per observation: data, fitted values, residuals, and with `influence` leverage and Cook's distance.
-
-    >>> import lmmformula as lf
-    >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
-    >>> augment(fit, influence=True).columns.tolist()
-    ['Batch', 'Yield', 'fitted', 'population', 'residual', 'scaled', 'leverage', 'cooks_distance']
-    """
-    more = {"leverage": leverage(result), "cooks_distance": cooks_distance(result)} if influence else None
-    return frames.augment(result, more, library)
 
 
 def broom_name(part: str, name: str) -> str:

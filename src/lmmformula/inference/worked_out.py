@@ -1,6 +1,7 @@
 """What a fit works out from its rows before it is saved without them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar, get_args
 
@@ -9,6 +10,7 @@ import numpy as np
 from lmmformula.errors import LmmFormulaError
 from lmmformula.inference.tests.anova_contrasts import AnovaType, hypotheses
 from lmmformula.results.files.kept_numbers import Hypotheses, Kept, kept_of
+from lmmformula.results.glmm import MixedResult
 from lmmformula.results.grid_values import grid_values
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.predict.uncertainty import is_small
@@ -19,7 +21,7 @@ MOST_COEFFICIENTS = 200
 """Of more fixed effects no derivatives and hypotheses are kept: their number grows with the square."""
 
 
-def keep(result: LinearMixedResult) -> Kept:
+def keep(result: MixedResult) -> Kept:
     """
     Work out what tests, marginal means, intervals of predictions and a summary need of the rows.
 
@@ -28,19 +30,21 @@ def keep(result: LinearMixedResult) -> Kept:
     """
     if not result.design.has_criterion:
         return kept_of(result.design)
-    linear = result.is_linear_model
     tested = 0 < result.design.n_fixed <= MOST_COEFFICIENTS
-    return Kept(
+    kept = Kept(
         grid=grid_values(result),
-        variance=_unless_refused(lambda: result.variance_parameters) if tested and not linear else None,
         hypotheses=_all_types(result) if tested else None,
         residuals=result.residual_quantiles,
-        r_squared=_unless_refused(lambda: result.r_squared) if linear else None,
         modes=_unless_refused(lambda: result.joint_covariance.to_keep()) if is_small(result.design) else None,  # noqa: PLW0108 (made late)
     )
+    if not isinstance(result, LinearMixedResult):
+        return kept
+    if result.is_linear_model:
+        return replace(kept, r_squared=_unless_refused(lambda: result.r_squared))
+    return replace(kept, variance=_unless_refused(lambda: result.variance_parameters) if tested else None)
 
 
-def _all_types(result: LinearMixedResult) -> Hypotheses:
+def _all_types(result: MixedResult) -> Hypotheses:
     """Return the hypotheses of each type that can be said."""
     found = {kind: _unless_refused(partial(hypotheses, result, kind)) for kind in get_args(AnovaType)}
     return {kind: terms for kind, terms in found.items() if terms is not None}

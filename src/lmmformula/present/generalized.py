@@ -12,10 +12,16 @@ from lmmformula.present.numbers import (
     format_numbers,
     format_p_values,
     format_statistics,
-    round_to,
 )
 from lmmformula.present.report import varcorr_sheet
-from lmmformula.present.summary import correlation_lines, observations, quantile_lines, remarks, varcorr_lines
+from lmmformula.present.summary import (
+    correlation_lines,
+    criteria_lines,
+    observations,
+    remarks,
+    residual_lines,
+    varcorr_lines,
+)
 from lmmformula.present.tables import matrix_lines, vector_lines
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.tables.sheets import Report, Sheet
@@ -28,8 +34,8 @@ def summary(result: GeneralizedMixedResult, *, width: int | None = None) -> str:
         random = ["Random effects:", *varcorr_lines(result.varcorr, variance=True, width=width), *observations(result)]
     sections = [
         _heading(result),
-        _criteria(result, decimals=1, width=width),
-        ["Scaled residuals: ", *quantile_lines(result.residuals("pearson").dropna())],
+        criteria_lines(result, decimals=1, width=width),
+        residual_lines(result),
         random,
         family_lines(result),
         _coefficients(result),
@@ -44,7 +50,7 @@ def brief(result: GeneralizedMixedResult, *, width: int | None = None) -> str:
     random = ["Random effects:", *varcorr_lines(result.varcorr, width=width)] if result.ngroups else []
     lines = [
         *_heading(result),
-        *_criteria(result, decimals=4, width=width),
+        *criteria_lines(result, decimals=4, width=width),
         *random,
         *observations(result),
         *family_lines(result),
@@ -100,13 +106,6 @@ def _heading(result: GeneralizedMixedResult) -> list[str]:
     lines = [f"{_kind(result)}{label}", f" Family: {family.name}  ( {family.link} )"]
     lines += formula_lines("Formula: ", result.ir)
     return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
-
-
-def _criteria(result: GeneralizedMixedResult, *, decimals: int, width: int | None) -> list[str]:
-    values = [result.aic, result.bic, result.loglik, result.deviance, result.df_residual]
-    cells = format_numbers([round_to(value, decimals) for value in values])
-    cells[-1] = str(result.df_residual)
-    return vector_lines(["AIC", "BIC", "logLik", "deviance", "df.resid"], cells, width=width)
 
 
 def _coefficients(result: GeneralizedMixedResult) -> list[str]:

@@ -20,7 +20,8 @@ from lmmformula.present.numbers import (
     zap_small,
 )
 from lmmformula.present.tables import matrix_lines, vector_lines
-from lmmformula.results.accessors import FitAccessors
+from lmmformula.results.fitted import FitAccessors
+from lmmformula.results.glmm import MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.markup import fitted
 from lmmformula.results.varcorr import VarCorr
@@ -46,8 +47,8 @@ def summary(result: LinearMixedResult, *, ddf: Ddf = "none", width: int | None =
     """
     sections = [
         _heading(result, USED.get(ddf, "")),
-        _criterion(result, decimals=1, width=width),
-        _scaled_residuals(result),
+        criteria_lines(result, decimals=1, width=width),
+        residual_lines(result),
         ["Random effects:", *varcorr_lines(result.varcorr, variance=True, width=width), *observations(result)],
         _coefficients(result, ddf),
         correlation_lines(result, width),
@@ -60,7 +61,7 @@ def brief(result: LinearMixedResult, *, width: int | None = None) -> str:
     cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)
     lines = [
         *_heading(result),
-        *_criterion(result, decimals=4, width=width),
+        *criteria_lines(result, decimals=4, width=width),
         "Random effects:",
         *varcorr_lines(result.varcorr, width=width),
         *observations(result),
@@ -119,8 +120,9 @@ def _heading(result: LinearMixedResult, tests: str = "") -> list[str]:
     return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
 
 
-def _criterion(result: LinearMixedResult, *, decimals: int, width: int | None) -> list[str]:
-    if result.reml:
+def criteria_lines(result: MixedResult, *, decimals: int, width: int | None) -> list[str]:
+    """Lay out the criteria of a fit by maximum likelihood, or REML's."""
+    if isinstance(result, LinearMixedResult) and result.reml:
         return [f"REML criterion at convergence: {format_number(round_to(result.reml_criterion, decimals))}"]
     values = [result.aic, result.bic, result.loglik, result.deviance, result.df_residual]
     cells = format_numbers([round_to(value, decimals) for value in values])
@@ -128,7 +130,8 @@ def _criterion(result: LinearMixedResult, *, decimals: int, width: int | None) -
     return vector_lines(["AIC", "BIC", "logLik", "deviance", "df.resid"], cells, width=width)
 
 
-def _scaled_residuals(result: LinearMixedResult) -> list[str]:
+def residual_lines(result: FitAccessors) -> list[str]:
+    """Lay out the quartiles of the scaled residuals; nothing where nobody knows them."""
     quantiles = result.residual_quantiles
     return [] if quantiles is None else ["Scaled residuals: ", *quantile_lines(quantiles)]
 

@@ -13,8 +13,7 @@ from lmmformula.repl.sources import read_source
 from lmmformula.repl.typing.facts import Facts
 
 if TYPE_CHECKING:
-    from lmmformula.api.fits import LinearMixedFit
-    from lmmformula.api.generalized import GeneralizedMixedFit
+    from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
     from lmmformula.api.model import Model
     from lmmformula.api.posterior import Posterior
 

@@ -1,6 +1,5 @@
 """What fits of all families, and posteriors, have in common: the accessors that read the estimates."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,16 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.covariances.matrices import root
-from lmmformula.data.table import Library, Table
+from lmmformula.data.table import Table
 from lmmformula.design.build import NaAction
 from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
-from lmmformula.errors import FitError
-from lmmformula.fit.glmm import GlmmFit
-from lmmformula.fit.lmm import Fit
+from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
-from lmmformula.results.arguments import check_count, check_flag
+from lmmformula.results.arguments import check_flag
 from lmmformula.results.effects import (
     between,
     coefficients_by_group,
@@ -28,19 +24,11 @@ from lmmformula.results.effects import (
     padded_rows,
     row_index,
 )
-from lmmformula.results.estimates import Fitted
-from lmmformula.results.frames import glance, in_library
-from lmmformula.results.predict.prediction import generator, population_means
+from lmmformula.results.predict.prediction import population_means
 from lmmformula.results.predict.rows import random_part
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     import pandas as pd
-
-ResidualKind = Literal["response", "pearson", "deviance", "working", "scaled"]
-
-SINGULAR_TOLERANCE = 1e-4
-"""A diagonal element of theta below this makes a fit singular: the default of lme4's `isSingular`."""
 
 
 class Accessors(ABC):
@@ -60,6 +48,15 @@ class Accessors(ABC):
     @property
     @abstractmethod
     def _modes(self) -> Sequence[FloatArray]: ...
+
+    @property
+    @abstractmethod
+    def _mode_covariances(self) -> Sequence[FloatArray]: ...
+
+    @property
+    def family(self) -> Family:
+        """The response's distribution, and the link."""
+        return self.ir.family
 
     @property
     def nobs(self) -> int:
@@ -85,6 +82,23 @@ class Accessors(ABC):
         """Add fixed effects and random effects: grouping factor -> levels x coefficients."""
         return coefficients_by_group(self.fixef, modes_by_group(self.design.random_terms, self._modes))
 
+    @overload
+    def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...
+    @overload
+    def ranef(self, *, condvar: Literal[True]) -> "tuple[dict[str, pd.DataFrame], dict[str, FloatArray]]": ...
+    def ranef(self, *, condvar: bool = False) -> Any:
+        """
+        Conditional modes of the random effects, or posterior means: grouping factor -> levels x coefficients.
+
+        condvar : return also their conditional covariance matrices (of a posterior those of the draws), grouping
+            factor -> (J, k, k); NaN between coefficients of different terms, for which there is none
+        """
+        check_flag("condvar", condvar)
+        modes = modes_by_group(self.design.random_terms, self._modes)
+        if not condvar:
+            return modes
+        return modes, conditional_variances(self.design.random_terms, self._mode_covariances)
+
     @cached_property
     def _population(self) -> FloatArray:
         """(n,) X beta + offset."""
@@ -105,125 +119,3 @@ class Accessors(ABC):
         import pandas as pd
 
         return pd.Series(padded_rows(self, values), index=row_index(self), name=name)
-
-
-class FitAccessors(Accessors):
-    """Estimates under the names of the field; of a class that has the attribute below."""
-
-    fit: Fit | GlmmFit
-
-    @property
-    @abstractmethod
-    def _means(self) -> FloatArray: ...
-
-    @property
-    @abstractmethod
-    def _mode_covariances(self) -> Sequence[FloatArray]: ...
-
-    @abstractmethod
-    def _responses(self, n: int, rng: np.random.Generator) -> FloatArray: ...
-
-    @property
-    def _beta(self) -> FloatArray:
-        return self.fit.beta
-
-    @property
-    def _modes(self) -> Sequence[FloatArray]:
-        return self.fit.modes
-
-    def __getstate__(self) -> dict[str, object]:
-        """Copy all but the sparse factor, which can't be copied and is made again where it is needed."""
-        return {name: value for name, value in vars(self).items() if name != "joint_covariance"}
-
-    @cached_property
-    def vcov(self) -> "pd.DataFrame":
-        """(p, p) covariance matrix of the fixed effects."""
-        return self._between_coefficients(self.fit.vcov)
-
-    @cached_property
-    def std_errors(self) -> "pd.Series[float]":
-        """(p,) standard errors of the fixed effects; infinite where the likelihood is flat (separation)."""
-        return self._by_coefficient(np.sqrt(np.diag(self.vcov)), "std_error")
-
-    @overload
-    def ranef(self, *, condvar: Literal[False] = False) -> "dict[str, pd.DataFrame]": ...
-    @overload
-    def ranef(self, *, condvar: Literal[True]) -> "tuple[dict[str, pd.DataFrame], dict[str, FloatArray]]": ...
-    def ranef(self, *, condvar: bool = False) -> Any:
-        """
-        Conditional modes of the random effects: grouping factor -> levels x coefficients.
-
-        condvar : return also their conditional covariance matrices, grouping factor -> (J, k, k); NaN between
-            coefficients of different terms, for which there is none
-        """
-        check_flag("condvar", condvar)
-        modes = modes_by_group(self.design.random_terms, self._modes)
-        if not condvar:
-            return modes
-        return modes, conditional_variances(self.design.random_terms, self._mode_covariances)
-
-    @cached_property
-    def theta(self) -> "pd.Series[float]":
-        """(n_theta,) relative covariance parameters, named and ordered as in lme4."""
-        return labelled(self.fit.theta, self.design.theta_names, "theta")
-
-    @property
-    def has_intercept(self) -> bool:
-        """Whether X has a column of ones of its own."""
-        return self.ir.fixed.intercept
-
-    @cached_property
-    def is_singular(self) -> bool:
-        """Whether a relative covariance factor has a (nearly) zero on its diagonal, as lme4's `isSingular`."""
-        roots = [root(relative) for relative in self.fit.relative_covariance]
-        return any(bool(np.any(np.diag(L) < SINGULAR_TOLERANCE)) for L in roots)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the optimum was reached, be it singular."""
-        return self.fit.verdict != "failed"
-
-    @property
-    def aic(self: Fitted) -> float:
-        """Akaike's criterion, -2 loglik + 2 n_parameters."""
-        return -2 * self.loglik + 2 * self.n_parameters
-
-    @property
-    def bic(self: Fitted) -> float:
-        """Schwarz's criterion, -2 loglik + log(n) n_parameters."""
-        return -2 * self.loglik + math.log(self.nobs) * self.n_parameters
-
-    @cached_property
-    def fitted(self) -> "pd.Series[float]":
-        """(n,) mean responses given the random effects, of a binomial family shares; by the rows' positions."""
-        return self._by_row(self._means, "fitted")
-
-    def simulate(self, n: int = 1, seed: int | None = None) -> "pd.DataFrame":
-        """
-        (nobs, n) responses drawn from the fitted model, random effects drawn anew each time.
-
-        Those of a binomial family are shares of its trials, as `design.y` is.
-        """
-        import pandas as pd
-
-        check_count("n", n)
-        draws = self._responses(n, generator(seed))
-        return pd.DataFrame(draws, index=self.design.kept_rows, columns=[f"sim_{i + 1}" for i in range(n)])
-
-    def glance(self: Fitted, *, frame: Library | None = None) -> Any:  # noqa: ANN401 (a data frame of the library)
-        """One row: nobs, sigma, loglik, aic, bic, the criterion, df_residual, is_singular, converged."""
-        return in_library(self, glance(self), frame)
-
-    def _response(self, y: "npt.ArrayLike") -> FloatArray:
-        """Read a new response: one value per row used, or per row of the data that were given."""
-        try:
-            response = np.asarray(y, dtype=np.float64).squeeze()
-        except (TypeError, ValueError, OverflowError):
-            raise FitError("the new response must be numbers, one per row") from None
-        if response.shape == (self.design.n_given,):
-            response = response[self.design.kept_rows]
-        if response.shape != (self.nobs,):
-            raise FitError(f"refit needs {self.nobs} values, one per row used, and was given {response.size}")
-        if not np.all(np.isfinite(response)):
-            raise FitError("refit can't use a response with missing or infinite values")
-        return response

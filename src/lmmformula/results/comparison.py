@@ -71,9 +71,7 @@ class ComparisonResult:
 
     @cached_property
     def explained(self) -> tuple[float, float]:
-        """Explained variance: of the fit, and the posterior's mean; of a linear model only."""
-        if not isinstance(self.fit, LinearMixedResult):
-            raise FitError(f"the share of explained variance is not defined here for the family {self.fit.family.name}")
+        """Explained variance: of the fit, and the posterior's mean; of a gaussian model only."""
         return self.fit.explained_variance(), self.posterior.explained_variance()
 
     def largest(self) -> tuple[str, float]:

@@ -9,10 +9,10 @@ from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
-from lmmformula.ir.family import Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.posteriors.draws import ParameterDraws
 from lmmformula.results.predict.uncertainty import JointCovariance
+from lmmformula.results.varcorr import VarCorr
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
 
@@ -60,8 +60,6 @@ class Fitted(Estimates, Protocol):
     @property
     def deviance(self) -> float: ...
     @property
-    def reml_criterion(self) -> float: ...
-    @property
     def loglik(self) -> float: ...
     @property
     def aic(self) -> float: ...
@@ -77,19 +75,14 @@ class Fitted(Estimates, Protocol):
     def df_residual(self) -> int: ...
     @property
     def joint_covariance(self) -> JointCovariance: ...
-    def predict(self, newdata: object = None, *, random: str = "conditional") -> Any: ...  # noqa: ANN401 (a series)
-    def residuals(self, kind: Any = "response") -> "pd.Series[float]": ...  # noqa: ANN401 (a kind)
-
-
-class Generalized(Fitted, Protocol):
-    """A fit by Laplace's method."""
-
     @property
-    def fit(self) -> GlmmFit: ...
+    def varcorr(self) -> VarCorr: ...
     @property
-    def family(self) -> Family: ...
+    def own(self) -> dict[str, float]: ...
     @property
     def own_of_rows(self) -> dict[str, Any]: ...
+    def predict(self, newdata: object = None, *, random: str = "conditional") -> Any: ...  # noqa: ANN401 (a series)
+    def residuals(self, kind: Any = "response") -> "pd.Series[float]": ...  # noqa: ANN401 (a kind)
 
 
 class Sampled(Estimates, Protocol):

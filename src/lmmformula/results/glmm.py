@@ -1,39 +1,23 @@
 """A fitted generalised linear mixed model under the accessor names of the field."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.covariances.matrices import square_root
-from lmmformula.data.table import Table
-from lmmformula.design.build import NaAction
-from lmmformula.design.design import Design
 from lmmformula.design.response import check_support
-from lmmformula.design.schema import Schema
-from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
-from lmmformula.ir.family import Family
-from lmmformula.ir.model import ModelIR
-from lmmformula.results.accessors import FitAccessors, ResidualKind
 from lmmformula.results.arguments import check_choice
-from lmmformula.results.families import draw_from, mean_of, own_of_rows, slope_of, trials_of, unit_deviance, variance_of
+from lmmformula.results.families import slope_of, trials_of, unit_deviance, variance_of
+from lmmformula.results.fitted import FitAccessors, ResidualKind
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.predict.generalized_prediction import generalized_predictions
-from lmmformula.results.predict.prediction import Interval, Request
-from lmmformula.results.predict.rows import NewLevels, random_part
-from lmmformula.results.predict.uncertainty import JointCovariance, WorkingCovariance
-from lmmformula.results.varcorr import VarCorr, varcorr_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
-
-Scale = Literal["response", "link"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,31 +27,9 @@ class GeneralizedMixedResult(FitAccessors):
 
     The response has the family's distribution with a mean that is the inverse link of X beta + offset + Z b,
     b ~ N(0, Lambda Lambda'). Without a random term it is a generalised linear model.
-
-    ir, schema, design : the model, its variables, its matrices
-    fit : the estimates
-    table : the data that were given, rows with missing values included
-    data_name : what the data are called, for the summary; may be empty
-    na_action : "exclude" gives rows that were left out as NaN in fitted values and residuals
     """
 
-    ir: ModelIR
-    schema: Schema
-    design: Design
     fit: GlmmFit
-    table: Table
-    data_name: str = ""
-    na_action: NaAction = "omit"
-
-    @property
-    def family(self) -> Family:
-        """The response's distribution, and the link."""
-        return self.fit.family
-
-    @cached_property
-    def varcorr(self) -> VarCorr:
-        """Standard deviations and correlations of the random effects; a residual's where the family has one."""
-        return replace(varcorr_of(self.design.random_terms, self.fit.relative_covariance, 1.0), sigma=self.sigma)
 
     @cached_property
     def vcov(self) -> "pd.DataFrame":
@@ -76,17 +38,6 @@ class GeneralizedMixedResult(FitAccessors):
         V = np.where(unknown | unknown[:, None], np.nan, self.fit.vcov)
         np.fill_diagonal(V, np.where(unknown, np.inf, np.diag(V)))
         return self._between_coefficients(V)
-
-    @cached_property
-    def joint_covariance(self) -> JointCovariance:
-        """How well linear predictors are known, at the working weights of the modes."""
-        fit: Any = self.fit  # has all that is asked of a linear fit
-        return WorkingCovariance.of(self.design.with_rows(weights=self.fit.weights), fit)
-
-    @property
-    def sigma(self) -> float:
-        """Residual standard deviation; NaN in a family that has none."""
-        return self.fit.parameters.get("sigma", math.nan)
 
     @property
     def family_parameters(self) -> "pd.DataFrame":
@@ -98,31 +49,6 @@ class GeneralizedMixedResult(FitAccessors):
         return pd.DataFrame(rows, index=index, columns=["estimate", "std_error"])
 
     @property
-    def n_parameters(self) -> int:
-        """Number of parameters of the likelihood: fixed effects, covariance matrices, and those of the family."""
-        return self.design.n_fixed + self.design.n_variance_parameters + len(self.fit.parameters)
-
-    @property
-    def df_residual(self) -> int:
-        """Number of rows less the number of parameters."""
-        return self.nobs - self.n_parameters
-
-    @property
-    def is_linear_model(self) -> bool:
-        """False: without a random term this is a generalised linear model, not ordinary least squares."""
-        return False
-
-    @property
-    def reml(self) -> bool:
-        """False: the likelihood is not restricted."""
-        return False
-
-    @property
-    def reml_criterion(self) -> float:
-        """Refuse: there is no restricted likelihood."""
-        raise FitError(f"there is no REML criterion for the family {self.family.name}", hint="deviance is -2 loglik")
-
-    @property
     def loglik(self) -> float:
         """Log likelihood, by Laplace's approximation or quadrature, with all constants."""
         return -0.5 * self.fit.criterion
@@ -131,11 +57,6 @@ class GeneralizedMixedResult(FitAccessors):
     def deviance(self) -> float:
         """-2 log likelihood, as lme4's summary prints it; `conditional_deviance` is that of R's `deviance()`."""
         return self.fit.criterion
-
-    @property
-    def conditional_deviance(self) -> float:
-        """Sum of squares of the deviance residuals, given the random effects."""
-        return float(np.square(self._residuals("deviance")).sum())
 
     def residuals(self, kind: ResidualKind = "response") -> "pd.Series[float]":
         """
@@ -147,41 +68,7 @@ class GeneralizedMixedResult(FitAccessors):
         check_choice("kind", kind, ("response", "pearson", "scaled", "deviance", "working"))
         return self._by_row(self._residuals(kind), "residual")
 
-    def predict(
-        self,
-        newdata: object = None,
-        *,
-        random: str = "conditional",
-        new_levels: NewLevels = "error",
-        se_fit: bool = False,
-        interval: Interval | None = None,
-        level: float = 0.95,
-        scale: Scale = "response",
-    ) -> Any:  # noqa: ANN401 (a series, or a data frame with se_fit or interval)
-        """
-        Predict the response's mean; NaN where a variable is missing.
-
-        newdata : any data frame with the columns of the formula; None for the rows of the fit
-        random : "conditional" adds the random effects of each row's levels, "population" leaves them at zero, a
-            formula of random terms such as "~ (1 | herd)" adds these alone
-        new_levels : what to do with a level that the fit has not seen: "error", or "population" (no effect)
-        se_fit : whether standard errors of the mean are wanted
-        interval : "confidence" for bounds of the mean, which cover with probability `level`
-        scale : "response", or "link" for the linear predictor
-        """
-        check_choice("scale", scale, ("response", "link"))
-        return generalized_predictions(self, newdata, Request(random, new_levels, se_fit, interval, level), scale)
-
-    def draw(self, rng: np.random.Generator) -> FloatArray:
-        """(nobs,) a response drawn from the fitted model."""
-        modes = [
-            rng.standard_normal((term.n_levels, term.n_coefficients)) @ square_root(S)
-            for term, S in zip(self.design.random_terms, self.fit.relative_covariance, strict=True)
-        ]
-        eta = self._population + random_part(self.design.random_terms, modes)
-        return draw_from(self.family, eta, self.own_of_rows, rng, trials=trials_of(self.design, self.family))
-
-    def refit(self, y: "npt.ArrayLike") -> Self:
+    def _refitted(self, y: "npt.ArrayLike") -> Self:
         """
         Fit the same model to another response: one value per row used, or per row of the data that were given.
 
@@ -192,21 +79,9 @@ class GeneralizedMixedResult(FitAccessors):
         design = self.design.with_rows(y=response)
         return replace(self, design=design, fit=self.fit.again(design))
 
-    @cached_property
-    def _means(self) -> FloatArray:
-        return mean_of(self.family, self._eta, self.own_of_rows)
-
     @property
     def _mode_covariances(self) -> Sequence[FloatArray]:
         return self.fit.mode_covariances
-
-    def _responses(self, n: int, rng: np.random.Generator) -> FloatArray:
-        return np.column_stack([self.draw(rng) for _ in range(n)])
-
-    @property
-    def own_of_rows(self) -> dict[str, Any]:
-        """Parameters of the family for the rows of the fit: precision weights divide sigma."""
-        return own_of_rows(self.design, self.fit.parameters)
 
     def _residuals(self, kind: ResidualKind) -> FloatArray:
         left = self.design.y - self._means

@@ -4,26 +4,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.data.table import Table
-from lmmformula.design.build import NaAction
-from lmmformula.design.design import Design
-from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, is_text
 from lmmformula.fit.lmm import Fit, conditional_covariances, fit_lmm
 from lmmformula.fit.variance import VarianceParameters, variance_parameters
-from lmmformula.ir.model import ModelIR
-from lmmformula.results.accessors import FitAccessors, ResidualKind
-from lmmformula.results.arguments import check_group
 from lmmformula.results.files.kept_numbers import kept_of
-from lmmformula.results.predict.prediction import Interval, Request, predictions, simulated
-from lmmformula.results.predict.rows import NewLevels
-from lmmformula.results.predict.uncertainty import JointCovariance
-from lmmformula.results.varcorr import VarCorr, varcorr_of
+from lmmformula.results.fitted import FitAccessors, ResidualKind
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,26 +27,9 @@ class LinearMixedResult(FitAccessors):
 
     The model is y = X beta + offset + Z b + e with Cov(b) = sigma^2 Lambda(theta) Lambda(theta)' and
     Var(e_i) = sigma^2 / weights_i.
-
-    ir, schema, design : the model, its variables, its matrices
-    fit : the estimates
-    table : the data that were given, rows with missing values included
-    data_name : what the data are called, for the second line of the summary; may be empty
-    na_action : "exclude" gives rows that were left out as NaN in fitted values and residuals
     """
 
-    ir: ModelIR
-    schema: Schema
-    design: Design
     fit: Fit
-    table: Table
-    data_name: str = ""
-    na_action: NaAction = "omit"
-
-    @cached_property
-    def varcorr(self) -> VarCorr:
-        """Standard deviations and correlations of the random effects, and the residual standard deviation."""
-        return varcorr_of(self.design.random_terms, self.fit.relative_covariance, self.fit.sigma)
 
     @cached_property
     def variance_parameters(self) -> VarianceParameters:
@@ -67,28 +40,10 @@ class LinearMixedResult(FitAccessors):
         kept = kept_of(self.design).variance
         return variance_parameters(self.design, self.fit) if kept is None else kept
 
-    @cached_property
-    def joint_covariance(self) -> JointCovariance:
-        """How well conditional means are known: the covariance of fixed effects and random effects."""
-        return JointCovariance.of(self.design, self.fit)
-
     @property
     def knows_variances(self) -> bool:
         """Whether there are `variance_parameters`; not so in a fit from a file that an older version wrote."""
         return self.design.has_criterion or kept_of(self.design).variance is not None
-
-    @cached_property
-    def residual_quantiles(self) -> FloatArray | None:
-        """(5,) minimum, quartiles and maximum of the residuals in a summary; None where there are no rows."""
-        if not self.has_data:
-            return kept_of(self.design).residuals
-        values = self.residuals("pearson" if self.is_linear_model else "scaled")
-        return np.quantile(values.dropna(), [0, 0.25, 0.5, 0.75, 1])
-
-    @property
-    def sigma(self) -> float:
-        """Residual standard deviation."""
-        return self.fit.sigma
 
     @property
     def is_linear_model(self) -> bool:
@@ -99,16 +54,6 @@ class LinearMixedResult(FitAccessors):
     def reml(self) -> bool:
         """Whether REML's criterion was minimised, rather than the deviance."""
         return self.fit.reml and not self.is_linear_model
-
-    @property
-    def n_parameters(self) -> int:
-        """Degrees of freedom of the likelihood: fixed effects, parameters of the covariance matrices, and sigma."""
-        return self.design.n_fixed + self.design.n_variance_parameters + 1
-
-    @property
-    def df_residual(self) -> int:
-        """As in lme4, n - n_parameters; for a linear model as in lm, n - p."""
-        return self.nobs - (self.design.n_fixed if self.is_linear_model else self.n_parameters)
 
     @cached_property
     def deviance(self) -> float:
@@ -156,77 +101,14 @@ class LinearMixedResult(FitAccessors):
                 raise FitError(f"there are no residuals of the kind {kind!r}", hint=f"the kinds are: {kinds}")
         return self._by_row(values, "residual")
 
-    @overload
-    def predict(
-        self, newdata: object = None, *, random: str = "conditional", new_levels: NewLevels = "error"
-    ) -> "pd.Series[float]": ...
-    @overload
-    def predict(
-        self,
-        newdata: object = None,
-        *,
-        random: str = "conditional",
-        new_levels: NewLevels = "error",
-        se_fit: bool = False,
-        interval: Interval | None = None,
-        level: float = 0.95,
-    ) -> "pd.Series[float] | pd.DataFrame": ...
-    def predict(
-        self,
-        newdata: object = None,
-        *,
-        random: str = "conditional",
-        new_levels: NewLevels = "error",
-        se_fit: bool = False,
-        interval: Interval | None = None,
-        level: float = 0.95,
-    ) -> Any:
-        """
-        Predict the response's mean; NaN where a variable is missing.
-
-        newdata : any data frame with the columns of the formula; None for the rows of the fit
-        random : "conditional" adds the random effects of each row's levels, "population" leaves them at zero, a
-            formula of random terms such as "~ (1 | Subject)" adds these alone
-        new_levels : what to do with a level that the fit has not seen: "error", or "population" (no effect)
-        se_fit : give standard errors, too: a data frame with the columns prediction and std_error. They count beta
-            and the random effects as estimated, theta and sigma as known; a new level has all of its variance
-        interval : give bounds conf_low and conf_high of the mean ("confidence") or of a new response ("prediction");
-            the latter of a new level where random effects are left at zero
-        level : probability that an interval covers
-        """
-        return predictions(self, newdata, Request(random, new_levels, se_fit, interval, level))
-
-    def refit(self, y: "npt.ArrayLike") -> Self:
+    def _refitted(self, y: "npt.ArrayLike") -> Self:
         """Fit the same model to another response: one value per row used, or per row of the data that were given."""
         design = self.design.with_rows(y=self._response(y))
         return replace(self, design=design, fit=fit_lmm(design, reml=self.fit.reml, settings=self.fit.settings))
 
     def explained_variance(self) -> float:
-        """
-        Share of the variance components that belongs to the random effects: sum(sd^2) / (sum(sd^2) + sigma^2).
-
-        For a linear model, R^2. (`icc` weighs slopes with the values of their variables; this doesn't.)
-        """
-        if self.is_linear_model:
-            return self.r_squared
-        explained = sum(float(np.sum(term.sds**2)) for term in self.varcorr)
-        return explained / (explained + self.sigma**2)
-
-    def icc(self, group: str | None = None) -> float:
-        """
-        Intraclass correlation: share of the variance, given the fixed effects, that lies between levels.
-
-        mean_i(z_i' Cov(b) z_i) / (the same + sigma^2), "adjusted" in Nakagawa, Johnson & Schielzeth (2017).
-
-        group : the grouping factor whose share is asked for; None for all of them together
-        """
-        if group is not None:
-            check_group(group, list(self.ngroups))
-        shares = {term.group: 0.0 for term in self.design.random_terms}
-        for t, (term, variation) in enumerate(zip(self.design.random_terms, self.varcorr, strict=True)):
-            shares[term.group] += float(np.sum(self.design.mean_square(t) * variation.covariance))
-        total = sum(shares.values()) + self.sigma**2
-        return (sum(shares.values()) if group is None else shares[group]) / total
+        """Share of the variance components that belongs to the random effects; for a linear model, R^2."""
+        return self.r_squared if self.is_linear_model else super().explained_variance()
 
     @property
     def r_squared(self) -> float:
@@ -243,15 +125,8 @@ class LinearMixedResult(FitAccessors):
         return 1.0 - float(left @ left / (whole @ whole))
 
     @property
-    def _means(self) -> FloatArray:
-        return self._eta
-
-    @property
     def _mode_covariances(self) -> Sequence[FloatArray]:
         return conditional_covariances(self.design, self.fit)
-
-    def _responses(self, n: int, rng: np.random.Generator) -> FloatArray:
-        return simulated(self.design, self.fit, self._population, n, rng)
 
     @property
     def _root_weights(self) -> FloatArray:

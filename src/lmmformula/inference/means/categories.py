@@ -8,7 +8,8 @@ from lmmformula.arrays import FloatArray
 from lmmformula.inference.means.reference_grid import Grid, Weights, estimable
 from lmmformula.results.families import category_probability
 from lmmformula.results.posteriors.posterior import PosteriorResult
-from lmmformula.results.predict.posterior_prediction import flat, pieces
+from lmmformula.results.predict.posterior_prediction import flat
+from lmmformula.results.predict.rows import pieces
 
 
 def category_draws(posterior: PosteriorResult, grid: Grid, names: Sequence[str], weights: Weights) -> FloatArray:

@@ -35,7 +35,7 @@ from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.varcorr import unique_labels
 
 if TYPE_CHECKING:
-    from lmmformula.results.accessors import ResidualKind
+    from lmmformula.results.fitted import ResidualKind
 
 MOST_GROUPS, MOST_COLUMNS = 30, 6
 """Levels that are drawn, each in its own panel, unless they are named; and how many of them beside one another."""

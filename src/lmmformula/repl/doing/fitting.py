@@ -17,8 +17,7 @@ from lmmformula.results.tables.lines import table_lines
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lmmformula.api.fits import LinearMixedFit
-    from lmmformula.api.generalized import GeneralizedMixedFit
+    from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
     from lmmformula.api.posterior import Posterior
 
     Fit = LinearMixedFit | GeneralizedMixedFit

@@ -16,8 +16,12 @@ from lmmformula.design.fixed import fixed_matrix, offset_values, term_expression
 from lmmformula.design.random import random_columns
 from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.errors import LmmFormulaError
+from lmmformula.families.table import family
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
+from lmmformula.fit.response import can_fit
 from lmmformula.ir.expressions import Apply, Expression, children, label
+from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.functions import REGISTERED
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.files.kept_numbers import GridValues, Kept, kept_of
@@ -103,7 +107,7 @@ def _check_grid(grid: GridValues | None, schema: Schema, design: Design) -> None
             require(known is None or set(column.levels) <= set(known.levels or ()), "grid")
 
 
-def check_fit(ir: ModelIR, schema: Schema, design: Design, fit: Fit) -> None:
+def check_fit(ir: ModelIR, schema: Schema, design: Design, fit: Fit | GlmmFit) -> None:
     """Refuse estimates that are not of the design, and what was worked out from other rows."""
     check_parts(ir, schema, design)
     p, terms = design.n_fixed, design.random_terms
@@ -113,11 +117,33 @@ def check_fit(ir: ModelIR, schema: Schema, design: Design, fit: Fit) -> None:
     for term, S, b in zip(terms, fit.relative_covariance, fit.modes, strict=True):
         k = term.n_coefficients
         require(S.shape == (k, k) and b.shape == (term.n_levels, k), "modes")
-    require(fit.sigma >= 0 and fit.pwrss > 0, "sigma")
-    require(design.nobs > p or not (fit.reml and terms), "the number of rows")
-    numbers = (fit.theta, fit.beta, fit.vcov, *fit.relative_covariance, *fit.modes)
+    numbers = [fit.theta, fit.beta, fit.vcov, *fit.relative_covariance, *fit.modes]
+    if isinstance(fit, Fit):
+        require(ir.family == GAUSSIAN and not design.categories, "the family")
+        require(fit.sigma >= 0 and fit.pwrss > 0, "sigma")
+        require(design.nobs > p or not (fit.reml and terms), "the number of rows")
+    else:
+        require(kept_of(design).variance is None, "variance")
+        _check_generalized(design, fit)
+        numbers += fit.mode_covariances
     require(all(np.isfinite(array).all() for array in numbers), "a number")
     _check_kept(kept_of(design), design)
+
+
+def _check_generalized(design: Design, fit: GlmmFit) -> None:
+    """Refuse estimates of another family or approximation; errors may be unknown, which is NaN."""
+    require(can_fit(fit.family) and not design.categories, "the family")
+    own = {p.name: p.link for p in family(fit.family.name, fit.family.link).parameters}
+    for name, value in fit.parameters.items():
+        require(value >= 0 if own[name] == "log" else 0 <= value <= 1, "parameters")
+    p, terms = design.n_fixed, design.random_terms
+    require(len(fit.flat) == p and fit.flat.shape[1] <= p and bool(np.isfinite(fit.flat).all()), "flat")
+    scalar = len(terms) == 1 and terms[0].n_coefficients == 1
+    require(fit.nagq >= 1 and (fit.nagq == 1 or scalar), "nagq")
+    require(bool(np.isfinite([fit.criterion, fit.log_det_L, fit.penalty]).all()), "criterion")
+    for term, V, errors in zip(terms, fit.mode_covariances, fit.covariance_errors, strict=True):
+        k = term.n_coefficients
+        require(V.shape == (term.n_levels, k, k) and errors.shape == (k, k), "mode_covariances")
 
 
 def _check_kept(kept: Kept, design: Design) -> None:

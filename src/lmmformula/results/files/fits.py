@@ -13,26 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from lmmformula.conform import conform, require
+from lmmformula.conform import conform
 from lmmformula.covariances.table import of_record
 from lmmformula.data.table import Table
 from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.rows import NOT_SAVED
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, printable
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
-from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.files.consistent import check_fit
+from lmmformula.results.files.fitted_numbers import VERSIONS, fit_content, fit_from, version_of
 from lmmformula.results.files.kept_numbers import NOTHING, Kept
 
 FORMAT = "lmmformula fit"
-VERSION = 1
-"""Of the layout of the file; raised when a reader of the old one could not read the new one."""
-
-NUMBERS = ("theta", "beta", "vcov")
-SCALARS = ("reml", "sigma", "criterion", "log_det_RX", "log_det_L", "pwrss", "verdict", "message")
-PER_TERM = ("relative_covariance", "modes")
 NAMES = ("fixed_names", "fixed_assign", "fixed_terms", "dropped_names", "response_name", "n_given", "missing")
 SIZES = ("nobs", "sum_log_weights", "has_offset", "has_weights", "has_loglik_weights", "categories")
 
@@ -52,7 +47,7 @@ NOT_WHOLE = (
 LAYOUT_OF_DESIGN = {
     "fixed_names": [str], "fixed_assign": [int], "fixed_terms": [str], "dropped_names": [str], "response_name": str,
     "n_given": int, "missing": {str: int}, "nobs": int, "sum_log_weights": float, "has_offset": bool,
-    "has_weights?": bool, "categories?": [str],
+    "has_weights?": bool, "has_loglik_weights?": bool, "categories?": [str],
     "random_terms": [
         {
             "group": str, "levels": [str], "coefficient_names": [str],
@@ -69,13 +64,8 @@ LAYOUT = {
     "schema": dict,
     "design": LAYOUT_OF_DESIGN,
     "kept?": dict,
-    "fit": {
-        "reml": bool, "sigma": float, "criterion": float, "log_det_RX": float, "log_det_L": float, "pwrss": float,
-        "verdict": {"ok", "boundary", "failed"}, "message": str, "theta": [float], "beta": [float], "vcov": [[float]],
-        "relative_covariance": [[[float]]], "modes": [[[float]]],
-    },
-}  # fmt: skip
-"""What a file holds of a fit."""
+}
+"""What a file holds of a fit, beside the estimates."""
 
 
 def read_design(saved: Mapping[str, Any], kept: Kept = NOTHING) -> Design:
@@ -119,7 +109,9 @@ def absent_columns(ir: ModelIR, design: Design) -> Table:
     return design.absent_table(tuple(variable.name for variable in ir.variables()))
 
 
-def to_json(ir: ModelIR, schema: Schema, design: Design, fit: Fit, data_name: str, kept: Kept = NOTHING) -> str:
+def to_json(
+    ir: ModelIR, schema: Schema, design: Design, fit: Fit | GlmmFit, data_name: str, kept: Kept = NOTHING
+) -> str:
     """
     Write a fit; every number reads back as it was.
 
@@ -127,15 +119,13 @@ def to_json(ir: ModelIR, schema: Schema, design: Design, fit: Fit, data_name: st
     """
     content = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": version_of(fit),
         "data_name": data_name,
         "model": ir.to_dict(),
         "source": ir.source,
         "schema": schema.to_dict(),
         "design": design_content(design),
-        "fit": {name: getattr(fit, name) for name in SCALARS}
-        | {name: getattr(fit, name).tolist() for name in NUMBERS}
-        | {name: [array.tolist() for array in getattr(fit, name)] for name in PER_TERM},
+        "fit": fit_content(fit),
         "kept": kept.to_dict(),
     }
     content["checksum"] = checksum(content)
@@ -155,7 +145,7 @@ def _plain(value: object) -> object:
     raise TypeError(f"can't save a {type(value).__name__}")
 
 
-def from_json(text: str, where: str) -> tuple[ModelIR, Schema, Design, Fit, str]:
+def from_json(text: str, where: str) -> tuple[ModelIR, Schema, Design, Fit | GlmmFit, str]:
     """
     Read a fit.
 
@@ -167,9 +157,10 @@ def from_json(text: str, where: str) -> tuple[ModelIR, Schema, Design, Fit, str]
         raise FitError(f"{where} is no JSON: {error}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise FitError(f"{where} holds no fit that lmmformula has saved")
-    if content.get("version") != VERSION:
+    version = content.get("version")
+    if version not in list(VERSIONS):  # whatever JSON has there
         raise FitError(
-            f"{where} was saved in version {content.get('version')} of the layout, and this reads {VERSION}",
+            f"{where} was saved in version {version} of the layout, and this reads {', '.join(map(str, VERSIONS))}",
             hint="install the version of lmmformula that saved it",
         )
     try:
@@ -186,18 +177,11 @@ def damaged(where: object, error: Exception) -> FitError:
     return FitError(f"{printable(str(where))} is damaged: {error.__class__.__name__} {error}")
 
 
-def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, Design, Fit, str]:
-    conform(content, LAYOUT)
+def _read(content: Mapping[str, Any]) -> tuple[ModelIR, Schema, Design, Fit | GlmmFit, str]:
+    version = content["version"]
+    conform(content, LAYOUT | {"version": int, "fit": VERSIONS[version]})
     ir = replace(ModelIR.from_dict(content["model"]), source=content["source"])
     design = read_design(content["design"], Kept.from_dict(content.get("kept", {})))
-    saved = content["fit"]
-    sizes = [term.n_coefficients for term in design.random_terms]
-    fields: dict[str, Any] = {name: saved[name] for name in SCALARS}
-    fields |= {name: np.array(saved[name], dtype=np.float64) for name in NUMBERS}
-    fields["vcov"] = fields["vcov"].reshape(design.n_fixed, design.n_fixed)
-    for name in PER_TERM:
-        fields[name] = tuple(np.array(v).reshape(-1, k) for v, k in zip(saved[name], sizes, strict=True))
-    fit, schema = Fit(**fields), Schema.from_dict(content["schema"])
-    require(ir.family == GAUSSIAN and not design.categories, "the family")
+    fit, schema = fit_from(version, content["fit"], ir, design), Schema.from_dict(content["schema"])
     check_fit(ir, schema, design, fit)
     return ir, schema, design, fit, content["data_name"]

@@ -6,8 +6,8 @@ from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.results.estimates import Sampled
 from lmmformula.results.families import log_density, own_of_rows
-from lmmformula.results.predict.posterior_prediction import flat, linear_predictors, pieces
-from lmmformula.results.predict.rows import OldRows
+from lmmformula.results.predict.posterior_prediction import flat, linear_predictors
+from lmmformula.results.predict.rows import OldRows, pieces
 from lmmformula.stan.program.responses import counted
 
 

@@ -17,7 +17,6 @@ from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
 from lmmformula.results.accessors import Accessors
 from lmmformula.results.arguments import check_flag, check_group
-from lmmformula.results.effects import modes_by_group
 from lmmformula.results.files.posteriors import save_posterior
 from lmmformula.results.frames import augment_draws, in_library
 from lmmformula.results.posteriors.arviz import loo, to_arviz, to_xarray
@@ -33,11 +32,11 @@ from lmmformula.results.posteriors.likelihood import log_likelihood
 from lmmformula.results.predict.posterior_prediction import (
     NewLevels,
     PosteriorRequest,
-    Scale,
+    flat,
     posterior_predictions,
     response_means,
 )
-from lmmformula.results.predict.prediction import Interval, generator
+from lmmformula.results.predict.prediction import Interval, Scale, generator
 from lmmformula.results.predict.replicates import replicates
 from lmmformula.results.varcorr import TermVariation, VarCorr, unique_labels
 from lmmformula.stan.diagnostics import summarise
@@ -95,10 +94,6 @@ class PosteriorResult(Accessors):
         """(p, p) posterior covariance matrix of the fixed effects."""
         flat = self.draws.beta.reshape(-1, self.design.n_fixed)
         return self._between_coefficients(np.atleast_2d(np.cov(flat, rowvar=False)))
-
-    def ranef(self) -> "dict[str, pd.DataFrame]":
-        """Posterior means of the random effects: grouping factor -> levels x coefficients."""
-        return modes_by_group(self.design.random_terms, self._modes)
 
     @cached_property
     def varcorr(self) -> VarCorr:
@@ -275,7 +270,7 @@ class PosteriorResult(Accessors):
         errors are posterior standard deviations, intervals have quantiles of the draws as their bounds.
         """
         return posterior_predictions(
-            self, newdata, PosteriorRequest(random, new_levels, se_fit, interval, level), scale
+            self, newdata, PosteriorRequest(random, new_levels, se_fit, interval, level, scale)
         )
 
     def posterior_predictive(
@@ -319,3 +314,8 @@ class PosteriorResult(Accessors):
     @property
     def _modes(self) -> Sequence[FloatArray]:
         return self.draws.mean_modes
+
+    @property
+    def _mode_covariances(self) -> Sequence[FloatArray]:
+        apart = [np.subtract(flat(draws), mean) for draws, mean in zip(self.draws.modes, self._modes, strict=True)]
+        return [np.einsum("dja,djb->jab", d, d) / (len(d) - 1) for d in apart]

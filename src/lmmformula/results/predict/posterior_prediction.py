@@ -1,6 +1,6 @@
 """Predictions of a posterior with their uncertainty: the arguments are those of a fit's."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -10,17 +10,21 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN, Family
-from lmmformula.results.arguments import check_choice
 from lmmformula.results.estimates import Sampled
-from lmmformula.results.families import category_probability, draw_from, mean_of, own_of_rows, trials_of
-from lmmformula.results.predict.prediction import Request
-from lmmformula.results.predict.rows import NewRows, OldRows, coefficients_used, random_covariates, rows_of
+from lmmformula.results.families import category_probability, draw_from, mean_of, own_of_rows
+from lmmformula.results.predict.prediction import Request, refuse_response_on_link
+from lmmformula.results.predict.rows import (
+    NewRows,
+    OldRows,
+    coefficients_used,
+    pieces,
+    random_covariates,
+    rows_of,
+    trials_of_rows,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CHUNK = 2_000_000
-"""Numbers in a dense piece of draws times rows."""
 
 SEED = 20
 """Of what is drawn for new levels and new responses: a prediction is the same each time it is asked for.
@@ -28,7 +32,6 @@ SEED = 20
 All rows share these draws, so that bounds are smooth along a variable; each row's are what they would be alone."""
 
 
-Scale = Literal["response", "link"]
 NewLevels = Literal["error", "population", "sample"]
 
 
@@ -50,13 +53,6 @@ def flat(values: FloatArray) -> FloatArray:
     return values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
 
 
-def pieces(rows: int, n_draws: int) -> Iterator[slice]:
-    """Cut rows into pieces whose draws fit into memory."""
-    step = max(1, CHUNK // n_draws)
-    for first in range(0, rows, step):
-        yield slice(first, first + step)
-
-
 def response_means(posterior: Sampled, *, random: str = "conditional") -> tuple[FloatArray, FloatArray]:
     """Return (n,) posterior means and standard deviations of the mean response of the rows of the data."""
     rows = OldRows(posterior, random=random)
@@ -65,7 +61,7 @@ def response_means(posterior: Sampled, *, random: str = "conditional") -> tuple[
 
 
 def posterior_predictions(
-    posterior: Sampled, newdata: object, request: PosteriorRequest, scale: Scale = "response"
+    posterior: Sampled, newdata: object, request: PosteriorRequest
 ) -> "pd.Series[float] | pd.DataFrame":
     """
     Predict rows: posterior means, or with se_fit and interval standard deviations and quantiles of the draws.
@@ -74,15 +70,13 @@ def posterior_predictions(
     are those without its effect (new_levels="population") or over these draws ("sample").
     """
     rows = rows_of(posterior, newdata, random=request.random, new_levels=request.new_levels)
-    check_choice("scale", scale, ("response", "link"))
     draws, family = posterior.draws, posterior.ir.family
-    if scale == "response" and family.ordinal:
+    refuse_response_on_link(family, request)
+    if request.scale == "response" and family.ordinal:
         return _by_category(posterior, rows, newdata, request)
-    if scale == "response" and family != GAUSSIAN:
+    if request.scale == "response" and family != GAUSSIAN:
         columns = _response(posterior, rows, newdata, request)
     else:
-        if family != GAUSSIAN and request.interval == "prediction":
-            raise FitError("a new response is not on the scale of the link", hint='scale="response" predicts it')
         columns = {"prediction": rows.linear_predictor(draws.mean_beta, draws.mean_modes)}
         if not request.plain:
             columns |= _spread(posterior, rows, newdata, request)
@@ -134,8 +128,8 @@ def _response(
     draws_of_own = {name: flat(values)[:, None] for name, values in posterior.draws.own.items()}
     new = request.interval == "prediction"
     if new:
-        _refuse_new_response(posterior, newdata, request)
-    trials, m = trials_of(posterior.design, family), len(rows.X)
+        _refuse_left_out(posterior, request)
+    trials, m = trials_of_rows(posterior, newdata) if new else 1.0, len(rows.X)
     mean, sd, bounds = np.empty(m), np.empty(m), np.empty((2, m))
     tail = (1 - request.level) / 2
     without = request.new_levels != "sample"
@@ -158,11 +152,8 @@ def _response(
     return found if request.interval is None else found | {"conf_low": bounds[0], "conf_high": bounds[1]}
 
 
-def _refuse_new_response(posterior: Sampled, newdata: object, request: PosteriorRequest) -> None:
-    """Refuse new responses that would need trials nobody knows, or effects that were left out."""
-    if newdata is not None and not isinstance(trials_of(posterior.design, posterior.ir.family), float):
-        hint = 'interval="confidence" needs none, and posterior_predictive(newdata=..., trials=...) takes it'
-        raise FitError("the number of trials of new rows is not known", hint=hint)
+def _refuse_left_out(posterior: Sampled, request: PosteriorRequest) -> None:
+    """Refuse new responses that would need effects that were left out."""
     if not all(mask.all() for mask in coefficients_used(posterior, request.random)):
         message = f"new responses of the family {posterior.ir.family.name} are drawn given all random effects"
         raise FitError(message, hint='random="conditional"')

@@ -6,19 +6,17 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.data.table import Table, read_table
-from lmmformula.design.columns.frame import Frame
 from lmmformula.design.random import group_column, grouping
-from lmmformula.design.response import response_values
-from lmmformula.errors import DataError, FitError
+from lmmformula.errors import FitError
 from lmmformula.results.estimates import Sampled
-from lmmformula.results.families import own_of_rows, trials_of
+from lmmformula.results.families import own_of_rows
 from lmmformula.results.predict.posterior_prediction import (
     PosteriorRequest,
     flat,
     new_effects,
     responses,
 )
-from lmmformula.results.predict.rows import NewRows, OldRows
+from lmmformula.results.predict.rows import NewRows, OldRows, trials_of_rows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -36,15 +34,13 @@ def replicates(
     """Draw (draws, m) responses; see `PosteriorResult.posterior_predictive`."""
     chosen = _chosen(posterior, draws)
     if newdata is None:
-        if trials is not None:
-            raise FitError("the rows of the data have their own trials", hint="trials= is of new data")
         rows: NewRows = OldRows(posterior, random=request.random)
-        tried, drawn = trials_of(posterior.design, posterior.ir.family), []
+        drawn = []
     else:
         rows = NewRows(posterior, newdata, random=request.random, new_levels=request.new_levels)
         table = read_table(newdata)
-        tried = _trials(posterior, table, trials)
         drawn = _drawn(posterior, table, rows, chosen, rng) if request.new_levels == "sample" else []
+    tried = trials_of_rows(posterior, newdata, trials)
     beta = flat(posterior.draws.beta)[chosen]
     modes = [flat(values)[chosen] for values in posterior.draws.modes]
     own = {name: flat(values)[chosen] for name, values in posterior.draws.own.items()}
@@ -68,41 +64,6 @@ def _chosen(posterior: Sampled, draws: int | None) -> IntArray:
     if not isinstance(wanted, int | np.integer) or not 1 <= wanted <= total:
         raise FitError(f"there are {total} draws to choose from, and {wanted!r:.60} were asked for")
     return np.linspace(0, total - 1, int(wanted)).round().astype(np.intp)
-
-
-def _trials(posterior: Sampled, table: Table, given: "npt.ArrayLike | None") -> FloatArray | float:
-    """Return the trials of new rows: as given, or of the response's own columns."""
-    ir = posterior.ir
-    if ir.family.name != "binomial" or not posterior.design.has_weights:
-        if given is not None:
-            raise FitError("this model has no trials", hint="leave trials= out")
-        return 1.0
-    if given is not None:
-        return _numbers(given, table.n_rows)
-    unknown = FitError(
-        "the number of trials of new rows is not known", hint="give it: trials=10, or one number for each row"
-    )
-    if ir.response.kind == "value":
-        raise unknown
-    try:
-        frame = Frame(table, ir.source, known=posterior.schema.columns, states=posterior.schema.states)
-        _, trials = response_values(frame, ir.response, ir.family)
-    except DataError:
-        raise unknown from None
-    assert trials is not None
-    return trials
-
-
-def _numbers(given: "npt.ArrayLike", n_rows: int) -> FloatArray:
-    """Read trials: one for all rows, or one for each."""
-    try:
-        trials = np.broadcast_to(np.asarray(given, dtype=np.float64), (n_rows,))
-        whole = bool(np.all(np.isnan(trials) | ((trials >= 1) & (trials == np.rint(trials)) & np.isfinite(trials))))
-    except (TypeError, ValueError):
-        whole = False
-    if not whole:
-        raise FitError(f"trials are whole numbers from 1, one or {n_rows} of them, not {given!r:.60}")
-    return trials
 
 
 def _drawn(

@@ -1,6 +1,6 @@
 """Rows that a model predicts, old or new: their columns, and which random coefficients are conditioned on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,21 +14,27 @@ from lmmformula.design.design import RandomTermDesign
 from lmmformula.design.fixed import distinct, fixed_matrix, known_values, offset_values
 from lmmformula.design.random import random_columns, unseen_levels
 from lmmformula.design.rank import independent_columns
+from lmmformula.design.response import response_values
 from lmmformula.design.schema import FactorVariable, RandomSchema, Schema
 from lmmformula.errors import DataError, FitError, look_alike, printable, warn
 from lmmformula.ir.expressions import label, variables
 from lmmformula.ir.records import RandomTerm
 from lmmformula.results.effects import padded_rows, row_index
 from lmmformula.results.estimates import Specified
+from lmmformula.results.families import trials_of
 from lmmformula.results.files.kept_numbers import kept_of
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
 NewLevels = Literal["error", "population"]
 
 NOT_ESTIMABLE = 1e-8
 """Distance from the rows of X, relative to a row's size, beyond which a row can't be estimated."""
+
+CHUNK = 2_000_000
+"""Numbers in a dense piece of draws, or nodes, times rows."""
 
 SHOWN = 5
 """Combinations that a warning lists before it says '...'."""
@@ -114,6 +120,13 @@ def random_part(random_terms: Sequence[RandomTermDesign], modes: Sequence[FloatA
     modes : per random term, (J, k)
     """
     return sum((_times(term.covariates, term.codes, b) for term, b in zip(random_terms, modes, strict=True)), 0.0)
+
+
+def pieces(rows: int, n_each: int) -> Iterator[slice]:
+    """Cut rows into pieces of which so many numbers for each fit into memory."""
+    step = max(1, CHUNK // n_each)
+    for first in range(0, rows, step):
+        yield slice(first, first + step)
 
 
 class NewRows:
@@ -280,3 +293,49 @@ def _index(newdata: object, n_rows: int) -> "pd.Index[Any]":
     import pandas as pd
 
     return newdata.index if isinstance(newdata, pd.DataFrame) else pd.RangeIndex(n_rows)
+
+
+def trials_of_rows(model: Specified, newdata: object, given: "npt.ArrayLike | None" = None) -> FloatArray | float:
+    """
+    Return the trials of rows, 1 where the family has none: of new ones as given, or of the response's own columns.
+
+    newdata : None for the rows of the model
+    """
+    ir = model.ir
+    if newdata is None:
+        if given is not None:
+            raise FitError("the rows of the data have their own trials", hint="trials= is of new data")
+        return trials_of(model.design, ir.family)
+    table = read_table(newdata)
+    if ir.family.name != "binomial" or not model.design.has_weights:
+        if given is not None:
+            raise FitError("this model has no trials", hint="leave trials= out")
+        return 1.0
+    if given is not None:
+        return _whole_numbers(given, table.n_rows)
+    unknown = FitError(
+        "the number of trials of new rows is not known",
+        hint="give the new data the columns of the response, or posterior_predictive() trials=10; "
+        'interval="confidence" needs none',
+    )
+    if ir.response.kind == "value":
+        raise unknown
+    try:
+        frame = Frame(table, ir.source, known=model.schema.columns, states=model.schema.states)
+        _, trials = response_values(frame, ir.response, ir.family)
+    except DataError:
+        raise unknown from None
+    assert trials is not None
+    return trials
+
+
+def _whole_numbers(given: "npt.ArrayLike", n_rows: int) -> FloatArray:
+    """Read trials: one for all rows, or one for each."""
+    try:
+        trials = np.broadcast_to(np.asarray(given, dtype=np.float64), (n_rows,))
+        whole = bool(np.all(np.isnan(trials) | ((trials >= 1) & (trials == np.rint(trials)) & np.isfinite(trials))))
+    except (TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise FitError(f"trials are whole numbers from 1, one or {n_rows} of them, not {given!r:.60}")
+    return trials

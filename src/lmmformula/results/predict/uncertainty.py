@@ -19,12 +19,11 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.covariances.matrices import square_root
 from lmmformula.design.design import Design, RandomTermDesign
-from lmmformula.design.sums.coordinates import block_diagonal
 from lmmformula.design.sums.user_coordinates import user_products
 from lmmformula.fit.algebra.plan import SPARSE_EFFECTS, SPARSE_PAIRS
 from lmmformula.fit.algebra.sparse import factorised, solved
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
-from lmmformula.fit.problem import prepare
 from lmmformula.results.files.kept_numbers import ModeErrors, kept_of
 from lmmformula.waiting import waiting
 
@@ -54,15 +53,15 @@ class JointCovariance:
     """
 
     design: Design
-    fit: Fit
+    fit: Fit | GlmmFit
     Lambdat: Any
     factor: Any
     order: IntArray
     pull: FloatArray
 
     @classmethod
-    def of(cls, design: Design, fit: Fit) -> "JointCovariance":
-        """Factorise M, in whose products the rows count by their weights; working weights may be negative."""
+    def of(cls, design: Design, fit: Fit | GlmmFit) -> "JointCovariance":
+        """Factorise M, in whose products the rows count by their weights: by working weights, which may be negative."""
         from scipy.sparse import block_diag, csc_array, eye_array, kron
 
         nothing = np.empty(0, dtype=np.intp)
@@ -79,7 +78,8 @@ class JointCovariance:
         with waiting("the joint covariance of fixed and random effects"):
             if design.sums is None:
                 half = csc_array(Lambdat @ design.Zt)
-                w = np.ones(design.nobs) if design.weights is None else design.weights
+                given = fit.weights if isinstance(fit, GlmmFit) else design.weights
+                w = np.ones(design.nobs) if given is None else given
                 square, X = (half * w) @ half.T, np.asarray(half @ (design.X * w[:, None]))
             else:
                 ZtZ, ZtX = user_products(design.sums.products)
@@ -171,11 +171,15 @@ class JointCovariance:
     @cached_property
     def blocks(self) -> FloatArray:
         """(J, k, k) diagonal blocks of W for one grouping factor, its terms side by side."""
-        problem = prepare(self.design, reml=self.fit.reml)
-        (inner,) = problem.at(problem.inner(self.fit.relative_covariance)).covariances()
-        turns = problem.products.coordinates.random
-        U = block_diagonal([turns[t] for t in problem.products.factors[0].terms])
-        return np.ascontiguousarray(np.einsum("ab,bcj,dc->jad", U, inner, U))
+        starts = np.cumsum([0, *(modes.size for modes in self.fit.modes)])
+        places = np.hstack(
+            [start + np.arange(b.size).reshape(b.shape) for start, b in zip(starts, self.fit.modes, strict=False)]
+        )
+        right = np.zeros((starts[-1], places.shape[1]))
+        for a, own in enumerate(places.T):  # levels don't meet, so that one column serves all of them
+            right[own, a] = 1.0
+        columns = self.Lambdat.T @ self.solve(self.Lambdat @ right)
+        return np.ascontiguousarray(columns[places])
 
     @cached_property
     def whole(self) -> FloatArray:
@@ -207,22 +211,6 @@ class KeptCovariance(JointCovariance):
     def whole(self) -> FloatArray:
         """(q, q) W."""
         return self.W
-
-
-class WorkingCovariance(JointCovariance):
-    """The joint covariance at the working weights of the modes; the Laplace fit has the blocks of a single term."""
-
-    @property
-    def one_factor(self) -> bool:
-        """Whether W is made of the blocks that are known."""
-        return len(self.design.random_terms) == 1
-
-    @property
-    def blocks(self) -> FloatArray:
-        """(J, k, k) diagonal blocks of W."""
-        fit: Any = self.fit  # a GlmmFit
-        found: FloatArray = fit.mode_covariances[0]
-        return found
 
 
 def has_one_factor(design: Design) -> bool:
