@@ -3,12 +3,11 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from functools import cache, partial, update_wrapper
+from functools import cache, update_wrapper
 from pkgutil import resolve_name
 from types import FunctionType, MappingProxyType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
-from lmmformula.api.abilities import ABILITIES, lacking, refusing, unsaid
 from lmmformula.errors import DataError, FitError, FormulaError, printable
 
 Made = TypeVar("Made", bound=type)
@@ -135,6 +134,27 @@ class UnknownNameError(FitError, AttributeError):
     """An attribute that an object doesn't have, or a name that the package doesn't."""
 
 
+class Refusal(Protocol):
+    """What is said where a class lacks something that its siblings have."""
+
+    def refuse(self, result: object) -> NoReturn:
+        """Refuse what a result is asked."""
+
+    def refuse_name(self, result: object) -> NoReturn:
+        """Refuse a name."""
+
+    def refusing(self, method: Callable[..., Any]) -> Callable[..., NoReturn]:
+        """Make a method that refuses in the place of another."""
+
+
+Lacking = Callable[[str, str], Refusal | None]
+"""Name of a class, and of a method, attribute or method(argument) -> what is said if it lacks that."""
+
+
+def nothing_lacking(_cls: str, _what: str) -> None:
+    """Say of no class that it lacks something."""
+
+
 def plainly(name: str) -> str:
     """
     Write a name without what languages differ in.
@@ -145,18 +165,21 @@ def plainly(name: str) -> str:
     return name.lower().replace("_", "").replace(".", "")
 
 
-def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({}), *, made: str = "") -> Callable[[Made], Made]:
+def answers_newcomers(
+    elsewhere: Mapping[str, str] = MappingProxyType({}), *, made: str = "", lacking: Lacking = nothing_lacking
+) -> Callable[[Made], Made]:
     """
     Make a class whose methods say of unknown arguments, and which says of unknown attributes, what to write instead.
 
     elsewhere : where else a name may be looked for: the method that makes what has it -> "module:class" of that
     made : what makes an instance, where users don't call the class themselves
+    lacking : what is said of what a class lacks beside its siblings
     """
 
     def decorated(cls: Made) -> Made:
         def missing(self: object, name: str) -> Any:  # noqa: ANN401 (an attribute)
             if (ability := lacking(cls.__name__, name)) is not None:
-                raise UnknownNameError(ability.said(self), hint=ability.instead)
+                ability.refuse_name(self)
             if name.startswith("_") or hasattr(cls, name):  # the latter has failed, and fails again
                 return object.__getattribute__(self, name)
             refuse_name(cls, name, elsewhere)
@@ -164,20 +187,19 @@ def answers_newcomers(elsewhere: Mapping[str, str] = MappingProxyType({}), *, ma
         for name in dir(cls):
             found = inspect.getattr_static(cls, name)
             if (ability := lacking(cls.__name__, name)) is not None:
-                setattr(cls, name, refusing(ability, found))
+                setattr(cls, name, ability.refusing(found))
                 continue
             own = name == "__init__" and "__init__" in vars(cls)
             if isinstance(found, FunctionType) and (own or not name.startswith("_")):
-                setattr(cls, name, answering(found, f"{cls.__name__} is made by {made}" if own and made else ""))
+                instead = f"{cls.__name__} is made by {made}" if own and made else ""
+                setattr(cls, name, answering(found, instead, lacking))
         type.__setattr__(cls, "__getattr__", missing)
-        for name in unsaid(cls):
-            setattr(cls, name, property(partial(missing, name=name), doc=f"Refuse: {ABILITIES[name].instead}."))
         return cls
 
     return decorated
 
 
-def answering(function: Called, instead: str = "") -> Called:
+def answering(function: Called, instead: str = "", lacking: Lacking = nothing_lacking) -> Called:
     """
     Make a function that answers unknown arguments, and whose errors in formulas have no trace of ours.
 
@@ -187,7 +209,7 @@ def answering(function: Called, instead: str = "") -> Called:
     check, faults = check_arguments, (FormulaError, DataError)
 
     def answered(*given: Any, **named: Any) -> Any:  # noqa: ANN401 (the function's)
-        check(function, given, named, instead)
+        check(function, given, named, instead, lacking)
         try:
             return function(*given, **named)
         except faults as error:
@@ -207,7 +229,11 @@ def _parameters(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def check_arguments(
-    function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any], instead: str = ""
+    function: Callable[..., Any],
+    given: tuple[Any, ...],
+    named: dict[str, Any],
+    instead: str = "",
+    lacking: Lacking = nothing_lacking,
 ) -> None:
     """Refuse arguments that a function doesn't have, and say what they may have meant, or what to call instead."""
     signature = _parameters(function)

@@ -7,9 +7,12 @@ What stands nowhere in the table all results can do.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from lmmformula.errors import FitError
+from lmmformula.newcomers import UnknownNameError
+
+Made = TypeVar("Made", bound=type)
 
 LINEAR, GENERALIZED, POSTERIOR = "LinearMixedFit", "GeneralizedMixedFit", "Posterior"
 RESULTS = (LINEAR, GENERALIZED, POSTERIOR)
@@ -38,6 +41,20 @@ class Ability:
     def refuse(self, result: object) -> NoReturn:
         """Refuse what a result is asked."""
         raise FitError(self.said(result), hint=self.instead)
+
+    def refuse_name(self, result: object) -> NoReturn:
+        """Refuse an attribute, which there is not."""
+        raise UnknownNameError(self.said(result), hint=self.instead)
+
+    def refusing(self, method: Callable[..., Any]) -> Callable[..., NoReturn]:
+        """Make a method that refuses in the place of another."""
+
+        def refuse(result: object, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 (arguments of the others' method)
+            self.refuse(result)
+
+        update_wrapper(refuse, method)
+        refuse.__doc__ = f"Refuse: {self.why.format(kind='other families')}; {self.instead}."
+        return refuse
 
 
 def _of_gaussian(what: str, instead: str) -> Ability:
@@ -120,20 +137,9 @@ def lacking(result: str, what: str) -> Ability | None:
     return found if found is not None and result in RESULTS and result not in found.results else None
 
 
-def unsaid(cls: type) -> list[str]:
-    """List what a fit of other families lacks beside a gaussian model's, and has no name for yet."""
-    known = [what for what in ABILITIES if cls.__name__ == GENERALIZED and lacking(GENERALIZED, what) is not None]
-    return [
-        what for what in known if LINEAR in ABILITIES[what].results and what.isidentifier() and not hasattr(cls, what)
-    ]
-
-
-def refusing(ability: Ability, method: Callable[..., Any]) -> Callable[..., NoReturn]:
-    """Make a method that refuses in the place of another."""
-
-    def refuse(self: object, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 (arguments of the others' method)
-        ability.refuse(self)
-
-    update_wrapper(refuse, method)
-    refuse.__doc__ = f"Refuse: {ability.why.format(kind='other families')}; {ability.instead}."
-    return refuse
+def named(cls: Made) -> Made:
+    """Give a class names for what it lacks beside a gaussian model's fit, which refuse."""
+    for what, ability in ABILITIES.items():
+        if LINEAR in ability.results and what.isidentifier() and not hasattr(cls, what):
+            setattr(cls, what, property(ability.refuse_name, doc=f"Refuse: {ability.instead}."))
+    return cls

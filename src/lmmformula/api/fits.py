@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
+from lmmformula.api.abilities import lacking, named
 from lmmformula.api.after import AnalysedFit
 from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests, ddf_of
@@ -16,7 +17,7 @@ from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.sheets import Report, Reported
 
 
-@answers_newcomers(made="lmer() or Model(...).fit()")
+@answers_newcomers(made="lmer() or Model(...).fit()", lacking=lacking)
 @dataclass(frozen=True, eq=False, repr=False)
 class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit, LinearMixedResult):
     """
@@ -55,7 +56,8 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit, Linear
         return fit_report(self)
 
 
-@answers_newcomers()
+@named
+@answers_newcomers(made="glmer() or Model(...).fit()", lacking=lacking)
 @dataclass(frozen=True, eq=False, repr=False)
 class GeneralizedMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit, GeneralizedMixedResult):
     """

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lmmformula.api.abilities import lacking
 from lmmformula.api.marginal import MarginalEffects
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.present.posterior import posterior_text
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from lmmformula.results.posteriors.intervals import IntervalMethod
 
 
-@answers_newcomers(made="Model(...).sample()")
+@answers_newcomers(made="Model(...).sample()", lacking=lacking)
 @dataclass(frozen=True, eq=False, repr=False)
 class Posterior(Reported, MarginalEffects, PosteriorResult):
     """
