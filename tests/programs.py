@@ -110,6 +110,7 @@ CASES: dict[str, Case] = {
     "slope_centered": Case(
         "Reaction ~ Days + (Days | Subject)", "sleepstudy", form="conditional", geometry={"Subject": "centered"}
     ),
+    "slope_around_zero": Case("y ~ 0 + z + (x | a)", "small", form="conditional", geometry={"a": "centered"}),
     "slope_alone": Case("y ~ 0 + x + (0 + x | a)", "small"),
     "diagonal": Case("Reaction ~ Days + (Days || Subject)", "sleepstudy"),
     "diagonal_conditional": Case("Reaction ~ Days + (Days || Subject)", "sleepstudy", form="conditional"),

@@ -10,6 +10,7 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.families.jets import VALUE, Jet, Key, Real, value_of, variable
 from lmmformula.families.links import LINKS, Link
+from lmmformula.families.stan_words import Prior, StanWords
 
 Own = Mapping[str, Any]
 """Parameter of a family -> its values, in a shape that broadcasts with the linear predictor; or their jets."""
@@ -20,11 +21,24 @@ class Parameter:
     """
     A parameter of a distribution beside its mean.
 
+    prior : its default prior; the numbers of a spread are in units of that of the response
     link : from it to its linear predictor: log of what is positive, logit of what is a probability
+    lower, upper : its range
+    spread : whether it has the units of the linear predictor
     """
 
     name: str
+    prior: Prior
     link: str = "log"
+    lower: float = 0.0
+    upper: float = np.inf
+    spread: bool = False
+
+
+SIGMA = Parameter("sigma", ("student_t", (3.0, 0.0, 2.5)), spread=True)
+"""The standard deviation of what has the units of the linear predictor."""
+SHAPE = Parameter("shape", ("inv_gamma", (0.4, 0.3)))
+"""What lies between a distribution's variance and the least that it can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +211,27 @@ class Family(ABC):
     def farthest(self, observed: Observed) -> float:
         """Return the size of such a predictor beyond which the density is what it is at infinity."""
         return FARTHEST
+
+    # --- Stan
+
+    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords | None:
+        """
+        Return the distribution in Stan's words; None if no program is written for it with that link.
+
+        trials : whether a response in shares has trials beside it
+        broken : whether successes among these are no whole numbers
+        """
+        return None
+
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """
+        Tell where default priors expect the linear predictor less what is known of it, and (n,) values like it.
+
+        The spread of those is the one expected; where they are all the same, it is 1.
+
+        y, trials : successes and their trials of a binomial family
+        """
+        return 0.0, np.zeros(1)
 
     def cancelled(self, observed: Observed) -> float:
         """Return the sum of the sizes of terms that cancel within the rows' log densities, beside what is left."""

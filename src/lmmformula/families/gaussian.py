@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.families.family import Family, Observed, Own, Parameter
+from lmmformula.families.family import SIGMA, Family, Observed, Own
 from lmmformula.families.jets import Real, log
 from lmmformula.families.special import LOG_2PI
+from lmmformula.families.stan_words import StanWords
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Gaussian(Family):
     link: str = "identity"
     name = "gaussian"
     links = ("identity",)
-    parameters = (Parameter("sigma"),)
+    parameters = (SIGMA,)
     support = "numbers"
     units = True
 
@@ -46,6 +47,11 @@ class Gaussian(Family):
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Take half the standard deviation of y."""
         return (log_half_spread(observed.y),)
+
+    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
+        """Return the words of Stan."""
+        distribution = "normal($eta, $sigma)"
+        return StanWords("vector[N] y;", distribution, "normal(eta, sigma)", glm="normal_id_glm($X, $eta, b, $sigma)")
 
 
 def normal(y: FloatArray, eta: Real, sigma: Real) -> Real:

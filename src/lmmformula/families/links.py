@@ -27,6 +27,10 @@ class Link:
     log: Callable[[Real], Real]
     log_rest: Callable[[Real], Real] | None = None
 
+    def of_share(self, some: float, total: float) -> float:
+        """Return the linear predictor of a share of a total, moved off 0 and 1."""
+        return float(self.of(np.asarray((some + 0.5) / (total + 1.0))))
+
 
 def _cauchit(x: FloatArray, order: int) -> list[FloatArray]:
     density = 1 / (np.pi * (1 + x * x))

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.family import Family, Observed, Own, Parameter, log_y, positive
+from lmmformula.families.family import SIGMA, Family, Observed, Own, log_y, positive
 from lmmformula.families.gaussian import log_half_spread, normal
 from lmmformula.families.jets import Real
+from lmmformula.families.stan_words import POSITIVE, StanWords
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Lognormal(Family):
     link: str = "identity"
     name = "lognormal"
     links = ("identity",)
-    parameters = (Parameter("sigma"),)
+    parameters = (SIGMA,)
     support = "greater than 0"
     units = True
 
@@ -54,6 +55,15 @@ class Lognormal(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return log y."""
         return np.asarray(observed.once(log_y), dtype=np.float64)
+
+    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
+        """Return the words of Stan."""
+        return StanWords(POSITIVE, "lognormal($eta, $sigma)", "lognormal(eta, sigma)")
+
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """Return the median of log y, and log y."""
+        left = np.log(y) - known
+        return float(np.median(left)), left
 
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Take half the standard deviation of log y."""

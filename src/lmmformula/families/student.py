@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.families.family import Family, Observed, Own, Parameter
+from lmmformula.families.family import SIGMA, Family, Observed, Own, Parameter
 from lmmformula.families.gaussian import log_half_spread
 from lmmformula.families.jets import Real, log, log1p
 from lmmformula.families.special import student_constant
+from lmmformula.families.stan_words import StanWords
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Student(Family):
     link: str = "identity"
     name = "student"
     links = ("identity",)
-    parameters = (Parameter("sigma"), Parameter("nu"))
+    parameters = (SIGMA, Parameter("nu", ("gamma", (2.0, 0.1)), lower=1.0))
     support = "numbers"
     units = True
 
@@ -53,6 +54,14 @@ class Student(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return y."""
         return observed.y
+
+    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
+        """Return the words of Stan."""
+        return StanWords("vector[N] y;", "student_t(nu, $eta, $sigma)", "student_t(nu, eta, sigma)")
+
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """Return the median, and y."""
+        return float(np.median(y - known)), y - known
 
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Take half the standard deviation of y, and 10 degrees of freedom."""

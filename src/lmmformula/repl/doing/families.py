@@ -13,7 +13,7 @@ from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.formula import formula_text
 from lmmformula.present.tables import table_lines
-from lmmformula.stan.program.distributions import LIKELIHOODS
+from lmmformula.stan.program.responses import SAMPLED, own_parameters
 
 NAMES = ("identity", "log", "logit", "probit", "cloglog", "sqrt")
 """Links that any family has."""
@@ -35,7 +35,7 @@ def is_fitted(family: Family) -> bool:
 
 def is_sampled(family: Family) -> bool:
     """Tell whether there is a Stan program of a family."""
-    return family in LIKELIHOODS
+    return family in SAMPLED
 
 
 def links(name: str) -> tuple[str, ...]:
@@ -103,16 +103,6 @@ def family_code(family: Family) -> str:
         return ""
     is_default = DEFAULT_LINKS[family.name] == family.link
     return f", family={family.name if is_default else family_text(family)!r}"
-
-
-def own_parameters(family: Family) -> tuple[str, ...]:
-    """
-    Name the parameters that only a family has; the cutpoints of an ordinal one are not among them.
-
-    >>> own_parameters(Family("negbinomial", "log")), own_parameters(Family("poisson", "log"))
-    (('shape',), ())
-    """
-    return LIKELIHOODS[family].parameters if family in LIKELIHOODS else ()
 
 
 def equation(family: Family, predictor: str) -> str:
