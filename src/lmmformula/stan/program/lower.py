@@ -79,6 +79,9 @@ def lower_program(
     exact = ir.family == GAUSSIAN and not design.has_loglik_weights
     chosen = f.choose_form(form, design, geometry or {}) if exact else _conditional(form, design, ir.family)
     factors = f.grouping_factors(design, covariates, chosen, information=information or {}, geometry=geometry or {})
+    crosses = f.cross_products(factors, design) if chosen == "marginal" else ()
+    named = [term.group_name for term in ir.random]
+    factors = tuple(sorted(factors, key=lambda factor: named.index(factor.label)))
     expected = expected_scale(design, fixed, ir.family)
     parts = [
         _population(design, fixed, expected, cutpoint_locations(design, ir.family)),
@@ -104,7 +107,7 @@ def lower_program(
         offset=design.has_offset,
         columns=columns,
         factors=factors,
-        crosses=f.cross_products(factors, design) if chosen == "marginal" else (),
+        crosses=crosses,
         data_form=f.choose_data_form(data_form, chosen),
         sections=sections,
         numbers=tuple(dict.fromkeys(number for number in numbers if number.name)),

@@ -256,8 +256,8 @@ class Program:
 
     formula : as typed
     columns : covariates of random terms that X does not hold
-    factors : in lme4's order
-    crosses : pairs of factors of which not both are integrated out, in the marginal form
+    factors : in the formula's order
+    crosses : pairs of factors, in the marginal form, that with most effects first
     sections : prior statements
     numbers : the numbers of the priors that stand in the data block
     parameters : in the order of the parameters block
@@ -297,20 +297,19 @@ class Program:
         return SUM_TO_ZERO if any(factor.treatment == "sum_to_zero" for factor in self.factors) else EARLIEST
 
     @property
+    def eliminated(self) -> tuple[Factor, ...]:
+        """All factors that are integrated out."""
+        return tuple(factor for factor in self.factors if factor.integrated)
+
+    @property
     def integrated(self) -> Factor | None:
         """The factor that is integrated out level by level, if any: of several the one with most effects."""
-        return max((f for f in self.factors if f.integrated), key=lambda f: f.n_levels * f.k, default=None)
+        return self.crosses[0].left if self.crosses else next(iter(self.eliminated), None)
 
     @property
     def dense(self) -> tuple[Factor, ...]:
-        """The smaller factors that are integrated out too, together."""
-        rest = (factor for factor in self.factors if factor.integrated and factor is not self.integrated)
-        return tuple(sorted(rest, key=lambda factor: -factor.n_levels))
-
-    @property
-    def eliminated(self) -> tuple[Factor, ...]:
-        """All factors that are integrated out."""
-        return ((self.integrated,) if self.integrated else ()) + self.dense
+        """The smaller factors that are integrated out too, together, the larger one first."""
+        return tuple(cross.right for cross in self.crosses if cross.left == self.integrated and cross.right.integrated)
 
     @property
     def own(self) -> tuple[str, ...]:

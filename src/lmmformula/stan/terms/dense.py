@@ -58,7 +58,8 @@ matrix[$N, Q] ZC = append_col($to, $to2);"""
 
 def dense(program: Program) -> Elimination:
     """Fill the templates for a program's factors."""
-    first, others = program.eliminated[0], program.dense
+    first, others = program.integrated, program.dense
+    assert first is not None
     to = [cross.name for cross in program.crosses if cross.left == first and cross.right in others]
     sds = [f"{factor.name('sd')} / sigma" for factor in others]
     scales = [f"rep_vector({sd}, {factor.name('N')})" for sd, factor in zip(sds, others, strict=True)]
