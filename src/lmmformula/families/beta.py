@@ -23,6 +23,11 @@ class Beta(Family):
     links = ("logit",)
     parameters = (Parameter("phi", ("inv_gamma", (0.4, 0.3))),)
     support = "between 0 and 1, both left out"
+    words = StanWords(
+        "vector<lower=0, upper=1>[N] y;",
+        "beta(phi * inv_logit($eta), phi * inv_logit(-$eta))",
+        "beta_proportion(inv_logit(eta), phi)",
+    )
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""
@@ -68,14 +73,6 @@ class Beta(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return the link of y."""
         return self.mean_link.of(observed.y)
-
-    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
-        """Return the words of Stan."""
-        return StanWords(
-            "vector<lower=0, upper=1>[N] y;",
-            "beta(phi * inv_logit($eta), phi * inv_logit(-$eta))",
-            "beta_proportion(inv_logit(eta), phi)",
-        )
 
     def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
         """Return the link of the mean."""

@@ -1,7 +1,7 @@
 """Shares of successes among trials; zeros and ones are those of one trial."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -109,10 +109,21 @@ def _best(observed: Observed) -> tuple[FloatArray, FloatArray]:
 
 PROBABILITIES = {"logit": "inv_logit", "probit": "Phi", "cloglog": "inv_cloglog"}
 """Link -> its inverse."""
+LOG_PROBABILITIES = {
+    "logit": ("log_inv_logit(eta)", "log1m_inv_logit(eta)"),
+    "probit": ("std_normal_lcdf(eta)", "std_normal_lcdf(-eta)"),
+    "cloglog": ("log1m_exp(-exp(eta))", "-exp(eta)"),
+}
+"""Link -> logarithms of the probabilities of a success and of a failure."""
 
 
-def _binary(link: str, glm: str = "", row_function: str = "", order: str = "", rows: str = "") -> StanWords:
+def _binary(link: str, glm: str = "", row: str = "", order: str = "", rows: str = "") -> StanWords:
     chance = PROBABILITIES[link]
+    function = f"""\
+// Log density of one or zero, 1 with probability {chance}(eta).
+real bernoulli_{link}_lpmf(int y, real eta) {{
+  return {row};
+}}"""
     return StanWords(
         "array[N] int<lower=0, upper=1> y;",
         f"bernoulli_{link}($eta)",
@@ -120,27 +131,58 @@ def _binary(link: str, glm: str = "", row_function: str = "", order: str = "", r
         glm,
         integer=True,
         draw=f"bernoulli_rng({chance}($eta))",
-        row_function=row_function,
+        row_function=function if row else "",
         order=order,
         rows=rows,
     )
 
 
-def _of_trials(
-    name: str, row_function: str = "", order: str = "", rows: str = "", rows_function: str = ""
-) -> StanWords:
-    chance = PROBABILITIES[name.rpartition("_")[2]]
+def _counted(link: str, order: str = "", rows: str = "", rows_function: str = "") -> StanWords:
+    chance, (success, failure) = PROBABILITIES[link], LOG_PROBABILITIES[link]
+    function = f"""\
+// Log density of successes of probability {chance}(eta) in so many trials.
+real binom_{link}_lpmf(int y, int trials, real eta) {{
+  real total = lchoose(trials, y);
+  if (y > 0) {{
+    total += y * {success};
+  }}
+  if (y < trials) {{
+    total += (trials - y) * {failure};
+  }}
+  return total;
+}}"""
     return StanWords(
         COUNT,
-        f"{name}($trials, $eta)",
+        f"{'binom' if rows else 'binomial'}_{link}($trials, $eta)",
         f"binomial(trials, {chance}(eta))",
         integer=True,
         trials=True,
         draw=f"binomial_rng($trials, {chance}($eta))",
-        row_function=row_function,
+        row_function=function if rows else "",
         order=order,
         rows=rows,
         rows_function=rows_function,
+    )
+
+
+def _shares(link: str, rows: str) -> StanWords:
+    chance, (success, failure) = PROBABILITIES[link], LOG_PROBABILITIES[link]
+    return StanWords(
+        "vector<lower=0>[N] y;",
+        f"shares_{link}($trials, $eta)",
+        f"binomial(trials, {chance}(eta)), y in parts",
+        trials=True,
+        draw=f"binomial_rng($trials, {chance}($eta))",
+        row_function=f"""\
+// Log density of successes, a whole number or not, in so many trials.
+real shares_{link}_lpdf(real y, int trials, real eta) {{
+  real total = lgamma(trials + 1) - lgamma(y + 1) - lgamma(trials - y + 1);
+  total += y * {success};
+  total += (trials - y) * {failure};
+  return total;
+}}""",
+        order="vector[N] failures = to_vector(trials) - y;",
+        rows=rows,
     )
 
 
@@ -148,21 +190,13 @@ BINARY = {
     "logit": _binary("logit", glm="bernoulli_logit_glm($X, $eta, b)"),
     "probit": _binary(
         "probit",
-        row_function="""\
-// Log density of one or zero, 1 with probability Phi(eta).
-real bernoulli_probit_lpmf(int y, real eta) {
-  return std_normal_lcdf(y ? eta : -eta);
-}""",
+        row="std_normal_lcdf(y ? eta : -eta)",
         order="vector[N] signs = 2 * to_vector(y) - 1;",
         rows="target += std_normal_lcdf(signs .* eta);",
     ),
     "cloglog": _binary(
         "cloglog",
-        row_function="""\
-// Log density of one or zero, 1 with probability inv_cloglog(eta).
-real bernoulli_cloglog_lpmf(int y, real eta) {
-  return y ? log1m_exp(-exp(eta)) : -exp(eta);
-}""",
+        row="y ? log1m_exp(-exp(eta)) : -exp(eta)",
         order="""\
 // rows with zeros, and with ones
 array[N] int order = sort_indices_asc(y);
@@ -180,21 +214,9 @@ target += -exp(eta[zeros]);""",
 """Link -> zeros and ones."""
 
 COUNTED = {
-    "logit": _of_trials("binomial_logit"),
-    "probit": _of_trials(
-        "binom_probit",
-        row_function="""\
-// Log density of successes of probability Phi(eta) in so many trials.
-real binom_probit_lpmf(int y, int trials, real eta) {
-  real total = lchoose(trials, y);
-  if (y > 0) {
-    total += y * std_normal_lcdf(eta);
-  }
-  if (y < trials) {
-    total += (trials - y) * std_normal_lcdf(-eta);
-  }
-  return total;
-}""",
+    "logit": _counted("logit"),
+    "probit": _counted(
+        "probit",
         rows_function="""\
 // Sum of count * log(Phi(x)), for counts in rising order.
 real log_Phi_sum(array[] int count, vector x) {
@@ -224,20 +246,8 @@ failures = failures[by_failures];""",
 target += log_Phi_sum(successes, eta[by_successes]);
 target += log_Phi_sum(failures, -eta[by_failures]);""",
     ),
-    "cloglog": _of_trials(
-        "binom_cloglog",
-        row_function="""\
-// Log density of successes of probability inv_cloglog(eta) in so many trials.
-real binom_cloglog_lpmf(int y, int trials, real eta) {
-  real total = lchoose(trials, y);
-  if (y > 0) {
-    total += y * log1m_exp(-exp(eta));
-  }
-  if (y < trials) {
-    total += (trials - y) * -exp(eta);
-  }
-  return total;
-}""",
+    "cloglog": _counted(
+        "cloglog",
         order="""\
 // rows with zeros, and with more
 array[N] int order = sort_indices_asc(y);
@@ -256,33 +266,15 @@ target += -dot_product(failures, hazard);""",
 }
 """Link -> successes among trials."""
 
-
-def _shares(link: str, success: str, failure: str, rows: str) -> StanWords:
-    row_function = f"""\
-// Log density of successes, a whole number or not, in so many trials.
-real shares_{link}_lpdf(real y, int trials, real eta) {{
-  real total = lgamma(trials + 1) - lgamma(y + 1) - lgamma(trials - y + 1);
-  total += y * {success};
-  total += (trials - y) * {failure};
-  return total;
-}}"""
-    words = _of_trials(f"shares_{link}", row_function, "vector[N] failures = to_vector(trials) - y;", rows)
-    return replace(words, y="vector<lower=0>[N] y;", maths=f"{words.maths}, y in parts", integer=False)
-
-
 SHARES = {
     "logit": _shares(
         "logit",
-        "log_inv_logit(eta)",
-        "log1m_inv_logit(eta)",
         """\
 target += dot_product(y, log_inv_logit(eta));
 target += dot_product(failures, log1m_inv_logit(eta));""",
     ),
     "probit": _shares(
         "probit",
-        "std_normal_lcdf(eta)",
-        "std_normal_lcdf(-eta)",
         """\
 for (n in 1 : N) {
   target += y[n] * std_normal_lcdf(eta[n]);
@@ -291,8 +283,6 @@ for (n in 1 : N) {
     ),
     "cloglog": _shares(
         "cloglog",
-        "log1m_exp(-exp(eta))",
-        "-exp(eta)",
         """\
 vector[N] hazard = exp(eta);
 target += dot_product(y, log1m_exp(-hazard));

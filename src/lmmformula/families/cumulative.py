@@ -94,6 +94,10 @@ class Cumulative(Family):
         """Return zeros: the cutpoints place the categories."""
         return np.zeros_like(observed.y)
 
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """Return 0, and a spread of 1."""
+        return 0.0, np.zeros(1)
+
     def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
         """Return the words of Stan."""
         return WORDS[self.link]

@@ -86,6 +86,7 @@ class Family(ABC):
     ends : responses that drive the mean to a limit if there are no others
     has_expected : whether there is an expected curvature, of which lme4's criterion is made
     ordinal : whether the response is one of ordered categories, told apart by cutpoints in the place of an intercept
+    words : of Stan
     """
 
     link: str
@@ -97,6 +98,7 @@ class Family(ABC):
     ends: ClassVar[tuple[float, ...]] = ()
     has_expected: ClassVar[bool] = True
     ordinal: ClassVar[bool] = False
+    words: ClassVar[StanWords | None] = None
 
     @property
     def mirrored(self) -> bool:
@@ -221,17 +223,16 @@ class Family(ABC):
         trials : whether a response in shares has trials beside it
         broken : whether successes among these are no whole numbers
         """
-        return None
+        return self.words
 
     def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
         """
-        Tell where default priors expect the linear predictor less what is known of it, and (n,) values like it.
-
-        The spread of those is the one expected; where they are all the same, it is 1.
+        Tell where default priors expect the linear predictor less what is known of it, and values that spread like it.
 
         y, trials : successes and their trials of a binomial family
         """
-        return 0.0, np.zeros(1)
+        left = self.predictor(Observed(y)) - known
+        return float(np.median(left)), left
 
     def cancelled(self, observed: Observed) -> float:
         """Return the sum of the sizes of terms that cancel within the rows' log densities, beside what is left."""

@@ -20,6 +20,12 @@ class Gamma(Family):
     links = ("log",)
     parameters = (SHAPE,)
     support = "greater than 0"
+    words = StanWords(
+        POSITIVE,
+        "gamma(shape, shape * exp(-$eta))",
+        "gamma(shape, shape / exp(eta))",
+        draw="gamma_rng(shape, shape) * exp($eta)",
+    )
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""
@@ -56,15 +62,6 @@ class Gamma(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return the link of y."""
         return self.mean_link.of(observed.y)
-
-    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords | None:
-        """Return the words of Stan."""
-        return StanWords(
-            POSITIVE,
-            "gamma(shape, shape * exp(-$eta))",
-            "gamma(shape, shape / exp(eta))",
-            draw="gamma_rng(shape, shape) * exp($eta)",
-        )
 
     def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
         """Return the logarithm of the mean, and log y."""

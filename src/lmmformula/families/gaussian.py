@@ -21,6 +21,9 @@ class Gaussian(Family):
     parameters = (SIGMA,)
     support = "numbers"
     units = True
+    words = StanWords(
+        "vector[N] y;", "normal($eta, $sigma)", "normal(eta, sigma)", "normal_id_glm($X, $eta, b, $sigma)"
+    )
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""
@@ -47,11 +50,6 @@ class Gaussian(Family):
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Take half the standard deviation of y."""
         return (log_half_spread(observed.y),)
-
-    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
-        """Return the words of Stan."""
-        distribution = "normal($eta, $sigma)"
-        return StanWords("vector[N] y;", distribution, "normal(eta, sigma)", glm="normal_id_glm($X, $eta, b, $sigma)")
 
 
 def normal(y: FloatArray, eta: Real, sigma: Real) -> Real:

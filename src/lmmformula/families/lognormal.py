@@ -21,6 +21,7 @@ class Lognormal(Family):
     parameters = (SIGMA,)
     support = "greater than 0"
     units = True
+    words = StanWords(POSITIVE, "lognormal($eta, $sigma)", "lognormal(eta, sigma)")
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""
@@ -55,15 +56,6 @@ class Lognormal(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return log y."""
         return np.asarray(observed.once(log_y), dtype=np.float64)
-
-    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
-        """Return the words of Stan."""
-        return StanWords(POSITIVE, "lognormal($eta, $sigma)", "lognormal(eta, sigma)")
-
-    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
-        """Return the median of log y, and log y."""
-        left = np.log(y) - known
-        return float(np.median(left)), left
 
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Take half the standard deviation of log y."""

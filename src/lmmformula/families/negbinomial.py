@@ -27,6 +27,23 @@ class NegativeBinomial(Family):
     parameters = (SHAPE,)
     support = "whole numbers from 0"
     ends = (0.0,)
+    words = StanWords(
+        COUNT,
+        "neg_binomial_2_log($eta, fmin(shape, 1e9))",
+        "neg_binomial_2(exp(eta), shape)",
+        glm="neg_binomial_2_log_glm($X, $eta, b, fmin(shape, 1e9))",
+        integer=True,
+        draw="count_rng($eta, shape)",
+        draw_function="""\
+// A count of mean exp(eta), but at most 1e9: Stan has no larger ones.
+int count_rng(real eta, real shape) {
+  real mu = gamma_rng(shape, shape) * exp(eta);
+  return poisson_rng(fmin(fmax(mu, 1e-300), 1e9));
+}""",
+        note="""\
+// fmin: a larger shape makes it Poisson, but for rounding errors, which
+// would grow without bounds""",
+    )
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """
@@ -107,10 +124,6 @@ class NegativeBinomial(Family):
         """Return the link of y + 1/2."""
         return self.mean_link.of(observed.y + 0.5)
 
-    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
-        """Return the words of Stan."""
-        return WORDS
-
     def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
         """Return what is expected of counts."""
         return expected_of_counts(y, known)
@@ -154,23 +167,3 @@ def _best(counts: FloatArray, shape: Real) -> Real:
     end = shape + some
     errors = log_factorial_error(end) - log_factorial_error(shape) - log_factorial_error(some)
     return errors + 0.5 * (log(shape / end) - (LOG_2PI + np.log(some)))
-
-
-WORDS = StanWords(
-    COUNT,
-    "neg_binomial_2_log($eta, fmin(shape, 1e9))",
-    "neg_binomial_2(exp(eta), shape)",
-    glm="neg_binomial_2_log_glm($X, $eta, b, fmin(shape, 1e9))",
-    integer=True,
-    draw="count_rng($eta, shape)",
-    draw_function="""\
-// A count of mean exp(eta), but at most 1e9: Stan has no larger ones.
-int count_rng(real eta, real shape) {
-  real mu = gamma_rng(shape, shape) * exp(eta);
-  return poisson_rng(fmin(fmax(mu, 1e-300), 1e9));
-}""",
-    note="""\
-// fmin: a larger shape makes it Poisson, but for rounding errors, which
-// would grow without bounds""",
-)
-"""Negative binomial counts in Stan."""

@@ -22,6 +22,7 @@ class Student(Family):
     parameters = (SIGMA, Parameter("nu", ("gamma", (2.0, 0.1)), lower=1.0))
     support = "numbers"
     units = True
+    words = StanWords("vector[N] y;", "student_t(nu, $eta, $sigma)", "student_t(nu, eta, sigma)")
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""
@@ -54,14 +55,6 @@ class Student(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return y."""
         return observed.y
-
-    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
-        """Return the words of Stan."""
-        return StanWords("vector[N] y;", "student_t(nu, $eta, $sigma)", "student_t(nu, eta, sigma)")
-
-    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
-        """Return the median, and y."""
-        return float(np.median(y - known)), y - known
 
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Take half the standard deviation of y, and 10 degrees of freedom."""

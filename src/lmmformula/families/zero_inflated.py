@@ -14,6 +14,17 @@ from lmmformula.families.links import LINKS
 from lmmformula.families.special import log_add_exp
 from lmmformula.families.stan_words import COUNT, StanWords
 
+ORDER = """\
+// rows with zeros, and with more
+array[N] int order = sort_indices_asc(y);
+int n_zeros = 0;
+for (n in 1 : N) {
+  n_zeros += y[n] == 0;
+}
+array[n_zeros] int zeros = head(order, n_zeros);
+array[N - n_zeros] int others = tail(order, N - n_zeros);"""
+"""Rows in the order of counts."""
+
 ZI = Parameter("zi", ("uniform", (0.0, 1.0)), "logit", upper=1.0)
 """The probability of a zero that is not a count."""
 
@@ -112,31 +123,28 @@ class ZeroInflatedPoisson(ZeroInflated):
     links = ("log",)
     counts = poisson.Poisson
     parameters = (ZI,)
-
-    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
-        """Return the words of Stan."""
-        return StanWords(
-            COUNT,
-            "zi_poisson(zi, $eta)",
-            "0 with probability zi, else poisson(exp(eta))",
-            integer=True,
-            draw="(1 - bernoulli_rng(zi)) * count_rng($eta)",
-            draw_function=poisson.WORDS.draw_function,
-            row_function="""\
+    words = StanWords(
+        COUNT,
+        "zi_poisson(zi, $eta)",
+        "0 with probability zi, else poisson(exp(eta))",
+        integer=True,
+        draw="(1 - bernoulli_rng(zi)) * count_rng($eta)",
+        draw_function=poisson.WORDS.draw_function,
+        row_function="""\
 // Log density of a count that is 0 with probability zi, whatever eta says.
 real zi_poisson_lpmf(int y, real zi, real eta) {
   real own = log1m(zi) + poisson_log_lpmf(y | eta);
   return y == 0 ? log_sum_exp(log(zi), own) : own;
 }""",
-            order=ORDER,
-            rows="""\
+        order=ORDER,
+        rows="""\
 // zeros are of either kind
 target += log_sum_exp(log(zi), log1m(zi) - exp(eta[zeros]));
 target += (N - n_zeros) * log1m(zi);
 if (n_zeros < N) {
   y[others] ~ poisson_log(eta[others]);
 }""",
-        )
+    )
 
 
 @dataclass(frozen=True)
@@ -148,24 +156,21 @@ class ZeroInflatedNegativeBinomial(ZeroInflated):
     links = ("log",)
     counts = negbinomial.NegativeBinomial
     parameters = (SHAPE, ZI)
-
-    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
-        """Return the words of Stan."""
-        return StanWords(
-            COUNT,
-            "zi_negbinomial(zi, $eta, fmin(shape, 1e9))",
-            "0 with probability zi, else neg_binomial_2(exp(eta), shape)",
-            integer=True,
-            draw="(1 - bernoulli_rng(zi)) * count_rng($eta, shape)",
-            draw_function=negbinomial.WORDS.draw_function,
-            row_function="""\
+    words = StanWords(
+        COUNT,
+        "zi_negbinomial(zi, $eta, fmin(shape, 1e9))",
+        "0 with probability zi, else neg_binomial_2(exp(eta), shape)",
+        integer=True,
+        draw="(1 - bernoulli_rng(zi)) * count_rng($eta, shape)",
+        draw_function=negbinomial.NegativeBinomial.words.draw_function,
+        row_function="""\
 // Log density of a count that is 0 with probability zi, whatever eta says.
 real zi_negbinomial_lpmf(int y, real zi, real eta, real shape) {
   real own = log1m(zi) + neg_binomial_2_log_lpmf(y | eta, shape);
   return y == 0 ? log_sum_exp(log(zi), own) : own;
 }""",
-            order=ORDER,
-            rows="""\
+        order=ORDER,
+        rows="""\
 // zeros are of either kind; a larger shape makes counts Poisson, but for
 // rounding errors, which would grow without bounds
 real s = fmin(shape, 1e9);
@@ -175,16 +180,4 @@ target += (N - n_zeros) * log1m(zi);
 if (n_zeros < N) {
   y[others] ~ neg_binomial_2_log(eta[others], s);
 }""",
-        )
-
-
-ORDER = """\
-// rows with zeros, and with more
-array[N] int order = sort_indices_asc(y);
-int n_zeros = 0;
-for (n in 1 : N) {
-  n_zeros += y[n] == 0;
-}
-array[n_zeros] int zeros = head(order, n_zeros);
-array[N - n_zeros] int others = tail(order, N - n_zeros);"""
-"""Rows in the order of counts."""
+    )
