@@ -5,22 +5,19 @@ import warnings
 from collections.abc import Iterator
 
 from lmmformula.errors import FitWarning, FormulaError
+from lmmformula.families.table import FAMILIES
 from lmmformula.ir.family import Family
 
-DEFAULT_LINKS = {
+OF_R = {
     "gaussian": "identity",
     "binomial": "logit",
     "poisson": "log",
     "Gamma": "inverse",
     "inverse.gaussian": "1/mu^2",
-    "negbinomial": "log",
-    "student": "identity",
-    "lognormal": "identity",
-    "beta": "logit",
-    "zero_inflated_poisson": "log",
-    "zero_inflated_negbinomial": "log",
-    "cumulative": "logit",
 }
+"""R's families and their default links."""
+
+DEFAULT_LINKS = OF_R | {name: kind.links[0] for name, kind in FAMILIES.items() if name not in OF_R}
 """Families, R's first, and their default links."""
 
 MEANT = {"Gamma": "log"}

@@ -85,13 +85,6 @@ def joined(header: str, pieces: Iterable[Piece]) -> str:
     return "\n".join(_laid_out("\n".join(lines))) + "\n"
 
 
-def merged(pieces: Iterable[Piece]) -> Piece:
-    """Make one piece of several."""
-    found = list(pieces)
-    texts = {f.name: "\n".join(filter(None, (getattr(p, f.name) for p in found))) for f in fields(Piece)}
-    return Piece(**texts)
-
-
 def _laid_out(text: str) -> Iterator[str]:
     """Indent lines by the braces around them, and break those that are too long as stanc's formatter does."""
     depth = 0
