@@ -110,6 +110,7 @@ CASES: dict[str, Case] = {
     "slope_centered": Case(
         "Reaction ~ Days + (Days | Subject)", "sleepstudy", form="conditional", geometry={"Subject": "centered"}
     ),
+    "slope_around_zero": Case("y ~ 0 + z + (x | a)", "small", form="conditional", geometry={"a": "centered"}),
     "slope_alone": Case("y ~ 0 + x + (0 + x | a)", "small"),
     "diagonal": Case("Reaction ~ Days + (Days || Subject)", "sleepstudy"),
     "diagonal_conditional": Case("Reaction ~ Days + (Days || Subject)", "sleepstudy", form="conditional"),
@@ -120,6 +121,8 @@ CASES: dict[str, Case] = {
     "two_terms": Case("y ~ x + (x | a) + (0 + f | a)", "small"),
     "crossed": Case("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin"),
     "crossed_dense_three": Case("y ~ x + z + (1 | a) + (1 | b) + (0 + x | f)", "small"),
+    "crossed_order": Case("y ~ x + (1 | b) + (x | a)", "small", geometry={"b": "centered"}),
+    "crossed_dense_order": Case("y ~ x + (0 + x | f) + (1 | b) + (1 | a)", "small"),
     "crossed_noncentered": Case(
         "diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", geometry={"sample": "noncentered"}
     ),

@@ -37,7 +37,7 @@ def test_the_wheel_parses(unpacked_wheel: Path) -> None:
 
 
 def test_the_wheel_writes_stan_programs(unpacked_wheel: Path) -> None:
-    """The templates and the data sets are inside the wheel."""
+    """The modules and the data sets are inside the wheel."""
     code = "m = lmmformula.Model('y ~ x + (x | group)', lmmformula.datasets.load('coffee')); print(m.stan().code)"
     assert "parameters {" in run_with(unpacked_wheel, code)
 

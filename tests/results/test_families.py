@@ -13,7 +13,7 @@ from corpus import dataset, records
 from importance import SmallModel, Weighted, importance_sample, z_scores
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.results.families import draw_from, mean_of
-from lmmformula.stan.program.distributions import LIKELIHOODS
+from lmmformula.stan.program.responses import SAMPLED, own_parameters
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 
@@ -35,7 +35,7 @@ PRIORS = {
 """Parameter -> its prior as it is typed, and by scipy."""
 
 SMALL = {
-    **{str(family): family for family in LIKELIHOODS if family != GAUSSIAN},
+    **{str(family): family for family in SAMPLED if family != GAUSSIAN},
     **{f"bernoulli {link}": Family("binomial", link) for link in ("logit", "probit", "cloglog")},
     "weighted student": Family("student", "identity"),
     "weighted lognormal": Family("lognormal", "identity"),
@@ -46,7 +46,7 @@ SMALL = {
 def parameters_of(family: Family) -> list[str]:
     """List the parameters of a small model."""
     first = "cutpoint_c" if family.ordinal else "Intercept_c"
-    return [first, "b", "sd_g", *LIKELIHOODS[family].parameters]
+    return [first, "b", "sd_g", *own_parameters(family)]
 
 
 @cache
@@ -170,7 +170,7 @@ def test_predictions_on_both_scales() -> None:
         found.predict(scale="odds")
 
 
-@pytest.mark.parametrize("family", LIKELIHOODS, ids=str)
+@pytest.mark.parametrize("family", SAMPLED, ids=str)
 def test_draws_have_the_mean_that_is_said(family: Family) -> None:
     """Draws from each family average to `mean_of`."""
     own = {"sigma": 0.3, "nu": 8.0, "shape": 2.0, "phi": 5.0}
@@ -187,7 +187,7 @@ def test_draws_have_the_mean_that_is_said(family: Family) -> None:
 
 
 @pytest.mark.parametrize("own", [1e-310, 1e-8, 1.0, 1e308])
-@pytest.mark.parametrize("family", LIKELIHOODS, ids=str)
+@pytest.mark.parametrize("family", SAMPLED, ids=str)
 def test_draws_are_numbers_however_far_a_prior_goes(family: Family, own: float) -> None:
     """No linear predictor and no parameter of the family is too large or too small to draw from."""
     names = {"sigma": min(own, 100.0), "nu": max(own, 1.0), "shape": own, "phi": own, "zi": 0.3}

@@ -15,10 +15,9 @@ from lmmformula.errors import FitWarning
 from lmmformula.ir.family import Family
 from lmmformula.stan.engines.choice import sample
 from lmmformula.stan.generate import stan_program
-from lmmformula.stan.program.distributions import LIKELIHOODS
 from lmmformula.stan.program.lower import lower_program
 from lmmformula.stan.program.record import Extra, Program
-from lmmformula.stan.program.responses import counted
+from lmmformula.stan.program.responses import SAMPLED, counted
 from lmmformula.stan.start import StartingPoint
 from programs import FAMILIES, Case, design_of, frame, program_of
 from responses import response_log_density
@@ -124,7 +123,7 @@ RESPONSES = {
     "binomial": COUNTED,
 }
 """Family -> a response of it in the frame `counts`; the others are counts."""
-ALONE = [(family, RESPONSES.get(family.name, "count")) for family in LIKELIHOODS if family != Family()] + [
+ALONE = [(family, RESPONSES.get(family.name, "count")) for family in SAMPLED if family != Family()] + [
     (Family("binomial", link), "binary") for link in ("logit", "probit", "cloglog")
 ]
 alone = pytest.mark.parametrize(("family", "response"), ALONE, ids=[f"{f.name} {f.link} {r}" for f, r in ALONE])
@@ -138,7 +137,7 @@ def test_densities_hold_far_from_zero(family: Family, response: str) -> None:
     made = design(text, frame("counts"), family)[1]
     program = lower_program(replace(model(text), family=family), made, flat=True)[0]
     ready, case = compiled(program, made), Case(text, "counts", family=family)
-    own = {name: np.asarray(OWN[name]) for name in program.likelihood.parameters}
+    own = {name: np.asarray(OWN[name]) for name in program.own}
     cutpoints = np.array([-0.7, 0.4, 1.6])
 
     def reference(eta: float) -> float:
@@ -235,7 +234,7 @@ def test_draws_hold_far_from_zero(family: Family, response: str, place: float) -
 
 def test_every_likelihood_has_a_program() -> None:
     """Each family and link in the table has a case here."""
-    assert {case.family for case in FAMILIES.values()} == set(LIKELIHOODS)
+    assert {case.family for case in FAMILIES.values()} == set(SAMPLED)
 
 
 @pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")

@@ -18,8 +18,8 @@ import stanli
 
 import lmmformula as lf
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.program.distributions import LIKELIHOODS
-from lmmformula.stan.program.render import WIDTH
+from lmmformula.stan.program.responses import SAMPLED
+from lmmformula.stan.text.boxes import WIDTH
 from programs import counts
 from stanc import formatted, stanc_or_skip, unexplained, warnings_of
 
@@ -117,7 +117,7 @@ def gaussian_rows() -> Iterator[Row]:
 
 def family_rows() -> Iterator[Row]:
     """Cross every other family and link with every kind of right hand side."""
-    for family in LIKELIHOODS:
+    for family in SAMPLED:
         for response in RESPONSES.get(family.name, ()):
             for i, right in enumerate(OTHERS):
                 text = f"{response} ~ {right}"
@@ -164,7 +164,7 @@ def program_of(number: int) -> StanProgram:
 def test_the_table_is_long_and_covers_every_family() -> None:
     """There are at least 60 different programs, and every family and link that has programs is among them."""
     assert len({program_of(number).code for number in range(len(ROWS))}) >= 60
-    assert {row.family for row in ROWS} >= {f"{f.name}({f.link})" for f in LIKELIHOODS if f.name != "gaussian"}
+    assert {row.family for row in ROWS} >= {f"{f.name}({f.link})" for f in SAMPLED if f.name != "gaussian"}
 
 
 @each_row

@@ -28,7 +28,8 @@ class Autoregressive(OneCorrelation):
     stan_function: ClassVar[str] = """\
   // Cholesky factor of the k x k matrix of correlations rho^|i - j|.
   matrix cholesky_ar1(real rho, int k) {
-    matrix[k, k] L = identity_matrix(k);
+    matrix[k, k] L = rep_matrix(0, k, k);
+    L[1, 1] = 1;
     for (i in 2 : k) {
       L[i, 1] = rho ^ (i - 1);
       for (j in 2 : i) {

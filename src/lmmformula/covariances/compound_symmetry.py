@@ -28,7 +28,7 @@ class CompoundSymmetry(OneCorrelation):
     stan_function: ClassVar[str] = """\
   // Cholesky factor of the k x k matrix with correlation rho everywhere.
   matrix cholesky_cs(real rho, int k) {
-    matrix[k, k] L = identity_matrix(k);
+    matrix[k, k] L = rep_matrix(0, k, k);
     for (j in 1 : k) {
       real before = 1 + (j - 2) * rho;
       L[j, j] = sqrt((1 - rho) * (1 + (j - 1) * rho) / before);

@@ -8,6 +8,7 @@ from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.families.family import Family, Observed, Own, Parameter, log_y
 from lmmformula.families.jets import Real, exp
 from lmmformula.families.special import log_gamma, trigamma
+from lmmformula.families.stan_words import StanWords
 
 SMALLEST = 1e-300
 """Parameter of a beta distribution from which numpy can draw."""
@@ -21,8 +22,13 @@ class Beta(Family):
     name = "beta"
     aliases = ("beta_family", "betar", "beta_proportion")
     links = ("logit",)
-    parameters = (Parameter("phi"),)
+    parameters = (Parameter("phi", ("inv_gamma", (0.4, 0.3))),)
     support = "between 0 and 1, both left out"
+    words = StanWords(
+        "vector<lower=0, upper=1>[N] y;",
+        "beta(phi * inv_logit($eta), phi * inv_logit(-$eta))",
+        "beta_proportion(inv_logit(eta), phi)",
+    )
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""
@@ -68,6 +74,10 @@ class Beta(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return the link of y."""
         return self.mean_link.of(observed.y)
+
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """Return the link of the mean."""
+        return self.mean_link.of_share(y.sum(), len(y)) - float(known.mean()), np.zeros(1)
 
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Take phi from the variance of y."""

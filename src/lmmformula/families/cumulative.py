@@ -8,6 +8,7 @@ from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.families.family import Family, Observed, Own
 from lmmformula.families.jets import Real, chosen, value_of
 from lmmformula.families.special import log1m_exp
+from lmmformula.families.stan_words import StanWords
 
 LATENT = {
     "logit": lambda rng, size: rng.logistic(size=size),
@@ -93,3 +94,79 @@ class Cumulative(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return zeros: the cutpoints place the categories."""
         return np.zeros_like(observed.y)
+
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """Return 0, and a spread of 1."""
+        return 0.0, np.zeros(1)
+
+    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords:
+        """Return the words of Stan."""
+        return WORDS[self.link]
+
+
+def _words(name: str, latent: str, glm: str = "", row_function: str = "", rows: str = "", order: str = "") -> StanWords:
+    return StanWords(
+        "array[N] int<lower=1, upper=$K> y;",
+        f"{name}($eta, $cutpoint)",
+        f"{name}(eta, cutpoint)",
+        glm,
+        integer=True,
+        draw=f"category({latent}, $cutpoint)",
+        draw_function="""\
+// The category that a latent number falls into.
+int category(real latent, vector cutpoint) {
+  int k = 1;
+  for (c in cutpoint) {
+    k += latent > c;
+  }
+  return k;
+}""",
+        row_function=row_function,
+        rows=rows,
+        order=order,
+    )
+
+
+WORDS = {
+    "logit": _words("ordered_logistic", "$eta + logistic_rng(0, 1)", "ordered_logistic_glm($X, b, $cutpoint)"),
+    "probit": _words("ordered_probit", "$eta + normal_rng(0, 1)"),
+    "cloglog": _words(
+        "ordered_cloglog",
+        "$eta - gumbel_rng(0, 1)",
+        row_function="""\
+// Log density of a category: inv_cloglog(cutpoint[k] - eta) is the
+// probability of the k-th or a lower one.
+real ordered_cloglog_lpmf(int y, real eta, vector cutpoint) {
+  if (y == 1) {
+    return log1m_exp(-exp(cutpoint[1] - eta));
+  }
+  real a = cutpoint[y - 1] - eta;
+  if (y > size(cutpoint)) {
+    return -exp(a);
+  }
+  return log1m_exp(-exp(log_diff_exp(cutpoint[y] - eta, a))) - exp(a);
+}""",
+        rows="""\
+// inv_cloglog(cutpoint[k] - eta) is the probability of k or lower
+vector[size($cutpoint)] width = $cutpoint;
+width[2 : ] = log_diff_exp($cutpoint[2 : ], head($cutpoint, size($cutpoint) - 1));
+target += log1m_exp(-exp(width[y[not_last]] - eta[not_last]));
+target += -exp($cutpoint[category_below] - eta[not_first]);""",
+        order="""\
+// rows of all categories but the last, and of all but the first
+array[N] int order = sort_indices_asc(y);
+int n_first = 0;
+int n_last = 0;
+for (n in 1 : N) {
+  n_first += y[n] == 1;
+  n_last += y[n] == $K;
+}
+array[N - n_last] int not_last = head(order, N - n_last);
+array[N - n_first] int not_first = tail(order, N - n_first);
+array[N - n_first] int category_below;
+for (i in 1 : N - n_first) {
+  category_below[i] = y[not_first[i]] - 1;
+}""",
+    ),
+}
+"""Link -> categories in Stan; the distribution function of what is drawn around eta is the inverse of the link."""

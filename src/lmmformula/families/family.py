@@ -10,6 +10,7 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.families.jets import VALUE, Jet, Key, Real, value_of, variable
 from lmmformula.families.links import LINKS, Link
+from lmmformula.families.stan_words import Prior, StanWords
 
 Own = Mapping[str, Any]
 """Parameter of a family -> its values, in a shape that broadcasts with the linear predictor; or their jets."""
@@ -20,13 +21,26 @@ class Parameter:
     """
     A parameter of a distribution beside its mean.
 
+    prior : its default prior; the numbers of a spread are in units of that of the response
     link : from it to its linear predictor: log of what is positive, logit of what is a probability
     usual_link : that which other packages take, where it is not that
+    lower, upper : its range
+    spread : whether it has the units of the linear predictor
     """
 
     name: str
+    prior: Prior
     link: str = "log"
     usual_link: str = ""
+    lower: float = 0.0
+    upper: float = np.inf
+    spread: bool = False
+
+
+SIGMA = Parameter("sigma", ("student_t", (3.0, 0.0, 2.5)), spread=True)
+"""The standard deviation of what has the units of the linear predictor."""
+SHAPE = Parameter("shape", ("inv_gamma", (0.4, 0.3)))
+"""What lies between a distribution's variance and the least that it can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,7 @@ class Family(ABC):
     ends : responses that drive the mean to a limit if there are no others
     has_expected : whether there is an expected curvature, of which lme4's criterion is made
     ordinal : whether the response is one of ordered categories, told apart by cutpoints in the place of an intercept
+    words : of Stan
     """
 
     link: str
@@ -89,6 +104,7 @@ class Family(ABC):
     ends: ClassVar[tuple[float, ...]] = ()
     has_expected: ClassVar[bool] = True
     ordinal: ClassVar[bool] = False
+    words: ClassVar[StanWords | None] = None
 
     @property
     def mirrored(self) -> bool:
@@ -203,6 +219,26 @@ class Family(ABC):
     def farthest(self, observed: Observed) -> float:
         """Return the size of such a predictor beyond which the density is what it is at infinity."""
         return FARTHEST
+
+    # --- Stan
+
+    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords | None:
+        """
+        Return the distribution in Stan's words; None if no program is written for it with that link.
+
+        trials : whether a response in shares has trials beside it
+        broken : whether successes among these are no whole numbers
+        """
+        return self.words
+
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """
+        Tell where default priors expect the linear predictor less what is known of it, and values that spread like it.
+
+        y, trials : successes and their trials of a binomial family
+        """
+        left = self.predictor(Observed(y)) - known
+        return float(np.median(left)), left
 
     def cancelled(self, observed: Observed) -> float:
         """Return the sum of the sizes of terms that cancel within the rows' log densities, beside what is left."""

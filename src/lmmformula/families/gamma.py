@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.family import Family, Observed, Own, Parameter, log_y, positive
+from lmmformula.families.family import SHAPE, Family, Observed, Own, log_y, positive
 from lmmformula.families.jets import Real
 from lmmformula.families.special import gamma_constant, loss
+from lmmformula.families.stan_words import POSITIVE, StanWords
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,14 @@ class Gamma(Family):
     aliases = ("gamma_family",)
     usual_link = "inverse"
     links = ("log",)
-    parameters = (Parameter("shape"),)
+    parameters = (SHAPE,)
     support = "greater than 0"
+    words = StanWords(
+        POSITIVE,
+        "gamma(shape, shape * exp(-$eta))",
+        "gamma(shape, shape / exp(eta))",
+        draw="gamma_rng(shape, shape) * exp($eta)",
+    )
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""
@@ -57,6 +64,10 @@ class Gamma(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return the link of y."""
         return self.mean_link.of(observed.y)
+
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """Return the logarithm of the mean, and log y."""
+        return float(np.log(np.mean(y * np.exp(-known)))), np.log(y) - known
 
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Take the shape from the variance of log y."""

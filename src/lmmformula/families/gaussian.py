@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.families.family import Family, Observed, Own, Parameter
+from lmmformula.families.family import SIGMA, Family, Observed, Own
 from lmmformula.families.jets import Real, log
 from lmmformula.families.special import LOG_2PI
+from lmmformula.families.stan_words import StanWords
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,12 @@ class Gaussian(Family):
     name = "gaussian"
     aliases = ("normal", "norm")
     links = ("identity",)
-    parameters = (Parameter("sigma"),)
+    parameters = (SIGMA,)
     support = "numbers"
     units = True
+    words = StanWords(
+        "vector[N] y;", "normal($eta, $sigma)", "normal(eta, sigma)", "normal_id_glm($X, $eta, b, $sigma)"
+    )
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""

@@ -32,6 +32,10 @@ class Link:
         values = np.asarray(eta, dtype=np.float64)
         return np.asarray(self.inverse(variable(0, values, frozenset({(), (0,)}))).at(0))
 
+    def of_share(self, some: float, total: float) -> float:
+        """Return the linear predictor of a share of a total, moved off 0 and 1."""
+        return float(self.of(np.asarray((some + 0.5) / (total + 1.0))))
+
 
 def _cauchit(x: FloatArray, order: int) -> list[FloatArray]:
     density = 1 / (np.pi * (1 + x * x))

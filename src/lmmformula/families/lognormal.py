@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.family import Family, Observed, Own, Parameter, log_y, positive
+from lmmformula.families.family import SIGMA, Family, Observed, Own, log_y, positive
 from lmmformula.families.gaussian import log_half_spread, normal
 from lmmformula.families.jets import Real
+from lmmformula.families.stan_words import POSITIVE, StanWords
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,10 @@ class Lognormal(Family):
     name = "lognormal"
     aliases = ("log_normal",)
     links = ("identity",)
-    parameters = (Parameter("sigma"),)
+    parameters = (SIGMA,)
     support = "greater than 0"
     units = True
+    words = StanWords(POSITIVE, "lognormal($eta, $sigma)", "lognormal(eta, sigma)")
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""

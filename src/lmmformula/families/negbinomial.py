@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray, IntArray
-from lmmformula.families.family import FARTHEST, Family, Observed, Own, Parameter, counted, whole
+from lmmformula.families.family import FARTHEST, SHAPE, Family, Observed, Own, counted, whole
 from lmmformula.families.gamma import gamma_draws
 from lmmformula.families.jets import Jet, Key, Real, chosen, log, log1p, taken, up_to, value_of, variable
-from lmmformula.families.poisson import LARGEST_MEAN, best_of_counts
+from lmmformula.families.poisson import LARGEST_MEAN, best_of_counts, expected_of_counts
 from lmmformula.families.special import LOG_2PI, log_add_exp, log_factorial_error, loss
+from lmmformula.families.stan_words import COUNT, StanWords
 
 CLOSE = 0.5
 """To zero, for which log(1 + x) is better than the logarithm of a ratio."""
@@ -27,9 +28,26 @@ class NegativeBinomial(Family):
         "negbinomial2", "negative_binomial",
     )  # fmt: skip
     links = ("log",)
-    parameters = (Parameter("shape"),)
+    parameters = (SHAPE,)
     support = "whole numbers from 0"
     ends = (0.0,)
+    words = StanWords(
+        COUNT,
+        "neg_binomial_2_log($eta, fmin(shape, 1e9))",
+        "neg_binomial_2(exp(eta), shape)",
+        glm="neg_binomial_2_log_glm($X, $eta, b, fmin(shape, 1e9))",
+        integer=True,
+        draw="count_rng($eta, shape)",
+        draw_function="""\
+// A count of mean exp(eta), but at most 1e9: Stan has no larger ones.
+int count_rng(real eta, real shape) {
+  real mu = gamma_rng(shape, shape) * exp(eta);
+  return poisson_rng(fmin(fmax(mu, 1e-300), 1e9));
+}""",
+        note="""\
+// fmin: a larger shape makes it Poisson, but for rounding errors, which
+// would grow without bounds""",
+    )
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """
@@ -109,6 +127,10 @@ class NegativeBinomial(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return the link of y + 1/2."""
         return self.mean_link.of(observed.y + 0.5)
+
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """Return what is expected of counts."""
+        return expected_of_counts(y, known)
 
     def again(self, observed: Observed, eta: FloatArray, own: tuple[float, ...]) -> tuple[float, ...]:
         """Take the shape from the variance around the means, which may be nearer to them than the data can tell."""

@@ -9,6 +9,7 @@ from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.families.family import Family, Observed, Own, counted, whole
 from lmmformula.families.jets import Jet, Key, Real, chosen
 from lmmformula.families.special import best_poisson, loss
+from lmmformula.families.stan_words import COUNT, StanWords
 
 LARGEST_MEAN = 1e18
 """Of a count that numpy can draw; a prior may ask for more."""
@@ -78,6 +79,35 @@ class Poisson(Family):
     def predictor(self, observed: Observed) -> FloatArray:
         """Return the link of y + 1/2."""
         return self.mean_link.of(observed.y + 0.5)
+
+    def stan(self, *, trials: bool = True, broken: bool = False) -> StanWords | None:
+        """Return the words of Stan."""
+        return WORDS if self.link == "log" else None
+
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """Return what is expected of counts."""
+        return expected_of_counts(y, known)
+
+
+WORDS = StanWords(
+    COUNT,
+    "poisson_log($eta)",
+    "poisson(exp(eta))",
+    glm="poisson_log_glm($X, $eta, b)",
+    integer=True,
+    draw="count_rng($eta)",
+    draw_function="""\
+// A count of mean exp(eta), but at most 1e9: Stan has no larger ones.
+int count_rng(real eta) {
+  return poisson_log_rng(fmin(eta, log(1e9)));
+}""",
+)
+"""Poisson counts in Stan."""
+
+
+def expected_of_counts(y: FloatArray, known: FloatArray) -> tuple[float, FloatArray]:
+    """Return the logarithm of the mean of counts, and their logarithms."""
+    return float(np.log((y.sum() + 0.5) / np.sum(np.exp(known)))), np.log(y + 0.5) - known
 
 
 def best_of_counts(observed: Observed) -> tuple[FloatArray, FloatArray]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.families.family import Family, Observed, Own, Parameter
+from lmmformula.families.family import SIGMA, Family, Observed, Own, Parameter
 from lmmformula.families.gaussian import log_half_spread
 from lmmformula.families.jets import Real, log, log1p
 from lmmformula.families.special import student_constant
+from lmmformula.families.stan_words import StanWords
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,10 @@ class Student(Family):
     name = "student"
     aliases = ("t", "t_family", "studentt", "student_t", "scat")
     links = ("identity",)
-    parameters = (Parameter("sigma"), Parameter("nu", usual_link="logm1"))
+    parameters = (SIGMA, Parameter("nu", ("gamma", (2.0, 0.1)), lower=1.0, usual_link="logm1"))
     support = "numbers"
     units = True
+    words = StanWords("vector[N] y;", "student_t(nu, $eta, $sigma)", "student_t(nu, eta, sigma)")
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:
         """Return the log density."""

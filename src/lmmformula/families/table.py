@@ -18,13 +18,13 @@ FAMILIES: dict[str, type[Family]] = {
         Gaussian,
         Binomial,
         Poisson,
+        Gamma,
         NegativeBinomial,
+        Student,
+        Lognormal,
+        Beta,
         ZeroInflatedPoisson,
         ZeroInflatedNegativeBinomial,
-        Gamma,
-        Beta,
-        Lognormal,
-        Student,
         Cumulative,
     )
 }

@@ -7,12 +7,26 @@ from typing import ClassVar
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.family import LEAST_WEIGHT, Family, Observed, Own, Parameter, counted
+from lmmformula.families import negbinomial, poisson
+from lmmformula.families.family import LEAST_WEIGHT, SHAPE, Family, Observed, Own, Parameter, counted
 from lmmformula.families.jets import Jet, Key, Real, chosen, log, log1p, up_to, value_of, variable
 from lmmformula.families.links import LINKS
-from lmmformula.families.negbinomial import NegativeBinomial
-from lmmformula.families.poisson import Poisson
 from lmmformula.families.special import log_add_exp
+from lmmformula.families.stan_words import COUNT, StanWords
+
+ORDER = """\
+// rows with zeros, and with more
+array[N] int order = sort_indices_asc(y);
+int n_zeros = 0;
+for (n in 1 : N) {
+  n_zeros += y[n] == 0;
+}
+array[n_zeros] int zeros = head(order, n_zeros);
+array[N - n_zeros] int others = tail(order, N - n_zeros);"""
+"""Rows in the order of counts."""
+
+ZI = Parameter("zi", ("uniform", (0.0, 1.0)), "logit", upper=1.0)
+"""The probability of a zero that is not a count."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +95,10 @@ class ZeroInflated(Family):
         """Return that of the counts."""
         return self.base.predictor(observed)
 
+    def expected_at(self, y: FloatArray, trials: FloatArray | None, known: FloatArray) -> tuple[float, FloatArray]:
+        """Return that of the counts."""
+        return self.base.expected_at(y, trials, known)
+
     def start(self, observed: Observed) -> tuple[float, ...]:
         """Take the share of zeros beyond what a Poisson of the others' mean would have."""
         y = observed.y
@@ -104,8 +122,30 @@ class ZeroInflatedPoisson(ZeroInflated):
     name = "zero_inflated_poisson"
     aliases = ("zip", "ziplss", "zeroinflatedpoisson")
     links = ("log",)
-    counts = Poisson
-    parameters = (Parameter("zi", "logit"),)
+    counts = poisson.Poisson
+    parameters = (ZI,)
+    words = StanWords(
+        COUNT,
+        "zi_poisson(zi, $eta)",
+        "0 with probability zi, else poisson(exp(eta))",
+        integer=True,
+        draw="(1 - bernoulli_rng(zi)) * count_rng($eta)",
+        draw_function=poisson.WORDS.draw_function,
+        row_function="""\
+// Log density of a count that is 0 with probability zi, whatever eta says.
+real zi_poisson_lpmf(int y, real zi, real eta) {
+  real own = log1m(zi) + poisson_log_lpmf(y | eta);
+  return y == 0 ? log_sum_exp(log(zi), own) : own;
+}""",
+        order=ORDER,
+        rows="""\
+// zeros are of either kind
+target += log_sum_exp(log(zi), log1m(zi) - exp(eta[zeros]));
+target += (N - n_zeros) * log1m(zi);
+if (n_zeros < N) {
+  y[others] ~ poisson_log(eta[others]);
+}""",
+    )
 
 
 @dataclass(frozen=True)
@@ -116,5 +156,30 @@ class ZeroInflatedNegativeBinomial(ZeroInflated):
     name = "zero_inflated_negbinomial"
     aliases = ("zinb", "zero_inflated_negative_binomial", "zeroinflatednegativebinomial")
     links = ("log",)
-    counts = NegativeBinomial
-    parameters = (Parameter("shape"), Parameter("zi", "logit"))
+    counts = negbinomial.NegativeBinomial
+    parameters = (SHAPE, ZI)
+    words = StanWords(
+        COUNT,
+        "zi_negbinomial(zi, $eta, fmin(shape, 1e9))",
+        "0 with probability zi, else neg_binomial_2(exp(eta), shape)",
+        integer=True,
+        draw="(1 - bernoulli_rng(zi)) * count_rng($eta, shape)",
+        draw_function=negbinomial.NegativeBinomial.words.draw_function,
+        row_function="""\
+// Log density of a count that is 0 with probability zi, whatever eta says.
+real zi_negbinomial_lpmf(int y, real zi, real eta, real shape) {
+  real own = log1m(zi) + neg_binomial_2_log_lpmf(y | eta, shape);
+  return y == 0 ? log_sum_exp(log(zi), own) : own;
+}""",
+        order=ORDER,
+        rows="""\
+// zeros are of either kind; a larger shape makes counts Poisson, but for
+// rounding errors, which would grow without bounds
+real s = fmin(shape, 1e9);
+vector[n_zeros] own = -s * log1p_exp(eta[zeros] - log(s));
+target += log_sum_exp(log(zi), log1m(zi) + own);
+target += (N - n_zeros) * log1m(zi);
+if (n_zeros < N) {
+  y[others] ~ neg_binomial_2_log(eta[others], s);
+}""",
+    )

@@ -15,11 +15,12 @@ from lmmformula.ir.family import GAUSSIAN
 from lmmformula.present.explain import missing_text
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import matrix_lines
-from lmmformula.repl.doing.families import family_text, own_parameters, response_words
+from lmmformula.repl.doing.families import family_text, response_words
 from lmmformula.repl.state import Data
 from lmmformula.repl.typing.facts import can_group, column_text
 from lmmformula.results.tables.lines import table_lines
 from lmmformula.screen import filled
+from lmmformula.stan.program.responses import own_parameters
 
 if TYPE_CHECKING:
     from lmmformula.api.model import Model

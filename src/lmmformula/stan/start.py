@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.design.sums.coordinates import block_diagonal
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.metric import dense_metric, shares
 from lmmformula.stan.program.record import Block, Covariate, Factor
@@ -241,7 +242,7 @@ def _effects(
         return {}
     u = np.concatenate([estimates.modes[block.term] for block in factor.blocks], axis=1)
     if factor.treatment == "noncentered":
-        L = _block_diagonal(roots)
+        L = block_diagonal(roots)
         z = np.linalg.solve(sd[:, np.newaxis] * L, u.T).T
         variance = (1 / (1 + info)).ravel()  # columns of a matrix one behind the other
         return {factor.name("z"): Guess(z[:, 0] if factor.k == 1 else z, variance)}
@@ -276,12 +277,8 @@ def _deviations(
             column = fixed.columns[carried - 1] if carried else fixed.intercept_column
             spread[i] = max(estimates.vcov[column, column] - own[i], 0.1 * estimates.vcov[column, column])
     by_column = np.repeat(variance, factor.n_levels - 1)
-    if factor.k == 1:
-        return {
-            factor.name("mean"): Guess(means[0], spread),
-            factor.name("dev"): Guess(deviations[:, 0], by_column),
-        }
-    return {factor.name("mean"): Guess(means, spread), factor.name("dev"): Guess(deviations.T, by_column)}
+    mean, deviation = (means[0], deviations[:, 0]) if factor.k == 1 else (means, deviations.T)
+    return {factor.name("mean"): Guess(mean, spread), factor.name("dev"): Guess(deviation, by_column)}
 
 
 def _mean(program: StanProgram, factor: Factor, carried: int, estimates: Estimates) -> float:
@@ -333,16 +330,6 @@ def _nearest(correlation: FloatArray) -> FloatArray:
     lowest = float(np.linalg.eigvalsh(correlation)[0])
     lift = max(1e-3 - lowest, 0.0)
     return (correlation + lift * np.eye(len(correlation))) / (1 + lift)
-
-
-def _block_diagonal(blocks: Sequence[FloatArray]) -> FloatArray:
-    size = sum(len(block) for block in blocks)
-    result = np.zeros((size, size))
-    start = 0
-    for block in blocks:
-        result[start : start + len(block), start : start + len(block)] = block
-        start += len(block)
-    return result
 
 
 def _within(declaration: Declaration, value: FloatArray) -> FloatArray:

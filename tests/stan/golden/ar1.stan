@@ -11,13 +11,24 @@
 // the number of rows. That u is drawn from its exact distribution given the
 // parameters in generated quantities.
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, X, y around their means; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   L_group: Cholesky factor of cor_group
+//   r: y - X * beta
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   Lambda: a root of the covariance matrix of u, over sigma
+//   L: of each level, L * L' = Lambda' * ZZ * Lambda + I
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
   // Cholesky factor of the k x k matrix of correlations rho^|i - j|.
   matrix cholesky_ar1(real rho, int k) {
-    matrix[k, k] L = identity_matrix(k);
+    matrix[k, k] L = rep_matrix(0, k, k);
+    L[1, 1] = 1;
     for (i in 2 : k) {
       L[i, 1] = rho ^ (i - 1);
       for (j in 2 : i) {
@@ -26,37 +37,39 @@ functions {
     }
     return L;
   }
-  // L of each level, L * L' = Lambda' * ZZ * Lambda + I; its lower triangle.
-  array[,] vector cholesky_by_level(array[,] vector zz, matrix Lambda) {
-    int k = rows(Lambda);
-    array[k, k] vector[size(zz[1, 1])] L;
-    for (i in 1 : k) {
-      for (h in 1 : i) {
-        L[i, h] = rep_vector(i == h, size(zz[1, 1]));
-        for (p in i : k) {
-          for (q in h : k) {
-            L[i, h] += Lambda[p, i] * Lambda[q, h] * zz[p, q];
-          }
-        }
+  // L of all levels at once, L * L' = Lambda' * ZZ * Lambda + I, and below it
+  // w', L * w = Lambda' * Zr.
+  array[,] vector cholesky_by_level(matrix zz, matrix Zr, matrix Lambda) {
+    int k = cols(Zr);
+    int J = rows(Zr);
+    array[k + 1, k] vector[J] L = rep_array(rep_vector(0, J), k + 1, k);
+    for (h in 1 : k) {
+      for (i in h : k + 1) {
+        vector[J] m = i > k ? Zr * Lambda[ : , h]
+                      : zz * to_vector(Lambda[ : , i] * Lambda[ : , h]');
         for (p in 1 : h - 1) {
-          L[i, h] -= L[i, p] .* L[h, p];
+          m -= L[i, p] .* L[h, p];
         }
-        L[i, h] = i == h ? sqrt(L[i, i]) : L[i, h] ./ L[h, h];
+        L[i, h] = i == h ? sqrt(1 + m) : m ./ L[h, h];
       }
     }
     return L;
   }
-  // w = L \ v of all levels at once.
-  array[] vector solve_by_level(array[,] vector L, matrix v) {
-    array[cols(v)] vector[rows(v)] w;
-    for (i in 1 : cols(v)) {
-      w[i] = v[ : , i];
-      for (p in 1 : i - 1) {
-        w[i] -= L[i, p] .* w[p];
+  // v of all levels, L' * v being normal around w with deviation sigma.
+  matrix draw_by_level_rng(array[,] vector L, real sigma) {
+    int k = dims(L)[2];
+    int J = dims(L)[3];
+    matrix[J, k] v;
+    for (h in 1 : k) {
+      int i = k + 1 - h;
+      v[ : , i] = L[k + 1, i]
+                  + sigma * to_vector(normal_rng(zeros_vector(J), 1));
+      for (p in i + 1 : k) {
+        v[ : , i] -= L[p, i] .* v[ : , p];
       }
-      w[i] ./= L[i, i];
+      v[ : , i] ./= L[i, i];
     }
-    return w;
+    return v;
   }
 }
 data {
@@ -75,22 +88,15 @@ data {
   real<lower=0> prior_sigma_scale; // 4.352
 }
 transformed data {
-  real y_mean = mean(y);
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
-  matrix[N, 3] D; // 1, X, y, the data around their means
-  D[ : , 1] = ones_vector(N);
-  D[ : , 2 : 2] = X - rep_matrix(X_means, N);
-  D[ : , 3] = y - y_mean;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  real y_mean = mean(y);
+  matrix[N, 3] D = append_col(append_col(ones_vector(N), X_c), y - y_mean);
   matrix[3, 3] DD = crossprod(D);
   // sums of products over the rows of each level
-  matrix[N, 3] Z_a; // flo, fmid, fhi
-  Z_a[ : , 1] = x_flo;
-  Z_a[ : , 2] = x_fmid;
-  Z_a[ : , 3] = x_fhi;
-  array[N_a] matrix[3, 3] ZZ_a;
-  ZZ_a = rep_array(rep_matrix(0, 3, 3), N_a);
-  matrix[3 * N_a, 3] ZD_a;
-  ZD_a = rep_matrix(0, 3 * N_a, 3);
+  matrix[N, 3] Z_a = [x_flo', x_fmid', x_fhi']'; // Z: flo, fmid, fhi
+  array[N_a] matrix[3, 3] ZZ_a = rep_array(rep_matrix(0, 3, 3), N_a);
+  matrix[3 * N_a, 3] ZD_a = rep_matrix(0, 3 * N_a, 3);
   for (n in 1 : N) {
     ZZ_a[level_a[n]] += Z_a[n]' * Z_a[n];
     for (i in 1 : 3) {
@@ -98,11 +104,9 @@ transformed data {
       ZD_a[j] += Z_a[n, i] * D[n];
     }
   }
-  array[3, 3] vector[N_a] zz; // entries of ZZ_a, level by level
-  for (i in 1 : 3) {
-    for (h in 1 : 3) {
-      zz[i, h] = to_vector(ZZ_a[ : , i, h]);
-    }
+  matrix[N_a, 9] zz; // ZZ_a, each level in a row
+  for (j in 1 : N_a) {
+    zz[j] = to_row_vector(ZZ_a[j]);
   }
 }
 parameters {
@@ -113,10 +117,8 @@ parameters {
   real<lower=0> sigma;
 }
 transformed parameters {
-  vector[3] sd_a;
-  sd_a[1 : 3] = rep_vector(sd1_a, 3);
-  matrix[3, 3] L_a = identity_matrix(3);
-  L_a[1 : 3, 1 : 3] = cholesky_ar1(rho_a, 3);
+  vector[3] sd_a = rep_vector(sd1_a, 3);
+  matrix[3, 3] L_a = cholesky_ar1(rho_a, 3);
 }
 model {
   // population level
@@ -129,19 +131,16 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y, with u of a integrated out
   {
-    // r = y - X * beta = D * c
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[3 * N_a] Zr = ZD_a * c;
     matrix[3, 3] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
-    matrix[N_a, 3] v = to_matrix(Zr, N_a, 3) * Lambda;
-    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
-    array[3, 3] vector[N_a] L = cholesky_by_level(zz, Lambda);
-    array[3] vector[N_a] w = solve_by_level(L, v);
-    real rr = quad_form(DD, c);
+    array[4, 3] vector[N_a] L = cholesky_by_level(zz, to_matrix(Zr, N_a, 3),
+                                  Lambda);
+    real rr = dot_product(c, DD * c);
     for (i in 1 : 3) {
-      rr -= dot_self(w[i]);
-      target += -sum(log(L[i, i]));
+      rr -= dot_self(L[4, i]);
     }
+    target += -sum(log(L[1, 1] .* L[2, 2] .* L[3, 3]));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
   }
 }
@@ -153,19 +152,8 @@ generated quantities {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[3 * N_a] Zr = ZD_a * c;
     matrix[3, 3] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
-    matrix[N_a, 3] v = to_matrix(Zr, N_a, 3) * Lambda;
-    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
-    array[3, 3] vector[N_a] L = cholesky_by_level(zz, Lambda);
-    array[3] vector[N_a] w = solve_by_level(L, v);
-    for (h in 1 : 3) {
-      int i = 4 - h;
-      w[i] += sigma * to_vector(normal_rng(zeros_vector(N_a), 1));
-      for (p in i + 1 : 3) {
-        w[i] -= L[p, i] .* w[p];
-      }
-      w[i] ./= L[i, i];
-      u_a[ : , i] = w[i];
-    }
-    u_a *= Lambda';
+    array[4, 3] vector[N_a] L = cholesky_by_level(zz, to_matrix(Zr, N_a, 3),
+                                  Lambda);
+    u_a = draw_by_level_rng(L, sigma) * Lambda';
   }
 }

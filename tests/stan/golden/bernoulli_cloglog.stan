@@ -6,6 +6,10 @@
 //   y ~ bernoulli(inv_cloglog(eta))
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -56,9 +60,7 @@ model {
   z_a ~ std_normal();
   // choice
   {
-    vector[N] eta = rep_vector(Intercept_c, N);
-    eta += u_a[level_a];
-    eta += X_c * b;
+    vector[N] eta = Intercept_c + u_a[level_a] + X_c * b;
     target += log1m_exp(-exp(eta[ones]));
     target += -exp(eta[zeros]);
   }
@@ -68,9 +70,7 @@ generated quantities {
   vector[N] log_lik;
   array[N] int y_rep;
   {
-    vector[N] eta = rep_vector(Intercept, N);
-    eta += u_a[level_a];
-    eta += X * b;
+    vector[N] eta = Intercept + u_a[level_a] + X * b;
     for (n in 1 : N) {
       log_lik[n] = bernoulli_cloglog_lpmf(y[n] | eta[n]);
       y_rep[n] = bernoulli_rng(inv_cloglog(eta[n]));

@@ -6,6 +6,9 @@
 //   y ~ bernoulli(inv_logit(eta))
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -33,8 +36,7 @@ model {
   z_a ~ std_normal();
   // binary
   {
-    vector[N] eta = rep_vector(Intercept, N);
-    eta += u_a[level_a];
+    vector[N] eta = Intercept + u_a[level_a];
     y ~ bernoulli_logit(eta);
   }
 }
@@ -42,11 +44,10 @@ generated quantities {
   vector[N] log_lik;
   array[N] int y_rep;
   {
-    vector[N] eta = rep_vector(Intercept, N);
-    eta += u_a[level_a];
+    vector[N] eta = Intercept + u_a[level_a];
     for (n in 1 : N) {
       log_lik[n] = bernoulli_logit_lpmf(y[n] | eta[n]);
-      y_rep[n] = bernoulli_logit_rng(eta[n]);
+      y_rep[n] = bernoulli_rng(inv_logit(eta[n]));
     }
   }
 }

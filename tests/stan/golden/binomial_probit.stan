@@ -6,6 +6,10 @@
 //   y ~ binomial(trials, Phi(eta))
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -68,9 +72,7 @@ model {
   z_a ~ std_normal();
   // successes/trials
   {
-    vector[N] eta = rep_vector(Intercept_c, N);
-    eta += u_a[level_a];
-    eta += X_c * b;
+    vector[N] eta = Intercept_c + u_a[level_a] + X_c * b;
     target += log_Phi_sum(successes, eta[by_successes]);
     target += log_Phi_sum(failures, -eta[by_failures]);
   }

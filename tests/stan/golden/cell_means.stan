@@ -11,6 +11,14 @@
 // the number of rows. That u is drawn from its exact distribution given the
 // parameters in generated quantities.
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: X, y; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   r: y - X * beta
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   lambda, m: sd_a / sigma; of each level, 1 + lambda * ZZ * lambda
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -25,14 +33,11 @@ data {
   real<lower=0> prior_sigma_scale; // 8.219
 }
 transformed data {
-  matrix[N, 4] D; // X, y
-  D[ : , 1 : 3] = X;
-  D[ : , 4] = y;
+  matrix[N, 4] D = append_col(X, y);
   matrix[4, 4] DD = crossprod(D);
   // sums of products over the rows of each level
   vector[N_a] ZZ_a = zeros_vector(N_a);
-  matrix[N_a, 4] ZD_a;
-  ZD_a = rep_matrix(0, N_a, 4);
+  matrix[N_a, 4] ZD_a = rep_matrix(0, N_a, 4);
   for (n in 1 : N) {
     ZZ_a[level_a[n]] += 1;
     ZD_a[level_a[n]] += D[n];
@@ -52,12 +57,11 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y, with u of a integrated out
   {
-    // r = y - X * beta = D * c
     vector[4] c = append_row(-b, 1);
     vector[N_a] Zr = ZD_a * c;
     real lambda = sd_a / sigma;
     vector[N_a] m = 1 + square(lambda) * ZZ_a;
-    real rr = quad_form(DD, c);
+    real rr = dot_product(c, DD * c);
     rr -= square(lambda) * sum(square(Zr) ./ m);
     target += -0.5 * sum(log(m));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
@@ -70,7 +74,6 @@ generated quantities {
     vector[N_a] Zr = ZD_a * c;
     real lambda = sd_a / sigma;
     vector[N_a] m = 1 + square(lambda) * ZZ_a;
-    vector[N_a] mu_u = square(lambda) * Zr ./ m;
-    u_a = to_vector(normal_rng(mu_u, sd_a ./ sqrt(m)));
+    u_a = to_vector(normal_rng(square(lambda) * Zr ./ m, sd_a ./ sqrt(m)));
   }
 }

@@ -12,6 +12,13 @@
 // the number of rows. That u is drawn from its exact distribution given the
 // parameters in generated quantities.
 //
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, y around their means; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   r: y - X * beta - Z * u of the effects that are sampled
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   lambda, m: sd_plate / sigma; of each level, 1 + lambda * ZZ * lambda
+//
 // Written by lmmformula, for Stan 2.36 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -30,17 +37,13 @@ data {
 }
 transformed data {
   real y_mean = mean(y);
-  matrix[N, 2] D; // 1, y, the data around their means
-  D[ : , 1] = ones_vector(N);
-  D[ : , 2] = y - y_mean;
+  matrix[N, 2] D = append_col(ones_vector(N), y - y_mean);
   matrix[2, 2] DD = crossprod(D);
   // sums of products over the rows of each level
   vector[N_plate] ZZ_plate = zeros_vector(N_plate);
-  matrix[N_plate, 2] ZD_plate;
-  ZD_plate = rep_matrix(0, N_plate, 2);
+  matrix[N_plate, 2] ZD_plate = rep_matrix(0, N_plate, 2);
   vector[N_sample] ZZ_sample = zeros_vector(N_sample);
-  matrix[N_sample, 2] ZD_sample;
-  ZD_sample = rep_matrix(0, N_sample, 2);
+  matrix[N_sample, 2] ZD_sample = rep_matrix(0, N_sample, 2);
   matrix[N_plate, N_sample] cross_plate_sample;
   cross_plate_sample = rep_matrix(0, N_plate, N_sample);
   for (n in 1 : N) {
@@ -60,8 +63,7 @@ parameters {
   real<lower=0> sigma;
 }
 transformed parameters {
-  vector[N_sample] u_sample;
-  u_sample = dev_sample + (mean_sample - Intercept);
+  vector[N_sample] u_sample = dev_sample + (mean_sample - Intercept);
 }
 model {
   // population level
@@ -72,18 +74,16 @@ model {
   sd_sample ~ student_t(3, 0, prior_sd_sample_scale);
   mean_sample ~ normal(Intercept, sd_sample / sqrt(N_sample));
   dev_sample ~ normal(0, sd_sample);
-  target += 1 * log(sd_sample); // for the dimension that dev_sample lacks
+  target += -normal_lpdf(0 | 0, sd_sample); // dev_sample has a dimension less
   // residual
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // diameter, with u of plate integrated out
   {
-    // r = y - X * beta - Z * u, where y - X * beta = D * c
     vector[2] c = [y_mean - Intercept, 1]';
-    vector[N_plate] Zr = ZD_plate * c;
-    Zr -= cross_plate_sample * u_sample;
+    vector[N_plate] Zr = ZD_plate * c - cross_plate_sample * u_sample;
     real lambda = sd_plate / sigma;
     vector[N_plate] m = 1 + square(lambda) * ZZ_plate;
-    real rr = quad_form(DD, c);
+    real rr = dot_product(c, DD * c);
     rr -= 2 * dot_product(u_sample, ZD_sample * c);
     rr += dot_product(ZZ_sample, square(u_sample));
     rr -= square(lambda) * sum(square(Zr) ./ m);
@@ -95,11 +95,11 @@ generated quantities {
   vector[N_plate] u_plate;
   {
     vector[2] c = [y_mean - Intercept, 1]';
-    vector[N_plate] Zr = ZD_plate * c;
-    Zr -= cross_plate_sample * u_sample;
+    vector[N_plate] Zr = ZD_plate * c - cross_plate_sample * u_sample;
     real lambda = sd_plate / sigma;
     vector[N_plate] m = 1 + square(lambda) * ZZ_plate;
-    vector[N_plate] mu_u = square(lambda) * Zr ./ m;
-    u_plate = to_vector(normal_rng(mu_u, sd_plate ./ sqrt(m)));
+    u_plate = to_vector(
+                        normal_rng(square(lambda) * Zr ./ m,
+                                   sd_plate ./ sqrt(m)));
   }
 }

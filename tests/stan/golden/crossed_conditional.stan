@@ -7,6 +7,8 @@
 //   e ~ normal(0, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   Z, u: what the effects of a level multiply, and these
+//
 // Written by lmmformula, for Stan 2.36 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -34,10 +36,9 @@ parameters {
   real<lower=0> sigma;
 }
 transformed parameters {
-  vector[N_sample] u_sample;
-  u_sample = dev_sample + mean_sample;
-  vector[N_plate] u_plate;
-  u_plate = dev_plate + (mean_plate - Intercept - mean(u_sample));
+  vector[N_sample] u_sample = dev_sample + mean_sample;
+  vector[N_plate] u_plate = dev_plate
+                            + (mean_plate - (Intercept + mean(u_sample)));
 }
 model {
   // population level
@@ -46,19 +47,17 @@ model {
   sd_plate ~ student_t(3, 0, prior_sd_plate_scale);
   mean_plate ~ normal(Intercept + mean(u_sample), sd_plate / sqrt(N_plate));
   dev_plate ~ normal(0, sd_plate);
-  target += 1 * log(sd_plate); // for the dimension that dev_plate lacks
+  target += -normal_lpdf(0 | 0, sd_plate); // dev_plate has a dimension less
   // sample
   sd_sample ~ student_t(3, 0, prior_sd_sample_scale);
   mean_sample ~ normal(0, sd_sample / sqrt(N_sample));
   dev_sample ~ normal(0, sd_sample);
-  target += 1 * log(sd_sample); // for the dimension that dev_sample lacks
+  target += -normal_lpdf(0 | 0, sd_sample); // dev_sample has a dimension less
   // residual
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // diameter
   {
-    vector[N] mu = rep_vector(Intercept, N);
-    mu += u_plate[level_plate];
-    mu += u_sample[level_sample];
-    y ~ normal(mu, sigma);
+    vector[N] eta = Intercept + u_plate[level_plate] + u_sample[level_sample];
+    y ~ normal(eta, sigma);
   }
 }

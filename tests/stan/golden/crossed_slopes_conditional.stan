@@ -7,6 +7,11 @@
 //   e ~ normal(0, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//   L_group: Cholesky factor of cor_group
+//
 // Written by lmmformula, for Stan 2.36 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -48,19 +53,14 @@ parameters {
   real<lower=0> sigma;
 }
 transformed parameters {
-  vector[2] around_b;
-  around_b[1] = 0;
-  around_b[2] = b[2];
+  vector[2] around_b = [0, b[2]]';
   matrix[N_b, 2] u_b;
   for (i in 1 : 2) {
     u_b[ : , i] = dev_b[i] + (mean_b[i] - around_b[i]);
   }
   vector[N_f] u_f = sd_f * z_f;
-  vector[2] around_a;
-  around_a[1] = Intercept_c - X_means[1] * b[1];
-  around_a[2] = b[1];
-  around_a[1] += mean(u_b[ : , 1]);
-  around_a[1] += mean(u_f);
+  vector[2] around_a = [Intercept_c - X_means[1] * b[1] + mean(u_b[ : , 1])
+                        + mean(u_f), b[1]]';
   matrix[N_a, 2] u_a;
   for (i in 1 : 2) {
     u_a[ : , i] = dev_a[i] + (mean_a[i] - around_a[i]);
@@ -105,13 +105,10 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y
   {
-    vector[N] mu = rep_vector(Intercept_c, N);
-    mu += u_a[level_a, 1];
-    mu += u_a[level_a, 2] .* X[ : , 1];
-    mu += u_b[level_b, 1];
-    mu += u_b[level_b, 2] .* X[ : , 2];
-    mu += u_f[level_f];
-    y ~ normal_id_glm(X_c, mu, b, sigma);
+    vector[N] eta = Intercept_c + u_a[level_a, 1]
+                    + u_a[level_a, 2] .* X[ : , 1] + u_b[level_b, 1]
+                    + u_b[level_b, 2] .* X[ : , 2] + u_f[level_f];
+    y ~ normal_id_glm(X_c, eta, b, sigma);
   }
 }
 generated quantities {

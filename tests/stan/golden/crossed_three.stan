@@ -12,9 +12,56 @@
 // the number of rows. That u is drawn from its exact distribution given the
 // parameters in generated quantities.
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, X, y around their means; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   z: u by a root of its covariance matrix
+//   L_group: Cholesky factor of cor_group
+//   r: y - X * beta - Z * u of the effects that are sampled
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   Lambda: a root of the covariance matrix of u, over sigma
+//   L: of each level, L * L' = Lambda' * ZZ * Lambda + I
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // L of all levels at once, L * L' = Lambda' * ZZ * Lambda + I, and below it
+  // w', L * w = Lambda' * Zr.
+  array[,] vector cholesky_by_level(matrix zz, matrix Zr, matrix Lambda) {
+    int k = cols(Zr);
+    int J = rows(Zr);
+    array[k + 1, k] vector[J] L = rep_array(rep_vector(0, J), k + 1, k);
+    for (h in 1 : k) {
+      for (i in h : k + 1) {
+        vector[J] m = i > k ? Zr * Lambda[ : , h]
+                      : zz * to_vector(Lambda[ : , i] * Lambda[ : , h]');
+        for (p in 1 : h - 1) {
+          m -= L[i, p] .* L[h, p];
+        }
+        L[i, h] = i == h ? sqrt(1 + m) : m ./ L[h, h];
+      }
+    }
+    return L;
+  }
+  // v of all levels, L' * v being normal around w with deviation sigma.
+  matrix draw_by_level_rng(array[,] vector L, real sigma) {
+    int k = dims(L)[2];
+    int J = dims(L)[3];
+    matrix[J, k] v;
+    for (h in 1 : k) {
+      int i = k + 1 - h;
+      v[ : , i] = L[k + 1, i]
+                  + sigma * to_vector(normal_rng(zeros_vector(J), 1));
+      for (p in i + 1 : k) {
+        v[ : , i] -= L[p, i] .* v[ : , p];
+      }
+      v[ : , i] ./= L[i, i];
+    }
+    return v;
+  }
+}
 data {
   int<lower=1> N; // rows
   vector[N] y; // y
@@ -34,55 +81,47 @@ data {
   real<lower=0> prior_sigma_scale; // 4.352
 }
 transformed data {
-  real y_mean = mean(y);
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
-  matrix[N, 3] D; // 1, X, y, the data around their means
-  D[ : , 1] = ones_vector(N);
-  D[ : , 2 : 2] = X - rep_matrix(X_means, N);
-  D[ : , 3] = y - y_mean;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  real y_mean = mean(y);
+  matrix[N, 3] D = append_col(append_col(ones_vector(N), X_c), y - y_mean);
   matrix[3, 3] DD = crossprod(D);
   // sums of products over the rows of each level
-  matrix[N, 2] Z_a; // (Intercept), x
-  Z_a[ : , 1] = ones_vector(N);
-  Z_a[ : , 2] = X[ : , 1];
-  array[N_a] matrix[2, 2] ZZ_a;
-  ZZ_a = rep_array(rep_matrix(0, 2, 2), N_a);
-  matrix[2 * N_a, 3] ZD_a;
-  ZD_a = rep_matrix(0, 2 * N_a, 3);
+  matrix[N, 2] Z_a = [ones_row_vector(N), X[ : , 1]']'; // Z: (Intercept), x
+  array[N_a] matrix[2, 2] ZZ_a = rep_array(rep_matrix(0, 2, 2), N_a);
+  matrix[2 * N_a, 3] ZD_a = rep_matrix(0, 2 * N_a, 3);
   vector[N_b] ZZ_b = zeros_vector(N_b);
-  matrix[N_b, 3] ZD_b;
-  ZD_b = rep_matrix(0, N_b, 3);
+  matrix[N_b, 3] ZD_b = rep_matrix(0, N_b, 3);
   vector[N] Z_f = X[ : , 1];
   vector[N_f] ZZ_f = zeros_vector(N_f);
-  matrix[N_f, 3] ZD_f;
-  ZD_f = rep_matrix(0, N_f, 3);
-  matrix[2 * N_a, N_b] cross_a_b;
-  cross_a_b = rep_matrix(0, 2 * N_a, N_b);
-  matrix[2 * N_a, N_f] cross_a_f;
-  cross_a_f = rep_matrix(0, 2 * N_a, N_f);
-  matrix[N_b, N_f] cross_b_f;
-  cross_b_f = rep_matrix(0, N_b, N_f);
+  matrix[N_f, 3] ZD_f = rep_matrix(0, N_f, 3);
+  matrix[2 * N_a, N_b] cross_a_b = rep_matrix(0, 2 * N_a, N_b);
+  matrix[2 * N_a, N_f] cross_a_f = rep_matrix(0, 2 * N_a, N_f);
+  matrix[N_b, N_f] cross_b_f = rep_matrix(0, N_b, N_f);
   for (n in 1 : N) {
     ZZ_a[level_a[n]] += Z_a[n]' * Z_a[n];
-    ZD_a[level_a[n]] += Z_a[n, 1] * D[n];
-    ZD_a[N_a + level_a[n]] += Z_a[n, 2] * D[n];
+    for (i in 1 : 2) {
+      int j = (i - 1) * N_a + level_a[n];
+      ZD_a[j] += Z_a[n, i] * D[n];
+    }
     ZZ_b[level_b[n]] += 1;
     ZD_b[level_b[n]] += D[n];
     ZZ_f[level_f[n]] += square(Z_f[n]);
     ZD_f[level_f[n]] += Z_f[n] * D[n];
-    cross_a_b[level_a[n], level_b[n]] += Z_a[n, 1];
-    cross_a_b[N_a + level_a[n], level_b[n]] += Z_a[n, 2];
-    cross_a_f[level_a[n], level_f[n]] += Z_a[n, 1] * Z_f[n];
-    cross_a_f[N_a + level_a[n], level_f[n]] += Z_a[n, 2] * Z_f[n];
+    for (i in 1 : 2) {
+      int j = (i - 1) * N_a + level_a[n];
+      cross_a_b[j, level_b[n]] += Z_a[n, i];
+    }
+    for (i in 1 : 2) {
+      int j = (i - 1) * N_a + level_a[n];
+      cross_a_f[j, level_f[n]] += Z_a[n, i] * Z_f[n];
+    }
     cross_b_f[level_b[n], level_f[n]] += Z_f[n];
   }
-  array[2, 2] vector[N_a] zz; // entries of ZZ_a, level by level
-  for (i in 1 : 2) {
-    for (h in 1 : 2) {
-      zz[i, h] = to_vector(ZZ_a[ : , i, h]);
-    }
+  matrix[N_a, 4] zz; // ZZ_a, each level in a row
+  for (j in 1 : N_a) {
+    zz[j] = to_row_vector(ZZ_a[j]);
   }
-  vector[N_a] det_zz = zz[1, 1] .* zz[2, 2] - square(zz[1, 2]);
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -116,34 +155,21 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y, with u of a integrated out
   {
-    // r = y - X * beta - Z * u, where y - X * beta = D * c
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
-    vector[2 * N_a] Zr = ZD_a * c;
-    Zr -= cross_a_b * u_b;
-    Zr -= cross_a_f * u_f;
+    vector[2 * N_a] Zr = ZD_a * c - cross_a_b * u_b - cross_a_f * u_f;
     matrix[2, 2] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
-    matrix[N_a, 2] v = to_matrix(Zr, N_a, 2) * Lambda;
-    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
-    real l11 = Lambda[1, 1];
-    real l21 = Lambda[2, 1];
-    real l22 = Lambda[2, 2];
-    vector[N_a] m11 = 1 + square(l11) * zz[1, 1];
-    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
-    vector[N_a] m22 = 1 + square(l22) * zz[2, 2];
-    vector[N_a] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
-    vector[N_a] L11 = sqrt(m11);
-    vector[N_a] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
-    vector[N_a] L22 = sqrt(det_M ./ m11);
-    vector[N_a] w1 = v[ : , 1] ./ L11;
-    vector[N_a] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
-    real rr = quad_form(DD, c);
+    array[3, 2] vector[N_a] L = cholesky_by_level(zz, to_matrix(Zr, N_a, 2),
+                                  Lambda);
+    real rr = dot_product(c, DD * c);
     rr -= 2 * dot_product(u_b, ZD_b * c);
     rr += dot_product(ZZ_b, square(u_b));
     rr -= 2 * dot_product(u_f, ZD_f * c);
     rr += dot_product(ZZ_f, square(u_f));
     rr += 2 * dot_product(u_b, cross_b_f * u_f);
-    rr -= dot_self(w1) + dot_self(w2);
-    target += -0.5 * sum(log(det_M));
+    for (i in 1 : 2) {
+      rr -= dot_self(L[3, i]);
+    }
+    target += -sum(log(L[1, 1] .* L[2, 2]));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
   }
 }
@@ -153,28 +179,10 @@ generated quantities {
   matrix[N_a, 2] u_a;
   {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
-    vector[2 * N_a] Zr = ZD_a * c;
-    Zr -= cross_a_b * u_b;
-    Zr -= cross_a_f * u_f;
+    vector[2 * N_a] Zr = ZD_a * c - cross_a_b * u_b - cross_a_f * u_f;
     matrix[2, 2] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
-    matrix[N_a, 2] v = to_matrix(Zr, N_a, 2) * Lambda;
-    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
-    real l11 = Lambda[1, 1];
-    real l21 = Lambda[2, 1];
-    real l22 = Lambda[2, 2];
-    vector[N_a] m11 = 1 + square(l11) * zz[1, 1];
-    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
-    vector[N_a] m22 = 1 + square(l22) * zz[2, 2];
-    vector[N_a] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
-    vector[N_a] L11 = sqrt(m11);
-    vector[N_a] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
-    vector[N_a] L22 = sqrt(det_M ./ m11);
-    vector[N_a] w1 = v[ : , 1] ./ L11;
-    vector[N_a] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
-    w2 += sigma * to_vector(normal_rng(zeros_vector(N_a), 1));
-    w2 ./= L22;
-    w1 += sigma * to_vector(normal_rng(zeros_vector(N_a), 1));
-    w1 = (w1 - L21 .* w2) ./ L11;
-    u_a = append_col(w1, w2) * Lambda';
+    array[3, 2] vector[N_a] L = cholesky_by_level(zz, to_matrix(Zr, N_a, 2),
+                                  Lambda);
+    u_a = draw_by_level_rng(L, sigma) * Lambda';
   }
 }

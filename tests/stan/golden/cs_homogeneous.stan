@@ -6,13 +6,18 @@
 //   e ~ normal(0, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//   L_group: Cholesky factor of cor_group
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
   // Cholesky factor of the k x k matrix with correlation rho everywhere.
   matrix cholesky_cs(real rho, int k) {
-    matrix[k, k] L = identity_matrix(k);
+    matrix[k, k] L = rep_matrix(0, k, k);
     for (j in 1 : k) {
       real before = 1 + (j - 2) * rho;
       L[j, j] = sqrt((1 - rho) * (1 + (j - 1) * rho) / before);
@@ -51,12 +56,9 @@ parameters {
   real<lower=0> sigma;
 }
 transformed parameters {
-  vector[3] sd_a;
-  sd_a[1 : 3] = rep_vector(sd1_a, 3);
-  matrix[3, 3] L_a = identity_matrix(3);
-  L_a[1 : 3, 1 : 3] = cholesky_cs(rho_a, 3);
-  matrix[N_a, 3] u_a;
-  u_a = z_a * diag_pre_multiply(sd_a, L_a)';
+  vector[3] sd_a = rep_vector(sd1_a, 3);
+  matrix[3, 3] L_a = cholesky_cs(rho_a, 3);
+  matrix[N_a, 3] u_a = z_a * diag_pre_multiply(sd_a, L_a)';
 }
 model {
   // population level
@@ -70,11 +72,9 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y
   {
-    vector[N] mu = rep_vector(Intercept_c, N);
-    mu += u_a[level_a, 1] .* x_flo;
-    mu += u_a[level_a, 2] .* x_fmid;
-    mu += u_a[level_a, 3] .* x_fhi;
-    y ~ normal_id_glm(X_c, mu, b, sigma);
+    vector[N] eta = Intercept_c + u_a[level_a, 1] .* x_flo
+                    + u_a[level_a, 2] .* x_fmid + u_a[level_a, 3] .* x_fhi;
+    y ~ normal_id_glm(X_c, eta, b, sigma);
   }
 }
 generated quantities {

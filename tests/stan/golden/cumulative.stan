@@ -6,6 +6,11 @@
 //   y ~ ordered_logistic(eta, cutpoint)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//   L_group: Cholesky factor of cor_group
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -33,8 +38,7 @@ parameters {
   matrix[N_a, 2] z_a; // standardised effects
 }
 transformed parameters {
-  matrix[N_a, 2] u_a;
-  u_a = z_a * diag_pre_multiply(sd_a, L_a)';
+  matrix[N_a, 2] u_a = z_a * diag_pre_multiply(sd_a, L_a)';
 }
 model {
   // population level
@@ -46,10 +50,7 @@ model {
   to_vector(z_a) ~ std_normal();
   // rating
   {
-    vector[N] eta = zeros_vector(N);
-    eta += u_a[level_a, 1];
-    eta += u_a[level_a, 2] .* X[ : , 1];
-    eta += X_c * b;
+    vector[N] eta = u_a[level_a, 1] + u_a[level_a, 2] .* X[ : , 1] + X_c * b;
     y ~ ordered_logistic(eta, cutpoint_c);
   }
 }

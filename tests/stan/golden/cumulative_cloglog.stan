@@ -6,6 +6,10 @@
 //   y ~ ordered_cloglog(eta, cutpoint)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -79,12 +83,11 @@ model {
   z_a ~ std_normal();
   // rating
   {
-    vector[N] eta = zeros_vector(N);
-    eta += u_a[level_a];
-    eta += X_c * b;
+    vector[N] eta = u_a[level_a] + X_c * b;
     // inv_cloglog(cutpoint[k] - eta) is the probability of k or lower
-    vector[3] width = cutpoint_c;
-    width[2 : 3] = log_diff_exp(cutpoint_c[2 : 3], cutpoint_c[1 : 2]);
+    vector[size(cutpoint_c)] width = cutpoint_c;
+    width[2 : ] = log_diff_exp(cutpoint_c[2 : ],
+                               head(cutpoint_c, size(cutpoint_c) - 1));
     target += log1m_exp(-exp(width[y[not_last]] - eta[not_last]));
     target += -exp(cutpoint_c[category_below] - eta[not_first]);
   }
@@ -95,9 +98,7 @@ generated quantities {
   vector[N] log_lik;
   array[N] int y_rep;
   {
-    vector[N] eta = zeros_vector(N);
-    eta += u_a[level_a];
-    eta += X * b;
+    vector[N] eta = u_a[level_a] + X * b;
     for (n in 1 : N) {
       log_lik[n] = ordered_cloglog_lpmf(y[n] | eta[n], cutpoint);
       y_rep[n] = category(eta[n] - gumbel_rng(0, 1), cutpoint);

@@ -6,6 +6,9 @@
 //   y ~ ordered_logistic(eta, cutpoint)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -43,8 +46,7 @@ model {
   z_a ~ std_normal();
   // rating
   {
-    vector[N] eta = zeros_vector(N);
-    eta += u_a[level_a];
+    vector[N] eta = u_a[level_a];
     y ~ ordered_logistic(eta, cutpoint);
   }
 }
@@ -52,8 +54,7 @@ generated quantities {
   vector[N] log_lik;
   array[N] int y_rep;
   {
-    vector[N] eta = zeros_vector(N);
-    eta += u_a[level_a];
+    vector[N] eta = u_a[level_a];
     for (n in 1 : N) {
       log_lik[n] = ordered_logistic_lpmf(y[n] | eta[n], cutpoint);
       y_rep[n] = category(eta[n] + logistic_rng(0, 1), cutpoint);

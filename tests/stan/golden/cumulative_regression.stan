@@ -5,6 +5,8 @@
 //   eta = X * b
 //   y ~ ordered_logistic(eta, cutpoint)
 //
+//   X, b: predictors and their coefficients
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -48,8 +50,7 @@ generated quantities {
   vector[N] log_lik;
   array[N] int y_rep;
   {
-    vector[N] eta = zeros_vector(N);
-    eta += X * b;
+    vector[N] eta = X * b;
     for (n in 1 : N) {
       log_lik[n] = ordered_logistic_lpmf(y[n] | eta[n], cutpoint);
       y_rep[n] = category(eta[n] + logistic_rng(0, 1), cutpoint);

@@ -6,6 +6,10 @@
 //   e ~ normal(0, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -33,8 +37,7 @@ parameters {
   real<lower=0> sigma;
 }
 transformed parameters {
-  matrix[N_Subject, 2] u_Subject;
-  u_Subject = z_Subject * diag_matrix(sd_Subject)';
+  matrix[N_Subject, 2] u_Subject = z_Subject * diag_matrix(sd_Subject)';
 }
 model {
   // population level
@@ -47,10 +50,9 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // Reaction
   {
-    vector[N] mu = rep_vector(Intercept_c, N);
-    mu += u_Subject[level_Subject, 1];
-    mu += u_Subject[level_Subject, 2] .* X[ : , 1];
-    y ~ normal_id_glm(X_c, mu, b, sigma);
+    vector[N] eta = Intercept_c + u_Subject[level_Subject, 1]
+                    + u_Subject[level_Subject, 2] .* X[ : , 1];
+    y ~ normal_id_glm(X_c, eta, b, sigma);
   }
 }
 generated quantities {

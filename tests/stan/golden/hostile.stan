@@ -12,9 +12,56 @@
 // with the number of rows. That u is drawn from its exact distribution given
 // the parameters in generated quantities.
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, X, y around their means, by root_weights; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   z: u by a root of its covariance matrix
+//   L_group: Cholesky factor of cor_group
+//   r: y - X * beta - Z * u of the effects that are sampled
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   Lambda: a root of the covariance matrix of u, over sigma
+//   L: of each level, L * L' = Lambda' * ZZ * Lambda + I
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // L of all levels at once, L * L' = Lambda' * ZZ * Lambda + I, and below it
+  // w', L * w = Lambda' * Zr.
+  array[,] vector cholesky_by_level(matrix zz, matrix Zr, matrix Lambda) {
+    int k = cols(Zr);
+    int J = rows(Zr);
+    array[k + 1, k] vector[J] L = rep_array(rep_vector(0, J), k + 1, k);
+    for (h in 1 : k) {
+      for (i in h : k + 1) {
+        vector[J] m = i > k ? Zr * Lambda[ : , h]
+                      : zz * to_vector(Lambda[ : , i] * Lambda[ : , h]');
+        for (p in 1 : h - 1) {
+          m -= L[i, p] .* L[h, p];
+        }
+        L[i, h] = i == h ? sqrt(1 + m) : m ./ L[h, h];
+      }
+    }
+    return L;
+  }
+  // v of all levels, L' * v being normal around w with deviation sigma.
+  matrix draw_by_level_rng(array[,] vector L, real sigma) {
+    int k = dims(L)[2];
+    int J = dims(L)[3];
+    matrix[J, k] v;
+    for (h in 1 : k) {
+      int i = k + 1 - h;
+      v[ : , i] = L[k + 1, i]
+                  + sigma * to_vector(normal_rng(zeros_vector(J), 1));
+      for (p in i + 1 : k) {
+        v[ : , i] -= L[p, i] .* v[ : , p];
+      }
+      v[ : , i] ./= L[i, i];
+    }
+    return v;
+  }
+}
 data {
   int<lower=1> N; // rows
   vector[N] y; // data
@@ -32,46 +79,40 @@ data {
   real<lower=0> prior_sigma_scale; // 4.352
 }
 transformed data {
-  real y_mean = mean(y);
   row_vector[2] X_means = rep_row_vector(1.0 / N, N) * X;
-  matrix[N, 4] D; // 1, X, y, the data around their means
-  D[ : , 1] = ones_vector(N);
-  D[ : , 2 : 3] = X - rep_matrix(X_means, N);
-  D[ : , 4] = y - y_mean;
+  matrix[N, 2] X_c = X - rep_matrix(X_means, N);
   vector[N] root_weights = sqrt(weights);
+  real y_mean = mean(y);
+  matrix[N, 4] D = append_col(append_col(ones_vector(N), X_c), y - y_mean);
   D = diag_pre_multiply(root_weights, D);
   matrix[4, 4] DD = crossprod(D);
   // sums of products over the rows of each level
-  matrix[N, 2] Z_Groe; // (Intercept), lambda
-  Z_Groe[ : , 1] = ones_vector(N);
-  Z_Groe[ : , 2] = X[ : , 1];
+  // Z: (Intercept), lambda
+  matrix[N, 2] Z_Groe = [ones_row_vector(N), X[ : , 1]']';
   Z_Groe = diag_pre_multiply(root_weights, Z_Groe);
-  array[N_Groe] matrix[2, 2] ZZ_Groe;
-  ZZ_Groe = rep_array(rep_matrix(0, 2, 2), N_Groe);
-  matrix[2 * N_Groe, 4] ZD_Groe;
-  ZD_Groe = rep_matrix(0, 2 * N_Groe, 4);
+  array[N_Groe] matrix[2, 2] ZZ_Groe = rep_array(rep_matrix(0, 2, 2), N_Groe);
+  matrix[2 * N_Groe, 4] ZD_Groe = rep_matrix(0, 2 * N_Groe, 4);
   vector[N] Z_2 = root_weights;
   vector[N_2] ZZ_2 = zeros_vector(N_2);
-  matrix[N_2, 4] ZD_2;
-  ZD_2 = rep_matrix(0, N_2, 4);
-  matrix[2 * N_Groe, N_2] cross_Groe_2;
-  cross_Groe_2 = rep_matrix(0, 2 * N_Groe, N_2);
+  matrix[N_2, 4] ZD_2 = rep_matrix(0, N_2, 4);
+  matrix[2 * N_Groe, N_2] cross_Groe_2 = rep_matrix(0, 2 * N_Groe, N_2);
   for (n in 1 : N) {
     ZZ_Groe[level_Groe[n]] += Z_Groe[n]' * Z_Groe[n];
-    ZD_Groe[level_Groe[n]] += Z_Groe[n, 1] * D[n];
-    ZD_Groe[N_Groe + level_Groe[n]] += Z_Groe[n, 2] * D[n];
+    for (i in 1 : 2) {
+      int j = (i - 1) * N_Groe + level_Groe[n];
+      ZD_Groe[j] += Z_Groe[n, i] * D[n];
+    }
     ZZ_2[level_2[n]] += square(Z_2[n]);
     ZD_2[level_2[n]] += Z_2[n] * D[n];
-    cross_Groe_2[level_Groe[n], level_2[n]] += Z_Groe[n, 1] * Z_2[n];
-    cross_Groe_2[N_Groe + level_Groe[n], level_2[n]] += Z_Groe[n, 2] * Z_2[n];
-  }
-  array[2, 2] vector[N_Groe] zz; // entries of ZZ_Groe, level by level
-  for (i in 1 : 2) {
-    for (h in 1 : 2) {
-      zz[i, h] = to_vector(ZZ_Groe[ : , i, h]);
+    for (i in 1 : 2) {
+      int j = (i - 1) * N_Groe + level_Groe[n];
+      cross_Groe_2[j, level_2[n]] += Z_Groe[n, i] * Z_2[n];
     }
   }
-  vector[N_Groe] det_zz = zz[1, 1] .* zz[2, 2] - square(zz[1, 2]);
+  matrix[N_Groe, 4] zz; // ZZ_Groe, each level in a row
+  for (j in 1 : N_Groe) {
+    zz[j] = to_row_vector(ZZ_Groe[j]);
+  }
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -99,30 +140,18 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // data, with u of Größe\n*/ } integrated out
   {
-    // r = y - X * beta - Z * u, where y - X * beta = D * c
     vector[4] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
-    vector[2 * N_Groe] Zr = ZD_Groe * c;
-    Zr -= cross_Groe_2 * u_2;
+    vector[2 * N_Groe] Zr = ZD_Groe * c - cross_Groe_2 * u_2;
     matrix[2, 2] Lambda = diag_pre_multiply(sd_Groe / sigma, L_Groe);
-    matrix[N_Groe, 2] v = to_matrix(Zr, N_Groe, 2) * Lambda;
-    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
-    real l11 = Lambda[1, 1];
-    real l21 = Lambda[2, 1];
-    real l22 = Lambda[2, 2];
-    vector[N_Groe] m11 = 1 + square(l11) * zz[1, 1];
-    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
-    vector[N_Groe] m22 = 1 + square(l22) * zz[2, 2];
-    vector[N_Groe] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
-    vector[N_Groe] L11 = sqrt(m11);
-    vector[N_Groe] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
-    vector[N_Groe] L22 = sqrt(det_M ./ m11);
-    vector[N_Groe] w1 = v[ : , 1] ./ L11;
-    vector[N_Groe] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
-    real rr = quad_form(DD, c);
+    array[3, 2] vector[N_Groe] L = cholesky_by_level(zz,
+                                     to_matrix(Zr, N_Groe, 2), Lambda);
+    real rr = dot_product(c, DD * c);
     rr -= 2 * dot_product(u_2, ZD_2 * c);
     rr += dot_product(ZZ_2, square(u_2));
-    rr -= dot_self(w1) + dot_self(w2);
-    target += -0.5 * sum(log(det_M));
+    for (i in 1 : 2) {
+      rr -= dot_self(L[3, i]);
+    }
+    target += -sum(log(L[1, 1] .* L[2, 2]));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
     target += sum(log(root_weights));
   }
@@ -133,27 +162,10 @@ generated quantities {
   matrix[N_Groe, 2] u_Groe;
   {
     vector[4] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
-    vector[2 * N_Groe] Zr = ZD_Groe * c;
-    Zr -= cross_Groe_2 * u_2;
+    vector[2 * N_Groe] Zr = ZD_Groe * c - cross_Groe_2 * u_2;
     matrix[2, 2] Lambda = diag_pre_multiply(sd_Groe / sigma, L_Groe);
-    matrix[N_Groe, 2] v = to_matrix(Zr, N_Groe, 2) * Lambda;
-    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
-    real l11 = Lambda[1, 1];
-    real l21 = Lambda[2, 1];
-    real l22 = Lambda[2, 2];
-    vector[N_Groe] m11 = 1 + square(l11) * zz[1, 1];
-    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
-    vector[N_Groe] m22 = 1 + square(l22) * zz[2, 2];
-    vector[N_Groe] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
-    vector[N_Groe] L11 = sqrt(m11);
-    vector[N_Groe] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
-    vector[N_Groe] L22 = sqrt(det_M ./ m11);
-    vector[N_Groe] w1 = v[ : , 1] ./ L11;
-    vector[N_Groe] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
-    w2 += sigma * to_vector(normal_rng(zeros_vector(N_Groe), 1));
-    w2 ./= L22;
-    w1 += sigma * to_vector(normal_rng(zeros_vector(N_Groe), 1));
-    w1 = (w1 - L21 .* w2) ./ L11;
-    u_Groe = append_col(w1, w2) * Lambda';
+    array[3, 2] vector[N_Groe] L = cholesky_by_level(zz,
+                                     to_matrix(Zr, N_Groe, 2), Lambda);
+    u_Groe = draw_by_level_rng(L, sigma) * Lambda';
   }
 }

@@ -11,6 +11,14 @@
 // with the number of rows. That u is drawn from its exact distribution given
 // the parameters in generated quantities.
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, X, y around their means; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   r: y - X * beta
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   lambda, m: sd_Subject / sigma; of each level, 1 + lambda * ZZ * lambda
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -27,17 +35,14 @@ data {
   real<lower=0> prior_sigma_scale; // 148.3
 }
 transformed data {
-  real y_mean = mean(y);
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
-  matrix[N, 3] D; // 1, X, y, the data around their means
-  D[ : , 1] = ones_vector(N);
-  D[ : , 2 : 2] = X - rep_matrix(X_means, N);
-  D[ : , 3] = y - y_mean;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  real y_mean = mean(y);
+  matrix[N, 3] D = append_col(append_col(ones_vector(N), X_c), y - y_mean);
   matrix[3, 3] DD = crossprod(D);
   // sums of products over the rows of each level
   vector[N_Subject] ZZ_Subject = zeros_vector(N_Subject);
-  matrix[N_Subject, 3] ZD_Subject;
-  ZD_Subject = rep_matrix(0, N_Subject, 3);
+  matrix[N_Subject, 3] ZD_Subject = rep_matrix(0, N_Subject, 3);
   for (n in 1 : N) {
     ZZ_Subject[level_Subject[n]] += 1;
     ZD_Subject[level_Subject[n]] += D[n];
@@ -59,12 +64,11 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // Reaction, with u of Subject integrated out
   {
-    // r = y - X * beta = D * c
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[N_Subject] Zr = ZD_Subject * c;
     real lambda = sd_Subject / sigma;
     vector[N_Subject] m = 1 + square(lambda) * ZZ_Subject;
-    real rr = quad_form(DD, c);
+    real rr = dot_product(c, DD * c);
     rr -= square(lambda) * sum(square(Zr) ./ m);
     target += -0.5 * sum(log(m));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
@@ -78,7 +82,8 @@ generated quantities {
     vector[N_Subject] Zr = ZD_Subject * c;
     real lambda = sd_Subject / sigma;
     vector[N_Subject] m = 1 + square(lambda) * ZZ_Subject;
-    vector[N_Subject] mu_u = square(lambda) * Zr ./ m;
-    u_Subject = to_vector(normal_rng(mu_u, sd_Subject ./ sqrt(m)));
+    u_Subject = to_vector(
+                          normal_rng(square(lambda) * Zr ./ m,
+                                     sd_Subject ./ sqrt(m)));
   }
 }

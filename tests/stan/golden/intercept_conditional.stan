@@ -6,6 +6,10 @@
 //   e ~ normal(0, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -46,9 +50,8 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // Reaction
   {
-    vector[N] mu = rep_vector(Intercept_c, N);
-    mu += u_Subject[level_Subject];
-    y ~ normal_id_glm(X_c, mu, b, sigma);
+    vector[N] eta = Intercept_c + u_Subject[level_Subject];
+    y ~ normal_id_glm(X_c, eta, b, sigma);
   }
 }
 generated quantities {

@@ -6,6 +6,11 @@
 //   e ~ normal(0, sigma / sqrt(weights))
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//   L_group: Cholesky factor of cor_group
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -36,8 +41,7 @@ parameters {
   real<lower=0> sigma;
 }
 transformed parameters {
-  matrix[N_a, 2] u_a;
-  u_a = z_a * diag_pre_multiply(sd_a, L_a)';
+  matrix[N_a, 2] u_a = z_a * diag_pre_multiply(sd_a, L_a)';
 }
 model {
   // population level
@@ -51,10 +55,9 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y
   {
-    vector[N] mu = rep_vector(Intercept_c, N);
-    mu += u_a[level_a, 1];
-    mu += u_a[level_a, 2] .* X[ : , 1];
-    y ~ normal_id_glm(X_c, mu, b, sigma ./ root_weights);
+    vector[N] eta = Intercept_c + u_a[level_a, 1]
+                    + u_a[level_a, 2] .* X[ : , 1];
+    y ~ normal_id_glm(X_c, eta, b, sigma ./ root_weights);
   }
 }
 generated quantities {
@@ -63,10 +66,8 @@ generated quantities {
   vector[N] log_lik;
   vector[N] y_rep;
   {
-    vector[N] eta = rep_vector(Intercept, N);
-    eta += u_a[level_a, 1];
-    eta += u_a[level_a, 2] .* X[ : , 1];
-    eta += X * b;
+    vector[N] eta = Intercept + u_a[level_a, 1]
+                    + u_a[level_a, 2] .* X[ : , 1] + X * b;
     for (n in 1 : N) {
       log_lik[n] = normal_lpdf(y[n] | eta[n], sigma / root_weights[n]);
       y_rep[n] = normal_rng(eta[n], sigma / root_weights[n]);

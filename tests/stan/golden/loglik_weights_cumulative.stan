@@ -6,6 +6,10 @@
 //   y ~ ordered_logistic(eta, cutpoint)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -44,12 +48,10 @@ model {
   z_a ~ std_normal();
   // rating
   {
-    vector[N] eta = zeros_vector(N);
-    eta += u_a[level_a];
-    eta += X_c * b;
+    vector[N] eta = u_a[level_a] + X_c * b;
     for (n in 1 : N) {
-      real density = ordered_logistic_lpmf(y[n] | eta[n], cutpoint_c);
-      target += loglik_weights[n] * density;
+      target += loglik_weights[n]
+                * ordered_logistic_lpmf(y[n] | eta[n], cutpoint_c);
     }
   }
 }

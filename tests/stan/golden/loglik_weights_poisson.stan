@@ -6,6 +6,10 @@
 //   y ~ poisson(exp(eta))
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -49,12 +53,9 @@ model {
   z_a ~ std_normal();
   // count
   {
-    vector[N] eta = rep_vector(Intercept_c, N);
-    eta += u_a[level_a];
-    eta += X_c * b;
+    vector[N] eta = Intercept_c + u_a[level_a] + X_c * b;
     for (n in 1 : N) {
-      real density = poisson_log_lpmf(y[n] | eta[n]);
-      target += loglik_weights[n] * density;
+      target += loglik_weights[n] * poisson_log_lpmf(y[n] | eta[n]);
     }
   }
 }
@@ -63,12 +64,9 @@ generated quantities {
   vector[N] log_lik;
   array[N] int y_rep;
   {
-    vector[N] eta = rep_vector(Intercept, N);
-    eta += u_a[level_a];
-    eta += X * b;
+    vector[N] eta = Intercept + u_a[level_a] + X * b;
     for (n in 1 : N) {
-      log_lik[n] = poisson_log_lpmf(y[n] | eta[n]);
-      log_lik[n] *= loglik_weights[n];
+      log_lik[n] = loglik_weights[n] * poisson_log_lpmf(y[n] | eta[n]);
       y_rep[n] = count_rng(eta[n]);
     }
   }

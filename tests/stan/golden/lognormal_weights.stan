@@ -6,6 +6,10 @@
 //   y ~ lognormal(eta, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -48,9 +52,7 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // positive
   {
-    vector[N] eta = rep_vector(Intercept_c, N);
-    eta += u_a[level_a];
-    eta += X_c * b;
+    vector[N] eta = Intercept_c + u_a[level_a] + X_c * b;
     y ~ lognormal(eta, sigma ./ root_weights);
   }
 }
@@ -59,9 +61,7 @@ generated quantities {
   vector[N] log_lik;
   vector[N] y_rep;
   {
-    vector[N] eta = rep_vector(Intercept, N);
-    eta += u_a[level_a];
-    eta += X * b;
+    vector[N] eta = Intercept + u_a[level_a] + X * b;
     for (n in 1 : N) {
       log_lik[n] = lognormal_lpdf(y[n] | eta[n], sigma / root_weights[n]);
       y_rep[n] = lognormal_rng(eta[n], sigma / root_weights[n]);

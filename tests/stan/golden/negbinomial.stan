@@ -6,6 +6,10 @@
 //   y ~ neg_binomial_2(exp(eta), shape)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -53,8 +57,7 @@ model {
   shape ~ exponential(prior_shape_rate);
   // count
   {
-    vector[N] eta = rep_vector(Intercept_c, N);
-    eta += u_a[level_a];
+    vector[N] eta = Intercept_c + u_a[level_a];
     // fmin: a larger shape makes it Poisson, but for rounding errors, which
     // would grow without bounds
     y ~ neg_binomial_2_log_glm(X_c, eta, b, fmin(shape, 1e9));
@@ -65,9 +68,7 @@ generated quantities {
   vector[N] log_lik;
   array[N] int y_rep;
   {
-    vector[N] eta = rep_vector(Intercept, N);
-    eta += u_a[level_a];
-    eta += X * b;
+    vector[N] eta = Intercept + u_a[level_a] + X * b;
     for (n in 1 : N) {
       log_lik[n] = neg_binomial_2_log_lpmf(y[n] | eta[n], fmin(shape, 1e9));
       y_rep[n] = count_rng(eta[n], shape);

@@ -12,6 +12,14 @@
 // with the number of rows. That u is drawn from its exact distribution given
 // the parameters in generated quantities.
 //
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, y around their means; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   z: u by a root of its covariance matrix
+//   r: y - X * beta - Z * u of the effects that are sampled
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   lambda, m: sd_cask_batch / sigma; of each level, 1 + lambda * ZZ * lambda
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -30,20 +38,16 @@ data {
 }
 transformed data {
   real y_mean = mean(y);
-  matrix[N, 2] D; // 1, y, the data around their means
-  D[ : , 1] = ones_vector(N);
-  D[ : , 2] = y - y_mean;
+  matrix[N, 2] D = append_col(ones_vector(N), y - y_mean);
   matrix[2, 2] DD = crossprod(D);
   // sums of products over the rows of each level
   vector[N_cask_batch] ZZ_cask_batch = zeros_vector(N_cask_batch);
-  matrix[N_cask_batch, 2] ZD_cask_batch;
-  ZD_cask_batch = rep_matrix(0, N_cask_batch, 2);
+  matrix[N_cask_batch, 2] ZD_cask_batch = rep_matrix(0, N_cask_batch, 2);
   vector[N_batch] ZZ_batch = zeros_vector(N_batch);
-  matrix[N_batch, 2] ZD_batch;
-  ZD_batch = rep_matrix(0, N_batch, 2);
+  matrix[N_batch, 2] ZD_batch = rep_matrix(0, N_batch, 2);
   // level of batch that holds each level of cask:batch
-  array[N_cask_batch] int parent_cask_batch_batch;
-  parent_cask_batch_batch = rep_array(0, N_cask_batch);
+  array[N_cask_batch] int parent_cask_batch_batch = rep_array(0,
+                                                              N_cask_batch);
   vector[N_cask_batch] cross_cask_batch_batch = zeros_vector(N_cask_batch);
   for (n in 1 : N) {
     ZZ_cask_batch[level_cask_batch[n]] += 1;
@@ -81,13 +85,13 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // strength, with u of cask:batch integrated out
   {
-    // r = y - X * beta - Z * u, where y - X * beta = D * c
     vector[2] c = [y_mean - Intercept, 1]';
-    vector[N_cask_batch] Zr = ZD_cask_batch * c;
-    Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
+    vector[N_cask_batch] Zr = ZD_cask_batch * c
+                              - cross_cask_batch_batch
+                                .* u_batch[parent_cask_batch_batch];
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
-    real rr = quad_form(DD, c);
+    real rr = dot_product(c, DD * c);
     rr -= 2 * dot_product(u_batch, ZD_batch * c);
     rr += dot_product(ZZ_batch, square(u_batch));
     rr -= square(lambda) * sum(square(Zr) ./ m);
@@ -99,11 +103,13 @@ generated quantities {
   vector[N_cask_batch] u_cask_batch;
   {
     vector[2] c = [y_mean - Intercept, 1]';
-    vector[N_cask_batch] Zr = ZD_cask_batch * c;
-    Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
+    vector[N_cask_batch] Zr = ZD_cask_batch * c
+                              - cross_cask_batch_batch
+                                .* u_batch[parent_cask_batch_batch];
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
-    vector[N_cask_batch] mu_u = square(lambda) * Zr ./ m;
-    u_cask_batch = to_vector(normal_rng(mu_u, sd_cask_batch ./ sqrt(m)));
+    u_cask_batch = to_vector(
+                             normal_rng(square(lambda) * Zr ./ m,
+                                        sd_cask_batch ./ sqrt(m)));
   }
 }

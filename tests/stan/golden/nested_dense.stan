@@ -12,9 +12,32 @@
 // does not grow with the number of rows. That u is drawn from its exact
 // distribution given the parameters in generated quantities.
 //
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, y around their means; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   r: y - X * beta
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   lambda, m: sd_cask_batch / sigma; of each level, 1 + lambda * ZZ * lambda
+//   C: Z of batch
+//   L: L * L' = S + I, S: what of C' * C is left beside Z of cask:batch
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // L, L * L' = S + I, S being what of C' * C is left beside Z, and below it
+  // w',
+  // L * w being what of C' * r is.
+  matrix cholesky_of_rest(matrix CC, matrix ZC, vector Cr, vector Zr,
+                          vector m, real lambda, vector scale) {
+    int Q = rows(CC);
+    matrix[rows(ZC), Q] W = diag_pre_multiply(lambda ./ sqrt(m), ZC);
+    matrix[Q, Q] S = quad_form_diag(CC - crossprod(W), scale);
+    matrix[Q, Q] L = cholesky_decompose(add_diag(S, 1));
+    vector[Q] v = scale .* (Cr - square(lambda) * (ZC' * (Zr ./ m)));
+    return append_row(L, mdivide_left_tri_low(L, v)');
+  }
+}
 data {
   int<lower=1> N; // rows
   vector[N] y; // strength
@@ -30,17 +53,13 @@ data {
 }
 transformed data {
   real y_mean = mean(y);
-  matrix[N, 2] D; // 1, y, the data around their means
-  D[ : , 1] = ones_vector(N);
-  D[ : , 2] = y - y_mean;
+  matrix[N, 2] D = append_col(ones_vector(N), y - y_mean);
   matrix[2, 2] DD = crossprod(D);
   // sums of products over the rows of each level
   vector[N_cask_batch] ZZ_cask_batch = zeros_vector(N_cask_batch);
-  matrix[N_cask_batch, 2] ZD_cask_batch;
-  ZD_cask_batch = rep_matrix(0, N_cask_batch, 2);
+  matrix[N_cask_batch, 2] ZD_cask_batch = rep_matrix(0, N_cask_batch, 2);
   vector[N_batch] ZZ_batch = zeros_vector(N_batch);
-  matrix[N_batch, 2] ZD_batch;
-  ZD_batch = rep_matrix(0, N_batch, 2);
+  matrix[N_batch, 2] ZD_batch = rep_matrix(0, N_batch, 2);
   matrix[N_cask_batch, N_batch] cross_cask_batch_batch;
   cross_cask_batch_batch = rep_matrix(0, N_cask_batch, N_batch);
   for (n in 1 : N) {
@@ -73,44 +92,37 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // strength, with u of cask:batch, batch integrated out
   {
-    // r = y - X * beta = D * c
     vector[2] c = [y_mean - Intercept, 1]';
     vector[N_cask_batch] Zr = ZD_cask_batch * c;
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
-    // what is then left of batch: S + I = L * L'
     vector[Q] scale = rep_vector(sd_batch / sigma, Q);
-    matrix[N_cask_batch, Q] W = diag_pre_multiply(lambda ./ sqrt(m), ZC);
-    matrix[Q, Q] S = quad_form_diag(CC - crossprod(W), scale);
-    matrix[Q, Q] L = cholesky_decompose(add_diag(S, 1));
-    vector[Q] v = CD * c - square(lambda) * (ZC' * (Zr ./ m));
-    vector[Q] w = mdivide_left_tri_low(L, scale .* v);
-    real rr = quad_form(DD, c);
-    rr -= square(lambda) * sum(square(Zr) ./ m) + dot_self(w);
+    matrix[Q + 1, Q] L = cholesky_of_rest(CC, ZC, CD * c, Zr, m, lambda,
+                                          scale);
+    real rr = dot_product(c, DD * c);
+    rr -= square(lambda) * sum(square(Zr) ./ m) + dot_self(L[Q + 1]);
     target += -0.5 * sum(log(m)) - sum(log(diagonal(L)));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
   }
 }
 generated quantities {
-  vector[N_batch] u_batch;
   vector[N_cask_batch] u_cask_batch;
+  vector[N_batch] u_batch;
   {
     vector[2] c = [y_mean - Intercept, 1]';
     vector[N_cask_batch] Zr = ZD_cask_batch * c;
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
-    // what is then left of batch: S + I = L * L'
     vector[Q] scale = rep_vector(sd_batch / sigma, Q);
-    matrix[N_cask_batch, Q] W = diag_pre_multiply(lambda ./ sqrt(m), ZC);
-    matrix[Q, Q] S = quad_form_diag(CC - crossprod(W), scale);
-    matrix[Q, Q] L = cholesky_decompose(add_diag(S, 1));
-    vector[Q] v = CD * c - square(lambda) * (ZC' * (Zr ./ m));
-    vector[Q] w = mdivide_left_tri_low(L, scale .* v);
-    w += sigma * to_vector(normal_rng(zeros_vector(Q), 1));
-    vector[Q] u = scale .* mdivide_right_tri_low(w', L)';
-    u_batch = head(u, N_batch);
-    Zr -= ZC * u;
-    vector[N_cask_batch] mu_u = square(lambda) * Zr ./ m;
-    u_cask_batch = to_vector(normal_rng(mu_u, sd_cask_batch ./ sqrt(m)));
+    matrix[Q + 1, Q] L = cholesky_of_rest(CC, ZC, CD * c, Zr, m, lambda,
+                                          scale);
+    row_vector[Q] w = L[Q + 1]
+                      + sigma * to_row_vector(normal_rng(zeros_vector(Q), 1));
+    vector[Q] v = scale .* mdivide_right_tri_low(w, L[1 : Q])';
+    u_batch = v;
+    Zr -= ZC * v;
+    u_cask_batch = to_vector(
+                             normal_rng(square(lambda) * Zr ./ m,
+                                        sd_cask_batch ./ sqrt(m)));
   }
 }

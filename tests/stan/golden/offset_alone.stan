@@ -6,6 +6,9 @@
 //   e ~ normal(0, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -35,8 +38,7 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y
   {
-    vector[N] mu = offsets;
-    mu += u_a[level_a];
-    y ~ normal(mu, sigma);
+    vector[N] eta = offsets + u_a[level_a];
+    y ~ normal(eta, sigma);
   }
 }

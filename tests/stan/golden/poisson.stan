@@ -6,6 +6,11 @@
 //   y ~ poisson(exp(eta))
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//   L_group: Cholesky factor of cor_group
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -38,8 +43,7 @@ parameters {
   vector[N_b] z_b; // standardised effects
 }
 transformed parameters {
-  matrix[N_a, 2] u_a;
-  u_a = z_a * diag_pre_multiply(sd_a, L_a)';
+  matrix[N_a, 2] u_a = z_a * diag_pre_multiply(sd_a, L_a)';
   vector[N_b] u_b = sd_b * z_b;
 }
 model {
@@ -55,10 +59,8 @@ model {
   z_b ~ std_normal();
   // count
   {
-    vector[N] eta = offsets + Intercept_c;
-    eta += u_a[level_a, 1];
-    eta += u_a[level_a, 2] .* X[ : , 1];
-    eta += u_b[level_b];
+    vector[N] eta = offsets + Intercept_c + u_a[level_a, 1]
+                    + u_a[level_a, 2] .* X[ : , 1] + u_b[level_b];
     y ~ poisson_log_glm(X_c, eta, b);
   }
 }

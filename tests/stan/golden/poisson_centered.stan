@@ -6,6 +6,10 @@
 //   y ~ poisson(exp(eta))
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   L_group: Cholesky factor of cor_group
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -48,9 +52,8 @@ model {
   coef_a ~ multi_normal_cholesky(around_a, diag_pre_multiply(sd_a, L_a));
   // count
   {
-    vector[N] eta = rep_vector(Intercept_c, N);
-    eta += u_a[level_a, 1];
-    eta += u_a[level_a, 2] .* X[ : , 1];
+    vector[N] eta = Intercept_c + u_a[level_a, 1]
+                    + u_a[level_a, 2] .* X[ : , 1];
     y ~ poisson_log_glm(X_c, eta, b);
   }
 }

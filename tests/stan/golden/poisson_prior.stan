@@ -8,6 +8,10 @@
 //
 // Of the prior alone: there is no likelihood.
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -53,9 +57,7 @@ generated quantities {
   real Intercept = Intercept_c - X_means * b;
   array[N] int y_rep;
   {
-    vector[N] eta = rep_vector(Intercept, N);
-    eta += u_a[level_a];
-    eta += X * b;
+    vector[N] eta = Intercept + u_a[level_a] + X * b;
     for (n in 1 : N) {
       y_rep[n] = count_rng(eta[n]);
     }

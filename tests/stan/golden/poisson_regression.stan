@@ -5,6 +5,8 @@
 //   eta = Intercept + X * b
 //   y ~ poisson(exp(eta))
 //
+//   X, b: predictors and their coefficients
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -29,10 +31,7 @@ model {
   Intercept_c ~ student_t(3, prior_Intercept_location, prior_Intercept_scale);
   b ~ normal(0, prior_b_scale);
   // count
-  {
-    vector[N] eta = rep_vector(Intercept_c, N);
-    y ~ poisson_log_glm(X_c, eta, b);
-  }
+  y ~ poisson_log_glm(X_c, Intercept_c, b);
 }
 generated quantities {
   real Intercept = Intercept_c - X_means * b;

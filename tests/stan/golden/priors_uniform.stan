@@ -11,9 +11,55 @@
 // the number of rows. That u is drawn from its exact distribution given the
 // parameters in generated quantities.
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, X, y around their means; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   L_group: Cholesky factor of cor_group
+//   r: y - X * beta
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   Lambda: a root of the covariance matrix of u, over sigma
+//   L: of each level, L * L' = Lambda' * ZZ * Lambda + I
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // L of all levels at once, L * L' = Lambda' * ZZ * Lambda + I, and below it
+  // w', L * w = Lambda' * Zr.
+  array[,] vector cholesky_by_level(matrix zz, matrix Zr, matrix Lambda) {
+    int k = cols(Zr);
+    int J = rows(Zr);
+    array[k + 1, k] vector[J] L = rep_array(rep_vector(0, J), k + 1, k);
+    for (h in 1 : k) {
+      for (i in h : k + 1) {
+        vector[J] m = i > k ? Zr * Lambda[ : , h]
+                      : zz * to_vector(Lambda[ : , i] * Lambda[ : , h]');
+        for (p in 1 : h - 1) {
+          m -= L[i, p] .* L[h, p];
+        }
+        L[i, h] = i == h ? sqrt(1 + m) : m ./ L[h, h];
+      }
+    }
+    return L;
+  }
+  // v of all levels, L' * v being normal around w with deviation sigma.
+  matrix draw_by_level_rng(array[,] vector L, real sigma) {
+    int k = dims(L)[2];
+    int J = dims(L)[3];
+    matrix[J, k] v;
+    for (h in 1 : k) {
+      int i = k + 1 - h;
+      v[ : , i] = L[k + 1, i]
+                  + sigma * to_vector(normal_rng(zeros_vector(J), 1));
+      for (p in i + 1 : k) {
+        v[ : , i] -= L[p, i] .* v[ : , p];
+      }
+      v[ : , i] ./= L[i, i];
+    }
+    return v;
+  }
+}
 data {
   int<lower=1> N; // rows
   vector[N] y; // y
@@ -27,33 +73,28 @@ data {
   real prior_sigma_upper; // 100
 }
 transformed data {
-  real y_mean = mean(y);
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
-  matrix[N, 3] D; // 1, X, y, the data around their means
-  D[ : , 1] = ones_vector(N);
-  D[ : , 2 : 2] = X - rep_matrix(X_means, N);
-  D[ : , 3] = y - y_mean;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  real y_mean = mean(y);
+  matrix[N, 3] D = append_col(append_col(ones_vector(N), X_c), y - y_mean);
   matrix[3, 3] DD = crossprod(D);
   // sums of products over the rows of each level
-  matrix[N, 2] Z_group; // (Intercept), x
-  Z_group[ : , 1] = ones_vector(N);
-  Z_group[ : , 2] = X[ : , 1];
-  array[N_group] matrix[2, 2] ZZ_group;
-  ZZ_group = rep_array(rep_matrix(0, 2, 2), N_group);
-  matrix[2 * N_group, 3] ZD_group;
-  ZD_group = rep_matrix(0, 2 * N_group, 3);
+  // Z: (Intercept), x
+  matrix[N, 2] Z_group = [ones_row_vector(N), X[ : , 1]']';
+  array[N_group] matrix[2, 2] ZZ_group = rep_array(rep_matrix(0, 2, 2),
+                                                   N_group);
+  matrix[2 * N_group, 3] ZD_group = rep_matrix(0, 2 * N_group, 3);
   for (n in 1 : N) {
     ZZ_group[level_group[n]] += Z_group[n]' * Z_group[n];
-    ZD_group[level_group[n]] += Z_group[n, 1] * D[n];
-    ZD_group[N_group + level_group[n]] += Z_group[n, 2] * D[n];
-  }
-  array[2, 2] vector[N_group] zz; // entries of ZZ_group, level by level
-  for (i in 1 : 2) {
-    for (h in 1 : 2) {
-      zz[i, h] = to_vector(ZZ_group[ : , i, h]);
+    for (i in 1 : 2) {
+      int j = (i - 1) * N_group + level_group[n];
+      ZD_group[j] += Z_group[n, i] * D[n];
     }
   }
-  vector[N_group] det_zz = zz[1, 1] .* zz[2, 2] - square(zz[1, 2]);
+  matrix[N_group, 4] zz; // ZZ_group, each level in a row
+  for (j in 1 : N_group) {
+    zz[j] = to_row_vector(ZZ_group[j]);
+  }
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -73,27 +114,16 @@ model {
   sigma ~ uniform(0, prior_sigma_upper);
   // y, with u of group integrated out
   {
-    // r = y - X * beta = D * c
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[2 * N_group] Zr = ZD_group * c;
     matrix[2, 2] Lambda = diag_pre_multiply(sd_group / sigma, L_group);
-    matrix[N_group, 2] v = to_matrix(Zr, N_group, 2) * Lambda;
-    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
-    real l11 = Lambda[1, 1];
-    real l21 = Lambda[2, 1];
-    real l22 = Lambda[2, 2];
-    vector[N_group] m11 = 1 + square(l11) * zz[1, 1];
-    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
-    vector[N_group] m22 = 1 + square(l22) * zz[2, 2];
-    vector[N_group] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
-    vector[N_group] L11 = sqrt(m11);
-    vector[N_group] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
-    vector[N_group] L22 = sqrt(det_M ./ m11);
-    vector[N_group] w1 = v[ : , 1] ./ L11;
-    vector[N_group] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
-    real rr = quad_form(DD, c);
-    rr -= dot_self(w1) + dot_self(w2);
-    target += -0.5 * sum(log(det_M));
+    array[3, 2] vector[N_group] L = cholesky_by_level(zz,
+                                      to_matrix(Zr, N_group, 2), Lambda);
+    real rr = dot_product(c, DD * c);
+    for (i in 1 : 2) {
+      rr -= dot_self(L[3, i]);
+    }
+    target += -sum(log(L[1, 1] .* L[2, 2]));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
   }
 }
@@ -105,24 +135,8 @@ generated quantities {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[2 * N_group] Zr = ZD_group * c;
     matrix[2, 2] Lambda = diag_pre_multiply(sd_group / sigma, L_group);
-    matrix[N_group, 2] v = to_matrix(Zr, N_group, 2) * Lambda;
-    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
-    real l11 = Lambda[1, 1];
-    real l21 = Lambda[2, 1];
-    real l22 = Lambda[2, 2];
-    vector[N_group] m11 = 1 + square(l11) * zz[1, 1];
-    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
-    vector[N_group] m22 = 1 + square(l22) * zz[2, 2];
-    vector[N_group] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
-    vector[N_group] L11 = sqrt(m11);
-    vector[N_group] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
-    vector[N_group] L22 = sqrt(det_M ./ m11);
-    vector[N_group] w1 = v[ : , 1] ./ L11;
-    vector[N_group] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
-    w2 += sigma * to_vector(normal_rng(zeros_vector(N_group), 1));
-    w2 ./= L22;
-    w1 += sigma * to_vector(normal_rng(zeros_vector(N_group), 1));
-    w1 = (w1 - L21 .* w2) ./ L11;
-    u_group = append_col(w1, w2) * Lambda';
+    array[3, 2] vector[N_group] L = cholesky_by_level(zz,
+                                      to_matrix(Zr, N_group, 2), Lambda);
+    u_group = draw_by_level_rng(L, sigma) * Lambda';
   }
 }

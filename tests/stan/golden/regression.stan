@@ -5,6 +5,8 @@
 //   y = Intercept + X * b + e
 //   e ~ normal(0, sigma)
 //
+//   X, b: predictors and their coefficients
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli

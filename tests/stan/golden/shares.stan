@@ -6,6 +6,10 @@
 //   y ~ binomial(trials, inv_logit(eta)), y in parts
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -53,9 +57,7 @@ model {
   z_a ~ std_normal();
   // share
   {
-    vector[N] eta = rep_vector(Intercept_c, N);
-    eta += u_a[level_a];
-    eta += X_c * b;
+    vector[N] eta = Intercept_c + u_a[level_a] + X_c * b;
     target += dot_product(y, log_inv_logit(eta));
     target += dot_product(failures, log1m_inv_logit(eta));
   }
@@ -65,9 +67,7 @@ generated quantities {
   vector[N] log_lik;
   vector[N] y_rep;
   {
-    vector[N] eta = rep_vector(Intercept, N);
-    eta += u_a[level_a];
-    eta += X * b;
+    vector[N] eta = Intercept + u_a[level_a] + X * b;
     for (n in 1 : N) {
       log_lik[n] = shares_logit_lpdf(y[n] | trials[n], eta[n]);
       y_rep[n] = binomial_rng(trials[n], inv_logit(eta[n]));

@@ -11,9 +11,55 @@
 // the number of rows. That u is drawn from its exact distribution given the
 // parameters in generated quantities.
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, X, y around their means; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   L_group: Cholesky factor of cor_group
+//   r: y - X * beta
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   Lambda: a root of the covariance matrix of u, over sigma
+//   L: of each level, L * L' = Lambda' * ZZ * Lambda + I
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // L of all levels at once, L * L' = Lambda' * ZZ * Lambda + I, and below it
+  // w', L * w = Lambda' * Zr.
+  array[,] vector cholesky_by_level(matrix zz, matrix Zr, matrix Lambda) {
+    int k = cols(Zr);
+    int J = rows(Zr);
+    array[k + 1, k] vector[J] L = rep_array(rep_vector(0, J), k + 1, k);
+    for (h in 1 : k) {
+      for (i in h : k + 1) {
+        vector[J] m = i > k ? Zr * Lambda[ : , h]
+                      : zz * to_vector(Lambda[ : , i] * Lambda[ : , h]');
+        for (p in 1 : h - 1) {
+          m -= L[i, p] .* L[h, p];
+        }
+        L[i, h] = i == h ? sqrt(1 + m) : m ./ L[h, h];
+      }
+    }
+    return L;
+  }
+  // v of all levels, L' * v being normal around w with deviation sigma.
+  matrix draw_by_level_rng(array[,] vector L, real sigma) {
+    int k = dims(L)[2];
+    int J = dims(L)[3];
+    matrix[J, k] v;
+    for (h in 1 : k) {
+      int i = k + 1 - h;
+      v[ : , i] = L[k + 1, i]
+                  + sigma * to_vector(normal_rng(zeros_vector(J), 1));
+      for (p in i + 1 : k) {
+        v[ : , i] -= L[p, i] .* v[ : , p];
+      }
+      v[ : , i] ./= L[i, i];
+    }
+    return v;
+  }
+}
 data {
   int<lower=1> N; // rows
   vector[N] y; // y
@@ -32,31 +78,27 @@ data {
   real<lower=0> prior_sigma_scale; // 4.352
 }
 transformed data {
-  real y_mean = mean(y);
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
-  matrix[N, 3] D; // 1, X, y, the data around their means
-  D[ : , 1] = ones_vector(N);
-  D[ : , 2 : 2] = X - rep_matrix(X_means, N);
-  D[ : , 3] = y - y_mean;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
+  real y_mean = mean(y);
+  matrix[N, 3] D = append_col(append_col(ones_vector(N), X_c), y - y_mean);
   matrix[3, 3] DD = crossprod(D);
   // sums of products over the rows of each level
-  matrix[N, 6] Z_a; // (Intercept), x, z, I(x^2), I(z^2), I(x * z)
-  Z_a[ : , 1] = ones_vector(N);
-  Z_a[ : , 2] = X[ : , 1];
-  Z_a[ : , 3] = x_z;
-  Z_a[ : , 4] = x_I_x_2;
-  Z_a[ : , 5] = x_I_z_2;
-  Z_a[ : , 6] = x_I_x_z;
-  array[N_a] matrix[6, 6] ZZ_a;
-  ZZ_a = rep_array(rep_matrix(0, 6, 6), N_a);
-  matrix[6 * N_a, 3] ZD_a;
-  ZD_a = rep_matrix(0, 6 * N_a, 3);
+  // Z: (Intercept), x, z, I(x^2), I(z^2), I(x * z)
+  matrix[N, 6] Z_a = [ones_row_vector(N), X[ : , 1]', x_z', x_I_x_2',
+                      x_I_z_2', x_I_x_z']';
+  array[N_a] matrix[6, 6] ZZ_a = rep_array(rep_matrix(0, 6, 6), N_a);
+  matrix[6 * N_a, 3] ZD_a = rep_matrix(0, 6 * N_a, 3);
   for (n in 1 : N) {
     ZZ_a[level_a[n]] += Z_a[n]' * Z_a[n];
     for (i in 1 : 6) {
       int j = (i - 1) * N_a + level_a[n];
       ZD_a[j] += Z_a[n, i] * D[n];
     }
+  }
+  matrix[N_a, 36] zz; // ZZ_a, each level in a row
+  for (j in 1 : N_a) {
+    zz[j] = to_row_vector(ZZ_a[j]);
   }
 }
 parameters {
@@ -77,18 +119,19 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y, with u of a integrated out
   {
-    // r = y - X * beta = D * c
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[6 * N_a] Zr = ZD_a * c;
     matrix[6, 6] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
-    matrix[N_a, 6] v = to_matrix(Zr, N_a, 6) * Lambda;
-    real rr = quad_form(DD, c);
-    for (j in 1 : N_a) {
-      matrix[6, 6] M = quad_form_sym(ZZ_a[j], Lambda);
-      matrix[6, 6] L = cholesky_decompose(add_diag(M, 1));
-      rr -= dot_self(mdivide_left_tri_low(L, v[j]'));
-      target += -sum(log(diagonal(L)));
+    array[7, 6] vector[N_a] L = cholesky_by_level(zz, to_matrix(Zr, N_a, 6),
+                                  Lambda);
+    real rr = dot_product(c, DD * c);
+    for (i in 1 : 6) {
+      rr -= dot_self(L[7, i]);
     }
+    target += -sum(
+                   log(
+                       L[1, 1] .* L[2, 2] .* L[3, 3] .* L[4, 4] .* L[5, 5]
+                       .* L[6, 6]));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
   }
 }
@@ -100,13 +143,8 @@ generated quantities {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[6 * N_a] Zr = ZD_a * c;
     matrix[6, 6] Lambda = diag_pre_multiply(sd_a / sigma, L_a);
-    matrix[N_a, 6] v = to_matrix(Zr, N_a, 6) * Lambda;
-    for (j in 1 : N_a) {
-      matrix[6, 6] M = quad_form_sym(ZZ_a[j], Lambda);
-      matrix[6, 6] L = cholesky_decompose(add_diag(M, 1));
-      row_vector[6] w = mdivide_left_tri_low(L, v[j]')';
-      w += sigma * to_row_vector(normal_rng(zeros_vector(6), 1));
-      u_a[j] = mdivide_right_tri_low(w, L) * Lambda';
-    }
+    array[7, 6] vector[N_a] L = cholesky_by_level(zz, to_matrix(Zr, N_a, 6),
+                                  Lambda);
+    u_a = draw_by_level_rng(L, sigma) * Lambda';
   }
 }

@@ -6,6 +6,10 @@
 //   y ~ student_t(nu, eta, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -53,9 +57,7 @@ model {
   nu ~ gamma(prior_nu_shape, prior_nu_rate);
   // y
   {
-    vector[N] eta = offsets + Intercept_c;
-    eta += u_a[level_a];
-    eta += X_c * b;
+    vector[N] eta = offsets + Intercept_c + u_a[level_a] + X_c * b;
     y ~ student_t(nu, eta, sigma ./ root_weights);
   }
 }
@@ -64,9 +66,7 @@ generated quantities {
   vector[N] log_lik;
   vector[N] y_rep;
   {
-    vector[N] eta = offsets + Intercept;
-    eta += u_a[level_a];
-    eta += X * b;
+    vector[N] eta = offsets + Intercept + u_a[level_a] + X * b;
     for (n in 1 : N) {
       log_lik[n] = student_t_lpdf(y[n] | nu, eta[n], sigma / root_weights[n]);
       y_rep[n] = student_t_rng(nu, eta[n], sigma / root_weights[n]);

@@ -12,13 +12,20 @@
 // with the number of rows. That u is drawn from its exact distribution given
 // the parameters in generated quantities.
 //
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, y around their means; y - X * beta = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   r: y - X * beta - Z * u of the effects that are sampled
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   lambda, m: sd_cask_batch / sigma; of each level, 1 + lambda * ZZ * lambda
+//
 // Written by lmmformula, for Stan 2.36 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 data {
   int<lower=1> N; // rows
   real y_mean; // mean of strength
-  matrix[2, 2] DD; // D' * D; D: 1, y, the data around their means
+  matrix[2, 2] DD; // D' * D
   int<lower=1> N_cask_batch; // levels of cask:batch
   vector[N_cask_batch] ZZ_cask_batch; // Z' * Z of each level; Z: (Intercept)
   matrix[N_cask_batch, 2] ZD_cask_batch; // Z' * D of each level
@@ -43,8 +50,7 @@ parameters {
   real<lower=0> sigma;
 }
 transformed parameters {
-  vector[N_batch] u_batch;
-  u_batch = dev_batch + (mean_batch - Intercept);
+  vector[N_batch] u_batch = dev_batch + (mean_batch - Intercept);
 }
 model {
   // population level
@@ -55,18 +61,18 @@ model {
   sd_batch ~ student_t(3, 0, prior_sd_batch_scale);
   mean_batch ~ normal(Intercept, sd_batch / sqrt(N_batch));
   dev_batch ~ normal(0, sd_batch);
-  target += 1 * log(sd_batch); // for the dimension that dev_batch lacks
+  target += -normal_lpdf(0 | 0, sd_batch); // dev_batch has a dimension less
   // residual
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // strength, with u of cask:batch integrated out
   {
-    // r = y - X * beta - Z * u, where y - X * beta = D * c
     vector[2] c = [y_mean - Intercept, 1]';
-    vector[N_cask_batch] Zr = ZD_cask_batch * c;
-    Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
+    vector[N_cask_batch] Zr = ZD_cask_batch * c
+                              - cross_cask_batch_batch
+                                .* u_batch[parent_cask_batch_batch];
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
-    real rr = quad_form(DD, c);
+    real rr = dot_product(c, DD * c);
     rr -= 2 * dot_product(u_batch, ZD_batch * c);
     rr += dot_product(ZZ_batch, square(u_batch));
     rr -= square(lambda) * sum(square(Zr) ./ m);
@@ -78,11 +84,13 @@ generated quantities {
   vector[N_cask_batch] u_cask_batch;
   {
     vector[2] c = [y_mean - Intercept, 1]';
-    vector[N_cask_batch] Zr = ZD_cask_batch * c;
-    Zr -= cross_cask_batch_batch .* u_batch[parent_cask_batch_batch];
+    vector[N_cask_batch] Zr = ZD_cask_batch * c
+                              - cross_cask_batch_batch
+                                .* u_batch[parent_cask_batch_batch];
     real lambda = sd_cask_batch / sigma;
     vector[N_cask_batch] m = 1 + square(lambda) * ZZ_cask_batch;
-    vector[N_cask_batch] mu_u = square(lambda) * Zr ./ m;
-    u_cask_batch = to_vector(normal_rng(mu_u, sd_cask_batch ./ sqrt(m)));
+    u_cask_batch = to_vector(
+                             normal_rng(square(lambda) * Zr ./ m,
+                                        sd_cask_batch ./ sqrt(m)));
   }
 }

@@ -11,14 +11,62 @@
 // the number of rows. That u is drawn from its exact distribution given the
 // parameters in generated quantities.
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, X, y - offsets around their means, by root_weights; y - X * beta
+// = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   z: u by a root of its covariance matrix
+//   L_group: Cholesky factor of cor_group
+//   r: y - X * beta - Z * u of the effects that are sampled
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   Lambda: a root of the covariance matrix of u, over sigma
+//   L: of each level, L * L' = Lambda' * ZZ * Lambda + I
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
+functions {
+  // L of all levels at once, L * L' = Lambda' * ZZ * Lambda + I, and below it
+  // w', L * w = Lambda' * Zr.
+  array[,] vector cholesky_by_level(matrix zz, matrix Zr, matrix Lambda) {
+    int k = cols(Zr);
+    int J = rows(Zr);
+    array[k + 1, k] vector[J] L = rep_array(rep_vector(0, J), k + 1, k);
+    for (h in 1 : k) {
+      for (i in h : k + 1) {
+        vector[J] m = i > k ? Zr * Lambda[ : , h]
+                      : zz * to_vector(Lambda[ : , i] * Lambda[ : , h]');
+        for (p in 1 : h - 1) {
+          m -= L[i, p] .* L[h, p];
+        }
+        L[i, h] = i == h ? sqrt(1 + m) : m ./ L[h, h];
+      }
+    }
+    return L;
+  }
+  // v of all levels, L' * v being normal around w with deviation sigma.
+  matrix draw_by_level_rng(array[,] vector L, real sigma) {
+    int k = dims(L)[2];
+    int J = dims(L)[3];
+    matrix[J, k] v;
+    for (h in 1 : k) {
+      int i = k + 1 - h;
+      v[ : , i] = L[k + 1, i]
+                  + sigma * to_vector(normal_rng(zeros_vector(J), 1));
+      for (p in i + 1 : k) {
+        v[ : , i] -= L[p, i] .* v[ : , p];
+      }
+      v[ : , i] ./= L[i, i];
+    }
+    return v;
+  }
+}
 data {
   int<lower=1> N; // rows
   real y_mean; // mean of y, less its offset
   row_vector[1] X_means; // means of x
-  matrix[3, 3] DD; // D' * D; D: 1, X, y, the data around their means
+  matrix[3, 3] DD; // D' * D
   // sum of log(sqrt(weights)), by which D and Z are multiplied
   real log_root_weights;
   int<lower=1> N_a; // levels of a
@@ -36,13 +84,10 @@ data {
   real<lower=0> prior_sigma_scale; // 4.68
 }
 transformed data {
-  array[2, 2] vector[N_b] zz; // entries of ZZ_b, level by level
-  for (i in 1 : 2) {
-    for (h in 1 : 2) {
-      zz[i, h] = to_vector(ZZ_b[ : , i, h]);
-    }
+  matrix[N_b, 4] zz; // ZZ_b, each level in a row
+  for (j in 1 : N_b) {
+    zz[j] = to_row_vector(ZZ_b[j]);
   }
-  vector[N_b] det_zz = zz[1, 1] .* zz[2, 2] - square(zz[1, 2]);
 }
 parameters {
   real Intercept_c; // intercept at the predictors' means
@@ -70,30 +115,18 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y, with u of b integrated out
   {
-    // r = y - X * beta - Z * u, where y - X * beta = D * c
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
-    vector[2 * N_b] Zr = ZD_b * c;
-    Zr -= cross_b_a * u_a;
+    vector[2 * N_b] Zr = ZD_b * c - cross_b_a * u_a;
     matrix[2, 2] Lambda = diag_pre_multiply(sd_b / sigma, L_b);
-    matrix[N_b, 2] v = to_matrix(Zr, N_b, 2) * Lambda;
-    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
-    real l11 = Lambda[1, 1];
-    real l21 = Lambda[2, 1];
-    real l22 = Lambda[2, 2];
-    vector[N_b] m11 = 1 + square(l11) * zz[1, 1];
-    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
-    vector[N_b] m22 = 1 + square(l22) * zz[2, 2];
-    vector[N_b] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
-    vector[N_b] L11 = sqrt(m11);
-    vector[N_b] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
-    vector[N_b] L22 = sqrt(det_M ./ m11);
-    vector[N_b] w1 = v[ : , 1] ./ L11;
-    vector[N_b] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
-    real rr = quad_form(DD, c);
+    array[3, 2] vector[N_b] L = cholesky_by_level(zz, to_matrix(Zr, N_b, 2),
+                                  Lambda);
+    real rr = dot_product(c, DD * c);
     rr -= 2 * dot_product(u_a, ZD_a * c);
     rr += dot_product(ZZ_a, square(u_a));
-    rr -= dot_self(w1) + dot_self(w2);
-    target += -0.5 * sum(log(det_M));
+    for (i in 1 : 2) {
+      rr -= dot_self(L[3, i]);
+    }
+    target += -sum(log(L[1, 1] .* L[2, 2]));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
     target += log_root_weights;
   }
@@ -104,27 +137,10 @@ generated quantities {
   matrix[N_b, 2] u_b;
   {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
-    vector[2 * N_b] Zr = ZD_b * c;
-    Zr -= cross_b_a * u_a;
+    vector[2 * N_b] Zr = ZD_b * c - cross_b_a * u_a;
     matrix[2, 2] Lambda = diag_pre_multiply(sd_b / sigma, L_b);
-    matrix[N_b, 2] v = to_matrix(Zr, N_b, 2) * Lambda;
-    // M = Lambda' * ZZ * Lambda + I = L * L' of each level, and w = L \ v
-    real l11 = Lambda[1, 1];
-    real l21 = Lambda[2, 1];
-    real l22 = Lambda[2, 2];
-    vector[N_b] m11 = 1 + square(l11) * zz[1, 1];
-    m11 += 2 * l11 * l21 * zz[1, 2] + square(l21) * zz[2, 2];
-    vector[N_b] m22 = 1 + square(l22) * zz[2, 2];
-    vector[N_b] det_M = m11 + m22 - 1 + square(l11 * l22) * det_zz;
-    vector[N_b] L11 = sqrt(m11);
-    vector[N_b] L21 = l22 * (l11 * zz[1, 2] + l21 * zz[2, 2]) ./ L11;
-    vector[N_b] L22 = sqrt(det_M ./ m11);
-    vector[N_b] w1 = v[ : , 1] ./ L11;
-    vector[N_b] w2 = (v[ : , 2] - L21 .* w1) ./ L22;
-    w2 += sigma * to_vector(normal_rng(zeros_vector(N_b), 1));
-    w2 ./= L22;
-    w1 += sigma * to_vector(normal_rng(zeros_vector(N_b), 1));
-    w1 = (w1 - L21 .* w2) ./ L11;
-    u_b = append_col(w1, w2) * Lambda';
+    array[3, 2] vector[N_b] L = cholesky_by_level(zz, to_matrix(Zr, N_b, 2),
+                                  Lambda);
+    u_b = draw_by_level_rng(L, sigma) * Lambda';
   }
 }

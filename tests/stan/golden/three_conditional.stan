@@ -6,6 +6,11 @@
 //   e ~ normal(0, sigma)
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//   L_group: Cholesky factor of cor_group
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -35,8 +40,7 @@ parameters {
   real<lower=0> sigma;
 }
 transformed parameters {
-  matrix[N_a, 3] u_a;
-  u_a = z_a * diag_pre_multiply(sd_a, L_a)';
+  matrix[N_a, 3] u_a = z_a * diag_pre_multiply(sd_a, L_a)';
 }
 model {
   // population level
@@ -50,11 +54,9 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y
   {
-    vector[N] mu = rep_vector(Intercept_c, N);
-    mu += u_a[level_a, 1];
-    mu += u_a[level_a, 2] .* X[ : , 1];
-    mu += u_a[level_a, 3] .* x_z;
-    y ~ normal_id_glm(X_c, mu, b, sigma);
+    vector[N] eta = Intercept_c + u_a[level_a, 1]
+                    + u_a[level_a, 2] .* X[ : , 1] + u_a[level_a, 3] .* x_z;
+    y ~ normal_id_glm(X_c, eta, b, sigma);
   }
 }
 generated quantities {

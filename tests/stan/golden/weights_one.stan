@@ -11,6 +11,15 @@
 // the number of rows. That u is drawn from its exact distribution given the
 // parameters in generated quantities.
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   D, c: 1, X, y - offsets around their means, by root_weights; y - X * beta
+// = D * c
+//   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
+//   r: y - X * beta
+//   Zr, rr: Z' * r of each level; r' * r less what u explains
+//   lambda, m: sd_a / sigma; of each level, 1 + lambda * ZZ * lambda
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -29,20 +38,18 @@ data {
   real<lower=0> prior_sigma_scale; // 4.68
 }
 transformed data {
-  real y_mean = mean(y - offsets);
   row_vector[1] X_means = rep_row_vector(1.0 / N, N) * X;
-  matrix[N, 3] D; // 1, X, y, the data around their means
-  D[ : , 1] = ones_vector(N);
-  D[ : , 2 : 2] = X - rep_matrix(X_means, N);
-  D[ : , 3] = y - offsets - y_mean;
+  matrix[N, 1] X_c = X - rep_matrix(X_means, N);
   vector[N] root_weights = sqrt(weights);
+  real y_mean = mean(y - offsets);
+  matrix[N, 3] D = append_col(append_col(ones_vector(N), X_c),
+                              y - offsets - y_mean);
   D = diag_pre_multiply(root_weights, D);
   matrix[3, 3] DD = crossprod(D);
   // sums of products over the rows of each level
   vector[N] Z_a = root_weights;
   vector[N_a] ZZ_a = zeros_vector(N_a);
-  matrix[N_a, 3] ZD_a;
-  ZD_a = rep_matrix(0, N_a, 3);
+  matrix[N_a, 3] ZD_a = rep_matrix(0, N_a, 3);
   for (n in 1 : N) {
     ZZ_a[level_a[n]] += square(Z_a[n]);
     ZD_a[level_a[n]] += Z_a[n] * D[n];
@@ -64,12 +71,11 @@ model {
   sigma ~ student_t(3, 0, prior_sigma_scale);
   // y, with u of a integrated out
   {
-    // r = y - X * beta = D * c
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[N_a] Zr = ZD_a * c;
     real lambda = sd_a / sigma;
     vector[N_a] m = 1 + square(lambda) * ZZ_a;
-    real rr = quad_form(DD, c);
+    real rr = dot_product(c, DD * c);
     rr -= square(lambda) * sum(square(Zr) ./ m);
     target += -0.5 * sum(log(m));
     target += -N * log(sqrt(2 * pi()) * sigma) - 0.5 * rr / square(sigma);
@@ -84,7 +90,6 @@ generated quantities {
     vector[N_a] Zr = ZD_a * c;
     real lambda = sd_a / sigma;
     vector[N_a] m = 1 + square(lambda) * ZZ_a;
-    vector[N_a] mu_u = square(lambda) * Zr ./ m;
-    u_a = to_vector(normal_rng(mu_u, sd_a ./ sqrt(m)));
+    u_a = to_vector(normal_rng(square(lambda) * Zr ./ m, sd_a ./ sqrt(m)));
   }
 }

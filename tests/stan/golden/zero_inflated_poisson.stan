@@ -6,6 +6,10 @@
 //   y ~ 0 with probability zi, else poisson(exp(eta))
 //   u of each level ~ multi_normal(0, diag(sd) * cor * diag(sd))
 //
+//   X, b: predictors and their coefficients
+//   Z, u: what the effects of a level multiply, and these
+//   z: u by a root of its covariance matrix
+//
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
@@ -64,9 +68,7 @@ model {
   zi ~ uniform(0, 1);
   // count
   {
-    vector[N] eta = rep_vector(Intercept_c, N);
-    eta += u_a[level_a];
-    eta += X_c * b;
+    vector[N] eta = Intercept_c + u_a[level_a] + X_c * b;
     // zeros are of either kind
     target += log_sum_exp(log(zi), log1m(zi) - exp(eta[zeros]));
     target += (N - n_zeros) * log1m(zi);
@@ -80,9 +82,7 @@ generated quantities {
   vector[N] log_lik;
   array[N] int y_rep;
   {
-    vector[N] eta = rep_vector(Intercept, N);
-    eta += u_a[level_a];
-    eta += X * b;
+    vector[N] eta = Intercept + u_a[level_a] + X * b;
     for (n in 1 : N) {
       log_lik[n] = zi_poisson_lpmf(y[n] | zi, eta[n]);
       y_rep[n] = (1 - bernoulli_rng(zi)) * count_rng(eta[n]);

@@ -23,9 +23,9 @@ from lmmformula.repl.doing.families import (
     family_table,
     family_text,
     model_text,
-    own_parameters,
 )
 from lmmformula.repl.state import Data, State, States, data_from
+from lmmformula.stan.program.responses import own_parameters
 
 if TYPE_CHECKING:
     from lmmformula.api.model import Model

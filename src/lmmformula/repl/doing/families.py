@@ -13,7 +13,7 @@ from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.formula import formula_text
 from lmmformula.results.tables.lines import table_lines
-from lmmformula.stan.program.distributions import LIKELIHOODS
+from lmmformula.stan.program.responses import SAMPLED, own_parameters
 
 COUNTS = frozenset(name for name, kind in FAMILIES.items() if kind.support == FAMILIES["poisson"].support)
 """Families of counts."""
@@ -32,7 +32,7 @@ def is_fitted(family: Family) -> bool:
 
 def is_sampled(family: Family) -> bool:
     """Tell whether there is a Stan program of a family."""
-    return family in LIKELIHOODS
+    return family in SAMPLED
 
 
 def chosen_family(text: str) -> Family:
@@ -83,16 +83,6 @@ def family_code(family: Family) -> str:
     kind = FAMILIES[family.name]
     is_default = family.link == kind.links[0] and not kind.usual_link
     return f", family={family.name if is_default else family_text(family)!r}"
-
-
-def own_parameters(family: Family) -> tuple[str, ...]:
-    """
-    Name the parameters that only a family has; the cutpoints of an ordinal one are not among them.
-
-    >>> own_parameters(Family("negbinomial", "log")), own_parameters(Family("poisson", "log"))
-    (('shape',), ())
-    """
-    return LIKELIHOODS[family].parameters if family in LIKELIHOODS else ()
 
 
 def equation(family: Family, predictor: str) -> str:

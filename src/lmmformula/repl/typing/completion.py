@@ -12,7 +12,6 @@ from lmmformula.ir.names import backticked
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS
 from lmmformula.repl.commands import COMMANDS
 from lmmformula.repl.doing.families import completions as family_names
-from lmmformula.repl.doing.families import own_parameters
 from lmmformula.repl.doing.pictures import PICTURES
 from lmmformula.repl.doing.sampling import SAMPLING
 from lmmformula.repl.sources import READERS
@@ -20,6 +19,7 @@ from lmmformula.repl.state import State
 from lmmformula.repl.typing.facts import column_text
 from lmmformula.repl.typing.live import formula_start
 from lmmformula.repl.typing.tokens import CLOSING, OPENING, OPERATORS, Piece, tokenize
+from lmmformula.stan.program.responses import own_parameters
 
 if TYPE_CHECKING:
     from lmmformula.design.design import RandomTermDesign

@@ -36,9 +36,9 @@ from lmmformula.results.grid_values import grid_values
 from lmmformula.results.netcdf import Named, read_netcdf, write_netcdf
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
-from lmmformula.stan.program.distributions import LIKELIHOODS
 from lmmformula.stan.program.edited import check_read_back
 from lmmformula.stan.program.priors import PriorRow
+from lmmformula.stan.program.responses import SAMPLED, own_parameters
 from lmmformula.stan.program.variables import FixedEffects, Parameters, RandomEffects
 
 FORMAT = "lmmformula posterior"
@@ -203,8 +203,8 @@ def _read(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> dict[str
 
 def _check_family(family: Family, parameters: Parameters) -> None:
     """Refuse a family that no program has, or one with other parameters."""
-    likelihood = LIKELIHOODS[family]
-    own = {*likelihood.parameters} | ({"cutpoint"} if likelihood.cutpoints else set())
+    require(family in SAMPLED, "family")
+    own = {*own_parameters(family)} | ({"cutpoint"} if family.ordinal else set())
     require({parameters.sigma, *parameters.family} - {""} == own, "family")
 
 

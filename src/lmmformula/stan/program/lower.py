@@ -12,17 +12,16 @@ from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.stan.program import factors as f
-from lmmformula.stan.program.distributions import Likelihood, likelihood_of
 from lmmformula.stan.program.names import Identifiers
 from lmmformula.stan.program.priors import Choice, PriorRow, Slot, bounds_of, of_cutpoints, prior_statements, resolve
 from lmmformula.stan.program.record import Block, Factor, Fixed, Form, Program, Section
 from lmmformula.stan.program.responses import (
     Scale,
-    counted,
     cutpoint_locations,
     family_slots,
-    has_broken_counts,
     link_scale,
+    own_parameters,
+    words_of,
 )
 from lmmformula.stan.program.scales import size, spread
 from lmmformula.stan.program.words import Declaration, Statement
@@ -74,22 +73,20 @@ def lower_program(
     FormulaError
         A prior statement fits no parameter.
     """
-    likelihood = likelihood_of(
-        ir.family,
-        trials=design.has_weights,
-        broken=has_broken_counts(design, ir.family),
-        categories=len(design.categories),
-    )
+    likelihood = words_of(design, ir.family)
     fixed = f.fixed_effects(design)
     columns, covariates = f.random_covariates(design, fixed)
     exact = ir.family == GAUSSIAN and not design.has_loglik_weights
     chosen = f.choose_form(form, design, geometry or {}) if exact else _conditional(form, design, ir.family)
     factors = f.grouping_factors(design, covariates, chosen, information=information or {}, geometry=geometry or {})
+    crosses = f.crossed_pairs(factors, design) if chosen == "marginal" else ()
+    named = [term.group_name for term in ir.random]
+    factors = tuple(sorted(factors, key=lambda factor: named.index(factor.label)))
     expected = expected_scale(design, fixed, ir.family)
     parts = [
         _population(design, fixed, expected, cutpoint_locations(design, ir.family)),
         *(_group(design, factor, expected.spread) for factor in factors),
-        *_family(likelihood, expected.spread),
+        *_family(ir.family, expected.spread),
     ]
     slots = [slot for part in parts for parameter in part.parameters for slot in parameter.slots]
     choices = resolve(slots, of_cutpoints(ir.priors, fixed.cutpoints), ir.source)
@@ -110,7 +107,7 @@ def lower_program(
         offset=design.has_offset,
         columns=columns,
         factors=factors,
-        crosses=f.crossed_pairs(factors, design) if chosen == "marginal" else (),
+        crosses=crosses,
         data_form=f.choose_data_form(data_form, chosen),
         sections=sections,
         numbers=tuple(dict.fromkeys(number for number in numbers if number.name)),
@@ -161,7 +158,7 @@ def expected_scale(design: Design, fixed: Fixed, family: Family) -> Scale:
     """Say where the linear predictor is expected, and how far it spreads."""
     if family == GAUSSIAN:
         return Scale(float(np.median(response(design))), response_spread(design, fixed))
-    return link_scale(*counted(design.y, design.weights, family), design.offset, family)
+    return link_scale(design, family)
 
 
 def response_spread(design: Design, fixed: Fixed) -> float:
@@ -269,11 +266,9 @@ def _correlation(factor: Factor, block: Block) -> Parameter:
     return Parameter(Declaration(made.base, made.size, block.correlation, made.comment), (slot,))
 
 
-def _family(likelihood: Likelihood, expected: float) -> Iterator[Part]:
+def _family(family: Family, expected: float) -> Iterator[Part]:
     """Declare what a family has beside its mean: the residual standard deviation, shapes."""
-    declared = tuple(
-        Parameter(Declaration("real", "", slot.parameter), (slot,))
-        for slot in family_slots(likelihood, DEFAULT_SCALE * expected)
-    )
+    slots = family_slots(family, expected)
+    declared = tuple(Parameter(Declaration("real", "", slot.parameter), (slot,)) for slot in slots)
     if declared:
-        yield Part("residual" if "sigma" in likelihood.parameters else "family", declared)
+        yield Part("residual" if "sigma" in own_parameters(family) else "family", declared)

@@ -1,4 +1,4 @@
-"""A Stan program as data: what fills its blocks, apart from how it is laid out (templates/) or named in the model."""
+"""A Stan program as data: what fills its blocks, apart from its text (terms/) and names in the model."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -6,7 +6,8 @@ from typing import Literal
 
 from lmmformula.covariances.structure import Covariance
 from lmmformula.covariances.table import STRUCTURES
-from lmmformula.stan.program.distributions import NORMAL, Likelihood
+from lmmformula.families.stan_words import StanWords
+from lmmformula.families.table import FAMILIES
 from lmmformula.stan.program.words import Declaration, Number, Statement
 
 Form = Literal["conditional", "marginal"]
@@ -85,6 +86,11 @@ class Factor:
         return len(self.covariates)
 
     @property
+    def height(self) -> str:
+        """The number of its random effects, as Stan text."""
+        return f"{self.k} * {self.name('N')}" if self.k > 1 else self.name("N")
+
+    @property
     def integrated(self) -> bool:
         """Whether its random effects are integrated out."""
         return self.treatment == "integrated"
@@ -124,8 +130,8 @@ class Factor:
 
     @property
     def simple(self) -> bool:
-        """Whether its centred effects are parameters themselves: one for each level, around zero."""
-        return self.treatment == "centered" and self.carried == (-1,)
+        """Whether its centred effects are parameters themselves, around zero."""
+        return self.treatment == "centered" and set(self.carried) == {-1}
 
     def root(self, divisor: str = "") -> str:
         """Write a root of the covariance matrix of its coefficients, that of sd / divisor: diag(sd) * L."""
@@ -250,8 +256,8 @@ class Program:
 
     formula : as typed
     columns : covariates of random terms that X does not hold
-    factors : in lme4's order
-    crosses : pairs of factors of which not both are integrated out, in the marginal form
+    factors : in the formula's order
+    crosses : pairs of factors, in the marginal form, that with most effects first
     sections : prior statements
     numbers : the numbers of the priors that stand in the data block
     parameters : in the order of the parameters block
@@ -272,10 +278,10 @@ class Program:
     sections: tuple[Section, ...]
     numbers: tuple[Number, ...]
     parameters: tuple[Declaration, ...]
+    likelihood: StanWords
     data_form: DataForm = "rows"
     family: str = "gaussian"
     link: str = "identity"
-    likelihood: Likelihood = NORMAL
     extra: Extra = NOTHING_EXTRA
     loglik_weights: bool = False
 
@@ -291,50 +297,38 @@ class Program:
         return SUM_TO_ZERO if any(factor.treatment == "sum_to_zero" for factor in self.factors) else EARLIEST
 
     @property
-    def writes_density(self) -> bool:
-        """Whether the likelihood is written out, since Stan has no distribution for it."""
-        return self.likelihood.own and not (self.extra.prior_only or self.loglik_weights)
+    def eliminated(self) -> tuple[Factor, ...]:
+        """All factors that are integrated out."""
+        return tuple(factor for factor in self.factors if factor.integrated)
 
     @property
     def integrated(self) -> Factor | None:
         """The factor that is integrated out level by level, if any: of several the one with most effects."""
-        return max((f for f in self.factors if f.integrated), key=lambda f: f.n_levels * f.k, default=None)
+        return self.crosses[0].left if self.crosses else next(iter(self.eliminated), None)
 
     @property
     def dense(self) -> tuple[Factor, ...]:
-        """The smaller factors that are integrated out too, together."""
-        return tuple(factor for factor in self.factors if factor.integrated and factor is not self.integrated)
+        """The smaller factors that are integrated out too, together, the larger one first."""
+        return tuple(cross.right for cross in self.crosses if cross.left == self.integrated and cross.right.integrated)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The parameters of the family beside its mean, in the order of their priors."""
+        return tuple(parameter.name for parameter in FAMILIES[self.family].parameters)
 
     @property
     def sampled(self) -> tuple[Factor, ...]:
         """The factors whose random effects are parameters."""
         return tuple(factor for factor in self.factors if not factor.integrated)
 
-    @property
-    def transformed_parameters(self) -> bool:
-        """Whether there is a transformed parameters block."""
-        assembled = any(factor.sd_from_blocks or factor.L_from_blocks for factor in self.factors)
-        return assembled or any(not factor.simple for factor in self.sampled)
-
-    def of_row(self, kind: Literal["density", "rng"], *, cutpoint: str = "cutpoint") -> str:
-        """Write the log density of one row, or a draw of it."""
-        return self.likelihood.of_row(kind, weights=self.weights, cutpoint=cutpoint)
-
     def means(self, factor: Factor) -> tuple[str, ...]:
-        """Write what a factor's centred coefficients vary around: fixed effects where these are carried, else 0."""
+        """
+        Write what a factor's centred coefficients vary around: fixed effects where these are carried, else 0.
+
+        Where that is the intercept, the means of all other sampled intercepts are added: the data tell these apart from
+        it only by the priors, so one factor carries their sum.
+        """
         slopes = "".join(f" - X_means[{i}] * b[{i}]" for i in factor.carried if i > 0)
-        intercept = self.fixed.intercept_name + slopes
+        others = [other.mean_of_intercepts for other in self.sampled if other is not factor]
+        intercept = " + ".join([self.fixed.intercept_name + slopes, *filter(None, others)])
         return tuple("0" if i < 0 else f"b[{i}]" if i else intercept for i in factor.carried)
-
-    def other_means(self, factor: Factor) -> tuple[str, ...]:
-        """
-        Write what else a factor's centred intercepts vary around: the means of all other sampled intercepts.
-
-        The data tell these apart from the intercept only by the priors, so one factor carries their sum.
-        """
-        others = (other.mean_of_intercepts for other in self.sampled if other is not factor)
-        return tuple(text for text in others if text) if factor.carries_intercept else ()
-
-    def shift(self, factor: Factor, sign: str = "-") -> str:
-        """Write the sum, or with a minus what is left of the mean without it, that one centred coefficient has."""
-        return f" {sign} ".join(t for t in (*self.means(factor), *self.other_means(factor)) if t != "0")

@@ -1,6 +1,5 @@
 """The response of a family as its program reads it, and what is known of it beforehand: the default priors."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +7,11 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.design.weights import are_broken
+from lmmformula.errors import FitError
+from lmmformula.families.links import LINKS
+from lmmformula.families.stan_words import Prior, StanWords
+from lmmformula.families.table import FAMILIES
 from lmmformula.ir.family import Family
-from lmmformula.stan.program.distributions import Likelihood
 from lmmformula.stan.program.priors import Slot
 from lmmformula.stan.program.scales import spread
 
@@ -39,6 +41,38 @@ def has_broken_counts(design: Design, family: Family) -> bool:
     return family.name == "binomial" and bool(are_broken(counted(design.y, design.weights, family)[0]).any())
 
 
+def words_of(design: Design, family: Family) -> StanWords:
+    """
+    Say what a program has of a family.
+
+    Raises
+    ------
+    FitError
+        No program is written for the family with that link.
+    """
+    if family not in SAMPLED:
+        links = [own.link for own in SAMPLED if own.name == family.name]
+        message = f"a Stan program is not available for the family {family.name} with link {family.link}"
+        hint = f'it is with link {", ".join(links)}: family="{family.name}({links[0]})"' if links else ""
+        names = ", ".join(dict.fromkeys(own.name for own in SAMPLED))
+        raise FitError(message, hint=hint or f"the families are: {names}")
+    kind = FAMILIES[family.name](family.link)
+    words = kind.stan(trials=design.has_weights, broken=has_broken_counts(design, family))
+    assert words is not None
+    return words
+
+
+SAMPLED = tuple(
+    Family(name, link) for name, kind in FAMILIES.items() for link in kind.links if kind(link).stan() is not None
+)
+"""Families with a link for which programs are written."""
+
+
+def own_parameters(family: Family) -> tuple[str, ...]:
+    """Name the parameters of a family beside its mean, in the order of their priors."""
+    return tuple(own.name for own in FAMILIES[family.name].parameters) if family.name in FAMILIES else ()
+
+
 # --- default priors -------------------------------------------------------------------------------------------------
 
 
@@ -50,66 +84,40 @@ class Scale:
     spread: float
 
 
-def link_scale(y: FloatArray, trials: FloatArray | None, offset: FloatArray | None, family: Family) -> Scale:
-    """
-    Place the linear predictor by the data: link(mean y), less the offset, and the spread of link(y) where it has one.
-
-    y, trials : as `counted` gives them
-    """
-    known = np.zeros(len(y)) if offset is None else offset
-    match family.name:
-        case "binomial" | "beta":
-            total = float(len(y)) if trials is None else float(trials.sum())
-            share = (float(y.sum()) + 0.5) / (total + 1.0)
-            return Scale(float(_LINKS[family.link](share) - known.mean()), LEAST_SPREAD)
-        case "cumulative":
-            return Scale(0.0, LEAST_SPREAD)
-        case "student":
-            left = y - known
-            return Scale(float(np.median(left)), spread(left))
-        case "lognormal":
-            left = np.log(y) - known
-            return Scale(float(np.median(left)), spread(left))
-        case "Gamma":
-            return Scale(float(np.log(np.mean(y * np.exp(-known)))), max(spread(np.log(y) - known), LEAST_SPREAD))
-        case _:
-            middle = np.log((y.sum() + 0.5) / np.sum(np.exp(known)))
-            return Scale(float(middle), max(spread(np.log(y + 0.5) - known), LEAST_SPREAD))
+def link_scale(design: Design, family: Family) -> Scale:
+    """Place the linear predictor by the data: link(mean y), less the offset, and the spread of link(y)."""
+    y, trials = counted(design.y, design.weights, family)
+    kind = FAMILIES[family.name](family.link)
+    middle, values = kind.expected_at(y, trials, _known(design))
+    return Scale(middle, spread(values) if kind.units else max(spread(values), LEAST_SPREAD))
 
 
 def cutpoint_locations(design: Design, family: Family) -> tuple[float, ...]:
     """Place each cutpoint by the data: link(share of the categories below it), plus the mean of the offset."""
     if not family.ordinal:
         return ()
-    known = 0.0 if design.offset is None else float(design.offset.mean())
+    link, known = LINKS[family.link], float(_known(design).mean())
     below = (int(np.sum(design.y <= k)) for k in range(1, len(design.categories)))
-    return tuple(_LINKS[family.link]((count + 0.5) / (design.nobs + 1.0)) + known for count in below)
+    return tuple(link.of_share(count, design.nobs) + known for count in below)
 
 
-def _probit(share: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(share)
+def _known(design: Design) -> FloatArray:
+    return np.zeros(design.nobs) if design.offset is None else design.offset
 
 
-_LINKS: dict[str, Callable[[float], float]] = {
-    "logit": lambda p: float(np.log(p) - np.log1p(-p)),
-    "probit": _probit,
-    "cloglog": lambda p: float(np.log(-np.log1p(-p))),
-}
-
-
-def family_slots(likelihood: Likelihood, scale: float) -> tuple[Slot, ...]:
+def family_slots(family: Family, scale: float) -> tuple[Slot, ...]:
     """
     Give the parameters of a family their default priors.
 
-    scale : of the residual standard deviation
+    scale : of the linear predictor
     """
-    slots = {
-        "sigma": Slot("sigma", (), ("student_t", (3.0, 0.0, scale)), lower=0.0),
-        "nu": Slot("nu", (), ("gamma", (2.0, 0.1)), lower=1.0),
-        "shape": Slot("shape", (), ("inv_gamma", (0.4, 0.3)), lower=0.0),
-        "phi": Slot("phi", (), ("inv_gamma", (0.4, 0.3)), lower=0.0),
-        "zi": Slot("zi", (), ("uniform", (0.0, 1.0)), lower=0.0, upper=1.0),
-    }
-    return tuple(slots[name] for name in likelihood.parameters)
+    return tuple(
+        Slot(own.name, (), _scaled(own.prior, scale if own.spread else 1.0), lower=own.lower, upper=own.upper)
+        for own in FAMILIES[family.name].parameters
+    )
+
+
+def _scaled(prior: Prior, scale: float) -> Prior:
+    """Multiply the last number of a prior, its scale."""
+    name, (*numbers, last) = prior
+    return name, (*numbers, last * scale)

@@ -31,7 +31,9 @@ def summed_data(program: Program, design: Design) -> dict[str, AnyArray]:
     data["DD"] = T.T @ products.A @ T
     if design.has_weights:
         data["log_root_weights"] = np.asarray(products.sum_log_weights / 2)
-    for factor, sums in zip(program.factors, products.factors, strict=True):
+    by_group = {sums.group: sums for sums in products.factors}
+    for factor in program.factors:
+        sums = by_group[factor.label]
         back = _back(products, sums.terms)
         ZZ, ZD = sandwich(back, sums.C, back), sandwich(back, sums.B, T)
         data[factor.name("N")] = np.asarray(factor.n_levels)

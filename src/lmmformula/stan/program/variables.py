@@ -136,7 +136,6 @@ def describe_parameters(program: Program, design: Design) -> Parameters:
             )
         )
     fixed = FixedEffects(design.fixed_names, tuple(slopes.get(column, -1) for column in range(design.n_fixed)))
-    own = program.likelihood.parameters
-    sigma = "sigma" if "sigma" in own else ""
-    others = [name for name in own if name != "sigma"] + ["cutpoint"] * program.likelihood.cutpoints
+    sigma = "sigma" if "sigma" in program.own else ""
+    others = [name for name in program.own if name != "sigma"] + ["cutpoint"] * bool(program.fixed.categories)
     return Parameters(fixed, tuple(random), sigma, tuple(others))
