@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.results.arguments import check_choice, check_flag
+from lmmformula.results.arguments import check_flag
 from lmmformula.results.frames import in_library
 from lmmformula.results.lmm import LinearMixedResult
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lmmformula.inference.tidy import Effects
 
 Labels = str | Sequence[str] | None
-METHODS = ("wald", "profile", "boot")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -176,7 +175,6 @@ class AnalysedFit(LinearMixedResult):
         from lmmformula.inference.tidy import tidy
 
         check_flag("conf_int", conf_int)
-        check_choice("method", method, METHODS)
         found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
         return in_library(self, found, frame)
 

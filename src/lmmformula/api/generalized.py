@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lmmformula.api.marginal import MarginalEffects
 from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.refusals import Refusals
 from lmmformula.design.matrices import DesignMatrices
-from lmmformula.errors import FitError, is_text
+from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.response import can_fit
 from lmmformula.fit.work import OutOfWork, work_of
 from lmmformula.ir.family import Family
 from lmmformula.present.text import Summary, Text
-from lmmformula.results.arguments import check_level
+from lmmformula.results.arguments import check_choice, check_flag
 from lmmformula.results.frames import augment, in_library
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.tables.sheets import Report, Reported
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from lmmformula.data.table import Library
     from lmmformula.inference.intervals.confint import Method
     from lmmformula.inference.intervals.interval_table import Intervals
-    from lmmformula.inference.refits.bootstrap import Bootstrap
-    from lmmformula.inference.refits.generalized_bootstrap import Statistic
+    from lmmformula.inference.refits.bootstrap import Bootstrap, Statistic
     from lmmformula.inference.refits.jobs import Progress
     from lmmformula.inference.table import ResultTable
     from lmmformula.inference.tests.anova_contrasts import AnovaType
     from lmmformula.inference.tests.contrasts import Hypothesis
+    from lmmformula.inference.tests.linear_functions import Ddf
     from lmmformula.inference.tests.multiplicity import Adjustment
     from lmmformula.inference.tidy import Effects
 
@@ -75,27 +75,13 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         Return intervals for fixed effects, standard deviations, correlations and the family's parameters.
 
         parameters : labels such as "period2", "sd[herd, (Intercept)]", "shape", or "fixed" or "ran_pars"; None for all
-        method : "wald" (standard deviations by their logarithm), "profile" (likelihood; fixed effects alone have it) or
+        method : "wald" (standard deviations by their logarithm), "profile" (likelihood) or
             "boot" (percentiles of `n` refits, drawn by `seed`)
         progress, workers : as in `bootstrap`
         """
-        from lmmformula.inference.generalized import wald_intervals
+        from lmmformula.inference.intervals.confint import confint
 
-        check_level(level)
-        match method if is_text(method) else repr(method):
-            case "wald":
-                return wald_intervals(self, parameters, level=level)
-            case "profile":
-                from lmmformula.inference.intervals.generalized_profile import profile_intervals
-
-                return profile_intervals(self, parameters, level=level, progress=progress, workers=workers)
-            case "boot":
-                found = self.bootstrap(n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
-                return found.confint(level)
-        raise FitError(
-            f"there are no intervals by {method!r:.60} for the family {self.family.name}",
-            hint="the methods are: wald, profile, boot",
-        )
+        return confint(self, parameters, method=method, level=level, n=n, seed=seed, progress=progress, workers=workers)
 
     def bootstrap(
         self,
@@ -114,7 +100,7 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         progress : whether to draw a bar on a terminal; or a function of the numbers of refits done and of all
         workers : number of processes; None for as many as pay, 1 for this one alone: the numbers are the same
         """
-        from lmmformula.inference.refits.generalized_bootstrap import bootstrap
+        from lmmformula.inference.refits.bootstrap import bootstrap
 
         return bootstrap(self, statistic, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
 
@@ -122,36 +108,55 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         self,
         *others: GeneralizedMixedResult,
         type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
+        ddf: "Ddf" = "asymptotic",
+        refit: bool = True,
         names: Sequence[str] | None = None,
     ) -> "ResultTable":
         """
         Test each fixed term by Wald's chi-squared; or, with other fits, compare them by likelihood ratios.
 
         type : "I" after the terms before it, "II" after all that don't contain it, "III" averaged over other factors
+        ddf : "asymptotic", the only one there is here, or "none" for no probabilities
+        refit : says nothing here: no likelihood of these is restricted
         names : of the fits that are compared, this one's first
         """
+        check_flag("refit", refit)
         if others:
-            from lmmformula.inference.generalized import compare_fits
+            from lmmformula.inference.tests.likelihood_ratio import compare_fits
 
-            return compare_fits([self, *others], names)
-        from lmmformula.inference.tests.generalized_terms import wald_anova
+            return compare_fits([self, *others], names=names)
+        from lmmformula.inference.tests.anova import anova
 
-        return wald_anova(self, type)
+        return anova(self, type, ddf)
 
-    def drop1(self) -> "ResultTable":
-        """Leave out each fixed term that no other one contains, fit again, and compare likelihoods."""
-        from lmmformula.inference.tests.generalized_terms import drop_fixed_terms
+    def drop1(self, *, test: Literal["lrt", "f"] = "lrt", ddf: "Ddf" = "asymptotic") -> "ResultTable":
+        """
+        Leave out each fixed term that no other one contains.
 
-        return drop_fixed_terms(self)
+        test : "lrt" fits again and compares likelihoods; "f" tests within this fit, here by Wald's chi-squared
+        """
+        check_choice("test", test, ("lrt", "f"))
+        if test == "lrt":
+            from lmmformula.inference.tests.likelihood_ratio import drop_fixed_terms
+
+            return drop_fixed_terms(self)
+        from lmmformula.inference.tests.anova import single_deletions
+
+        return single_deletions(self, ddf)
 
     def ranova(self) -> "ResultTable":
         """Leave out each random term, or each of its slopes, fit again, and compare likelihoods."""
-        from lmmformula.inference.tests.generalized_terms import reduce_random_terms
+        from lmmformula.inference.tests.likelihood_ratio import reduce_random_terms
 
         return reduce_random_terms(self)
 
     def contrast(
-        self, hypothesis: "Hypothesis", *, adjust: "Adjustment" = "none", level: float = 0.95
+        self,
+        hypothesis: "Hypothesis",
+        *,
+        ddf: "Ddf" = "asymptotic",
+        adjust: "Adjustment" = "none",
+        level: float = 0.95,
     ) -> "ResultTable":
         """
         Estimate linear functions of the fixed effects, each with its z test and interval.
@@ -161,13 +166,13 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         """
         from lmmformula.inference.tests.contrasts import contrast
 
-        return contrast(self, hypothesis, ddf="asymptotic", adjust=adjust, level=level)
+        return contrast(self, hypothesis, ddf=ddf, adjust=adjust, level=level)
 
-    def linear_hypothesis(self, hypothesis: "Hypothesis") -> "ResultTable":
+    def linear_hypothesis(self, hypothesis: "Hypothesis", *, ddf: "Ddf" = "asymptotic") -> "ResultTable":
         """Test several linear functions of the fixed effects together, by Wald's chi-squared."""
-        from lmmformula.inference.tests.generalized_terms import wald_hypothesis
+        from lmmformula.inference.tests.contrasts import linear_hypothesis
 
-        return wald_hypothesis(self, hypothesis)
+        return linear_hypothesis(self, hypothesis, ddf=ddf)
 
     def tidy(
         self,
@@ -175,18 +180,22 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         *,
         conf_int: bool = True,
         level: float = 0.95,
+        method: "Method" = "wald",
+        ddf: "Ddf" = "asymptotic",
         frame: "Library | None" = None,
     ) -> Any:  # noqa: ANN401 (a data frame of the library)
         """
         One row per estimate: effect, group, term, estimate, std_error, statistic, df, p_value, conf_low, conf_high.
 
         effects : "fixed", "ran_pars" (with the family's own), "ran_vals", or several of them
-        conf_int : whether to give Wald bounds
+        conf_int : whether to give bounds, by `method`
+        ddf : "asymptotic" for z tests, "none" for no tests
         frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
-        from lmmformula.inference.generalized import tidy
+        from lmmformula.inference.tidy import tidy
 
-        return in_library(self, tidy(self, effects, conf_int=conf_int, level=level), frame)
+        found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
+        return in_library(self, found, frame)
 
     def augment(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
         """

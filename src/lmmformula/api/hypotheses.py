@@ -99,7 +99,7 @@ def anova(
     fit: HypothesisTests,
     *others: LinearMixedResult,
     type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
-    ddf: "Ddf" = "satterthwaite",
+    ddf: "Ddf | None" = None,
     refit: bool = True,
     names: Sequence[str] | None = None,
 ) -> "ResultTable":
@@ -114,10 +114,10 @@ def anova(
     >>> print(lf.anova(small, lf.lmer("Reaction ~ Days + (Days | Subject)", data)).frame["p_value"].iloc[1] < 1e-9)
     True
     """
-    one: Any = fit
-    if isinstance(one, GeneralizedMixedFit):
-        rest: Any = others
-        return one.anova(*rest, type=type, names=names)
-    if not isinstance(fit, HypothesisTests):
+    one: Any = fit  # of any family
+    if not isinstance(one, HypothesisTests | GeneralizedMixedFit):
         raise FitError(f"anova needs fits, and was given a {fit.__class__.__name__}", hint="make one by model.fit()")
-    return fit.anova(*others, type=type, ddf=ddf, refit=refit, names=names)
+    options: dict[str, Any] = {} if ddf is None else {"ddf": ddf}
+    compare: Any = one.anova
+    found: ResultTable = compare(*others, type=type, refit=refit, names=names, **options)
+    return found

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
-from lmmformula.inference.generalized import refuse_unlike_approximations
+from lmmformula.inference.tests.likelihood_ratio import refuse_unlike_approximations
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.sheets import Framed, Report, sheet_of

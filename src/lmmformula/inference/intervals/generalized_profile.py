@@ -14,9 +14,8 @@ import numpy as np
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
-from lmmformula.inference.generalized import chosen, estimated
 from lmmformula.inference.intervals.interval_table import Intervals
-from lmmformula.inference.intervals.parameters import normal_quantile
+from lmmformula.inference.intervals.parameters import chosen, normal_quantile
 from lmmformula.inference.refits.jobs import Progress, Running, each
 from lmmformula.results.glmm import GeneralizedMixedResult
 
@@ -107,7 +106,7 @@ def profile_intervals(
              estimate  conf_low  conf_high
     period2   -0.9923    -1.617    -0.4078
     """
-    wanted = chosen(estimated(result), "fixed" if parameters is None else parameters)
+    wanted = chosen(result, "fixed" if parameters is None else parameters)
     for p in wanted:
         if p.part != "fixed":
             raise FitError(
@@ -119,5 +118,5 @@ def profile_intervals(
     work = Profiler(result.design, result.fit, normal_quantile(level))
     found = each(work, jobs, len(jobs), running=Running(progress, workers), what="bounds")
     bounds = np.array(found, dtype=np.float64).reshape(-1, 2)
-    values = np.array([p.value for p in wanted])
+    values = np.array([p.of(result) for p in wanted])
     return Intervals(tuple(p.label for p in wanted), values, bounds[:, 0], bounds[:, 1], level, "profile likelihood")
