@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lmmformula.data.table import Library
     from lmmformula.inference.intervals.confint import Method
     from lmmformula.inference.intervals.interval_table import Intervals
+    from lmmformula.inference.intervals.profile import Profile
     from lmmformula.inference.refits.bootstrap import Bootstrap, Statistic
     from lmmformula.inference.refits.jobs import Progress
     from lmmformula.inference.table import ResultTable
@@ -82,6 +83,24 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         from lmmformula.inference.intervals.confint import confint
 
         return confint(self, parameters, method=method, level=level, n=n, seed=seed, progress=progress, workers=workers)
+
+    def profile(
+        self,
+        parameters: str | Sequence[str] | None = None,
+        *,
+        level: float = 0.99,
+        points: int = 12,
+        progress: "Progress" = True,
+        workers: int | None = None,
+    ) -> "Profile":
+        """
+        Trace the deviance as one parameter after the other moves, out to the bounds of a `level` interval.
+
+        progress, workers : as in `bootstrap`
+        """
+        from lmmformula.inference.intervals.profile import profile
+
+        return profile(self, parameters, level=level, points=points, progress=progress, workers=workers)
 
     def bootstrap(
         self,
@@ -209,7 +228,8 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         """
         Draw the fit; needs matplotlib (`pip install 'lmmformula[plot]'`).
 
-        kind : "fit" (data by group with fitted means), "ranef" (random effects with intervals) or "residuals"
+        kind : "fit" (data by group with fitted means), "ranef" (random effects with intervals), "residuals"
+            (against fitted values, and QQ), "profile" (zeta of each parameter), "predictions" (means with bands)
         """
         from lmmformula.present.pictures.table import fit_plot
 

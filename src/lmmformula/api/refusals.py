@@ -33,7 +33,6 @@ def gaussian(what: str, hint: str) -> Callable[..., NoReturn]:
     return refusal(f"{what} for gaussian models, not for the family {{family}}", hint)
 
 
-BY_REFITS = 'confint("fixed", method="profile") has their bounds; method="boot" knows all parameters'
 ERRORS = 'tidy("ran_pars") has standard errors of standard deviations and correlations'
 WITHOUT = "leave the rows or groups out of the data, fit again and compare fixef"
 
@@ -43,7 +42,6 @@ class Refusals:
 
     save = refusal("fits of the family {family} are not saved to files", "keep the formula and the data, and fit again")
     power = gaussian("power is simulated", "fit.refit(fit.simulate(...)) in a loop does it for others")
-    profile = gaussian("whole profiles are traced", BY_REFITS)
     icc = undefined("the intraclass correlation")
     r2 = undefined("R^2")
     r_squared = property(undefined("multiple R^2"))

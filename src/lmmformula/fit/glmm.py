@@ -11,6 +11,7 @@ from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.matrices import DesignMatrices, RandomTermDesign
 from lmmformula.design.sums.records import symmetric
 from lmmformula.errors import FitError
+from lmmformula.families.links import LINKS
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.algebra.plan import elimination_of, refuse_wide, structure_of
@@ -148,7 +149,7 @@ def fit_glmm(
         It takes more work than that.
     """
     settings = settings or OptimizerSettings()
-    problem = _Problem.of(design, family, curvature, Budget(most_work))
+    problem = Prepared.of(design, family, curvature, Budget(most_work))
     approximate = approximation(problem.target, nagq)
     try:
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
@@ -165,7 +166,7 @@ def fit_glmm(
 
 
 @dataclass(frozen=True, slots=True)
-class _Problem:
+class Prepared:
     """A design made ready: its columns in inner coordinates, and what is maximised."""
 
     design: DesignMatrices
@@ -174,7 +175,7 @@ class _Problem:
     target: Target
 
     @classmethod
-    def of(cls, design: DesignMatrices, family: Family, curvature: CurvatureKind, budget: Budget) -> "_Problem":
+    def of(cls, design: DesignMatrices, family: Family, curvature: CurvatureKind, budget: Budget) -> "Prepared":
         """Refuse what can't be fitted, and prepare the rest."""
         if not design.has_rows:
             raise FitError(
@@ -219,6 +220,18 @@ class _Problem:
         t = self.target.parameters.nearest([[inner[t] for t in f.terms] for f in self.columns.factors])
         return self._alternated(t, 0)
 
+    def located(self, fit: GlmmFit) -> FloatArray:
+        """Return the parameters of a fit, in inner coordinates; those of the family no farther than tells."""
+        target = self.target
+        inner = [self._inner(t, S) for t, S in enumerate(fit.relative_covariance)]
+        t = target.parameters.nearest([[inner[t] for t in f.terms] for f in self.columns.factors])
+        beta, limit = blocks.solve(self.columns.fixed, fit.beta), target.family.farthest(target.observed)
+        own = [
+            np.clip(LINKS[p.link].of(np.array(fit.parameters[p.name])) - at.offset, -limit, limit)
+            for p, at in zip(target.family.parameters, target.predictors[1:], strict=True)
+        ]
+        return np.concatenate([t, beta, np.array(own)])
+
     def _inner(self, term: int, covariance: FloatArray) -> FloatArray:
         half = np.linalg.solve(self.columns.random[term], covariance)
         return symmetric(np.linalg.solve(self.columns.random[term], half.T))
@@ -260,7 +273,7 @@ class _Problem:
         return [out[t] for t in range(len(self.terms))]
 
 
-def _snapped(problem: _Problem, found: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
+def _snapped(problem: Prepared, found: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
     """Put standard deviations that are zero but for rounding to zero exactly, if the criterion agrees."""
     t, betas = problem.target.split(found.x)
     moved = problem.target.parameters.snapped(t, settings.zero_deviation)
@@ -271,7 +284,7 @@ def _snapped(problem: _Problem, found: Laplace, approximate: Approximation, sett
     return there if there.value <= found.value + enough else found
 
 
-def _held(problem: _Problem, point: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
+def _held(problem: Prepared, point: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
     """Bring estimates that ran far along a flat direction back to where the criterion begins to be flat."""
     target, columns = problem.target, problem.columns
     t, (beta, *own) = target.split(point.x)
@@ -286,7 +299,7 @@ def _held(problem: _Problem, point: Laplace, approximate: Approximation, setting
     return point
 
 
-def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: OptimizerSettings) -> GlmmFit:
+def _report(problem: Prepared, point: Laplace, log: OptimizerLog, settings: OptimizerSettings) -> GlmmFit:
     """Translate a point back to the user's coordinates."""
     target, columns, terms = problem.target, problem.columns, problem.terms
     _, (beta, *own) = target.split(point.x)
@@ -331,7 +344,7 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
 
 
 def _judged(
-    problem: _Problem,
+    problem: Prepared,
     point: Laplace,
     inner: Sequence[FloatArray],
     known: Information,
@@ -360,7 +373,7 @@ def _judged(
     return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes, flat)
 
 
-def _endless(problem: _Problem, inner: Sequence[FloatArray], known: Information) -> str:
+def _endless(problem: Prepared, inner: Sequence[FloatArray], known: Information) -> str:
     """Say between which levels effects vary without end, empty if none: a row's response is then its level's."""
     for term, S in zip(problem.terms, inner, strict=True):
         if np.sqrt(S.max()) > ENDLESS and known.curvature < UNTOLD * term.n_levels:
@@ -368,7 +381,7 @@ def _endless(problem: _Problem, inner: Sequence[FloatArray], known: Information)
     return ""
 
 
-def _flat_names(problem: _Problem, known: Information) -> str:
+def _flat_names(problem: Prepared, known: Information) -> str:
     """List the coefficients that have a part in a flat direction."""
     own = known.flat.user.any(axis=1)
     found = [f"'{problem.design.fixed_names[j]}'" for j in np.flatnonzero(own)]

@@ -10,7 +10,7 @@ from lmmformula.inference.intervals.wald import wald_intervals
 from lmmformula.inference.refits.bootstrap import bootstrap
 from lmmformula.inference.refits.jobs import Progress
 from lmmformula.results.arguments import check_level
-from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
+from lmmformula.results.glmm import MixedResult
 
 Method = Literal["wald", "profile", "boot"]
 
@@ -48,12 +48,6 @@ def confint(
         case "wald":
             return wald_intervals(result, parameters, level=level)
         case "profile":
-            if isinstance(result, GeneralizedMixedResult):
-                from lmmformula.inference.intervals import generalized_profile
-
-                return generalized_profile.profile_intervals(
-                    result, parameters, level=level, progress=progress, workers=workers
-                )
             return profile_intervals(result, parameters, level=level, progress=progress, workers=workers)
         case "boot":
             found = bootstrap(result, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
