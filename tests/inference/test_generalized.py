@@ -294,7 +294,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "n": (lambda f: f.bootstrap(n=0), "n must be"),
     "intervals": (lambda f: f.confint(method="score"), "no intervals by 'score'"),
     "save": (lambda f: f.save("fit.json"), "fits of the family binomial are not saved"),
-    "power": (lambda f: f.power("period2"), "power is simulated for gaussian models"),
+    "power": (lambda f: f.power("period2", test="t"), "t tests are of gaussian models, not of the family binomial"),
     "icc": (lambda f: f.icc(), "not defined here for the family binomial"),
     "r2": (lambda f: f.r2(), "R.2 is not defined"),
     "r_squared": (lambda f: f.r_squared, "multiple R.2 is not defined"),

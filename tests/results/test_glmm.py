@@ -211,7 +211,7 @@ def test_a_fit_that_failed_warns() -> None:
         (lambda fit: fit.r2(), "not defined here"),
         (lambda fit: fit.explained_variance(), "not defined here"),
         (lambda fit: fit.save("fit.json"), "not saved to files"),
-        (lambda fit: fit.power("period2"), "power is simulated for gaussian models"),
+        (lambda fit: fit.power("period2", test="t"), "t tests are of gaussian models"),
         (lambda fit: fit.reml_criterion, "no REML criterion"),
         (lambda fit: fit.confint(method="score"), "no intervals by 'score'"),
         (lambda fit: fit.confint("nothing"), "no parameter 'nothing'"),

@@ -1,6 +1,6 @@
 """Generalised linear mixed models: fits by Laplace's method as a user holds them, and as a sampler needs them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,12 +22,14 @@ from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.tables.sheets import Report, Reported
 
 if TYPE_CHECKING:
+    from lmmformula.api.power import PowerCurve
     from lmmformula.data.table import Library
     from lmmformula.inference.intervals.confint import Method
     from lmmformula.inference.intervals.interval_table import Intervals
     from lmmformula.inference.intervals.profile import Profile
     from lmmformula.inference.refits.bootstrap import Bootstrap, Statistic
     from lmmformula.inference.refits.jobs import Progress
+    from lmmformula.inference.refits.power import Sizes, Test
     from lmmformula.inference.table import ResultTable
     from lmmformula.inference.tests.anova_contrasts import AnovaType
     from lmmformula.inference.tests.contrasts import Hypothesis
@@ -122,6 +124,45 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         from lmmformula.inference.refits.bootstrap import bootstrap
 
         return bootstrap(self, statistic, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
+
+    def power(  # noqa: PLR0913 (each is a question that a plan must answer)
+        self,
+        effect: str | Mapping[str, float],
+        *,
+        n_groups: "Sizes" = None,
+        assume: Mapping[str, float] | None = None,
+        n: int = 500,
+        alpha: float = 0.05,
+        test: "Test" = "z",
+        seed: int | None = None,
+        progress: "Progress" = True,
+        workers: int | None = None,
+    ) -> "PowerCurve":
+        """
+        Simulate how often a test would find a fixed effect of a given size; `.plot()` of the result draws that.
+
+        effect : its name, or {name: size}, on the scale of the link
+        n_groups : numbers of levels of the grouping factor to try, or {factor: numbers}
+        assume : other assumed parameters, {"sd[herd, (Intercept)]": 1, "shape": 2}
+        n, alpha, test : simulations per size; level; "z" or "lrt"
+        progress, workers : as in `bootstrap`
+        """
+        from lmmformula.api.power import PowerCurve
+        from lmmformula.inference.refits.power import power
+
+        found = power(
+            self,
+            effect,
+            n_groups=n_groups,
+            assume=assume,
+            n=n,
+            alpha=alpha,
+            test=test,
+            seed=seed,
+            progress=progress,
+            workers=workers,
+        )
+        return PowerCurve.of(found)
 
     def anova(
         self,

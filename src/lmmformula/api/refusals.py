@@ -41,7 +41,6 @@ class Refusals:
     """The methods of a linear mixed model that one of another family lacks; of a class that has a family."""
 
     save = refusal("fits of the family {family} are not saved to files", "keep the formula and the data, and fit again")
-    power = gaussian("power is simulated", "fit.refit(fit.simulate(...)) in a loop does it for others")
     icc = undefined("the intraclass correlation")
     r2 = undefined("R^2")
     r_squared = property(undefined("multiple R^2"))

@@ -184,11 +184,11 @@ class LaplaceRefitter:
         return replace(self.fit, beta=beta, vcov=vcov, theta=theta, parameters=own, criterion=np.nan, verdict="failed")
 
 
-def refitter_of(result: MixedResult) -> Refitter | LaplaceRefitter:
-    """Return what fits the model of a fit to other responses, by the fit's own criterion."""
+def refitter_of(result: MixedResult, *, reml: bool | None = None) -> Refitter | LaplaceRefitter:
+    """Return what fits the model of a fit to other responses; reml None for the fit's own criterion."""
     if isinstance(result, GeneralizedMixedResult):
         return LaplaceRefitter(result.design, result.fit)
-    return Refitter(result.design, result.fit, result.fit.reml)
+    return Refitter(result.design, result.fit, result.fit.reml if reml is None else reml)
 
 
 def _completed(some: Refits, others: Refits, found: BoolArray) -> Refits:

@@ -29,6 +29,7 @@ def replicated(design: DesignMatrices, group: str, n_levels: int) -> DesignMatri
         X=np.asfortranarray(design.X[rows]),
         weights=None if design.weights is None else design.weights[rows],
         offset=None if design.offset is None else design.offset[rows],
+        loglik_weights=None if design.loglik_weights is None else design.loglik_weights[rows],
         random_terms=tuple(_relabelled(t, term.codes, rows, new_level) for t in design.random_terms),
         kept_rows=np.arange(len(rows)),
         n_given=len(rows),
