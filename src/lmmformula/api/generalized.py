@@ -17,13 +17,15 @@ from lmmformula.fit.work import OutOfWork, work_of
 from lmmformula.ir.family import Family
 from lmmformula.present.text import Summary, Text
 from lmmformula.results.arguments import check_choice, check_flag
-from lmmformula.results.frames import augment, in_library
+from lmmformula.results.frames import in_library
 from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.tables.sheets import Report, Reported
 
 if TYPE_CHECKING:
     from lmmformula.api.power import PowerCurve
+    from lmmformula.arrays import FloatArray
     from lmmformula.data.table import Library
+    from lmmformula.inference.influence import Influence
     from lmmformula.inference.intervals.confint import Method
     from lmmformula.inference.intervals.interval_table import Intervals
     from lmmformula.inference.intervals.profile import Profile
@@ -257,13 +259,38 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
         return in_library(self, found, frame)
 
-    def augment(self, *, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (a data frame of the library)
+    def augment(self, *, influence: bool = False, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (as above)
         """
-        One row per observation: the columns of the data, fitted values, residuals.
+        One row per observation: the columns of the data, fitted values, residuals; with `influence` Cook's distance.
 
         Rows that were left out are there, with missing values beside them, where `na_action` is "exclude".
         """
-        return augment(self, library=frame)
+        from lmmformula.inference.tidy import augment
+
+        check_flag("influence", influence)
+        return augment(self, influence=influence, library=frame)
+
+    def leverage(self) -> "FloatArray":
+        """Return (n,) diagonal of the matrix that maps working responses to linear predictors, at the modes."""
+        from lmmformula.inference.influence import leverage
+
+        return leverage(self)
+
+    def cooks_distance(self) -> "FloatArray":
+        """Return (n,) Cook's distances of the rows, as lme4 defines them."""
+        from lmmformula.inference.influence import cooks_distance
+
+        return cooks_distance(self)
+
+    def influence(self, group: str | None = None) -> "Influence":
+        """
+        Say how the fixed effects change when each level of a grouping factor, or each row, is left out.
+
+        That is the first Newton step from the estimates, the parameters of the variances and of the family held.
+        """
+        from lmmformula.inference.influence import influence
+
+        return influence(self, group)
 
     def plot(self, kind: str = "fit", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes, or an array of them)
         """

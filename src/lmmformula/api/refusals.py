@@ -34,7 +34,6 @@ def gaussian(what: str, hint: str) -> Callable[..., NoReturn]:
 
 
 ERRORS = 'tidy("ran_pars") has standard errors of standard deviations and correlations'
-WITHOUT = "leave the rows or groups out of the data, fit again and compare fixef"
 
 
 class Refusals:
@@ -45,9 +44,6 @@ class Refusals:
     r2 = undefined("R^2")
     r_squared = property(undefined("multiple R^2"))
     explained_variance = undefined("the share of explained variance")
-    influence = gaussian("influence is computed", WITHOUT)
-    cooks_distance = gaussian("Cook's distance is computed", WITHOUT)
-    leverage = gaussian("leverage is computed", 'residuals("deviance") shows rows that fit badly')
     variance_vcov = gaussian("the covariance of variance parameters is computed", ERRORS)
     variance_parameters = property(gaussian("the covariance of variance parameters is computed", ERRORS))
     knows_variances = False

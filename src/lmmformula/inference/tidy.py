@@ -106,7 +106,6 @@ def augment(result: MixedResult, *, influence: bool = False, library: Library | 
     >>> augment(fit, influence=True).columns.tolist()
     ['Batch', 'Yield', 'fitted', 'population', 'residual', 'scaled', 'leverage', 'cooks_distance']
     """
-    assert isinstance(result, LinearMixedResult)
     more = {"leverage": leverage(result), "cooks_distance": cooks_distance(result)} if influence else None
     return frames.augment(result, more, library)
 
