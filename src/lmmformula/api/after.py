@@ -174,7 +174,6 @@ class AnalysedFit(LinearMixedResult):
         """
         from lmmformula.inference.tidy import tidy
 
-        check_flag("conf_int", conf_int)
         found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
         return in_library(self, found, frame)
 

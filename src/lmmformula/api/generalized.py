@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from lmmformula.api.marginal import MarginalEffects
 from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.refusals import Refusals
@@ -22,6 +24,8 @@ from lmmformula.results.glmm import GeneralizedMixedResult
 from lmmformula.results.tables.sheets import Report, Reported
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from lmmformula.api.power import PowerCurve
     from lmmformula.arrays import FloatArray
     from lmmformula.data.table import Library
@@ -55,14 +59,18 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
     (-92.026, [0.6423])
     """
 
-    def summary(self) -> Summary:
+    def summary(self, ddf: "Ddf" = "asymptotic") -> Summary:
         """
         Summarise like lme4's `summary`, with z tests.
 
+        ddf : "asymptotic", or "none" for lme4's summary, which is the same; there are no others
+
         The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
         """
+        from lmmformula.inference.tests.linear_functions import method_of
         from lmmformula.present.generalized import report, summary
 
+        method_of(self, ddf)
         return Summary(summary(self), partial(report, self))
 
     def confint(
@@ -302,6 +310,20 @@ class GeneralizedMixedFit(Reported, MarginalEffects, GeneralizedMixedResult, Ref
         from lmmformula.present.pictures.table import fit_plot
 
         return fit_plot(self, kind, **options)
+
+    def refit(self, y: "npt.ArrayLike") -> Any:  # noqa: ANN401 (a fit for one response, a frame for many)
+        """
+        Fit the same model to another response, or to many.
+
+        y : (n,) one value per row used, or per row of the data that were given: returns a fit; or (n, m), a matrix or
+            data frame of m responses: returns a data frame with a row of estimates for each. Of a binomial family they
+            are shares of the trials, as `simulate` gives them
+        """
+        if np.ndim(y) != 2:
+            return super().refit(y)
+        from lmmformula.inference.refits.refitter import estimates_of_each
+
+        return estimates_of_each(self, y)
 
     @property
     def trace(self) -> Text:

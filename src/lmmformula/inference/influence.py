@@ -264,9 +264,7 @@ class _Parts:
             left = evaluate_at(_subset(working.design, keep), working.result.fit.theta, reml=working.reml)
         except FitError:
             return np.full(len(self.F), np.nan)
-        unbalanced = working.design.X.T @ (
-            working.roots * working.r
-        )  # zero but for Laplace's determinant
+        unbalanced = working.design.X.T @ (working.roots * working.r)  # zero but for Laplace's determinant
         return working.result.fit.beta - left.beta + left.vcov @ unbalanced / left.sigma**2
 
 

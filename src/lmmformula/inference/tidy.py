@@ -58,6 +58,7 @@ def tidy(
     [['Batch', 'sd__(Intercept)', 42.0], ['Residual', 'sd__Observation', 49.51]]
     """
     check_choice("method", method, get_args(Method))
+    check_flag("conf_int", conf_int)
     ddf = usual_ddf(result) if ddf is None else ddf
     makers = {"fixed": _fixed, "ran_pars": _ran_pars, "ran_vals": _ran_vals}
     options: dict[str, Any] = {"conf_int": conf_int, "level": level, "method": method, "ddf": ddf}

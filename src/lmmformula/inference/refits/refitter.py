@@ -8,6 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.matrices import DesignMatrices
+from lmmformula.design.response import check_support
 from lmmformula.design.sums.many_responses import each_response
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
@@ -48,6 +49,8 @@ def estimates_of_each(result: MixedResult, responses: Any) -> "pd.DataFrame":  #
         raise FitError(f"the responses must be finite numbers, {design.nobs} rows and a column for each fit")
     names = [*design.fixed_names, *design.theta_names]
     if isinstance(result, GeneralizedMixedResult):
+        for y in Y.T:
+            check_support(y, result.ir.response, result.family)
         fits = LaplaceRefitter(design, result.fit).whole(Y)
         found, own = collected(fits), {name: [fit.parameters[name] for fit in fits] for name in result.fit.parameters}
     else:
