@@ -199,3 +199,11 @@ def test_where_nothing_can_be_computed_there_is_no_bound(monkeypatch: pytest.Mon
         low, high = profile_intervals(fit, "sd[grp, (Intercept)]")["sd[grp, (Intercept)]"]
     assert np.isfinite(low)
     assert np.isnan(high)
+
+
+def test_modes_on_both_sides_of_zero_are_looked_at() -> None:
+    """Counts with a square root link: far from the estimate modes change sides, and the bounds stay near Wald's."""
+    fit = lf.Model("TICKS ~ YEAR + (1 | BROOD)", dataset("grouseticks"), family="poisson(sqrt)").fit()
+    found, wald = fit.confint(method="profile", workers=1), fit.confint()
+    np.testing.assert_allclose(found.high - found.estimate, wald.high - wald.estimate, rtol=0.2)
+    np.testing.assert_allclose(found.estimate - found.low, wald.estimate - wald.low, rtol=0.2)

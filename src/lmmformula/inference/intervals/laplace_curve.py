@@ -11,7 +11,7 @@ Venzon & Moolgavkar (1988), Appl. Statist. 37, 87-94.
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import inf
 
 import numpy as np
@@ -20,11 +20,13 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.matrices import DesignMatrices
 from lmmformula.families.jets import value_of
 from lmmformula.families.links import LINKS, Link
+from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.glmm import LEAST_DEVIATION, GlmmFit, Prepared
 from lmmformula.fit.laplace import Laplace
 from lmmformula.fit.newton import minimise
 from lmmformula.fit.quadrature import Approximation, approximation
 from lmmformula.fit.quasi_newton import LEAST_PIVOT, Memory, noticing
+from lmmformula.fit.response import scores
 from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.fit.sides import on_better_sides
 from lmmformula.fit.target import Target
@@ -32,11 +34,13 @@ from lmmformula.fit.work import Budget
 from lmmformula.inference.intervals.curves import SETTINGS, Trail, first_steps, tangent_of
 from lmmformula.inference.intervals.parameters import Parameter
 from lmmformula.inference.intervals.variance_space import Absolute, Coordinate
+from lmmformula.results.predict.prediction import population_means
+from lmmformula.results.predict.rows import random_part
 
 FARTHEST = 50.0
 """Standard errors from the estimate, beyond which there is no bound; more, where the estimate itself is."""
 
-MOST_ROUNDS = 3
+MOST_ROUNDS = 4
 """Times that second derivatives are computed anew, where the method did not come to rest."""
 
 
@@ -67,9 +71,11 @@ class LaplaceProblem:
         return self.evaluated(self.prepared)
 
     def evaluated(self, prepared: Prepared) -> tuple[Laplace, FloatArray]:
-        """Evaluate the likelihood at the estimate, with second derivatives."""
-        target, x = prepared.target, prepared.located(self.fit)
-        point = on_better_sides(self.approximate(target, x, target.nothing()), lambda a: self.approximate(target, x, a))
+        """Evaluate the likelihood at the estimate, with second derivatives; at the modes a is the sum of the scores."""
+        design, fit, target = self.design, self.fit, prepared.target
+        eta = population_means(design, fit.beta) + random_part(design.random_terms, fit.modes)
+        a = target.rows.transposed({0: scores(design, fit.family, eta, fit.parameters)})
+        point = self.approximate(target, prepared.located(fit), a)
         return point, point.rough_hessian()
 
     @cached_property
@@ -149,6 +155,7 @@ class LaplaceCurve:
     ends : what stands for the limits
     scale : link of a parameter of the family, and what is added to its coordinate
     memory : of the likelihood's gradient, where the last minimisation ended
+    modes : of the random effects, by the parameter's value
     """
 
     approximate: Approximation
@@ -161,6 +168,7 @@ class LaplaceCurve:
     ends: tuple[float, float]
     scale: tuple[Link, float] | None
     memory: Memory
+    modes: list[tuple[float, Effects]]
     settings: OptimizerSettings
 
     @classmethod
@@ -178,8 +186,8 @@ class LaplaceCurve:
         free = np.linalg.qr(along[:, None], mode="complete")[0][:, 1:]
         step, trail = first_steps(at, point.x, *tangent_of(hessian, along))
         memory = Memory(free.T @ point.x, free.T @ point.gradient, free.T @ hessian @ free, point.mode.a)
-        settings = noticing(point, SETTINGS)
-        return cls(problem.approximate, point, at, along, free, step, trail, ends, scale, memory, settings)
+        modes, settings = [(at.estimate, point.mode.a)], noticing(point, SETTINGS)
+        return cls(problem.approximate, point, at, along, free, step, trail, ends, scale, memory, modes, settings)
 
     @property
     def estimate(self) -> float:
@@ -203,16 +211,20 @@ class LaplaceCurve:
             return _Held(there, self.free, memory)
 
         z = self.free.T @ _lifted(self.point.target, self.trail.ahead(value))
+        memory.a = min(self.modes, key=lambda end: abs(end[0] - value))[1]
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
             for _ in range(MOST_ROUNDS):
                 found = minimise(evaluate, z, self.settings)
-                end, z = found.point.point, found.parameters
-                if found.log.converged:
+                there, z = found.point.point, found.parameters
+                end = on_better_sides(there, partial(self.approximate, there.target, there.x))
+                if end is there and found.log.converged:
                     break
-                memory.hessian = self.free.T @ end.hessian @ self.free
+                memory.hessian, memory.a = self.free.T @ end.hessian @ self.free, end.mode.a
+                memory.x, memory.gradient = z, self.free.T @ end.gradient
             else:
                 raise np.linalg.LinAlgError("the others were not found")
             self.trail.ends.append((value, end.x))
+            self.modes.append((value, end.mode.a))
             slope = float(self.along @ end.gradient) / float(self.along @ self.along)
         return end.value - self.point.value, slope * self.at.slope(value)
 
