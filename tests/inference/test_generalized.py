@@ -153,6 +153,21 @@ def test_joint_hypotheses() -> None:
         fit.linear_hypothesis(["period2 = 0", "period2 = 1"])
 
 
+def test_arguments_of_gaussian_fits() -> None:
+    """Deletions within the fit are Wald's tests; tidy has bounds by any method; degrees of freedom are infinite."""
+    fit = fit_of("binomial")
+    assert fit.drop1(test="f")["chisq"].iloc[0] == pytest.approx(fit.anova()["chisq"].iloc[0])
+    tidied = fit.tidy(method="profile")
+    assert tidied["conf_low"].tolist() == pytest.approx(fit.confint(method="profile").low.tolist())
+    assert fit.tidy("fixed", ddf="none")["p_value"].isna().all()
+    assert fit.summary(ddf="none") == fit.summary()
+    refused: list[Any] = [fit.anova, fit.summary, fit.tidy, lambda ddf: fit.drop1(test="f", ddf=ddf)]
+    refused += [lambda ddf: lf.anova(fit, ddf=ddf), lambda ddf: fit.contrast("period2", ddf=ddf)]  # type: ignore[arg-type]
+    for call in (*refused, lambda ddf: fit.linear_hypothesis("period2", ddf=ddf)):
+        with pytest.raises(lf.FitError, match="Satterthwaite's degrees of freedom are of gaussian models"):
+            call(ddf="satterthwaite")
+
+
 def test_random_terms_are_left_out() -> None:
     """Each refit's likelihood is that of the smaller model, quadrature or not."""
     data = dataset("grouseticks")
