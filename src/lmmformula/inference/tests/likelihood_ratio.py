@@ -70,7 +70,9 @@ def compare_fits(
     order = sorted(range(len(found)), key=lambda i: found[i].npar)
     called = names_of(results, names)
     frame = compared([found[i] for i in order], results[0].nobs, [called[i] for i in order])
-    notes = [f"{called[i]}: {text}" for i, text in zip(order, _texts([results[i] for i in order]), strict=True)]
+    shown = range(len(results)) if isinstance(results[0], GeneralizedMixedResult) else order
+    texts = _texts(results)
+    notes = [f"{called[i]}: {texts[i]}" for i in shown]
     return ResultTable(f"Likelihood ratio tests{_approximation(results[0], any_reml, again)}", frame, tuple(notes))
 
 
