@@ -13,7 +13,7 @@ from corpus import dataset, record, records, weights_of
 from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.fit.columns import InnerColumns
-from lmmformula.fit.glmm import GlmmFit, _Problem, fit_glmm
+from lmmformula.fit.glmm import GlmmFit, Prepared, fit_glmm
 from lmmformula.fit.information import covariance_from
 from lmmformula.fit.laplace import laplace
 from lmmformula.fit.lmm import fit_lmm
@@ -295,7 +295,7 @@ def _target(
 
 
 def _target_of(design: Design, family: Family, curvature: CurvatureKind = "observed") -> tuple[Target, InnerColumns]:
-    problem = _Problem.of(design, family, curvature, Budget())
+    problem = Prepared.of(design, family, curvature, Budget())
     return problem.target, problem.columns
 
 

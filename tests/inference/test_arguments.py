@@ -32,8 +32,8 @@ USUAL: dict[str, dict[str, Any]] = {
 BOOTSTRAPPED: dict[str, Any] = {"method": "boot", "n": 2, "progress": False}
 """Those of a fit's `confint`: all of its arguments are then read."""
 
-ELSEWHERE = {"plot", "save", "to_arviz", "to_xarray", "to_native", "loo", "waic", "to_netcdf"}
-"""Methods of other tests: they draw, write files, or need a library."""
+ELSEWHERE = {"plot", "save", "to_arviz", "to_xarray", "to_native", "loo", "waic", "to_netcdf", "draw"}
+"""Methods of other tests: they draw, write files, or need a library or a generator of random numbers."""
 
 
 def calls(of: type) -> Iterator[Any]:
@@ -51,7 +51,7 @@ def calls(of: type) -> Iterator[Any]:
 
 def answers(model: object, name: str, argument: str, *, several: bool) -> None:
     """Call a method with each wrong value in the place of an argument."""
-    usual = BOOTSTRAPPED if isinstance(model, lf.LinearMixedFit) and name == "confint" else USUAL.get(name, {})
+    usual = BOOTSTRAPPED if not isinstance(model, lf.Posterior) and name == "confint" else USUAL.get(name, {})
     for value in WRONG:
         given = {**usual, **({} if several else {argument: value})}
         try:
@@ -76,6 +76,37 @@ def test_a_fit_refuses_what_makes_no_sense(
 ) -> None:
     """No error of numpy, pandas or Python comes out of a method."""
     answers(stool, name, argument, several=several)
+
+
+@pytest.fixture(scope="module")
+def counts() -> lf.GeneralizedMixedFit:
+    """Return a fit of another family, to as many rows with the same names."""
+    data = lf.datasets.load("ergoStool").assign(effort=lambda frame: frame["effort"].astype(int))
+    fit = lf.glmer("effort ~ Type + (1 | Subject)", data, family="poisson")
+    assert isinstance(fit, lf.GeneralizedMixedFit)
+    return fit
+
+
+@pytest.mark.filterwarnings("ignore::lmmformula.FitWarning")
+@pytest.mark.parametrize(("name", "argument", "several"), list(calls(lf.GeneralizedMixedFit)))
+def test_a_fit_of_another_family_refuses_what_makes_no_sense(
+    counts: lf.GeneralizedMixedFit,
+    name: str,
+    argument: str,
+    several: bool,  # noqa: FBT001 (a case)
+) -> None:
+    """As a Gaussian one does."""
+    answers(counts, name, argument, several=several)
+
+
+def test_a_fit_of_another_family_takes_the_arguments_of_a_gaussian_one() -> None:
+    """No method of the one raises a TypeError for an argument that the other has."""
+    for name in dir(lf.LinearMixedFit):
+        method, other = (inspect.getattr_static(of, name, None) for of in (lf.LinearMixedFit, lf.GeneralizedMixedFit))
+        if not name.startswith("_") and inspect.isfunction(method):
+            taken = inspect.signature(other).parameters
+            if not any(about.kind is inspect.Parameter.VAR_KEYWORD for about in taken.values()):
+                assert inspect.signature(method).parameters.keys() <= taken.keys(), name
 
 
 @pytest.mark.filterwarnings("ignore::lmmformula.FitWarning")

@@ -153,3 +153,17 @@ def test_what_has_no_finite_estimate_has_no_interval() -> None:
     assert intervals.low[0] < intervals.high[0]
     assert "NaN can't be estimated" in intervals.method
     assert np.isnan(fit.confint("period4", method="boot", n=2, seed=1, progress=False).low).all()
+
+
+def test_many_responses_of_another_family_are_fitted_to_a_frame() -> None:
+    """A row of estimates for each, those of single refits; what can't be a response is refused."""
+    fit = lf.Model("ynb ~ x + (1 | grp)", dataset("sim_glmm"), family="negbinomial").fit()
+    drawn = fit.simulate(2, seed=1)
+    frame, alone = fit.refit(drawn), fit.refit(drawn["sim_2"])
+    assert frame.columns.tolist() == [
+        "(Intercept)", "x", "grp.(Intercept)", "shape", "criterion", "is_singular", "converged",
+    ]  # fmt: skip
+    assert frame.loc["sim_2", "shape"] == pytest.approx(alone.fit.parameters["shape"], rel=1e-4)
+    assert frame.loc["sim_2", "criterion"] == pytest.approx(alone.deviance)
+    with pytest.raises(lf.LmmFormulaError, match="whole numbers"):
+        fit.refit(drawn + 0.5)

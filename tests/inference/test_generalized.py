@@ -153,6 +153,21 @@ def test_joint_hypotheses() -> None:
         fit.linear_hypothesis(["period2 = 0", "period2 = 1"])
 
 
+def test_arguments_of_gaussian_fits() -> None:
+    """Deletions within the fit are Wald's tests; tidy has bounds by any method; degrees of freedom are infinite."""
+    fit = fit_of("binomial")
+    assert fit.drop1(test="f")["chisq"].iloc[0] == pytest.approx(fit.anova()["chisq"].iloc[0])
+    tidied = fit.tidy(method="profile")
+    assert tidied["conf_low"].tolist() == pytest.approx(fit.confint(method="profile").low.tolist())
+    assert fit.tidy("fixed", ddf="none")["p_value"].isna().all()
+    assert fit.summary(ddf="none") == fit.summary()
+    refused: list[Any] = [fit.anova, fit.summary, fit.tidy, lambda ddf: fit.drop1(test="f", ddf=ddf)]
+    refused += [lambda ddf: lf.anova(fit, ddf=ddf), lambda ddf: fit.contrast("period2", ddf=ddf)]  # type: ignore[arg-type]
+    for call in (*refused, lambda ddf: fit.linear_hypothesis("period2", ddf=ddf)):
+        with pytest.raises(lf.FitError, match="Satterthwaite's degrees of freedom are of gaussian models"):
+            call(ddf="satterthwaite")
+
+
 def test_random_terms_are_left_out() -> None:
     """Each refit's likelihood is that of the smaller model, quadrature or not."""
     data = dataset("grouseticks")
@@ -227,13 +242,16 @@ PROFILED = [
 ]
 """`confint(m, "beta_", "profile", delta = 0.1)` of lme4 1.1-31, m that of the record binomial."""
 
+PROFILED_SD = (0.3460732, 1.0999743)
+"""The first row of lme4's `confint(m)`."""
+
 
 def test_profile_intervals_are_those_of_lme4() -> None:
     """To what a spline through its profile leaves; `workers` don't change them."""
     fit = fit_of("binomial")
     found = fit.confint(method="profile")
-    np.testing.assert_allclose(found.frame[["conf_low", "conf_high"]], PROFILED, rtol=1e-4)
-    assert found.labels == fit.design.fixed_names
+    np.testing.assert_allclose(found.frame[["conf_low", "conf_high"]], [*PROFILED, PROFILED_SD], rtol=1e-4)
+    assert found.labels == (*fit.design.fixed_names, "sd[herd, (Intercept)]")
     one = fit.confint(["period3"], method="profile", level=0.5)
     assert PROFILED[2][0] < one["period3"][0] < fit.fixef["period3"] < one["period3"][1] < PROFILED[2][1]
 
@@ -289,14 +307,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "level": (lambda f: f.confint(level=2), "no probability"),
     "statistic": (lambda f: f.bootstrap("aic"), "a function of a fit"),
     "n": (lambda f: f.bootstrap(n=0), "n must be"),
-    "profile": (lambda f: f.profile(), "whole profiles are traced for gaussian models, not for the family binomial"),
     "intervals": (lambda f: f.confint(method="score"), "no intervals by 'score'"),
-    "profiled": (lambda f: f.confint("ran_pars", method="profile"), r"fixed effects, not for sd\[herd"),
-    "power": (lambda f: f.power("period2"), "power is simulated for gaussian models"),
+    "power": (lambda f: f.power("period2", test="t"), "t tests are of gaussian models, not of the family binomial"),
     "r_squared": (lambda f: f.r_squared, "multiple R.2 is defined for gaussian models"),
-    "influence": (lambda f: f.influence("herd"), "influence is computed for gaussian models"),
-    "cooks_distance": (lambda f: f.cooks_distance(), "Cook's distance is computed"),
-    "leverage": (lambda f: f.leverage(), "leverage is computed"),
+    "influence": (lambda f: f.influence("heard"), "'heard' is not a grouping factor"),
     "variance_vcov": (lambda f: f.variance_vcov("log_sd"), "covariance of variance parameters"),
     "variance_parameters": (lambda f: f.variance_parameters, "covariance of variance parameters"),
 }

@@ -1,7 +1,9 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
+from scipy.linalg import block_diag
 
 import fits
 import lmmformula as lf
@@ -9,6 +11,7 @@ from corpus import dataset
 from lmmformula.fit.lmm import evaluate_at
 from lmmformula.inference import influence as module
 from lmmformula.inference.influence import cooks_distance, influence, leverage
+from lmmformula.results.families import log_density, trials_of
 
 LME4_LEVERAGE = [0.22930403774, 0.16972999380, 0.12682371502, 0.10058520140, 0.09101445295, 0.09811146965]
 LME4_COOK = [0.004963132515, 0.040206201856, 0.226099184758, 0.007313246991, 0.050573041714, 0.361951373182]
@@ -118,3 +121,105 @@ def test_the_table_begins_with_the_most_influential() -> None:
     assert lines[0] == "Influence of levels of Subject on the fixed effects, the largest first"
     assert lines[2].split()[0] == "309"
     assert lines[-1] == "... and 8 more"
+
+
+OTHERS = {
+    "binomial": ("cbind(incidence, size - incidence) ~ period + (1 | herd)", "cbpp", "herd"),
+    "poisson": ("ypois ~ x + tr + (x | grp)", "sim_glmm", "grp"),
+    "negbinomial": ("ynb ~ x + offset(0.1 * x) + (1 | grp)", "sim_glmm", "grp"),
+    "Gamma(log)": ("yig ~ x + (1 | grp)", "sim_glmm", "grp"),
+}
+
+
+@cache
+def other(family: str) -> lf.GeneralizedMixedFit:
+    """Return a fit of a family."""
+    formula, data, _ = OTHERS[family]
+    fit = lf.glmer(formula, dataset(data), family=family)
+    assert isinstance(fit, lf.GeneralizedMixedFit)
+    return fit
+
+
+def equations(fit: lf.GeneralizedMixedFit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return [X Z], scores by differences of the density, and the penalty of Newton's equations."""
+    trials = trials_of(fit.design, fit.family)
+    eta, h = fit.predict(scale="link").to_numpy(), 1e-5
+    y = fit.design.y * trials
+    low, high = (log_density(fit.family, y, eta + s, fit.fit.parameters, trials) for s in (-h, h))
+    R = np.hstack([fit.design.X, fit.design.Zt.toarray().T])
+    precisions = [
+        np.kron(np.eye(term.n_levels), np.linalg.inv(S))
+        for term, S in zip(fit.design.random_terms, fit.fit.relative_covariance, strict=True)
+    ]
+    return R, (high - low) / (2 * h), block_diag(np.zeros((fit.design.n_fixed, fit.design.n_fixed)), *precisions)
+
+
+@pytest.mark.parametrize("family", OTHERS)
+def test_deleting_from_other_families_is_a_step_of_newtons_method(family: str) -> None:
+    """From the estimates, towards those of the penalised density of the rows that are left."""
+    fit, group = other(family), OTHERS[family][2]
+    R, s, P = equations(fit)
+    term = fit.design.random_terms[0]
+    for found, members in ((fit.influence(group), [term.codes == 0, term.codes == 3]), (fit.influence(), [0, 3])):
+        for place, rows in zip((0, 3), members, strict=True):
+            left = np.ones(fit.nobs, dtype=bool)
+            left[rows] = False
+            hessian = R[left].T @ (fit.fit.weights[left, None] * R[left]) + P
+            out = np.atleast_2d(R[rows]).T @ np.atleast_1d(s[rows])
+            step = np.linalg.solve(hessian, out)[: fit.design.n_fixed]
+            np.testing.assert_allclose(found.dfbeta[place], step, atol=2e-7)
+
+
+@pytest.mark.parametrize("family", OTHERS)
+def test_leverage_of_other_families_is_that_of_the_working_responses(family: str) -> None:
+    """The diagonal of R (R'WR + P)^-1 R'W; Cook's distance is made of it and of scores."""
+    fit = other(family)
+    R, s, P = equations(fit)
+    w = fit.fit.weights
+    h = w * np.einsum("ij,jk,ik->i", R, np.linalg.inv(R.T @ (w[:, None] * R) + P), R)
+    np.testing.assert_allclose(fit.leverage(), h, rtol=1e-5)
+    distance = s**2 / w * h / (1 - h) ** 2 / fit.design.n_fixed
+    np.testing.assert_allclose(fit.cooks_distance(), distance, rtol=1e-4, atol=1e-10)
+    shown = fit.augment(influence=True)
+    np.testing.assert_allclose(shown[["leverage", "cooks_distance"]].to_numpy().T, [h, distance], rtol=1e-4, atol=1e-10)
+    if family in ("binomial", "poisson"):  # the canonical link
+        np.testing.assert_allclose(fit.residuals("pearson"), s / np.sqrt(w), rtol=1e-5, atol=1e-8)
+
+
+def test_a_step_is_near_what_refits_without_a_herd_give() -> None:
+    """To a tenth of its standard error, all parameters estimated anew."""
+    fit, data = other("binomial"), dataset("cbpp")
+    found = fit.influence("herd")
+    for herd in ("1", "11", "14"):
+        rest = lf.glmer(OTHERS["binomial"][0], data[data["herd"].astype(str) != herd], family="binomial")
+        change = fit.fixef - rest.fixef
+        assert (np.abs(found.dfbeta[found.labels.index(herd)] - change) < 0.1 * fit.std_errors).all()
+
+
+def test_large_groups_of_other_families_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the other rows' working responses."""
+    fit = other("poisson")
+    small = fit.influence("grp")
+    monkeypatch.setattr(module, "LARGE_GROUP", 5)
+    np.testing.assert_allclose(fit.influence("grp").dfbeta, small.dfbeta, atol=1e-7)
+
+
+def test_rows_of_negative_curvature_have_an_influence() -> None:
+    """An outlier of a student response moves the fixed effects by its score alone, and has no Cook's distance."""
+    fit = lf.Model("Reaction ~ Days + (1 | Subject)", dataset("sleepstudy"), family="student").fit()
+    convex = fit.fit.weights < 0
+    assert convex.any()
+    assert np.isfinite(fit.influence().dfbeta).all()
+    np.testing.assert_array_equal(np.isnan(fit.cooks_distance()), convex)
+
+
+def test_what_has_no_finite_estimate_has_no_influence() -> None:
+    """A period without a case: its coefficient is infinite with and without a herd, the others are not."""
+    data = dataset("cbpp").copy()
+    data.loc[data["period"].astype(str) == "4", "incidence"] = 0
+    with pytest.warns(lf.FitWarning, match="separation"):
+        fit = lf.glmer(OTHERS["binomial"][0], data, family="binomial")
+    found = fit.influence("herd")
+    assert np.isnan(found.dfbeta).any(axis=0).tolist() == [False, False, False, True]
+    assert np.isfinite(found.cooks_distance).all()
+    np.testing.assert_array_equal(np.isnan(fit.leverage()), (data["period"].astype(str) == "4").to_numpy())

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,53 @@ def test_a_singular_fit_has_power_too() -> None:
     fit = lf.Model("y ~ x + (x | g)", data).fit(reml=False)
     assert fit.is_singular
     assert power(fit, "x", n=10, seed=1, progress=False).frame["power"].between(0, 1).all()
+
+
+@pytest.fixture(scope="module")
+def herds() -> lf.GeneralizedMixedFit:
+    """A fit of another family."""
+    formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+    fit = lf.glmer(formula, dataset("cbpp"), family="binomial")
+    assert isinstance(fit, lf.GeneralizedMixedFit)
+    return fit
+
+
+def test_power_of_another_family_counts_significant_refits(herds: lf.GeneralizedMixedFit) -> None:
+    """At the estimates the responses are those of `simulate`, and each is fitted and tested as a user would."""
+    found = herds.power("period2", n=12, seed=3, progress=False)
+    again = [herds.refit(y) for y in herds.simulate(12, seed=3).to_numpy().T]
+    z = [fit.fixef["period2"] / fit.std_errors["period2"] for fit in again]
+    assert found.found[0] == sum(abs(value) > 1.959964 for value in z)
+    lrt = herds.power("period2", n=12, seed=3, test="lrt", progress=False)
+    without = herds.design.X[:, [0, 2, 3]]
+    names = tuple(name for name in herds.design.fixed_names if name != "period2")
+    ratios = []
+    for fit in again:
+        smaller = replace(fit.design.with_rows(X=np.asfortranarray(without)), fixed_names=names, fixed_assign=(0, 1, 1))
+        ratios.append(herds.fit.again(smaller).criterion - fit.deviance)
+    assert lrt.found[0] == sum(ratio > 3.841459 for ratio in ratios)
+    assert str(lrt).startswith("Power to find period2 = -0.9923 by a likelihood ratio test at 0.05, 12 simulations")
+
+
+def test_power_of_another_family_rises_with_groups_and_effect(herds: lf.GeneralizedMixedFit) -> None:
+    """Herds are repeated with their trials; any number of processes gives the same numbers."""
+    few, many = ({"period2": size} for size in (-0.4, -1.2))
+    small = herds.power(few, n_groups=[8, 30], n=25, seed=2, progress=False)
+    assert small.found[0] < small.found[1]
+    assert herds.power(many, n_groups=[8, 30], n=25, seed=2, progress=False).found > small.found
+    assert herds.power(few, n_groups=[8, 30], n=25, seed=2, progress=False, workers=2).found == small.found
+    assert lf.power(herds, few, n_groups=[8, 30], n=25, seed=2, progress=False).found == small.found
+
+
+def test_parameters_of_a_family_are_assumed() -> None:
+    """Counts that vary more tell less; what the parameter can't be is refused."""
+    fit = lf.Model("ynb ~ x + (1 | grp)", dataset("sim_glmm"), family="negbinomial").fit()
+    found = [
+        fit.power({"x": 0.2}, assume={"shape": shape, "sd[grp, (Intercept)]": 0.1}, n=20, seed=1, progress=False)
+        for shape in (0.2, 20.0)
+    ]
+    assert found[0].found[0] < found[1].found[0] - 5
+    with pytest.raises(lf.FitError, match="the assumed shape can't be -1"):
+        fit.power("x", assume={"shape": -1.0})
+    with pytest.raises(lf.FitError, match="no covariance matrix"):
+        fit.power("x", assume={"sd[grp, (Intercept)]": -1.0})

@@ -272,7 +272,7 @@ def test_what_is_no_size_is_refused(sleep: lf.LinearMixedFit, figsize: object) -
         sleep.plot("residuals", figsize=figsize)
 
 
-@pytest.mark.parametrize("kind", ["fit", "ranef", "residuals"])
+@pytest.mark.parametrize("kind", ["fit", "ranef", "residuals", "profile"])
 def test_fits_of_other_families_are_drawn(kind: str) -> None:
     """With fitted means, modes and their conditional variances, and Pearson's residuals."""
     data = lf.datasets.load("cbpp").assign(number=lambda d: d["period"].astype(str).astype(float))
@@ -285,7 +285,7 @@ def test_fits_of_other_families_are_drawn(kind: str) -> None:
     if kind == "residuals":
         assert axes[0].get_ylabel() == "pearson residual"
     with pytest.raises(lf.FitError, match="there are: fit, ranef, residuals"):
-        fit.plot("profile")
+        fit.plot("traces")
 
 
 @pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")

@@ -238,7 +238,6 @@ FAILS = [
     ("cbpp", [":family binomial", HERDS, "cor ~ lkj(2)"], "the model has no `cor`"),
     ("cbpp", [":family binomial", "incidence/size ~ period", "sd ~ normal(0, 1)"], "the model has no `sd`"),
     ("cbpp", [":family binomial", HERDS, ":plot predictions"], "the model was not sampled yet"),
-    ("cbpp", [":family binomial", HERDS, ":plot profile"], "there is no picture 'profile'"),
 ]  # fmt: skip
 
 

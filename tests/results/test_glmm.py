@@ -210,7 +210,7 @@ def test_a_fit_that_failed_warns() -> None:
         (lambda fit: fit.icc("nothing"), "nothing"),
         (lambda fit: fit.r2("exact"), "method='exact' is not known"),
         (lambda fit: fit.r_squared, r"multiple R\^2"),
-        (lambda fit: fit.power("period2"), "power is simulated for gaussian models"),
+        (lambda fit: fit.power("period2", test="t"), "t tests are of gaussian models"),
         (lambda fit: fit.reml_criterion, "no REML criterion"),
         (lambda fit: fit.confint(method="score"), "no intervals by 'score'"),
         (lambda fit: fit.confint("nothing"), "no parameter 'nothing'"),

@@ -8,8 +8,9 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
+from lmmformula.families.links import LINKS
 from lmmformula.fit.glmm import fit_glmm
-from lmmformula.inference.generalized import Estimated
+from lmmformula.inference.intervals.wald import own_bounds
 from lmmformula.ir.family import Family
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
@@ -65,8 +66,8 @@ def fit(model: lf.Model) -> lf.GeneralizedMixedFit:
 
 def test_bounds_of_what_is_not_known_at_all() -> None:
     """Counts without an excess of variance: their shape may be anything, and no warning of numpy says so."""
-    assert Estimated("family", "", "shape", "shape", 1e6, 1e12).bounds(1.96) == (0.0, np.inf)
-    low, high = Estimated("family", "", "zi", "zi", 1e-9, 1e-2).bounds(1.96)
+    assert own_bounds(LINKS["log"], 1e6, 1e12, 1.96) == (0.0, np.inf)
+    low, high = own_bounds(LINKS["logit"], 1e-9, 1e-2, 1.96)
     assert (low, high) == pytest.approx((0.0, 1.0))
 
 

@@ -69,21 +69,13 @@ def _of_draws(what: str, instead: str) -> Ability:
     return Ability((POSTERIOR,), f"a fit has no draws, and so no {what}", instead)
 
 
-BY_REFITS = 'confint("fixed", method="profile") has their bounds; method="boot" knows all parameters'
 ERRORS = 'tidy("ran_pars") has standard errors of standard deviations and correlations'
-WITHOUT = "leave the rows or groups out of the data, fit again and compare fixef"
 CRITERIA = "loo() estimates how well new rows are predicted"
 DISTRIBUTION = "the draws are the distribution: confint() has quantiles"
 TESTS = "contrast() has the share of draws above a value"
 
 ABILITIES: dict[str, Ability] = {
     # of gaussian models alone
-    "power": _of_gaussian("power is simulated", "fit.refit(fit.simulate(...)) in a loop does it for others"),
-    "profile": _of_gaussian("whole profiles are traced", BY_REFITS),
-    "influence": _of_gaussian("influence is computed", WITHOUT),
-    "cooks_distance": _of_gaussian("Cook's distance is computed", WITHOUT),
-    "augment(influence)": _of_gaussian("influence is computed", WITHOUT),
-    "leverage": _of_gaussian("leverage is computed", 'residuals("deviance") shows rows that fit badly'),
     "variance_vcov": _of_gaussian("the covariance of variance parameters is computed", ERRORS),
     "variance_parameters": _of_gaussian("the covariance of variance parameters is computed", ERRORS),
     "r_squared": _of_gaussian("multiple R^2 is defined", "r2() has shares of variance"),
@@ -93,6 +85,12 @@ ABILITIES: dict[str, Ability] = {
     "conditional_deviance": _of_fits("maximum of its likelihood", "log_likelihood() has the rows' log densities"),
     **dict.fromkeys(("anova", "drop1", "ranova", "linear_hypothesis"), _of_fits("such tests", TESTS)),
     "bootstrap": _of_fits("bootstrap", DISTRIBUTION),
+    "profile": _of_fits("profile of a likelihood", DISTRIBUTION),
+    "power": _of_fits("power()", "fit() and power() of the same model count how often a test finds an effect"),
+    **dict.fromkeys(
+        ("influence", "cooks_distance", "leverage"), _of_fits("influence()", "loo().pareto_k tells rows that matter")
+    ),
+    "augment(influence)": _of_fits("influence()", "loo().pareto_k tells rows that matter"),
     "r2": _of_fits("R^2 here", "icc() and explained_variance() are means over draws"),
     "refit": _of_fits("refit", "build a model on the other response and sample it"),
     "residuals": _of_fits("residuals of a kind", "augment() has the response less its mean"),

@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmmformula.api.hypotheses import ddf_of
-from lmmformula.errors import FitError, is_text
 from lmmformula.files import write_text
-from lmmformula.results.arguments import check_choice, check_flag, check_level
+from lmmformula.results.arguments import check_flag
 from lmmformula.results.files.fits import to_json
 from lmmformula.results.fitted import FitAccessors
 from lmmformula.results.frames import augment, in_library
-from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
     from lmmformula.api.power import PowerCurve
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from lmmformula.results.components import Approximation
 
 Labels = str | Sequence[str] | None
-METHODS = ("wald", "profile", "boot")
 
 
 class AnalysedFit(FitAccessors):
@@ -83,30 +80,13 @@ class AnalysedFit(FitAccessors):
 
         parameters : labels such as "Days", "sd[Subject, Days]", "sigma", "shape", or "fixed" or "ran_pars"; None for
             all
-        method : "wald", "profile" (likelihood; of other families than the gaussian fixed effects alone have it) or
-            "boot" (percentiles of `n` refits, drawn by `seed`)
+        method : "wald", "profile" (likelihood) or "boot" (percentiles of `n` refits, drawn by `seed`)
         progress, workers : as in `bootstrap`
         """
+        from lmmformula.inference.intervals.confint import confint
+
         one: Any = self
-        run: dict[str, Any] = {"progress": progress, "workers": workers}
-        if isinstance(self, LinearMixedResult):
-            from lmmformula.inference.intervals.confint import confint
-
-            return confint(self, parameters, method=method, level=level, n=n, seed=seed, **run)
-        check_level(level)
-        match method if is_text(method) else repr(method):
-            case "wald":
-                from lmmformula.inference.generalized import wald_intervals
-
-                return wald_intervals(one, parameters, level=level)
-            case "profile":
-                from lmmformula.inference.intervals.generalized_profile import profile_intervals
-
-                _ = self.design.X  # which says of itself that it is not here, if it is not
-                return profile_intervals(one, parameters, level=level, **run)
-            case "boot":
-                return self.bootstrap(n=n, seed=seed, parameters=parameters, **run).confint(level)
-        raise FitError(f"there are no intervals by {method!r:.60}", hint=f"the methods are: {', '.join(METHODS)}")
+        return confint(one, parameters, method=method, level=level, n=n, seed=seed, progress=progress, workers=workers)
 
     def profile(
         self,
@@ -144,16 +124,10 @@ class AnalysedFit(FitAccessors):
         progress : whether to draw a bar on a terminal; or a function of the numbers of refits done and of all
         workers : number of processes; None for as many as pay, 1 for this one alone: the numbers are the same
         """
+        from lmmformula.inference.refits.bootstrap import bootstrap
+
         one: Any = self
-        asked: dict[str, Any] = {"statistic": statistic, "n": n, "seed": seed, "parameters": parameters}
-        asked |= {"progress": progress, "workers": workers}
-        if isinstance(self, LinearMixedResult):
-            from lmmformula.inference.refits.bootstrap import bootstrap
-
-            return bootstrap(self, **asked)
-        from lmmformula.inference.refits import generalized_bootstrap
-
-        return generalized_bootstrap.bootstrap(one, **asked)
+        return bootstrap(one, statistic, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
 
     def power(  # noqa: PLR0913 (each is a question that a plan must answer)
         self,
@@ -163,7 +137,7 @@ class AnalysedFit(FitAccessors):
         assume: Mapping[str, float] | None = None,
         n: int = 500,
         alpha: float = 0.05,
-        test: "Test" = "t",
+        test: "Test | None" = None,
         seed: int | None = None,
         progress: "Progress" = True,
         workers: int | None = None,
@@ -174,7 +148,7 @@ class AnalysedFit(FitAccessors):
         effect : its name, or {name: size}
         n_groups : numbers of levels of the grouping factor to try, or {factor: numbers}
         assume : other assumed parameters, {"sigma": 20, "sd[Subject, Days]": 5}
-        n, alpha, test : simulations per size; level; "t", "z" or "lrt"
+        n, alpha, test : simulations per size; level; "t" (None), "z" (None in other families than the gaussian), "lrt"
         progress, workers : as in `bootstrap`
         """
         from lmmformula.api.power import PowerCurve
@@ -230,26 +204,15 @@ class AnalysedFit(FitAccessors):
         One row per estimate: effect, group, term, estimate, std_error, statistic, df, p_value, conf_low, conf_high.
 
         effects : "fixed", "ran_pars" (with the family's own), "ran_vals", or several of them
-        conf_int : whether to give bounds, by `method`: Wald's alone for other families than the gaussian
+        conf_int : whether to give bounds, by `method`
         ddf : denominator degrees of freedom of the tests, "none" for no tests; None for Satterthwaite's, or z tests of
             other families
         frame : "pandas", "polars" or "pyarrow"; None for the library that the data came in
         """
-        from lmmformula.inference import generalized
         from lmmformula.inference.tidy import tidy
 
         one: Any = self
-        check_flag("conf_int", conf_int)
-        check_choice("method", method, METHODS)
-        chosen = ddf_of(self, ddf)
-        if isinstance(self, LinearMixedResult):
-            found = tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=chosen)
-        elif method != "wald":
-            raise FitError(
-                f"tidy has Wald's bounds for the family {self.family.name}", hint=f"confint(method={method!r})"
-            )
-        else:
-            found = generalized.tidy(one, effects, conf_int=conf_int, level=level)
+        found = tidy(one, effects, conf_int=conf_int, level=level, method=method, ddf=ddf_of(self, ddf))
         return in_library(self, found, frame)
 
     def augment(self, *, influence: bool = False, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (as above)

@@ -55,16 +55,18 @@ class ExaminedFit(FitAccessors):
         Fit the same model to another response, or to many, reusing all that depends on X and Z only.
 
         y : (n,) one value per row used, or per row of the data that were given, of a binomial family shares of the
-            trials, as `simulate` gives them: returns a fit; or, of gaussian models, (n, m), a matrix or data frame of m
-            responses: returns a data frame with a row of estimates for each
+            trials, as `simulate` gives them: returns a fit; or (n, m), a matrix or data frame of m
+            responses: returns a data frame with a row of estimates for each (of one alone, in other families than the
+            gaussian, a fit)
 
         >>> import lmmformula as lf
         >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
         >>> fit.refit(fit.simulate(3, seed=1))["(Intercept)"].round(0).tolist()
         [1539.0, 1497.0, 1519.0]
         """
-        if np.ndim(y) != 2 or not isinstance(self, LinearMixedResult):
+        if np.ndim(y) != 2 or (np.shape(y)[1] == 1 and not isinstance(self, LinearMixedResult)):
             return self._refitted(y)
         from lmmformula.inference.refits.refitter import estimates_of_each
 
-        return estimates_of_each(self, y)
+        one: Any = self
+        return estimates_of_each(one, y)

@@ -7,7 +7,7 @@ from lmmformula.api.abilities import lacking, named
 from lmmformula.api.after import AnalysedFit
 from lmmformula.api.engine import ExaminedFit
 from lmmformula.api.hypotheses import HypothesisTests, ddf_of
-from lmmformula.inference.tests.linear_functions import Ddf
+from lmmformula.inference.tests.linear_functions import Ddf, method_of
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.present import generalized, linear, summary
 from lmmformula.present.report import fit_report
@@ -75,11 +75,13 @@ class GeneralizedMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit, G
 
     def summary(self, ddf: Ddf | None = None) -> Summary:
         """
-        Summarise like lme4's `summary`, with z tests, which are all there are: `ddf` is None or "asymptotic".
+        Summarise like lme4's `summary`, with z tests.
+
+        ddf : "asymptotic" (None), or "none" for lme4's summary, which is the same; there are no others
 
         The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
         """
-        ddf_of(self, ddf)
+        method_of(self, ddf_of(self, ddf))
         return Summary(generalized.summary(self), partial(generalized.report, self))
 
     def __str__(self) -> str:

@@ -62,7 +62,7 @@ def glmer(
 
 
 @answering
-def power(source: Model | AnalysedFit, effect: str | Mapping[str, float], **options: Any) -> "PowerCurve":  # noqa: ANN401
+def power(source: Model | MixedResult, effect: str | Mapping[str, float], **options: Any) -> "PowerCurve":  # noqa: ANN401
     """
     Simulate the power to find an effect, from a fit, or from a model: that is fitted first. See `LinearMixedFit.power`.
 
@@ -71,15 +71,10 @@ def power(source: Model | AnalysedFit, effect: str | Mapping[str, float], **opti
     >>> lf.power(model, {"Days": 10}, n_groups=[6, 12], n=20, seed=1).frame.n_rows.tolist()
     [60, 120]
     """
-    fit = source if isinstance(source, AnalysedFit) else _fitted(source)
-    return fit.power(effect, **options)
-
-
-def _fitted(source: object) -> AnalysedFit:
-    fit = source.fit() if isinstance(source, Model) else None
-    if not isinstance(fit, AnalysedFit):
+    fit = source.fit() if isinstance(source, Model) else source
+    if not isinstance(fit, AnalysedFit | GeneralizedMixedFit):
         raise FitError(f"power needs a fit or a model, and was given a {type(source).__name__}")
-    return fit
+    return fit.power(effect, **options)
 
 
 @answering

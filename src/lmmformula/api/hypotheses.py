@@ -19,26 +19,13 @@ if TYPE_CHECKING:
 
 
 def ddf_of(fit: FitAccessors, ddf: "Ddf | None") -> "Ddf":
-    """
-    Return how a fit's fixed effects are tested: Satterthwaite's method by default; z tests in other families.
-
-    Raises
-    ------
-    FitError
-        There is no such method, or not for the family.
-    """
+    """Return how a fit's fixed effects are tested: Satterthwaite's method by default; z tests in other families."""
     from lmmformula.inference.tests.linear_functions import NAMES
 
     if ddf is not None:
         check_choice("ddf", ddf, tuple(NAMES))
-    if isinstance(fit, LinearMixedResult):
-        return ddf or "satterthwaite"
-    if ddf not in (None, "asymptotic"):
-        raise FitError(
-            f"{NAMES[ddf]} are of gaussian models, not of the family {fit.family.name}",
-            hint='leave `ddf` out, or say ddf="asymptotic": z tests',
-        )
-    return "asymptotic"
+        return ddf
+    return "satterthwaite" if isinstance(fit, LinearMixedResult) else "asymptotic"
 
 
 class HypothesisTests(MarginalEffects, FitAccessors):
@@ -63,54 +50,36 @@ class HypothesisTests(MarginalEffects, FitAccessors):
         names : of the fits that are compared, this one's first
         """
         check_flag("refit", refit)
-        chosen = ddf_of(self, ddf)
-        compared: list[Any] = [self, *others]
-        if isinstance(self, LinearMixedResult):
-            if others:
-                from lmmformula.inference.tests.likelihood_ratio import compare_fits
-
-                return compare_fits(compared, refit=refit, names=names)
-            from lmmformula.inference.tests.anova import anova
-
-            return anova(self, type, chosen)
         if others:
-            from lmmformula.inference import generalized
+            from lmmformula.inference.tests.likelihood_ratio import compare_fits
 
-            return generalized.compare_fits(compared, names)
-        from lmmformula.inference.tests.generalized_terms import wald_anova
+            compared: list[Any] = [self, *others]
+            return compare_fits(compared, refit=refit, names=names)
+        from lmmformula.inference.tests.anova import anova
 
-        return wald_anova(compared[0], type)
+        return anova(_any(self), type, ddf_of(self, ddf))
 
     def drop1(self, *, test: Literal["lrt", "f"] = "lrt", ddf: "Ddf | None" = None) -> "ResultTable":
         """
         Leave out each fixed term that no other one contains.
 
-        test : "lrt" fits again by ML, as lme4's `drop1`; "f" tests gaussian models within this fit, as lmerTest's
+        test : "lrt" fits again by ML, as lme4's `drop1`; "f" tests within this fit, as lmerTest's: by Wald's
+            chi-squared in other families than the gaussian
         """
         check_choice("test", test, ("lrt", "f"))
-        chosen, one = ddf_of(self, ddf), _any(self)
-        if not isinstance(self, LinearMixedResult):
-            from lmmformula.inference.tests import generalized_terms
-
-            if test == "f":
-                message = f"F tests are of gaussian models, not of the family {self.family.name}"
-                raise FitError(message, hint="anova() tests terms by Wald's chi-squared")
-            return generalized_terms.drop_fixed_terms(one)
         if test == "lrt":
             from lmmformula.inference.tests.likelihood_ratio import drop_fixed_terms
 
-            return drop_fixed_terms(self)
+            return drop_fixed_terms(_any(self))
         from lmmformula.inference.tests.anova import single_deletions
 
-        return single_deletions(self, chosen)
+        return single_deletions(_any(self), ddf_of(self, ddf))
 
     def ranova(self) -> "ResultTable":
         """Leave out each random term, or each of its slopes, and compare likelihoods, as lmerTest's `ranova`."""
-        from lmmformula.inference.tests import generalized_terms, likelihood_ratio
+        from lmmformula.inference.tests.likelihood_ratio import reduce_random_terms
 
-        if isinstance(self, LinearMixedResult):
-            return likelihood_ratio.reduce_random_terms(self)
-        return generalized_terms.reduce_random_terms(_any(self))
+        return reduce_random_terms(_any(self))
 
     def contrast(
         self,
@@ -133,14 +102,9 @@ class HypothesisTests(MarginalEffects, FitAccessors):
 
     def linear_hypothesis(self, hypothesis: "Hypothesis", *, ddf: "Ddf | None" = None) -> "ResultTable":
         """Test several linear functions of the fixed effects together: by F, or by Wald's chi-squared."""
-        chosen = ddf_of(self, ddf)
-        if isinstance(self, LinearMixedResult):
-            from lmmformula.inference.tests.contrasts import linear_hypothesis
+        from lmmformula.inference.tests.contrasts import linear_hypothesis
 
-            return linear_hypothesis(self, hypothesis, ddf=chosen)
-        from lmmformula.inference.tests.generalized_terms import wald_hypothesis
-
-        return wald_hypothesis(_any(self), hypothesis)
+        return linear_hypothesis(_any(self), hypothesis, ddf=ddf_of(self, ddf))
 
 
 def _any(fit: object) -> Any:  # noqa: ANN401 (what `inference` knows as a fit of a family)

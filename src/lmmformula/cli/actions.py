@@ -77,7 +77,8 @@ def power(options: Namespace) -> None:
         effect: Any = {name: float(size)} if equals else options.effect
     except ValueError:
         raise FitError(f"the size of an effect is a number, not '{size}'", hint="as in --effect Days=5") from None
-    choices = {name: getattr(options, name) for name in ("n_groups", "n", "alpha", "test", "seed")}
+    given = {name: getattr(options, name) for name in ("n_groups", "n", "alpha", "test", "seed")}
+    choices = {name: value for name, value in given.items() if value is not None}
     found: Any = _model(options).fit()
     curve = found.power(effect, **choices)
     show(options, str(curve), curve.frame)

@@ -210,7 +210,7 @@ def _add_power(command: argparse.ArgumentParser) -> None:
     command.add_argument("--n-groups", type=_count, nargs="+", metavar="N", help="numbers of levels to try")
     command.add_argument("--n", type=_count, default=500, help="simulations per design (default: 500)")
     command.add_argument("--alpha", type=float, default=0.05, help="level of the test (default: 0.05)")
-    command.add_argument("--test", choices=("t", "z", "lrt"), default="t", help="kind of the test (default: t)")
+    command.add_argument("--test", choices=("t", "z", "lrt"), help="kind of the test (default: t, of other families z)")
     command.add_argument("--seed", type=int, help="the same seed gives the same answer")
 
 

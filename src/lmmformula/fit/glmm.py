@@ -11,6 +11,7 @@ from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.records import symmetric
 from lmmformula.errors import FitError
+from lmmformula.families.links import LINKS
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.algebra.plan import elimination_of, refuse_wide, structure_of
@@ -146,7 +147,7 @@ def fit_glmm(
         It takes more work than that.
     """
     settings = settings or OptimizerSettings()
-    problem = _Problem.of(design, family, curvature, Budget(most_work))
+    problem = Prepared.of(design, family, curvature, Budget(most_work))
     approximate = approximation(problem.target, nagq)
     try:
         with np.errstate(all="ignore"):  # densities that overflow are refused as points, not reported
@@ -165,7 +166,7 @@ def fit_glmm(
 
 
 @dataclass(frozen=True, slots=True)
-class _Problem:
+class Prepared:
     """A design made ready: its columns in inner coordinates, and what is maximised."""
 
     design: Design
@@ -174,7 +175,7 @@ class _Problem:
     target: Target
 
     @classmethod
-    def of(cls, design: Design, family: Family, curvature: CurvatureKind, budget: Budget) -> "_Problem":
+    def of(cls, design: Design, family: Family, curvature: CurvatureKind, budget: Budget) -> "Prepared":
         """Refuse what can't be fitted, and prepare the rest."""
         design.need_rows(f"the fit of the family {family.name}")
         refuse_wide(design.random_terms)
@@ -214,6 +215,18 @@ class _Problem:
         inner = [self._inner(t, S) + LEAST_DEVIATION**2 * np.eye(len(S)) for t, S in enumerate(users)]
         t = self.target.parameters.nearest([[inner[t] for t in f.terms] for f in self.columns.factors])
         return self._alternated(t, 0)
+
+    def located(self, fit: GlmmFit) -> FloatArray:
+        """Return the parameters of a fit, in inner coordinates; those of the family no farther than tells."""
+        target = self.target
+        inner = [self._inner(t, S) for t, S in enumerate(fit.relative_covariance)]
+        t = target.parameters.nearest([[inner[t] for t in f.terms] for f in self.columns.factors])
+        beta, limit = blocks.solve(self.columns.fixed, fit.beta), target.family.farthest(target.observed)
+        own = [
+            np.clip(LINKS[p.link].of(np.array(fit.parameters[p.name])) - at.offset, -limit, limit)
+            for p, at in zip(target.family.parameters, target.predictors[1:], strict=True)
+        ]
+        return np.concatenate([t, beta, np.array(own)])
 
     def _inner(self, term: int, covariance: FloatArray) -> FloatArray:
         half = np.linalg.solve(self.columns.random[term], covariance)
@@ -257,7 +270,7 @@ class _Problem:
 
 
 def _lowest(
-    problem: _Problem, found: Laplace, log: OptimizerLog, approximate: Approximation, settings: OptimizerSettings
+    problem: Prepared, found: Laplace, log: OptimizerLog, approximate: Approximation, settings: OptimizerSettings
 ) -> tuple[Laplace, OptimizerLog]:
     """Start a structured model also elsewhere, with what else was found, and take what is lowest."""
     target, a, rest = problem.target, found.mode.a, found.x[problem.target.parameters.size :]
@@ -273,7 +286,7 @@ def _lowest(
     return lowest((found, log), others, descent, found.value)
 
 
-def _snapped(problem: _Problem, found: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
+def _snapped(problem: Prepared, found: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
     """Put standard deviations that are zero but for rounding to zero exactly, if the criterion agrees."""
     t, betas = problem.target.split(found.x)
     moved = problem.target.parameters.snapped(t, settings.zero_deviation)
@@ -284,7 +297,7 @@ def _snapped(problem: _Problem, found: Laplace, approximate: Approximation, sett
     return there if there.value <= found.value + enough else found
 
 
-def _held(problem: _Problem, point: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
+def _held(problem: Prepared, point: Laplace, approximate: Approximation, settings: OptimizerSettings) -> Laplace:
     """Bring estimates that ran far along a flat direction back to where the criterion begins to be flat."""
     target, columns = problem.target, problem.columns
     t, (beta, *own) = target.split(point.x)
@@ -299,7 +312,7 @@ def _held(problem: _Problem, point: Laplace, approximate: Approximation, setting
     return point
 
 
-def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: OptimizerSettings) -> GlmmFit:
+def _report(problem: Prepared, point: Laplace, log: OptimizerLog, settings: OptimizerSettings) -> GlmmFit:
     """Translate a point back to the user's coordinates."""
     target, columns, terms = problem.target, problem.columns, problem.terms
     _, (beta, *own) = target.split(point.x)
@@ -346,7 +359,7 @@ def _report(problem: _Problem, point: Laplace, log: OptimizerLog, settings: Opti
 
 
 def _judged(
-    problem: _Problem,
+    problem: Prepared,
     point: Laplace,
     inner: Sequence[FloatArray],
     known: Information,
@@ -371,7 +384,7 @@ def _judged(
     return judge(problem.terms, inner, problem.columns.random, problem.design.nobs, log, settings, notes, flat)
 
 
-def _endless(problem: _Problem, inner: Sequence[FloatArray], known: Information) -> Judgement | None:
+def _endless(problem: Prepared, inner: Sequence[FloatArray], known: Information) -> Judgement | None:
     """Judge effects that vary without end between levels, if any do: a row's response is then its level's."""
     for term, S in zip(problem.terms, inner, strict=True):
         if np.sqrt(S.max()) > ENDLESS and known.curvature < UNTOLD * term.n_levels:

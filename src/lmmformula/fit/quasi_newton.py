@@ -36,7 +36,7 @@ LEAST_UPDATE = 1e-8
 
 
 @dataclass(slots=True)
-class _Memory:
+class Memory:
     """Gradient and Hessian of the last point that was accepted, and the random effects from which modes are sought."""
 
     x: FloatArray
@@ -45,14 +45,14 @@ class _Memory:
     a: Effects
     breakdowns: int = 0
 
-    def update(self, point: Laplace) -> tuple[FloatArray, FloatArray]:
+    def update(self, x: FloatArray, gradient: FloatArray, a: Effects) -> tuple[FloatArray, FloatArray]:
         """Move to a point; return its gradient, and the Hessian as far as it is known."""
-        gradient, step = point.gradient, point.x - self.x
+        step = x - self.x
         miss = gradient - self.gradient - self.hessian @ step
         along = float(miss @ step)
         if abs(along) > LEAST_UPDATE * float(np.linalg.norm(miss)) * float(np.linalg.norm(step)):
             self.hessian = self.hessian + np.outer(miss, miss) / along
-        self.x, self.gradient, self.a = point.x, gradient, point.mode.a
+        self.x, self.gradient, self.a = x, gradient, a
         return gradient, self.hessian
 
 
@@ -61,14 +61,14 @@ class _Evaluated:
     """A point of the method."""
 
     point: Laplace
-    memory: _Memory
+    memory: Memory
 
     @property
     def value(self) -> float:
         return self.point.value
 
     def derivatives(self) -> tuple[FloatArray, FloatArray]:
-        return self.memory.update(self.point)
+        return self.memory.update(self.point.x, self.point.gradient, self.point.mode.a)
 
 
 def descend(
@@ -83,10 +83,10 @@ def descend(
     point = _on_better_sides(target, approximate(target, x, a), approximate)
     hessian, steps = point.rough_hessian(), list[Step]()
     for _ in range(MOST_ROUNDS):
-        settings = _noticing(point, settings)
-        memory = _Memory(point.x, point.gradient, hessian, point.mode.a)
+        settings = noticing(point, settings)
+        memory = Memory(point.x, point.gradient, hessian, point.mode.a)
 
-        def evaluate(x: FloatArray, memory: _Memory = memory, start: FloatArray = point.x) -> _Evaluated:
+        def evaluate(x: FloatArray, memory: Memory = memory, start: FloatArray = point.x) -> _Evaluated:
             there = approximate(target, x, memory.a)
             if there.M.pivot < LEAST_PIVOT and x is not start:
                 memory.breakdowns += 1
@@ -116,7 +116,7 @@ def _on_better_sides(target: Target, point: Laplace, approximate: Approximation)
     return on_better_sides(point, lambda a: approximate(target, point.x, a))
 
 
-def _noticing(point: Laplace, settings: OptimizerSettings) -> OptimizerSettings:
+def noticing(point: Laplace, settings: OptimizerSettings) -> OptimizerSettings:
     """Let changes count as none that rounding makes in a criterion whose terms are larger than their sum."""
     noise = 2 * point.mode.noise / max(abs(point.value), 1.0)
     return replace(settings, rounding=max(settings.rounding, noise))

@@ -9,6 +9,7 @@ from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.design import Design
 from lmmformula.design.sums.many_responses import each_response
 from lmmformula.errors import FitError
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit, explained, fit_lmm, fit_problem
 from lmmformula.fit.problem import prepare
 from lmmformula.fit.settings import OptimizerSettings
@@ -60,7 +61,7 @@ def refit(
     return collected(fits)
 
 
-def collected(fits: Sequence[Fit]) -> Refits:
+def collected(fits: Sequence[Fit | GlmmFit]) -> Refits:
     """Put the estimates of several fits of one model together."""
     return Refits(
         theta=np.array([f.theta for f in fits]),

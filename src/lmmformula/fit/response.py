@@ -1,12 +1,16 @@
 """The response of a design as its family observes it, and which families Laplace's method can fit."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.design.sums.coordinates import scale_of
 from lmmformula.errors import FitError, printable
 from lmmformula.families.family import Family as Distribution
 from lmmformula.families.family import Observed
+from lmmformula.families.links import LINKS
 from lmmformula.families.table import FAMILIES, family
 from lmmformula.ir.family import GAUSSIAN, Family
 
@@ -73,6 +77,15 @@ def observed_of(design: Design, named: Family) -> tuple[Distribution, Observed]:
     is_trials = distribution.name == "binomial"
     trials, precision = (weights, 1.0) if is_trials else (1.0, weights)
     return distribution, Observed(design.y, trials, precision, factors)
+
+
+def scores(design: Design, named: Family, eta: FloatArray, own: Mapping[str, float]) -> FloatArray:
+    """Return (n,) derivatives of the rows' log densities in the linear predictor of the mean."""
+    distribution, observed = observed_of(design, named)
+    others = [np.atleast_1d(LINKS[p.link].of(np.array(own[p.name]))) for p in distribution.parameters]
+    with np.errstate(all="ignore"):
+        found = distribution.at(observed, [eta, *others], frozenset({(), (0,)})).at(0)
+    return np.array(np.broadcast_to(found, design.nobs), dtype=np.float64)
 
 
 def unit_of(distribution: Distribution, observed: Observed) -> float:

@@ -7,21 +7,31 @@ F = (X'V^-1X)^-1 and the conditional residuals r = V^-1(y - X beta), rows I bein
     beta - beta_(I) = F U_I' K^-1 r_I,    K = (V^-1 - U F U')_II,
 
 everything multiplied by the square roots of the weights. Demidenko & Stukel (2005), Stat. Med. 24, 893-909.
+
+Of other families the same is said of the weighted linear model whose solution is the last Newton step towards the
+estimates: with scores s and curvatures w of the rows' log densities its response is eta + s / w, its weights are w. So
+the change is the first step towards the estimates without the rows. Pregibon (1981), Ann. Statist. 9, 705-724.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
+from lmmformula.design.design import Design
 from lmmformula.errors import FitError
+from lmmformula.families.family import LEAST_WEIGHT
 from lmmformula.fit.algebra.blocks import solve
 from lmmformula.fit.lmm import evaluate_at
+from lmmformula.fit.response import scores
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_group
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.predict.prediction import population_means
+from lmmformula.results.predict.rows import random_part
 from lmmformula.results.predict.uncertainty import JointCovariance
 from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
 from lmmformula.screen import rounded
@@ -86,48 +96,58 @@ class Influence(Framed):
         return Report(self._heading, (sheet_of(self._largest_first, rounded),))
 
 
-def leverage(result: LinearMixedResult) -> FloatArray:
+def leverage(result: MixedResult) -> FloatArray:
     """
     Return (n,) diagonal elements of the matrix that maps responses to fitted values; their sum counts parameters.
 
-    Random effects are shrunk, so that it is less than p + q. Hodges & Sargent (2001), Biometrika 88, 367-379.
+    Random effects are shrunk, so that it is less than p + q. Hodges & Sargent (2001), Biometrika 88, 367-379. Of other
+    families it is that of the working responses at the modes; NaN where the likelihood is flat (separation).
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Reaction ~ Days + (Days | Subject)", lf.datasets.load("sleepstudy")).fit()
     >>> round(float(leverage(fit).sum()), 3)
     29.022
     """
-    design = result.design
+    design, joint = result.design, result.joint_covariance
     columns = [(term.covariates, term.codes) for term in design.random_terms]
-    variances = result.joint_covariance.variances(design.X, columns)
+    if isinstance(result, GeneralizedMixedResult):
+        fit: Any = replace(result.fit, vcov=result.fit.vcov_conditional)
+        variances = replace(joint, fit=fit).variances(design.X, columns)
+        return np.where(result.fit.unestimable(design.X), np.nan, result.fit.weights * variances)
     weights = 1.0 if design.weights is None else design.weights
-    return np.asarray(weights * variances / result.sigma**2)
+    return np.asarray(weights * joint.variances(design.X, columns) / result.sigma**2)
 
 
-def cooks_distance(result: LinearMixedResult) -> FloatArray:
+def cooks_distance(result: MixedResult) -> FloatArray:
     """
     Return (n,) Cook's distances of rows as for a linear model: (r / (1 - h))^2 h / (p sigma^2), r Pearson residuals.
 
-    The residuals are conditional on the random effects, as in lme4's `cooks.distance`.
+    The residuals are conditional on the random effects, as in lme4's `cooks.distance`. Of other families r / sigma is
+    the row's score over the root of its curvature: Pearson's residual, where the link is the canonical one; NaN where
+    the curvature is negative.
     """
-    h = leverage(result)
-    roots = 1.0 if result.design.weights is None else np.sqrt(result.design.weights)
-    r = roots * (result.design.y - _means(result))
+    h, working = leverage(result), _Working.of(result)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: FloatArray = (r / (1 - h)) ** 2 * h / (result.design.n_fixed * result.sigma**2)
-    return found
+        found: FloatArray = (working.r / (1 - h)) ** 2 * h / (result.design.n_fixed * working.sigma**2)
+    return np.where(h < 0, np.nan, found)
 
 
-def influence(result: LinearMixedResult, group: str | None = None) -> Influence:
+def influence(result: MixedResult, group: str | None = None) -> Influence:
     """
     Leave out each level of a grouping factor, or each row, and say how the fixed effects change.
 
     group : a grouping factor of the model; None for single rows
+
+    >>> import lmmformula as lf
+    >>> formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+    >>> fit = lf.glmer(formula, lf.datasets.load("cbpp"), family="binomial")
+    >>> influence(fit, "herd").frame["cooks_distance"].idxmax()
+    '11'
     """
     design = result.design
     if not design.n_fixed:
         raise FitError("the model has no fixed effects to be influenced")
-    parts = _Parts.of(result)
+    parts = _Parts.of(_Working.of(result))
     labels: tuple[object, ...]
     if group is None:
         labels, members = tuple(design.kept_rows.tolist()), [np.array([i]) for i in range(design.nobs)]
@@ -140,12 +160,55 @@ def influence(result: LinearMixedResult, group: str | None = None) -> Influence:
     dfbeta = np.array([parts.change(rows) for rows in members])
     with np.errstate(invalid="ignore"):
         distance = np.einsum("mp,pq,mq->m", dfbeta, solve(result.fit.vcov, np.eye(design.n_fixed)), dfbeta)
+    if isinstance(result, GeneralizedMixedResult):
+        dfbeta[:, result.fit.flat.any(axis=1)] = np.nan  # what has no finite estimate has no change
     return Influence(group or "", labels, design.fixed_names, dfbeta, distance / design.n_fixed)
 
 
-def _means(result: LinearMixedResult) -> FloatArray:
-    """Return (n,) fitted values of the rows used."""
-    return np.asarray(result.fitted, dtype=np.float64)[~np.isnan(result.fitted)]
+@dataclass(frozen=True, eq=False)
+class _Working:
+    """
+    The weighted linear mixed model that a fit solves.
+
+    design : of another family with working responses and weights
+    means : (n,) its fitted values
+    sigma, reml : of the fit; 1 and no for other families
+    """
+
+    result: MixedResult
+    design: Design
+    means: FloatArray
+    sigma: float
+    reml: bool
+
+    @classmethod
+    def of(cls, result: MixedResult) -> "_Working":
+        """Return it; a row's curvature counts as next to nothing where it is not positive."""
+        design, fit = result.design, result.fit
+        eta = population_means(design, fit.beta) + random_part(design.random_terms, fit.modes)
+        if isinstance(result, LinearMixedResult):
+            return cls(result, design, eta, result.sigma, result.fit.reml)
+        weights = np.maximum(result.fit.weights, LEAST_WEIGHT)
+        left = scores(design, result.family, eta, result.fit.parameters) / weights
+        return cls(result, design.with_rows(y=eta + left, weights=weights), eta, 1.0, reml=False)
+
+    @cached_property
+    def r(self) -> FloatArray:
+        """(n,) residuals times the roots of the weights."""
+        return np.asarray(self.roots * (self.design.y - self.means), dtype=np.float64)
+
+    @cached_property
+    def roots(self) -> FloatArray:
+        """(n,) square roots of the weights."""
+        return np.ones(self.design.nobs) if self.design.weights is None else np.sqrt(self.design.weights)
+
+    @cached_property
+    def joint(self) -> JointCovariance:
+        """What solves with M."""
+        if isinstance(self.result, LinearMixedResult):
+            return self.result.joint_covariance
+        fit: Any = self.result.fit
+        return JointCovariance.of(self.design, fit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,32 +217,31 @@ class _Parts:
     What all deletions share.
 
     A : (q, n) sparse Lambda'Z', None without random terms
-    joint : which solves with M = AA' + I
     U, r : (n, p) V^-1 X and (n,) V^-1 (y - X beta)
+    F : (p, p) (X'V^-1X)^-1
     """
 
-    result: LinearMixedResult
+    working: _Working
     A: Any
-    joint: JointCovariance | None
     U: FloatArray
     r: FloatArray
+    F: FloatArray
 
     @classmethod
-    def of(cls, result: LinearMixedResult) -> "_Parts":
-        design = result.design
-        roots = np.ones(design.nobs) if design.weights is None else np.sqrt(design.weights)
-        X = design.X * roots[:, None]
-        r = roots * (design.y - _means(result))
-        if not design.random_terms:
-            return cls(result, None, None, X, r)
-        joint = result.joint_covariance
-        A = (joint.Lambdat @ (design.Zt * roots)).tocsc()
-        return cls(result, A, joint, X - A.T @ joint.solve(A @ X), r)
-
-    @cached_property
-    def F(self) -> FloatArray:
-        """(p, p) (X'V^-1X)^-1."""
-        return self.result.fit.vcov / self.result.sigma**2
+    def of(cls, working: _Working) -> "_Parts":
+        """Work them out; the conditional residuals are V^-1 (y - X beta)."""
+        design, result = working.design, working.result
+        U = X = design.X * working.roots[:, None]
+        A = None
+        if design.random_terms:
+            joint = working.joint
+            A = (joint.Lambdat @ (design.Zt * working.roots)).tocsc()
+            U = X - A.T @ joint.solve(A @ X)
+        if isinstance(result, LinearMixedResult):
+            F = result.fit.vcov / result.sigma**2
+        else:
+            F = np.asarray(np.linalg.pinv(X.T @ U, hermitian=True), dtype=np.float64)
+        return cls(working, A, U, working.r, F)
 
     def change(self, rows: IntArray) -> FloatArray:
         """Return (p,) beta less beta without some rows."""
@@ -187,9 +249,9 @@ class _Parts:
             return self._by_the_others(rows)
         U = self.U[rows]
         K = np.eye(len(rows)) - U @ self.F @ U.T
-        if self.joint is not None:
+        if self.A is not None:
             A = self.A[:, rows].toarray()
-            K -= A.T @ self.joint.solve(A)
+            K -= A.T @ self.working.joint.solve(A)
         values, vectors = np.linalg.eigh(K)
         if values[0] < LEAST * max(values[-1], LEAST):
             return np.full(len(self.F), np.nan)
@@ -197,10 +259,12 @@ class _Parts:
         return np.asarray(self.F @ (U.T @ solved))
 
     def _by_the_others(self, rows: IntArray) -> FloatArray:
-        keep = np.ones(self.result.nobs, dtype=bool)
+        working = self.working
+        keep = np.ones(working.design.nobs, dtype=bool)
         keep[rows] = False
         try:
-            left = evaluate_at(self.result.design.take(keep), self.result.fit.theta, reml=self.result.fit.reml)
+            left = evaluate_at(working.design.take(keep), working.result.fit.theta, reml=working.reml)
         except FitError:
             return np.full(len(self.F), np.nan)
-        return self.result.fit.beta - left.beta
+        unbalanced = working.design.X.T @ (working.roots * working.r)  # zero but for Laplace's determinant
+        return working.result.fit.beta - left.beta + left.vcov @ unbalanced / left.sigma**2

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
-from lmmformula.inference.generalized import refuse_unlike_approximations
+from lmmformula.inference.tests.likelihood_ratio import refuse_unlike_approximations
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.components import Approximation, between_levels, left_variance, methods_of

@@ -1,7 +1,7 @@
 """Fits and posteriors as tidy data frames with what is known of each estimate, under the names of R's broom.mixed."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from lmmformula.fit.lmm import conditional_covariances
 from lmmformula.inference.intervals.confint import Method, confint
 from lmmformula.inference.intervals.parameters import normal_quantile, parameters_of, tail
 from lmmformula.inference.intervals.wald import standard_errors
-from lmmformula.inference.tests.linear_functions import Ddf, method_of, t_tests
-from lmmformula.results.arguments import check_flag
+from lmmformula.inference.tests.linear_functions import Ddf, fixed_tests, usual_ddf
+from lmmformula.results.arguments import check_choice, check_flag
+from lmmformula.results.glmm import MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posteriors.draws import parameters_of as posterior_parameters
 from lmmformula.results.posteriors.draws import random_effects_of
@@ -31,28 +32,31 @@ Part = tuple[dict[str, Any], FloatArray]
 
 
 def tidy(
-    result: LinearMixedResult,
+    result: MixedResult,
     effects: Effects | Sequence[Effects] = ("fixed", "ran_pars"),
     *,
     conf_int: bool = True,
     level: float = 0.95,
     method: Method = "wald",
-    ddf: Ddf = "satterthwaite",
+    ddf: Ddf | None = None,
 ) -> "pd.DataFrame":
     """
     One row per estimate: effect, group, term, estimate, std_error, statistic, df, p_value, conf_low, conf_high.
 
-    effects : "fixed", "ran_pars" (standard deviations `sd__x`, correlations `cor__x.z`, and the residual's) and
-        "ran_vals" (conditional modes, with their level in a column of its own)
+    effects : "fixed", "ran_pars" (standard deviations `sd__x`, correlations `cor__x.z`, and the residual's, or
+        parameters of the family under their own names) and "ran_vals" (conditional modes, with a column for the level)
     conf_int : whether to give bounds
     method : "wald" (with `ddf`, for fixed effects), "profile" or "boot"; conditional modes have normal intervals
-    ddf : denominator degrees of freedom, "none" for no tests
+    ddf : denominator degrees of freedom, "none" for no tests; None for Satterthwaite's, of other families for z tests
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
     >>> tidy(fit, "ran_pars")[["group", "term", "estimate"]].round(2).values.tolist()
     [['Batch', 'sd__(Intercept)', 42.0], ['Residual', 'sd__Observation', 49.51]]
     """
+    check_choice("method", method, get_args(Method))
+    check_flag("conf_int", conf_int)
+    ddf = usual_ddf(result) if ddf is None else ddf
     makers = {"fixed": _fixed, "ran_pars": _ran_pars, "ran_vals": _ran_vals}
     options: dict[str, Any] = {"conf_int": conf_int, "level": level, "method": method, "ddf": ddf}
     return stacked({name: makers[name](result, **options) for name in wanted_effects(effects)}, conf_int=conf_int)
@@ -125,12 +129,12 @@ def stacked(parts: dict[Effects, Part], *, conf_int: bool) -> "pd.DataFrame":
     return pd.DataFrame(columns)
 
 
-def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:
+def _fixed(result: MixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:
     names = result.design.fixed_names
-    ddf = ddf if result.knows_variances or result.is_linear_model else "none"
-    tests = t_tests(method_of(result, ddf), np.eye(len(names)), result.fit.beta)
+    ddf = ddf if _knows_errors(result) else "none"
+    tests = fixed_tests(result, ddf)
     low = high = np.full(len(names), np.nan)
-    if conf_int and method == "wald" and ddf != "none":
+    if conf_int and method == "wald" and ddf != "none" and isinstance(result, LinearMixedResult):
         low, high = tests.interval(level)
     elif conf_int and names:
         found = confint(result, "fixed", method=method, level=level)
@@ -139,24 +143,32 @@ def _fixed(result: LinearMixedResult, *, conf_int: bool, level: float, method: M
     return labels, numbers_of(tests.estimate, tests.std_error, low, high, (tests.statistic, tests.df, tests.p_value))
 
 
-def _ran_pars(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:  # noqa: ARG001 (one signature for all)
+def _ran_pars(result: MixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:  # noqa: ARG001 (one signature for all)
     wanted = [p for p in parameters_of(result) if p.part != "fixed"]
     errors = low = high = np.full(len(wanted), np.nan)
-    if result.knows_variances or result.is_linear_model:
+    if _knows_errors(result):
         errors = standard_errors(result, wanted)
-    if conf_int and (result.knows_variances or result.is_linear_model or method != "wald"):
+    if conf_int and wanted and (_knows_errors(result) or method != "wald"):
         found = confint(result, "ran_pars", method=method, level=level)
         low, high = found.low, found.high
     labels = {
         "group": [p.group for p in wanted],
         "level": [""] * len(wanted),
-        "term": [broom_name(p.part, p.name) for p in wanted],
+        "term": [p.name if p.part == "family" else broom_name(p.part, p.name) for p in wanted],
     }
     return labels, numbers_of(np.array([p.of(result) for p in wanted]), errors, low, high)
 
 
-def _ran_vals(result: LinearMixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:  # noqa: ARG001 (one signature for all)
-    covariances = conditional_covariances(result.design, result.fit)
+def _knows_errors(result: MixedResult) -> bool:
+    """Tell whether there are errors of variance parameters; not so in a file that an older version wrote."""
+    return not isinstance(result, LinearMixedResult) or result.knows_variances or result.is_linear_model
+
+
+def _ran_vals(result: MixedResult, *, conf_int: bool, level: float, method: Method, ddf: Ddf) -> Part:  # noqa: ARG001 (one signature for all)
+    if isinstance(result, LinearMixedResult):
+        covariances = conditional_covariances(result.design, result.fit)
+    else:
+        covariances = result.fit.mode_covariances
     diagonals = [np.sqrt(np.diagonal(c, axis1=1, axis2=2)).ravel() for c in covariances]
     b, se = (np.concatenate([np.empty(0), *parts]) for parts in ([m.ravel() for m in result.fit.modes], diagonals))
     z = normal_quantile(level) if conf_int else np.nan

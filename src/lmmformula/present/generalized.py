@@ -3,7 +3,7 @@
 import math
 
 from lmmformula.errors import printable
-from lmmformula.inference.generalized import z_tests
+from lmmformula.inference.tests.linear_functions import fixed_tests
 from lmmformula.present.formula import formula_lines, formula_text
 from lmmformula.present.numbers import (
     SUMMARY_DIGITS,
@@ -81,12 +81,11 @@ def family_lines(result: GeneralizedMixedResult) -> list[str]:
 
 def coefficient_columns(result: GeneralizedMixedResult) -> tuple[list[str], list[list[str]]]:
     """Format estimates, errors, z values and probabilities."""
-    estimates, errors = result.fixef.to_numpy(), result.std_errors.to_numpy()
-    z, _, p = z_tests(estimates, errors)
+    tests = fixed_tests(result, "asymptotic")
     columns = [
-        *format_coefficients([list(estimates), list(errors)]),
-        format_statistics([value if math.isfinite(value) else math.nan for value in z]),
-        format_p_values(list(p), SUMMARY_DIGITS - 1),
+        *format_coefficients([list(tests.estimate), list(tests.std_error)]),
+        format_statistics([value if math.isfinite(value) else math.nan for value in tests.statistic]),
+        format_p_values(list(tests.p_value), SUMMARY_DIGITS - 1),
     ]
     return ["Estimate", "Std. Error", "z value", "Pr(>|z|)"], columns
 

@@ -10,13 +10,13 @@ from lmmformula.inference.intervals.wald import wald_intervals
 from lmmformula.inference.refits.bootstrap import bootstrap
 from lmmformula.inference.refits.jobs import Progress
 from lmmformula.results.arguments import check_level
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import MixedResult
 
 Method = Literal["wald", "profile", "boot"]
 
 
 def confint(
-    result: LinearMixedResult,
+    result: MixedResult,
     parameters: str | Sequence[str] | None = None,
     *,
     method: Method = "wald",
@@ -27,9 +27,9 @@ def confint(
     workers: int | None = None,
 ) -> Intervals:
     """
-    Return intervals for fixed effects, standard deviations, correlations and sigma.
+    Return intervals for fixed effects, standard deviations, correlations, and sigma or the family's parameters.
 
-    parameters : labels such as "Days", "sd[Subject, Days]", "sigma", or "fixed" or "ran_pars"; None for all
+    parameters : labels such as "Days", "sd[Subject, Days]", "sigma", "shape", or "fixed" or "ran_pars"; None for all
     method : "wald" (normal; logarithms of standard deviations, Fisher's z of correlations), "profile" (likelihood;
         best for standard deviations and correlations) or "boot" (percentiles of a parametric bootstrap)
     n, seed : number of refits, and of what they are drawn, for "boot"

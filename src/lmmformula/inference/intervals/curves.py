@@ -6,7 +6,6 @@ by Newton's method on zeta; every minimisation starts where the nearest one befo
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -21,7 +20,7 @@ from lmmformula.fit.problem import Problem
 from lmmformula.fit.profiled import objective_for
 from lmmformula.fit.settings import OptimizerSettings
 from lmmformula.inference.intervals.parameters import Parameter
-from lmmformula.inference.intervals.variance_space import JointPoint, VarianceSpace
+from lmmformula.inference.intervals.variance_space import Coordinate, JointPoint, VarianceSpace
 
 SETTINGS = OptimizerSettings(stop_decrease=1e-6)
 """The last step that is taken beyond this leaves the deviance right to 1e-10; 1e-6 moves a bound by 1e-6 errors."""
@@ -45,6 +44,9 @@ class Curve(Protocol):
 
     def above(self, value: float) -> tuple[float, float]:
         """Return by how much the deviance exceeds the least one, and its slope (NaN where it has none)."""
+
+    def shown(self, value: float) -> float:
+        """Return the parameter itself, which may be profiled on another scale."""
 
 
 @dataclass(slots=True)
@@ -99,6 +101,10 @@ class FixedCurve:
         slope = 2 * profile.degrees * distance / (float(half @ half) * left)
         return found.point.value - self.least, slope
 
+    def shown(self, value: float) -> float:
+        """Return the coefficient."""
+        return value
+
 
 def held_at(problem: Problem, position: int, value: float) -> Problem:
     """Return the problem with the fixed effect of one column of X held at a value."""
@@ -137,26 +143,27 @@ class _Held:
 
 @dataclass(slots=True)
 class VarianceCurve:
-    """
-    The deviance with a standard deviation, a correlation or log sigma held.
-
-    coordinate : its place in x
-    inward, slope : parameter -> coordinate, and the derivative of that
-    """
+    """The deviance with a standard deviation, a correlation or log sigma held."""
 
     space: VarianceSpace
-    coordinate: int
-    inward: Callable[[float], float]
-    slope: Callable[[float], float]
-    estimate: float
-    limits: tuple[float, float]
+    coordinate: Coordinate
     step: float
     least: float
     trail: Trail
 
+    @property
+    def estimate(self) -> float:
+        """Where it is least."""
+        return self.coordinate.estimate
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Between which the parameter lies."""
+        return self.coordinate.limits
+
     def above(self, value: float) -> tuple[float, float]:
         """Return the deviance above the least one, and its slope."""
-        place, held = self.coordinate, self.inward(value)
+        place, held = self.coordinate.place, self.coordinate.inward(value)
 
         def evaluate(free: FloatArray) -> _Held:
             return _Held(self.space.at(np.insert(free, place, held)), place)
@@ -164,53 +171,53 @@ class VarianceCurve:
         found = minimise(evaluate, np.delete(self.trail.ahead(value), place), SETTINGS)
         end = found.point.point
         self.trail.ends.append((value, end.x))
-        return end.value - self.least, float(end.gradient()[place]) * self.slope(value)
+        return end.value - self.least, float(end.gradient()[place]) * self.coordinate.slope(value)
+
+    def shown(self, value: float) -> float:
+        """Return the parameter itself: sigma is profiled by its logarithm."""
+        return value if self.coordinate.place else math.exp(value)
 
 
 def variance_curve(problem: Problem, design: Design, fit: Fit, parameter: Parameter) -> VarianceCurve:
     """Make the curve of a standard deviation, a correlation, or of the logarithm of sigma."""
     t = parameter.term
-    pair = (t, parameter.column, parameter.row) if parameter.part == "cor" else None
-    space = VarianceSpace.of(problem, design, pair)
+    space = VarianceSpace.of(problem, design, (t, parameter.column, parameter.row) if parameter.part == "cor" else None)
     x = space.start(fit.relative_covariance, fit.sigma)
     point = space.at(x)
-    inward: Callable[[float], float]
-    slope: Callable[[float], float]
     if parameter.part == "sigma":
-        place, estimate, limits = 0, math.log(fit.sigma), (-math.inf, math.inf)
-        inward, slope = lambda v: v - math.log(space.y_scale), lambda v: 1.0  # noqa: ARG005
-    elif parameter.part == "sd":
-        unit = float(space.units[t][parameter.row])
-        place, limits = space.starts[t] + parameter.row, (0.0, math.inf)
-        estimate = abs(float(x[place])) * unit
-        inward, slope = lambda v: v / unit, lambda v: 1.0 / unit  # noqa: ARG005
+        unit, ends = math.log(space.y_scale), (-math.inf, math.inf)
+        at = Coordinate(0, lambda v: v - unit, lambda _: 1.0, math.log(fit.sigma), ends)
     else:
-        term = design.random_terms[t]
-        angle = term.covariance.angle(term.n_coefficients, parameter.row, parameter.column)
-        place, inward, slope, limits = space.starts[t] + angle.place, angle.of, angle.slope, (angle.low, angle.high)
-        covariance = fit.relative_covariance[t]
-        i, j = parameter.row, parameter.column
-        size = math.sqrt(float(covariance[i, i] * covariance[j, j]))
-        estimate = float(np.clip(covariance[i, j] / size, *limits)) if size > 0 else math.nan
-    error, tangent = _tangent(point, place)
-    step, ends = error / abs(slope(estimate)), [(estimate, x)]
-    if math.isfinite(step):
-        ends += [(estimate + side * 3 * step, x + side * 3 * tangent) for side in (-1, 1)]
-    else:  # a correlation at a limit, where the angle says nothing
-        step = (limits[1] - limits[0]) / 8
-    return VarianceCurve(space, place, inward, slope, estimate, limits, step, point.value, Trail(ends))
+        covariance = fit.sigma**2 * fit.relative_covariance[t]
+        at = Coordinate.of(parameter, design.random_terms[t], covariance, space.starts[t], space.units[t])
+    error, tangent = tangent_of(point.derivatives()[1], np.eye(len(x))[at.place])
+    step, trail = first_steps(at, x, error, tangent)
+    return VarianceCurve(space, at, step, point.value, trail)
 
 
-def _tangent(point: JointPoint, place: int) -> tuple[float, FloatArray]:
-    """Return the standard error of a coordinate by the curvature, and how all coordinates move with it by one error."""
-    _, hessian = point.derivatives()
+def first_steps(at: Coordinate, x: FloatArray, error: float, tangent: FloatArray) -> tuple[float, Trail]:
+    """Return about one standard error of a parameter, and where the others may be some of them away."""
+    step = error / abs(at.slope(at.estimate))
+    if not math.isfinite(step):  # a correlation at a limit, where the angle says nothing
+        return (at.limits[1] - at.limits[0]) / 8, Trail([(at.estimate, x)])
+    ends = [(at.estimate + side * 3 * step, x + side * 3 * tangent) for side in (-1, 1)]
+    return step, Trail([(at.estimate, x), *ends])
+
+
+def tangent_of(hessian: FloatArray, along: FloatArray) -> tuple[float, FloatArray]:
+    """
+    Return the standard error of a linear function by the curvature, and how all coordinates move with it by one error.
+
+    along : (n,) the function's weights
+    """
     try:
-        column = 2 * blocks.solve(hessian, np.eye(len(hessian)))[:, place]
+        column = 2 * blocks.solve(hessian, along)
     except np.linalg.LinAlgError:
         column = np.zeros(len(hessian))
-    if not 0.0 < column[place] < 1e6:
-        return 0.5, 0.5 * np.eye(len(hessian))[place]
-    error = math.sqrt(float(column[place]))
+    variance = float(along @ column)
+    if not 0.0 < variance < 1e6:
+        return 0.5, 0.5 * along / float(along @ along)
+    error = math.sqrt(variance)
     return error, column / error
 
 
@@ -236,6 +243,10 @@ class LinearCurve:
             ratio = d * d / (self.v * self.rss)
             return self.n * math.log1p(ratio), 2 * self.n * d / (self.v * self.rss * (1 + ratio))
         return self.n * (2 * d + math.expm1(-2 * d)), 2 * self.n * -math.expm1(-2 * d)
+
+    def shown(self, value: float) -> float:
+        """Return the coefficient, or sigma."""
+        return value if self.v else math.exp(value)
 
 
 def linear_curve(fit: Fit, n: int, parameter: Parameter) -> LinearCurve:

@@ -1,4 +1,4 @@
-"""The parameters that have intervals: fixed effects, standard deviations, correlations and sigma, under one naming."""
+"""The parameters that have intervals: fixed effects, standard deviations, correlations, sigma and a family's own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
+from lmmformula.families.links import LINKS, Link
+from lmmformula.families.table import family
 from lmmformula.results.arguments import check_level
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.posteriors.draws import Quantity
 from lmmformula.results.varcorr import unique_labels
 
-Part = Literal["fixed", "sd", "cor", "sigma"]
-GROUPS = {"fixed": ("fixed",), "ran_pars": ("sd", "cor", "sigma")}
+Part = Literal["fixed", "sd", "cor", "sigma", "family"]
+GROUPS = {"fixed": ("fixed",), "ran_pars": ("sd", "cor", "sigma", "family")}
 """Words that stand for several parameters, as in `tidy(effects=)`."""
 
 
@@ -23,12 +25,12 @@ class Parameter:
     """
     One parameter of a fit.
 
-    part : what it is
-    group : label of the random term, "Residual" for sigma, empty for a fixed effect
+    part : what it is; "family" for a parameter of another family than the Gaussian
+    group : label of the random term, "Residual" for sigma, else empty
     name : of the coefficient, or of both, "(Intercept), x"; "*" where all coefficients share the parameter
     term : position of the random term, -1 if none
-    row, column : place in the term's covariance matrix, column < row for a correlation; for a fixed effect row is
-        its position
+    row, column : place in the term's covariance matrix, column < row for a correlation; for a fixed effect and a
+        parameter of the family row is its position among them
     """
 
     part: Part
@@ -40,14 +42,16 @@ class Parameter:
 
     @property
     def label(self) -> str:
-        """Its name in one word, as a posterior's summary has it: `x`, `sd[group, x]`, `sigma`."""
+        """Its name in one word, as a posterior's summary has it: `x`, `sd[group, x]`, `sigma`, `shape`."""
         return Quantity(self.part, self.group, self.name).label
 
-    def of(self, result: LinearMixedResult) -> float:
+    def of(self, result: MixedResult) -> float:
         """Return its estimate."""
         match self.part:
             case "fixed":
                 return float(result.fit.beta[self.row])
+            case "family":
+                return own_parameters(result)[self.name]
             case "sigma":
                 return result.sigma
             case "sd":
@@ -56,14 +60,27 @@ class Parameter:
                 return float(result.varcorr.terms[self.term].correlation[self.row, self.column])
 
 
-def parameters_of(result: LinearMixedResult) -> list[Parameter]:
-    """List the parameters of a fit: fixed effects, then term by term standard deviations and correlations, sigma."""
+def own_parameters(result: MixedResult) -> dict[str, float]:
+    """Return the estimates of the parameters that only the family has; a Gaussian fit's sigma is none of them."""
+    return result.fit.parameters if isinstance(result, GeneralizedMixedResult) else {}
+
+
+def parameters_of(result: MixedResult) -> list[Parameter]:
+    """List the parameters: fixed effects, term by term standard deviations and correlations, sigma or the family's."""
     found = [Parameter("fixed", "", name, -1, i, i) for i, name in enumerate(result.design.fixed_names)]
     labels = unique_labels([term.group for term in result.design.random_terms])
     for t, (label, term) in enumerate(zip(labels, result.design.random_terms, strict=True)):
         elements = term.covariance.elements(term.coefficient_names)
         found += [Parameter(e.part, label, e.name, t, e.row, e.column) for e in elements]
-    return [*found, Parameter("sigma", "Residual", "", -1, 0, 0)]
+    if not isinstance(result, GeneralizedMixedResult):
+        return [*found, Parameter("sigma", "Residual", "", -1, 0, 0)]
+    return [*found, *(Parameter("family", "", name, -1, i, i) for i, name in enumerate(own_parameters(result)))]
+
+
+def own_link(result: GeneralizedMixedResult, name: str) -> Link:
+    """Return the link of a parameter of the family: the scale on which nothing bounds it."""
+    known = family(result.family.name, result.family.link).parameters
+    return LINKS[next(parameter.link for parameter in known if parameter.name == name)]
 
 
 def labels_of(wanted: str | Sequence[str]) -> list[str]:
@@ -75,7 +92,7 @@ def labels_of(wanted: str | Sequence[str]) -> list[str]:
     return [wanted] if isinstance(wanted, str) else list(wanted)
 
 
-def chosen(result: LinearMixedResult, wanted: str | Sequence[str] | None) -> list[Parameter]:
+def chosen(result: MixedResult, wanted: str | Sequence[str] | None) -> list[Parameter]:
     """
     Return the parameters that a user named.
 
@@ -124,6 +141,6 @@ def normal_quantile(level: float) -> float:
     return float(-ndtri(tail(level)))
 
 
-def estimates(parameters: Sequence[Parameter], result: LinearMixedResult) -> FloatArray:
+def estimates(parameters: Sequence[Parameter], result: MixedResult) -> FloatArray:
     """Return the estimates of several parameters."""
     return np.array([p.of(result) for p in parameters])

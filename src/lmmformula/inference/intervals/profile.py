@@ -17,15 +17,17 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.errors import FitError, legible, warn
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.problem import Problem, prepare
 from lmmformula.inference.intervals.curves import Curve, curve_of
 from lmmformula.inference.intervals.interval_table import Intervals
+from lmmformula.inference.intervals.laplace_curve import LaplaceProblem
 from lmmformula.inference.intervals.parameters import Parameter, chosen, estimates, normal_quantile
 from lmmformula.inference.refits.jobs import Progress, Running, each
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_count
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.screen import paged
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class Profile:
 
 
 def profile(
-    result: LinearMixedResult,
+    result: MixedResult,
     parameters: str | Sequence[str] | None = None,
     *,
     level: float = 0.99,
@@ -115,7 +117,7 @@ def profile(
 
 
 def profile_intervals(
-    result: LinearMixedResult,
+    result: MixedResult,
     parameters: str | Sequence[str] | None = None,
     *,
     level: float = 0.95,
@@ -160,16 +162,20 @@ class _Bounder:
     """
 
     design: Design
-    fit: Fit
+    fit: Fit | GlmmFit
     z: float
 
     def __call__(self, parameter: Parameter) -> tuple[float, float]:
         """Return lower and upper bound."""
-        low, high = self.bounds(self.curve(parameter))
-        return _shown(parameter, low), _shown(parameter, high)
+        curve = self.curve(parameter)
+        low, high = self.bounds(curve)
+        return curve.shown(low), curve.shown(high)
 
     def curve(self, parameter: Parameter) -> Curve:
         """Return the profile deviance of a parameter, as yet with the estimate alone."""
+        if isinstance(self.problem, LaplaceProblem):
+            return self.problem.curve(parameter)
+        assert isinstance(self.fit, Fit)
         return curve_of(self.problem, self.design, self.fit, parameter)
 
     def bounds(self, curve: Curve) -> tuple[float, float]:
@@ -178,8 +184,10 @@ class _Bounder:
         return _crossing(zeta, curve, self.z, -1), _crossing(zeta, curve, self.z, 1)
 
     @cached_property
-    def problem(self) -> Problem | None:
-        """The prepared design; None where there is no random term."""
+    def problem(self) -> Problem | LaplaceProblem | None:
+        """The prepared design; None for a linear model."""
+        if isinstance(self.fit, GlmmFit):
+            return LaplaceProblem(self.design, self.fit)
         return prepare(self.design, reml=False) if self.design.random_terms else None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -204,20 +212,16 @@ class _Tracer(_Bounder):
         values = np.concatenate([np.linspace(*self.bounds(curve), self.points), [curve.estimate]])
         values = np.unique(values[np.isfinite(values)])
         heights = np.array([math.copysign(zeta(v)[0], v - curve.estimate) for v in values])
-        shown = np.exp(values) if parameter.part == "sigma" else values
-        return ProfileCurve(parameter, float(_shown(parameter, curve.estimate)), shown, heights)
+        shown = np.array([curve.shown(v) for v in values])
+        known = np.isfinite(shown) & np.isfinite(heights)
+        return ProfileCurve(parameter, curve.shown(curve.estimate), shown[known], heights[known])
 
 
-def _by_ml(result: LinearMixedResult) -> Fit:
-    if not result.fit.reml:
+def _by_ml(result: MixedResult) -> Fit | GlmmFit:
+    if isinstance(result, GeneralizedMixedResult) or not result.fit.reml:
         return result.fit
     start = None if result.is_linear_model else result.fit.theta
     return fit_lmm(result.design, reml=False, start=start, settings=result.fit.settings)
-
-
-def _shown(parameter: Parameter, value: float) -> float:
-    """Return a parameter on its own scale: sigma is profiled by its logarithm."""
-    return math.exp(value) if parameter.part == "sigma" else value
 
 
 def _zeta(curve: Curve) -> Callable[[float], tuple[float, float]]:
@@ -248,7 +252,7 @@ def _crossing(zeta: Callable[[float], tuple[float, float]], curve: Curve, target
     NaN where that can't be told.
     """
     limit = curve.limits[0 if side < 0 else 1]
-    inside, outside = curve.estimate, None
+    inside, outside, reached = curve.estimate, None, False
     if math.isnan(inside) or inside == limit:
         return limit
     value = _clipped(inside + side * target * curve.step, inside, limit)
@@ -258,7 +262,7 @@ def _crossing(zeta: Callable[[float], tuple[float, float]], curve: Curve, target
         if abs(height - target) < ZETA_TOLERANCE and math.isfinite(newton):
             return _clipped(newton, inside, limit)
         if height > target:
-            outside = value
+            outside, reached = value, math.isfinite(height)  # beyond, or where nothing can be computed
         elif value == limit:
             return limit
         else:
@@ -268,7 +272,7 @@ def _crossing(zeta: Callable[[float], tuple[float, float]], curve: Curve, target
             ahead = newton if 0 < (newton - value) / reach < 1 else value + reach / 3
             value = _clipped(ahead, inside, limit)
         elif abs(outside - inside) <= 1e-12 * max(abs(outside), abs(inside)):
-            return value
+            return value if reached else math.nan
         else:
             value = newton if min(inside, outside) < newton < max(inside, outside) else (inside + outside) / 2
     return math.nan

@@ -10,7 +10,7 @@ Nothing is bounded: a standard deviation may change its sign and an angle may pa
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +18,12 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.covariances.maps import CovarianceMap
-from lmmformula.design.design import Design
+from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.objective import Point
 from lmmformula.fit.problem import Problem
+from lmmformula.inference.intervals.parameters import Parameter
 
 KNOWN = 2**60
 """Degrees of freedom of a residual variance that is given: the limit in which a profiled one becomes a known one."""
@@ -77,6 +78,88 @@ class Turned:
 
 
 @dataclass(frozen=True, slots=True)
+class Absolute:
+    """
+    Standard deviations and what makes up the correlations, as the parameters of all terms, in inner coordinates.
+
+    parameters : the maps of the terms
+    units : per term, (k,) the user's standard deviation that belongs to a coordinate of 1
+    starts : per term, the place of its first parameter
+    """
+
+    parameters: Parameters
+    units: tuple[FloatArray, ...]
+    starts: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        design: Design,
+        turns: Sequence[FloatArray],
+        factors: Sequence[Sequence[int]],
+        first: tuple[int, int, int] | None = None,
+    ) -> "Absolute":
+        """
+        Choose coordinates.
+
+        turns : per term, (k, k) from inner coordinates to the user's
+        factors : per grouping factor, the positions of its terms
+        first : (term, i, j) of the correlation that is to be a coordinate itself; by default the first two of a term
+        """
+        units, maps = [], []
+        for t, (term, U) in enumerate(zip(design.random_terms, turns, strict=True)):
+            size = term.covariance.scales(np.linalg.norm(U, axis=1))
+            front = first[1:] if first is not None and first[0] == t else ()
+            order = (*front, *(i for i in range(len(size)) if i not in front))
+            maps.append(Turned(term.covariance.absolute_map(order, held=bool(front)), blocks.solve(U, np.diag(size))))
+            units.append(size)
+        starts, at = [0] * len(maps), 0
+        for t in [t for terms in factors for t in terms]:
+            starts[t] = at
+            at += maps[t].size
+        parameters = Parameters(tuple(tuple(maps[t] for t in terms) for terms in factors))
+        return cls(parameters, tuple(units), tuple(starts))
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinate:
+    """
+    A standard deviation, a correlation or another parameter as one coordinate.
+
+    place : which one
+    inward, slope : parameter -> coordinate, and the derivative of that
+    estimate, limits : of the parameter
+    """
+
+    place: int
+    inward: Callable[[float], float]
+    slope: Callable[[float], float]
+    estimate: float
+    limits: tuple[float, float]
+
+    @classmethod
+    def of(
+        cls, parameter: Parameter, term: RandomTermDesign, covariance: FloatArray, start: int, units: FloatArray
+    ) -> "Coordinate":
+        """
+        Return that of a standard deviation or a correlation.
+
+        covariance : (k, k) estimate
+        start, units : see `Absolute`
+        """
+        i, j = parameter.row, parameter.column
+        if parameter.part == "sd":
+            unit = float(units[i])
+            estimate = math.sqrt(max(float(covariance[i, i]), 0.0))
+            return cls(start + i, lambda v: v / unit, lambda _: 1.0 / unit, estimate, (0.0, math.inf))
+        angle = term.covariance.angle(term.n_coefficients, i, j)
+        limits = (angle.low, angle.high)
+        size = math.sqrt(float(covariance[i, i] * covariance[j, j]))
+        estimate = float(np.clip(covariance[i, j] / size, *limits)) if size > 0 else math.nan
+        return cls(start + angle.place, angle.of, angle.slope, estimate, limits)
+
+
+@dataclass(frozen=True, slots=True)
 class VarianceSpace:
     """
     The criterion of a problem in coordinates x = (log sigma, standard deviations, correlations), inner units.
@@ -100,20 +183,10 @@ class VarianceSpace:
         first : (term, i, j) of the correlation that is to be a coordinate itself; by default the first two of a term
         """
         coordinates = problem.products.coordinates
-        units, maps = [], []
-        for t, (term, U) in enumerate(zip(design.random_terms, coordinates.random, strict=True)):
-            size = term.covariance.scales(np.linalg.norm(U, axis=1))
-            front = first[1:] if first is not None and first[0] == t else ()
-            order = (*front, *(i for i in range(len(size)) if i not in front))
-            maps.append(Turned(term.covariance.absolute_map(order, held=bool(front)), blocks.solve(U, np.diag(size))))
-            units.append(coordinates.y_scale * size)
-        per_factor = tuple(tuple(maps[t] for t in factor.terms) for factor in problem.products.factors)
-        starts, at = [0] * len(maps), 1
-        for factor in problem.products.factors:
-            for t in factor.terms:
-                starts[t] = at
-                at += maps[t].size
-        return cls(problem, Parameters(per_factor), tuple(units), tuple(starts))
+        factors = [factor.terms for factor in problem.products.factors]
+        found = Absolute.of(design, coordinates.random, factors, first)
+        units = tuple(coordinates.y_scale * unit for unit in found.units)
+        return cls(problem, found.parameters, units, tuple(1 + start for start in found.starts))
 
     def start(self, relative: Sequence[FloatArray], sigma: float) -> FloatArray:
         """Return x of relative covariances (user's coordinates, per term) and sigma."""

@@ -1,8 +1,9 @@
 """
 Wald intervals: estimate and standard error, a normal distribution on a scale where it fits.
 
-Fixed effects are taken as they are, standard deviations by their logarithm, correlations by Fisher's z = atanh(r). The
-standard errors of the latter two come from the second derivatives of the criterion by the delta method.
+Fixed effects are taken as they are, standard deviations and a family's positive parameters by their logarithm,
+probabilities by their logit, correlations by Fisher's z = atanh(r). Standard errors come from the second derivatives of
+the criterion by the delta method.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.families.jets import value_of
+from lmmformula.families.links import LINKS, Link
 from lmmformula.inference.intervals.interval_table import Intervals
-from lmmformula.inference.intervals.parameters import Parameter, chosen, estimates, is_flat, normal_quantile, tail
+from lmmformula.inference.intervals.parameters import (
+    Parameter,
+    chosen,
+    estimates,
+    is_flat,
+    normal_quantile,
+    own_link,
+    tail,
+)
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 
 NEARLY_ONE = 1 - 1e-8
@@ -19,10 +31,10 @@ NEARLY_ONE = 1 - 1e-8
 
 
 def wald_intervals(
-    result: LinearMixedResult, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
+    result: MixedResult, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
 ) -> Intervals:
     """
-    Return Wald intervals; NaN where a variance parameter is estimated on its boundary, or too near to it.
+    Return Wald intervals; NaN where a variance parameter is on its boundary, or near it, or the likelihood is flat.
 
     >>> import lmmformula as lf
     >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
@@ -37,30 +49,45 @@ def wald_intervals(
     fixed = -float(stdtrit(result.df_residual, tail(level))) if result.is_linear_model else z
     values = estimates(wanted, result)
     bounds = [
-        _bounds(p, value, error, fixed if p.part == "fixed" else z)
+        _bounds(result, p, value, error, fixed if p.part == "fixed" else z)
         for p, value, error in zip(wanted, values, errors, strict=True)
     ]
     low, high = np.array(bounds).reshape(-1, 2).T
-    return Intervals(tuple(p.label for p in wanted), values, low, high, level, "Wald")
+    method = "Wald; NaN can't be estimated, the likelihood is flat" if np.isinf(errors).any() else "Wald"
+    return Intervals(tuple(p.label for p in wanted), values, low, high, level, method)
 
 
-def _bounds(parameter: Parameter, value: float, error: float, z: float) -> tuple[float, float]:
+def _bounds(result: MixedResult, parameter: Parameter, value: float, error: float, z: float) -> tuple[float, float]:
     """Return the bounds on the parameter's own scale."""
     if parameter.part == "fixed":
-        return value - z * error, value + z * error
+        half = z * error if np.isfinite(error) else np.nan
+        return value - half, value + half
     if not (np.isfinite(error) and error > 0.0) or (parameter.part == "cor" and abs(value) > NEARLY_ONE):
         return np.nan, np.nan
     if parameter.part == "cor":
         centre, half = np.arctanh(value), z * error / (1 - value**2)
         return float(np.tanh(centre - half)), float(np.tanh(centre + half))
-    if is_flat(value, error):
-        return np.nan, np.nan
-    factor = float(np.exp(z * error / value))
-    return value / factor, value * factor
+    if parameter.part == "family":
+        assert isinstance(result, GeneralizedMixedResult)
+        return own_bounds(own_link(result, parameter.name), value, error, z)
+    return (np.nan, np.nan) if is_flat(value, error) else own_bounds(LINKS["log"], value, error, z)
 
 
-def standard_errors(result: LinearMixedResult, parameters: Sequence[Parameter]) -> FloatArray:
-    """Return standard errors of parameters; NaN on a boundary."""
+def own_bounds(link: Link, value: float, error: float, z: float) -> tuple[float, float]:
+    """Return the bounds of a positive parameter by its logarithm, those of a probability by its logit."""
+    with np.errstate(over="ignore"):  # a shape that may be anything has bounds of zero and infinity
+        if link.name != "logit":
+            factor = float(np.exp(z * error / value))
+            return value / factor, value * factor
+        half = z * error / (value * (1 - value))
+        low, high = value_of(link.inverse(link.of(np.array(value)) + np.array([-half, half])))
+        return float(low), float(high)
+
+
+def standard_errors(result: MixedResult, parameters: Sequence[Parameter]) -> FloatArray:
+    """Return standard errors of parameters; NaN on a boundary, infinite where the likelihood is flat."""
+    if isinstance(result, GeneralizedMixedResult):
+        return np.array([_kept_error(result, p) for p in parameters])
     out = np.full(len(parameters), np.nan)
     random = [(i, p) for i, p in enumerate(parameters) if p.part != "fixed"]
     for i, p in enumerate(parameters):
@@ -76,6 +103,16 @@ def standard_errors(result: LinearMixedResult, parameters: Sequence[Parameter]) 
         variances = np.einsum("ia,ab,ib->i", slopes, found.vcov, slopes)
         out[[i for i, _ in random]] = np.sqrt(np.where(variances > 0.0, variances, np.nan))
     return out
+
+
+def _kept_error(result: GeneralizedMixedResult, parameter: Parameter) -> float:
+    match parameter.part:
+        case "fixed":
+            return float(result.std_errors.iloc[parameter.row])
+        case "family":
+            return result.fit.parameter_errors[parameter.name]
+        case _:
+            return float(result.fit.covariance_errors[parameter.term][parameter.row, parameter.column])
 
 
 def _slope(result: LinearMixedResult, parameter: Parameter, values: FloatArray) -> FloatArray:

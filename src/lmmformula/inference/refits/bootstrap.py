@@ -7,30 +7,32 @@ Random effects are drawn anew each time. Efron & Tibshirani (1993), An Introduct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.refit import Refits
 from lmmformula.fit.theta import split_theta
 from lmmformula.inference.intervals.interval_table import Intervals
-from lmmformula.inference.intervals.parameters import Parameter, chosen, estimates, tail
+from lmmformula.inference.intervals.parameters import Parameter, chosen, estimates, parameters_of, tail
 from lmmformula.inference.refits.jobs import Progress, Running, each, outcomes
-from lmmformula.inference.refits.refitter import Refitter
+from lmmformula.inference.refits.refitter import LaplaceRefitter, Refitter, drawn, refitter_of
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_count
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.predict.prediction import generator, population_means, simulated
+from lmmformula.results.predict.prediction import generator
 from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
 from lmmformula.screen import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Statistic = Callable[[LinearMixedResult], "float | Mapping[str, float] | pd.Series[float]"]
+Statistic = Callable[[Any], "float | Mapping[str, float] | pd.Series[float]"]
 """What is to be bootstrapped: a number, or several with names, of a fit."""
 
 Kind = Literal["percentile", "basic", "normal"]
@@ -119,7 +121,7 @@ class Bootstrap(Framed):
 
 
 def bootstrap(
-    result: LinearMixedResult,
+    result: MixedResult,
     statistic: Statistic | None = None,
     *,
     n: int = 1000,
@@ -138,6 +140,8 @@ def bootstrap(
     progress : whether to draw a bar on a terminal, or a function of the numbers of refits done and of all
     workers : number of processes; None for as many as pay. The replicates are the same for all
 
+    A response to which the model can't be fitted gives NaN, and counts as one that did not converge.
+
     >>> import lmmformula as lf
     >>> fit = lf.Model("Yield ~ 1 + (1 | Batch)", lf.datasets.load("Dyestuff")).fit()
     >>> bootstrap(fit, lambda f: f.icc(), n=20, seed=1).replicates.shape
@@ -150,6 +154,29 @@ def bootstrap(
             raise FitError(f"a statistic is a function of a fit, not {statistic!r:.60}")
         return _of_statistic(result, statistic, n, rng, running)
     wanted = chosen(result, parameters)
+    if isinstance(result, GeneralizedMixedResult):
+        found = _of_statistic(result, _Values(tuple(p.label for p in wanted)), n, rng, running)
+        endless = [p.part == "fixed" and np.isinf(result.std_errors.iloc[p.row]) for p in wanted]
+        found.replicates[:, endless] = np.nan  # where an iteration stopped says nothing
+        return found
+    return _of_parameters(result, wanted, n, rng, running)
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """The statistic that is the values of some parameters."""
+
+    labels: tuple[str, ...]
+
+    def __call__(self, result: MixedResult) -> dict[str, float]:
+        values = {p.label: p.of(result) for p in parameters_of(result)}
+        return {label: values[label] for label in self.labels}
+
+
+def _of_parameters(
+    result: LinearMixedResult, wanted: Sequence[Parameter], n: int, rng: np.random.Generator, running: Running
+) -> Bootstrap:
+    """Bootstrap parameters of a Gaussian model, whose refits are made many at a time."""
     refitter = Refitter(result.design, result.fit, result.fit.reml)
     found = each(refitter, _responses(result, refitter.sizes(n), rng), n, running=running, what="refits")
     return Bootstrap(
@@ -161,45 +188,49 @@ def bootstrap(
     )
 
 
-def _responses(
-    result: LinearMixedResult, sizes: Sequence[int], rng: np.random.Generator
-) -> Iterator[tuple[int, FloatArray]]:
-    """Draw responses, some at a time; how many has no part in what is drawn."""
-    population = population_means(result.design, result.fit.beta)
-    return ((size, simulated(result.design, result.fit, population, size, rng)) for size in sizes)
+def _responses(result: MixedResult, sizes: Sequence[int], rng: np.random.Generator) -> Iterator[tuple[int, FloatArray]]:
+    return ((size, drawn(result, size, rng)) for size in sizes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
     """Fits responses, and returns them beside their fits."""
 
-    refitter: Refitter
+    refitter: Refitter | LaplaceRefitter
 
-    def __call__(self, Y: FloatArray) -> tuple[FloatArray, list[Fit]]:
+    def __call__(self, Y: FloatArray) -> tuple[FloatArray, Sequence[Fit | GlmmFit | None]]:
         return Y, self.refitter.fits(Y)
 
 
 def _of_statistic(
-    result: LinearMixedResult, statistic: Statistic, n: int, rng: np.random.Generator, running: Running
+    result: MixedResult, statistic: Statistic, n: int, rng: np.random.Generator, running: Running
 ) -> Bootstrap:
     """Bootstrap a statistic: it is called in this process, whoever makes the refits."""
     estimate = named(statistic(result))
-    refitter = Refitter(result.design, result.fit, result.fit.reml)
+    refitter = refitter_of(result)
     jobs = _responses(result, refitter.sizes(n, whole=True), rng)
     rows: dict[int, list[list[float]]] = {}
     verdicts: list[str] = []
     with closing(outcomes(_Whole(refitter), jobs, n, running=running, what="refits")) as found:
         for number, (Y, fits) in found:
-            verdicts += [fit.verdict for fit in fits]
-            designs = (result.design.with_rows(y=y) for y in Y.T)
-            again = [replace(result, design=design, fit=fit) for design, fit in zip(designs, fits, strict=True)]
-            values = [named(statistic(one)) for one in again]
-            if any(list(value) != list(estimate) for value in values):
-                raise FitError("the statistic gives other names for a refit than for the fit")
-            rows[number] = [list(value.values()) for value in values]
+            verdicts += ["failed" if fit is None else fit.verdict for fit in fits]
+            rows[number] = [_row(result, statistic, estimate, y, f) for y, f in zip(Y.T, fits, strict=True)]
     replicates = np.array([row for number in sorted(rows) for row in rows[number]])
     labels, known = tuple(estimate), np.array(list(estimate.values()))
     return Bootstrap(labels, known, replicates, verdicts.count("boundary"), verdicts.count("failed"))
+
+
+def _row(
+    result: MixedResult, statistic: Statistic, estimate: Mapping[str, float], y: FloatArray, fit: Fit | GlmmFit | None
+) -> list[float]:
+    """Return the statistic of a refit, NaN where there is none."""
+    if fit is None:
+        return [np.nan] * len(estimate)
+    again: Any = fit
+    values = named(statistic(replace(result, design=result.design.with_rows(y=y), fit=again)))
+    if list(values) != list(estimate):
+        raise FitError("the statistic gives other names for a refit than for the fit")
+    return list(values.values())
 
 
 def named(values: "float | Mapping[str, float] | pd.Series[float]") -> dict[str, float]:

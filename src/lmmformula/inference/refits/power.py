@@ -15,17 +15,18 @@ from lmmformula.arrays import FloatArray
 from lmmformula.covariances.structure import ALL
 from lmmformula.design.design import Design
 from lmmformula.errors import FitError, printable
-from lmmformula.fit.lmm import Fit, evaluate_at
+from lmmformula.fit.lmm import evaluate_at
 from lmmformula.fit.variance import variance_parameters
-from lmmformula.inference.intervals.parameters import parameters_of, tail
+from lmmformula.inference.intervals.parameters import own_link, parameters_of, tail
 from lmmformula.inference.refits.jobs import Progress, Running, each
-from lmmformula.inference.refits.refitter import Refitter
+from lmmformula.inference.refits.refitter import LaplaceRefitter, Refitter, drawn, refitter_of
 from lmmformula.inference.refits.replicated import replicated
 from lmmformula.inference.tests.satterthwaite import Satterthwaite
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_choice, check_count, check_level, check_mapping
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
-from lmmformula.results.predict.prediction import generator, population_means, simulated
+from lmmformula.results.predict.prediction import generator
 from lmmformula.results.tables.sheets import Framed, Report, frame_text, sheet_of
 from lmmformula.screen import rounded
 
@@ -108,14 +109,14 @@ class PowerCurve(Framed):
 
 
 def power(  # noqa: PLR0913 (each is a question that a plan must answer)
-    result: LinearMixedResult,
+    result: MixedResult,
     effect: str | Mapping[str, float],
     *,
     n_groups: Sizes = None,
     assume: Mapping[str, float] | None = None,
     n: int = 500,
     alpha: float = 0.05,
-    test: Test = "t",
+    test: Test | None = None,
     seed: int | None = None,
     progress: Progress = True,
     workers: int | None = None,
@@ -129,7 +130,8 @@ def power(  # noqa: PLR0913 (each is a question that a plan must answer)
     assume : other assumed parameters, by label: {"sigma": 20, "sd[Subject, Days]": 5}; the estimates for the rest
     n : simulations per size
     alpha : level of the test
-    test : "t" with Satterthwaite's degrees of freedom at the assumed parameters, "z", or "lrt" (two fits by ML)
+    test : "t" with Satterthwaite's degrees of freedom at the assumed parameters, "z", or "lrt" (two fits by ML); None
+        for "t", of other families than the Gaussian for "z"
     seed : the same seed gives the same answer
     progress : whether to draw a bar on a terminal, or a function of the numbers of refits done and of all
     workers : number of processes; None for as many as pay. The answer is the same for all
@@ -142,13 +144,14 @@ def power(  # noqa: PLR0913 (each is a question that a plan must answer)
     ...
     """
     name, value = _effect(result, effect)
-    _check(n, alpha, test)
+    chosen = _checked(result, n, alpha, test)
     assume = {} if assume is None else assume
     check_mapping("assume", assume, '{"sigma": 20}')
     truth = _assumed(result, {**assume, name: value})
     group, designs = _designs(result, n_groups)
-    trials = tuple(_Trial.of(design, truth, name, alpha, test) for design in designs)
-    jobs = _jobs(trials, truth, n, generator(seed))
+    truths = [replace(truth, design=design) for design in designs]
+    trials = tuple(_Trial.of(one, name, alpha, chosen) for one in truths)
+    jobs = _jobs(trials, truths, n, generator(seed))
     told = each(_Trials(trials), jobs, n * len(trials), running=Running(progress, workers), what="refits")
     counts = np.zeros((len(trials), 2), dtype=int)
     for number, *count in told:
@@ -156,7 +159,7 @@ def power(  # noqa: PLR0913 (each is a question that a plan must answer)
     sizes = tuple(_levels(design, group) for design in designs)
     found, failed = (tuple(column) for column in counts.T.tolist())
     rows = tuple(design.nobs for design in designs)
-    return PowerCurve(name, value, group, sizes, rows, found, n, alpha, test, failed)
+    return PowerCurve(name, value, group, sizes, rows, found, n, alpha, chosen, failed)
 
 
 def exact_interval(k: int, n: int, level: float) -> tuple[float, float]:
@@ -175,7 +178,7 @@ def exact_interval(k: int, n: int, level: float) -> tuple[float, float]:
     return low, high
 
 
-def _effect(result: LinearMixedResult, effect: str | Mapping[str, float]) -> tuple[str, float]:
+def _effect(result: MixedResult, effect: str | Mapping[str, float]) -> tuple[str, float]:
     """Return the fixed effect that is meant, and its assumed size."""
     given: object = effect
     sizes = dict(given) if isinstance(given, Mapping) else {given: None} if isinstance(given, str) else {}
@@ -195,30 +198,29 @@ def _number(value: object, name: str) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
-def _check(n: object, alpha: object, test: object) -> None:
+def _checked(result: MixedResult, n: object, alpha: object, test: Test | None) -> Test:
+    """Return the test that is meant."""
     check_count("n", n)
     check_level(alpha, "alpha", 0.05)
-    check_choice("test", test, ("t", "z", "lrt"))
+    check_choice("test", test, (None, "t", "z", "lrt"))
+    is_other = isinstance(result, GeneralizedMixedResult)
+    if test == "t" and is_other:
+        raise FitError(
+            f"t tests are of gaussian models, not of the family {result.ir.family.name}",
+            hint='leave `test` out for z tests, or say test="lrt"',
+        )
+    return test or ("z" if is_other else "t")
 
 
-@dataclass(frozen=True, slots=True)
-class _Truth:
-    """The parameters that are simulated from: beta, theta, sigma of `fit`; by which criterion the refits are made."""
-
-    fit: Fit
-    reml: bool
-
-
-def _assumed(result: LinearMixedResult, assume: Mapping[str, float]) -> _Truth:
-    """Return the fit's estimates with some of them replaced."""
+def _assumed(result: MixedResult, assume: Mapping[str, float]) -> MixedResult:
+    """Return the fit with some of its estimates replaced."""
     known = {p.label: p for p in parameters_of(result)}
     for label in assume:
         if label not in known:
             raise FitError(f"the model has no parameter {label!r:.60}", hint=f"they are: {', '.join(known)}")
     value = {label: _number(assume[label], label) if label in assume else p.of(result) for label, p in known.items()}
-    beta, sigma = result.fit.beta.copy(), value["sigma"]
-    relative = [S.copy() for S in result.fit.relative_covariance]
-    sds = [np.sqrt(np.diag(S)) * result.sigma for S in relative]
+    beta = result.fit.beta.copy()
+    sds = [np.sqrt(np.diag(S)) * result.fit.sigma for S in result.fit.relative_covariance]
     correlations = [np.nan_to_num(term.correlation) for term in result.varcorr]
     for label, p in known.items():
         if p.part == "fixed":
@@ -227,20 +229,32 @@ def _assumed(result: LinearMixedResult, assume: Mapping[str, float]) -> _Truth:
             sds[p.term][slice(None) if p.name == ALL else p.row] = value[label]
         elif p.part == "cor" and label in assume:
             _set_correlation(correlations[p.term], p.row, p.column, value[label], shared=p.name == ALL, label=label)
-    relative = [R * np.outer(s, s) / sigma**2 for R, s in zip(correlations, sds, strict=True)]
-    if not sigma > 0 or any(
+    scale = 1.0 if isinstance(result, GeneralizedMixedResult) else value["sigma"]
+    if not scale > 0 or any(
         s.min() < 0 or np.linalg.eigvalsh(R)[0] < -1e-10 for s, R in zip(sds, correlations, strict=True)
     ):
         raise FitError("the assumed standard deviations and correlations belong to no covariance matrix")
+    relative = [R * np.outer(s, s) / scale**2 for R, s in zip(correlations, sds, strict=True)]
     theta = [term.covariance.theta_of(S) for term, S in zip(result.design.random_terms, relative, strict=True)]
-    fit = replace(
-        result.fit,
-        beta=beta,
-        sigma=sigma,
-        relative_covariance=tuple(relative),
-        theta=np.concatenate(theta) if theta else np.zeros(0),
-    )
-    return _Truth(fit, result.fit.reml)
+    same: dict[str, Any] = {
+        "beta": beta,
+        "relative_covariance": tuple(relative),
+        "theta": np.concatenate(theta) if theta else np.zeros(0),
+    }
+    if not isinstance(result, GeneralizedMixedResult):
+        return replace(result, fit=replace(result.fit, sigma=scale, **same))
+    return replace(result, fit=replace(result.fit, parameters=_assumed_own(result, value), **same))
+
+
+def _assumed_own(result: GeneralizedMixedResult, value: Mapping[str, float]) -> dict[str, float]:
+    """Return the parameters of the family; FitError for what they can't be."""
+    own = {name: value[name] for name in result.fit.parameters}
+    for name, number in own.items():
+        with np.errstate(all="ignore"):
+            possible = np.isfinite(own_link(result, name).of(np.array(number)))
+        if not possible:
+            raise FitError(f"the assumed {name} can't be {number:g}", hint="it is positive, a probability below 1")
+    return own
 
 
 def _set_correlation(R: FloatArray, i: int, j: int, value: float, *, shared: bool, label: str) -> None:
@@ -249,7 +263,7 @@ def _set_correlation(R: FloatArray, i: int, j: int, value: float, *, shared: boo
     R[i, j] = R[j, i] = value
 
 
-def _designs(result: LinearMixedResult, n_groups: Sizes) -> tuple[str, list[Design]]:
+def _designs(result: MixedResult, n_groups: Sizes) -> tuple[str, list[Design]]:
     """Return the grouping factor whose size varies, and the designs."""
     design = result.design
     if not design.random_terms:
@@ -286,21 +300,22 @@ class _Trial:
     critical : what the statistic must exceed
     """
 
-    large: Refitter
-    small: Refitter | None
+    large: Refitter | LaplaceRefitter
+    small: Refitter | LaplaceRefitter | None
     position: int
     critical: float
 
     @classmethod
-    def of(cls, design: Design, truth: "_Truth", name: str, alpha: float, test: Test) -> "_Trial":
+    def of(cls, truth: MixedResult, name: str, alpha: float, test: Test) -> "_Trial":
         """Make the test of an effect."""
+        design = truth.design
         position = design.fixed_names.index(name)
-        critical = _critical(design, truth, position, alpha, test)
+        critical = _critical(truth, position, alpha, test)
         if test != "lrt":
-            return cls(Refitter(design, truth.fit, truth.reml), None, position, critical)
+            return cls(refitter_of(truth), None, position, critical)
         keep = [j for j in range(design.n_fixed) if j != position]
         smaller = design.with_columns(keep)
-        large, small = (Refitter(one, truth.fit, reml=False) for one in (design, smaller))
+        large, small = (refitter_of(replace(truth, design=one), reml=False) for one in (design, smaller))
         return cls(large, small, position, critical)
 
     def __call__(self, Y: FloatArray) -> tuple[int, int]:
@@ -327,41 +342,37 @@ class _Trials:
 
 
 def _jobs(
-    trials: Sequence[_Trial], truth: "_Truth", n: int, rng: np.random.Generator
+    trials: Sequence[_Trial], truths: Sequence[MixedResult], n: int, rng: np.random.Generator
 ) -> Iterator[tuple[int, tuple[int, FloatArray]]]:
     """Draw n responses of each design, some at a time."""
-    for number, trial in enumerate(trials):
-        design = trial.large.design
-        population = population_means(design, truth.fit.beta)
+    for number, (trial, truth) in enumerate(zip(trials, truths, strict=True)):
         for size in trial.large.sizes(n):
-            yield size, (number, simulated(design, truth.fit, population, size, rng))
+            yield size, (number, drawn(truth, size, rng))
 
 
-def _critical(design: Design, truth: _Truth, position: int, alpha: float, test: Test) -> float:
+def _critical(truth: MixedResult, position: int, alpha: float, test: Test) -> float:
     """Return what the statistic must exceed."""
     from scipy.special import ndtri, stdtrit
 
-    if test != "t":
+    if test != "t" or isinstance(truth, GeneralizedMixedResult):
         return float(-ndtri(alpha / 2))
-    if not design.random_terms:
-        return float(-stdtrit(design.nobs - design.n_fixed, alpha / 2))
-    return float(-stdtrit(_expected_df(design, truth, position), alpha / 2))
+    df = _expected_df(truth, position) if truth.design.random_terms else truth.nobs - truth.design.n_fixed
+    return float(-stdtrit(df, alpha / 2))
 
 
-def _expected_df(design: Design, truth: _Truth, position: int) -> float:
+def _expected_df(truth: LinearMixedResult, position: int) -> float:
     """
     Return Satterthwaite's degrees of freedom of a fixed effect at the assumed parameters.
 
     The second derivatives depend on the response, so they are averaged over a few simulated ones.
     """
-    population = population_means(design, truth.fit.beta)
-    count = max(1, min(RESPONSES, ROWS // design.nobs))
-    Y = simulated(design, truth.fit, population, count, np.random.default_rng(0))
+    design = truth.design
+    Y = drawn(truth, max(1, min(RESPONSES, ROWS // design.nobs)), np.random.default_rng(0))
     known = []
     for y in Y.T:
-        drawn = design.with_rows(y=y)
-        at = evaluate_at(drawn, truth.fit.theta, reml=truth.reml)
-        known.append((at.vcov, variance_parameters(drawn, at)))
+        there = design.with_rows(y=y)
+        at = evaluate_at(there, truth.fit.theta, reml=truth.fit.reml)
+        known.append((at.vcov, variance_parameters(there, at)))
     hessian = np.mean([parameters.hessian for _, parameters in known], axis=0)
     slopes = np.mean([parameters.vcov_beta_slopes for _, parameters in known], axis=0)
     vcov = np.mean([v for v, _ in known], axis=0)

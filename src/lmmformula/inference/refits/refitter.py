@@ -1,4 +1,4 @@
-"""Refit a model to many responses, all at once where its structure allows."""
+"""Responses drawn from a fit, and refits of its model to many of them: all at once where its structure allows."""
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -8,19 +8,29 @@ import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.design import Design
+from lmmformula.design.response import check_support
 from lmmformula.design.sums.many_responses import each_response
 from lmmformula.errors import FitError
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit, explained, fit_lmm, fit_problem
 from lmmformula.fit.problem import Problem, prepare
 from lmmformula.fit.refit import Refits, collected
 from lmmformula.inference.refits.batch import basis_of, refit_batch
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
+from lmmformula.results.predict.prediction import population_means, simulated
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def estimates_of_each(result: LinearMixedResult, responses: Any) -> "pd.DataFrame":  # noqa: ANN401 (a matrix, a frame)
+def drawn(result: MixedResult, n: int, rng: np.random.Generator) -> FloatArray:
+    """Draw (nobs, n) responses, random effects anew for each; how many at a time has no part in what is drawn."""
+    if isinstance(result, GeneralizedMixedResult):
+        return np.column_stack([result.draw(rng) for _ in range(n)])
+    return simulated(result.design, result.fit, population_means(result.design, result.fit.beta), n, rng)
+
+
+def estimates_of_each(result: MixedResult, responses: Any) -> "pd.DataFrame":  # noqa: ANN401 (a matrix, a frame)
     """
     Fit a model to each of m responses: a row of estimates for each.
 
@@ -39,10 +49,16 @@ def estimates_of_each(result: LinearMixedResult, responses: Any) -> "pd.DataFram
         Y = Y[design.kept_rows]
     if len(Y) != design.nobs or not bool(np.isfinite(Y).all()):
         raise FitError(f"the responses must be finite numbers, {design.nobs} rows and a column for each fit")
-    found = refits(design, Y, result.fit)
     names = [*design.fixed_names, *design.theta_names]
-    frame = pd.DataFrame(np.hstack([found.beta, found.theta]), columns=names)
-    frame["sigma"], frame["criterion"] = found.sigma, found.criterion
+    if isinstance(result, GeneralizedMixedResult):
+        for y in Y.T:
+            check_support(y, result.ir.response, result.family)
+        fits = LaplaceRefitter(design, result.fit).whole(Y)
+        found, own = collected(fits), {name: [fit.parameters[name] for fit in fits] for name in result.fit.parameters}
+    else:
+        found = refits(design, Y, result.fit)
+        own = {"sigma": found.sigma.tolist()}
+    frame = pd.DataFrame(np.hstack([found.beta, found.theta]), columns=names).assign(**own, criterion=found.criterion)
     frame["is_singular"], frame["converged"] = found.boundary, ~found.failed
     return harmless(frame.set_axis(list(getattr(responses, "columns", range(Y.shape[1])))))
 
@@ -134,6 +150,50 @@ class Refitter:
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave out what is prepared: the factors of sparse matrices can't be copied to another process."""
         return Refitter, (self.design, self.fit, self.reml)
+
+
+@dataclass(frozen=True, slots=True)
+class LaplaceRefitter:
+    """Does the same for a model of another family, one response at a time, each started where a fit ended."""
+
+    design: Design
+    fit: GlmmFit
+
+    def __call__(self, Y: FloatArray) -> Refits:
+        """Return the estimates for each column of Y, (n, m); NaN where there are none."""
+        return collected(self.whole(Y))
+
+    def whole(self, Y: FloatArray) -> list[GlmmFit]:
+        """Return fits to each column of Y, (n, m), of NaN where there is none."""
+        return [self._nothing if fit is None else fit for fit in self.fits(Y)]
+
+    def fits(self, Y: FloatArray) -> list[GlmmFit | None]:
+        """Return whole fits to each column of Y, (n, m), None where there is none."""
+        return [self._fitted(np.ascontiguousarray(y)) for y in Y.T]
+
+    def sizes(self, n: int, *, whole: bool = False) -> list[int]:  # noqa: ARG002 (all are whole)
+        """Return into how many responses each n of them are divided."""
+        return [1] * n
+
+    def _fitted(self, y: FloatArray) -> GlmmFit | None:
+        try:
+            return self.fit.again(self.design.with_rows(y=y), start=self.fit.theta)
+        except FitError:
+            return None
+
+    @property
+    def _nothing(self) -> GlmmFit:
+        p = self.design.n_fixed
+        beta, vcov, theta = np.full(p, np.nan), np.full((p, p), np.nan), np.full(len(self.fit.theta), np.nan)
+        own = dict.fromkeys(self.fit.parameters, np.nan)
+        return replace(self.fit, beta=beta, vcov=vcov, theta=theta, parameters=own, criterion=np.nan, verdict="failed")
+
+
+def refitter_of(result: MixedResult, *, reml: bool | None = None) -> Refitter | LaplaceRefitter:
+    """Return what fits the model of a fit to other responses; reml None for the fit's own criterion."""
+    if isinstance(result, GeneralizedMixedResult):
+        return LaplaceRefitter(result.design, result.fit)
+    return Refitter(result.design, result.fit, result.fit.reml if reml is None else reml)
 
 
 def _completed(some: Refits, others: Refits, found: BoolArray) -> Refits:

@@ -1,4 +1,4 @@
-"""Analysis of variance of one fit: an F test for each fixed term."""
+"""Analysis of variance of one fit: a test for each fixed term."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,23 +11,35 @@ from lmmformula.inference.means.model_columns import without_term
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests.anova_contrasts import AnovaType, hypotheses
 from lmmformula.inference.tests.f_statistic import FStatistic
-from lmmformula.inference.tests.linear_functions import NAMES, Ddf, Method, method_of
+from lmmformula.inference.tests.linear_functions import (
+    NAMES,
+    Ddf,
+    Method,
+    joint_test,
+    method_of,
+    usual_ddf,
+    wald_table,
+)
 from lmmformula.ir.terms import Term
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
+NOTHING = FStatistic(np.nan, 0, np.inf)
+"""The test of a term without a column of its own."""
+
 TYPES: dict[str, AnovaType] = {"I": "I", "II": "II", "III": "III", "1": "I", "2": "II", "3": "III"}
 
 
-def anova(result: LinearMixedResult, kind: AnovaType = "III", ddf: Ddf = "satterthwaite") -> ResultTable:
+def anova(result: MixedResult, kind: AnovaType = "III", ddf: Ddf | None = None) -> ResultTable:
     """
-    Test each fixed term.
+    Test each fixed term: by F, of other families than the Gaussian by Wald's chi-squared.
 
     kind : "I" tests a term after those before it; "II" after all that don't contain it; "III" with its effects averaged
         over the levels of the factors it interacts with
-    ddf : where denominator degrees of freedom come from
+    ddf : where denominator degrees of freedom come from; None for Satterthwaite's, of other families for infinity
 
     >>> import lmmformula as lf
     >>> fit = lf.lmer("yield ~ Variety * nitroF + (1 | Block/Variety)", lf.datasets.load("Oats_f"))
@@ -37,10 +49,14 @@ def anova(result: LinearMixedResult, kind: AnovaType = "III", ddf: Ddf = "satter
     Variety            526    263.0       2      10   1.485   0.2724
     nitroF           20021   6673.5       3      45  37.686  <0.0001
     Variety:nitroF     322     53.6       6      45   0.303   0.9322
+    >>> formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+    >>> print(anova(lf.glmer(formula, lf.datasets.load("cbpp"), family="binomial")))
+    Type III analysis of variance, Wald's chi-squared tests
+             chisq  df  p_value
+    period  24.949   3  <0.0001
     """
     chosen = anova_type(kind)
-    frame = _tested(result, method_of(result, ddf), hypotheses(result, chosen))
-    return ResultTable(f"Type {chosen} analysis of variance, {NAMES[ddf]}", frame)
+    return _table(result, f"Type {chosen} analysis of variance", hypotheses(result, chosen), ddf)
 
 
 def anova_type(kind: object) -> AnovaType:
@@ -56,11 +72,20 @@ def anova_type(kind: object) -> AnovaType:
     return chosen
 
 
-def single_deletions(result: LinearMixedResult, ddf: Ddf = "satterthwaite") -> ResultTable:
+def single_deletions(result: MixedResult, ddf: Ddf | None = None) -> ResultTable:
     """Test each fixed term that no other one contains, as lmerTest's `drop1`: nothing is fitted again."""
-    method = method_of(result, ddf)
     rows = {term.label: _restriction(result, term) for term in droppable(result.ir.fixed.terms)}
-    return ResultTable(f"Single term deletions, {NAMES[ddf]}", _tested(result, method, rows))
+    return _table(result, "Single term deletions", rows, ddf)
+
+
+def _table(result: MixedResult, title: str, rows: Mapping[str, FloatArray], ddf: Ddf | None) -> ResultTable:
+    """Test the functions of each row's name."""
+    ddf = usual_ddf(result) if ddf is None else ddf
+    method = method_of(result, ddf)
+    if isinstance(result, GeneralizedMixedResult):
+        tests = {name: joint_test(result, method, L) if len(L) else NOTHING for name, L in rows.items()}
+        return wald_table(f"{title}, Wald's chi-squared tests", tests)
+    return ResultTable(f"{title}, {NAMES[ddf]}", _tested(result, method, rows))
 
 
 def droppable(terms: Sequence[Term]) -> list[Term]:
@@ -68,7 +93,7 @@ def droppable(terms: Sequence[Term]) -> list[Term]:
     return [term for term in terms if not any(set(term.factors) < set(other.factors) for other in terms)]
 
 
-def _restriction(result: LinearMixedResult, term: Term) -> FloatArray:
+def _restriction(result: MixedResult, term: Term) -> FloatArray:
     """Return the rows L by which L beta = 0 takes X's columns to those of the model without a term."""
     design = result.design
     if not design.dropped_names:

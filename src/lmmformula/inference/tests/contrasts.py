@@ -9,7 +9,6 @@ from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError, printable
 from lmmformula.inference.means.estimators import estimator_of
 from lmmformula.inference.table import ResultTable
-from lmmformula.inference.tests.f_statistic import FStatistic
 from lmmformula.inference.tests.linear_functions import (
     FLAT,
     NAMES,
@@ -18,11 +17,13 @@ from lmmformula.inference.tests.linear_functions import (
     joint_test,
     method_of,
     t_tests,
+    usual_ddf,
+    wald_table,
     with_estimate,
 )
 from lmmformula.inference.tests.linear_text import read_linear
 from lmmformula.inference.tests.multiplicity import Adjustment, adjusted, refuse_unknown
-from lmmformula.results.glmm import MixedResult
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.posteriors.posterior import PosteriorResult
 
 Hypothesis = str | Mapping[str, Any] | Sequence[Any] | FloatArray
@@ -62,7 +63,7 @@ def contrast(
     result: MixedResult,
     hypothesis: Hypothesis,
     *,
-    ddf: Ddf = "satterthwaite",
+    ddf: Ddf | None = None,
     adjust: Adjustment = "none",
     level: float = 0.95,
 ) -> ResultTable:
@@ -81,7 +82,7 @@ def contrast(
     """
     refuse_unknown(adjust, ("none", "holm", "bonferroni"))
     L, null, labels = read_hypothesis(hypothesis, result.design.fixed_names)
-    L = with_estimate(result, L)
+    L, ddf = with_estimate(result, L), usual_ddf(result) if ddf is None else ddf
     tests = t_tests(method_of(result, ddf), L, result.fit.beta, null)
     frame = frame_of(tests, labels)
     frame["p_value"] = adjusted(adjust, tests.p_value)
@@ -107,9 +108,9 @@ def contrast_draws(posterior: PosteriorResult, hypothesis: Hypothesis, *, level:
     return ResultTable(f"Linear functions of the fixed effects, {estimator.description}", frame)
 
 
-def linear_hypothesis(result: MixedResult, hypothesis: Hypothesis, *, ddf: Ddf = "satterthwaite") -> ResultTable:
+def linear_hypothesis(result: MixedResult, hypothesis: Hypothesis, *, ddf: Ddf | None = None) -> ResultTable:
     """
-    Test several linear functions of the fixed effects together, by F.
+    Test several linear functions of the fixed effects together: by F, of other families by Wald's chi-squared.
 
     >>> import lmmformula as lf
     >>> fit = lf.lmer("effort ~ Type + (1 | Subject)", lf.datasets.load("ergoStool"))
@@ -120,17 +121,15 @@ def linear_hypothesis(result: MixedResult, hypothesis: Hypothesis, *, ddf: Ddf =
     """
     import pandas as pd
 
-    label, test = joint_hypothesis(result, hypothesis, ddf)
-    values = {"num_df": [test.num_df], "den_df": [test.den_df], "f": [test.f], "p_value": [test.p_value]}
-    return ResultTable(f"Joint linear hypothesis, {NAMES[ddf]}", pd.DataFrame(values, index=pd.Index([label])))
-
-
-def joint_hypothesis(result: MixedResult, hypothesis: Hypothesis, ddf: Ddf) -> tuple[str, FStatistic]:
-    """Read several linear functions of the fixed effects: one label for all, and their test."""
     L, null, labels = read_hypothesis(hypothesis, result.design.fixed_names)
     _refuse_contradiction(L, null)
     label = ", ".join(name if "=" in name else f"{name} = {value:g}" for name, value in zip(labels, null, strict=True))
-    return label, joint_test(result, method_of(result, ddf), L, null)
+    ddf = usual_ddf(result) if ddf is None else ddf
+    test = joint_test(result, method_of(result, ddf), L, null)
+    if isinstance(result, GeneralizedMixedResult):
+        return wald_table("Joint linear hypothesis, Wald's chi-squared test", {label: test})
+    values = {"num_df": [test.num_df], "den_df": [test.den_df], "f": [test.f], "p_value": [test.p_value]}
+    return ResultTable(f"Joint linear hypothesis, {NAMES[ddf]}", pd.DataFrame(values, index=pd.Index([label])))
 
 
 def _refuse_contradiction(L: FloatArray, null: FloatArray) -> None:

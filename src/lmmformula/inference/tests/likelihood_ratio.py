@@ -9,11 +9,13 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.errors import FitError, printable
+from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.inference.means.model_columns import without_term
 from lmmformula.inference.table import ResultTable
 from lmmformula.inference.tests.anova import droppable
-from lmmformula.inference.tests.reduced_random_terms import Reduction, reductions
+from lmmformula.inference.tests.reduced_random_terms import reductions
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
@@ -33,13 +35,14 @@ class Likelihood:
     npar: int
 
     @classmethod
-    def of(cls, design: Design, fit: Fit) -> "Likelihood":
+    def of(cls, design: Design, fit: Fit | GlmmFit) -> "Likelihood":
         """Return that of a fit, by whichever criterion it was fitted."""
-        return cls(-fit.criterion / 2, design.n_fixed + design.n_variance_parameters + 1)
+        own = len(fit.parameters) if isinstance(fit, GlmmFit) else 1
+        return cls(-fit.criterion / 2, design.n_fixed + design.n_variance_parameters + own)
 
 
 def compare_fits(
-    results: Sequence[LinearMixedResult], *, refit: bool = True, names: Sequence[str] | None = None
+    results: Sequence[MixedResult], *, refit: bool = True, names: Sequence[str] | None = None
 ) -> ResultTable:
     """
     Compare fits to the same data, each with the next smaller one, by likelihood ratios.
@@ -67,9 +70,26 @@ def compare_fits(
     order = sorted(range(len(found)), key=lambda i: found[i].npar)
     called = names_of(results, names)
     frame = compared([found[i] for i in order], results[0].nobs, [called[i] for i in order])
-    how = "; REML fits were fitted again by ML" if again else ", restricted likelihoods" if any_reml else ""
-    notes = [f"{called[i]}: {results[i].ir.formula}" for i in order]
-    return ResultTable(f"Likelihood ratio tests{how}", frame, tuple(notes))
+    shown = range(len(results)) if isinstance(results[0], GeneralizedMixedResult) else order
+    texts = _texts(results)
+    notes = [f"{called[i]}: {texts[i]}" for i in shown]
+    return ResultTable(f"Likelihood ratio tests{_approximation(results[0], any_reml, again)}", frame, tuple(notes))
+
+
+def _texts(results: Sequence[MixedResult]) -> list[str]:
+    """Return the formulas of fits, with their families where these differ."""
+    families = [f", {r.ir.family.name}({r.ir.family.link})" for r in results]
+    shown = families if len(set(families)) > 1 else [""] * len(results)
+    return [f"{r.ir.formula}{family}" for r, family in zip(results, shown, strict=True)]
+
+
+def _approximation(first: MixedResult, any_reml: bool, again: bool) -> str:  # noqa: FBT001 (facts)
+    """Say which likelihoods are compared."""
+    if not isinstance(first, GeneralizedMixedResult):
+        return "; REML fits were fitted again by ML" if again else ", restricted likelihoods" if any_reml else ""
+    fit = first.fit
+    how = ", Laplace's approximation" if fit.nagq == 1 else f", quadrature with {fit.nagq} nodes"
+    return how + (", expected curvature" if fit.curvature == "expected" else "")
 
 
 def names_of(results: Sequence[object], given: Sequence[str] | None) -> list[str]:
@@ -81,7 +101,7 @@ def names_of(results: Sequence[object], given: Sequence[str] | None) -> list[str
     return [printable(str(name)) for name in given]
 
 
-def drop_fixed_terms(result: LinearMixedResult) -> ResultTable:
+def drop_fixed_terms(result: MixedResult) -> ResultTable:
     """
     Fit by ML without each fixed term that no other one contains, as lme4's `drop1`.
 
@@ -94,15 +114,14 @@ def drop_fixed_terms(result: LinearMixedResult) -> ResultTable:
     nitro      4  675.48  63.255   1  <0.0001
     """
     whole = _likelihood(result, again=True, reml=False)
-    smaller = {}
-    for term in droppable(result.ir.fixed.terms):
-        design = without_term(result, term)
-        smaller[term.label] = Likelihood.of(design, fit_lmm(design, reml=False, settings=result.fit.settings))
+    terms = droppable(result.ir.fixed.terms)
+    smaller = {term.label: _again(result, without_term(result, term), reml=False) for term in terms}
     frame = deletions(whole, smaller).drop(columns="loglik")
-    return ResultTable("Single term deletions, likelihood ratio tests of ML fits", frame)
+    of = "" if isinstance(result, GeneralizedMixedResult) else " of ML fits"
+    return ResultTable(f"Single term deletions, likelihood ratio tests{of}", frame)
 
 
-def reduce_random_terms(result: LinearMixedResult) -> ResultTable:
+def reduce_random_terms(result: MixedResult) -> ResultTable:
     """
     Fit without each random term, or without each of its slopes, as lmerTest's `ranova`.
 
@@ -117,52 +136,75 @@ def reduce_random_terms(result: LinearMixedResult) -> ResultTable:
     variances of zero lie on the boundary of their values, so these probabilities are too large:
     for a single variance (df = 1) by a factor of two
     """
-    if result.is_linear_model:
+    design = result.design
+    if not design.random_terms:
         raise FitError("the model has no random terms to test")
-    reml = result.fit.reml
-    smaller = {r.label: _fitted(result, r, reml=reml) for r in reductions(result)}
-    frame = deletions(Likelihood.of(result.design, result.fit), smaller)
-    kind = "restricted likelihood ratio tests" if reml else "likelihood ratio tests"
+    smaller = {
+        r.label: _again(result, replace(design, random_terms=r.random_terms), reml=result.reml)
+        for r in reductions(result)
+    }
+    frame = deletions(Likelihood.of(design, result.fit), smaller)
+    kind = "restricted likelihood ratio tests" if result.reml else "likelihood ratio tests"
     return ResultTable(f"Random terms, {kind}", frame, BOUNDARY)
 
 
-def _fitted(result: LinearMixedResult, reduction: Reduction, *, reml: bool) -> Likelihood:
-    design = replace(result.design, random_terms=reduction.random_terms)
+def _again(result: MixedResult, design: Design, *, reml: bool) -> Likelihood:
+    """Fit another design to the same response, by the same approximation."""
+    if isinstance(result, GeneralizedMixedResult):
+        return Likelihood.of(design, result.fit.again(design))
     return Likelihood.of(design, fit_lmm(design, reml=reml, settings=result.fit.settings))
 
 
-def _likelihood(result: LinearMixedResult, *, again: bool, reml: bool) -> Likelihood:
+def _likelihood(result: MixedResult, *, again: bool, reml: bool) -> Likelihood:
     """Return a fit's likelihood, by ML for `again`; for linear models of the kind that is compared."""
-    if again and result.reml:
-        return Likelihood.of(result.design, fit_lmm(result.design, reml=False, settings=result.fit.settings))
-    if result.is_linear_model and result.fit.reml != reml:
-        return Likelihood.of(result.design, fit_lmm(result.design, reml=reml))
+    restricted = isinstance(result, LinearMixedResult) and result.fit.reml
+    if (again and result.reml) or (result.is_linear_model and restricted != reml):
+        return _again(result, result.design, reml=reml and not again)
     return Likelihood.of(result.design, result.fit)
 
 
-def _refuse_unlike(results: Sequence[LinearMixedResult]) -> None:
+def _refuse_unlike(results: Sequence[MixedResult]) -> None:
     """Refuse what are no fits, or fits to different rows, responses or weights: their likelihoods don't compare."""
-    for result in results:
-        if not isinstance(result, LinearMixedResult):
-            raise FitError(
-                f"only fits can be compared, and one is a {result.__class__.__name__}", hint="make one by model.fit()"
-            )
     if len(results) < 2:
         raise FitError("comparing needs at least two fits")
-    first = results[0].design
-    for number, design in enumerate((result.design for result in results[1:]), start=2):
-        if design.nobs != first.nobs:
+    first = results[0]
+    for number, result in enumerate(results, start=1):
+        if not isinstance(result, LinearMixedResult | GeneralizedMixedResult):
+            kind = result.__class__.__name__
+            raise FitError(f"only fits can be compared, and one is a {kind}", hint="make one by model.fit()")
+        if isinstance(result, GeneralizedMixedResult) != isinstance(first, GeneralizedMixedResult):
             raise FitError(
-                f"model 1 was fitted to {first.nobs} rows and model {number} to {design.nobs}",
-                hint="are values missing in a variable of only one of them? leave those rows out of the data",
+                f"model {number} is a {result.__class__.__name__}, and model 1 a fit of another kind",
+                hint="likelihoods compare between fits by one method to the same response",
             )
-        mine, theirs = first.sample, design.sample
-        for name, a, b in (("responses", mine.y, theirs.y), ("weights", mine.weights, theirs.weights)):
-            if not _same(a, b):
-                raise FitError(f"model 1 and model {number} have different {name}, so their likelihoods don't compare")
+        _refuse_other_rows(first.design, result.design, number)
+        if isinstance(first, GeneralizedMixedResult) and isinstance(result, GeneralizedMixedResult):
+            refuse_unlike_approximations(first, result, f"models 1 and {number}")
 
 
-def _refuse_restricted(results: Sequence[LinearMixedResult]) -> None:
+def _refuse_other_rows(first: Design, design: Design, number: int) -> None:
+    if design.nobs != first.nobs:
+        raise FitError(
+            f"model 1 was fitted to {first.nobs} rows and model {number} to {design.nobs}: different responses",
+            hint="are values missing in a variable of only one of them? leave those rows out of the data",
+        )
+    mine, theirs = first.sample, design.sample
+    for what, name in (("responses", "y"), ("weights", "weights"), ("responses or weights", "loglik_weights")):
+        if not _same(getattr(mine, name), getattr(theirs, name)):
+            raise FitError(f"model 1 and model {number} have different {what}, so their likelihoods don't compare")
+
+
+def refuse_unlike_approximations(first: GeneralizedMixedResult, other: GeneralizedMixedResult, named: str) -> None:
+    """Refuse to compare likelihoods that are approximated in different ways."""
+    for name in ("nagq", "curvature"):
+        if getattr(first.fit, name) != getattr(other.fit, name):
+            raise FitError(
+                f"the likelihoods of {named} are approximated in different ways ({name})",
+                hint=f"fit both with the same {name}",
+            )
+
+
+def _refuse_restricted(results: Sequence[MixedResult]) -> None:
     """Refuse to compare restricted likelihoods of different fixed effects, or of ML fits."""
     if any(not result.reml and not result.is_linear_model for result in results):
         raise FitError("REML and ML fits don't compare", hint="leave `refit` at True")

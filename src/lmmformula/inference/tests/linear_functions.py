@@ -1,6 +1,6 @@
 """Tests of linear functions of the fixed effects, L beta, by one of four methods for their degrees of freedom."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, assert_never
 
@@ -70,6 +70,11 @@ class Constant:
         return FStatistic(float(squares.mean()) if len(squares) else np.nan, len(squares), self.df)
 
 
+def usual_ddf(result: MixedResult) -> Ddf:
+    """Return where degrees of freedom come from if nobody says it."""
+    return "asymptotic" if isinstance(result, GeneralizedMixedResult) else "satterthwaite"
+
+
 def method_of(result: MixedResult, ddf: Ddf) -> Method:
     """
     Return the method of a name, at a fit; of other families than the gaussian the tests are asymptotic.
@@ -133,6 +138,20 @@ def joint_test(result: MixedResult, method: Method, L: FloatArray, null: FloatAr
     return method.f_test(L, L @ result.fit.beta - null)
 
 
+def wald_table(title: str, tests: Mapping[str, FStatistic]) -> ResultTable:
+    """Lay out joint tests as Wald's chi-squared tests, and say why one of them is empty."""
+    import pandas as pd
+
+    columns = {
+        "chisq": [test.num_df * test.f for test in tests.values()],
+        "df": [test.num_df for test in tests.values()],
+        "p_value": [test.p_value for test in tests.values()],
+    }
+    frame = pd.DataFrame(columns, index=pd.Index(list(tests), dtype=object))
+    lost = any(np.isnan(test.f) and test.num_df for test in tests.values())
+    return ResultTable(title, frame, (f"{FLAT}; drop1() compares likelihoods",) * lost)
+
+
 @dataclass(frozen=True, slots=True)
 class TTests:
     """
@@ -171,6 +190,16 @@ def t_tests(method: Method, L: FloatArray, beta: FloatArray, null: FloatArray | 
     return TTests(estimate, se, df, t, t_p_values(t, df))
 
 
+def fixed_tests(result: MixedResult, ddf: Ddf) -> TTests:
+    """Test each fixed effect; the error of one without a finite estimate is infinite."""
+    beta = result.fit.beta
+    tests = t_tests(method_of(result, ddf), np.eye(len(beta)), beta)
+    if not isinstance(result, GeneralizedMixedResult) or not result.fit.flat.size:
+        return tests
+    errors = np.array(result.std_errors, dtype=np.float64)
+    return TTests(beta, errors, tests.df, beta / errors, t_p_values(beta / errors, tests.df))
+
+
 def coefficient_tests(result: LinearMixedResult, ddf: Ddf = "satterthwaite") -> ResultTable:
     """
     Test each fixed effect.
@@ -183,7 +212,7 @@ def coefficient_tests(result: LinearMixedResult, ddf: Ddf = "satterthwaite") -> 
     (Intercept)    251.41     6.8246  17     36.838  <0.0001
     Days            10.47     1.5458  17      6.771  <0.0001
     """
-    tests = t_tests(method_of(result, ddf), np.eye(result.design.n_fixed), result.fit.beta)
+    tests = fixed_tests(result, ddf)
     return ResultTable(f"Fixed effects, {NAMES[ddf]}", frame_of(tests, list(result.design.fixed_names)))
 
 

@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmmformula.inference import generalized
 from lmmformula.inference.tidy import tidy, tidy_draws
 from lmmformula.present.pictures.canvas import FAINT, LINE, SECOND, legend_above, panels, shared_legend, shown, subplots
 from lmmformula.results.comparison import ComparisonResult
-from lmmformula.results.glmm import GeneralizedMixedResult
-from lmmformula.results.lmm import LinearMixedResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,17 +73,12 @@ def _pairs(result: ComparisonResult, effects: Any) -> Iterator[tuple[str, list[f
     """Give each parameter's name, and its numbers in the fit and in the posterior, where both have it."""
     first, second = (
         dict(zip(zip(frame["group"], frame["term"], strict=True), frame[list(BOUNDS)].to_numpy().tolist(), strict=True))
-        for frame in (_tidied(result.fit, effects), tidy_draws(result.posterior, effects))
+        for frame in (tidy(result.fit, effects, ddf="none"), tidy_draws(result.posterior, effects))
     )
     for group, term in first:
         if (group, term) in second:
             label = term if effects == "fixed" else f"{group}: {term.replace('__', ' ')}"
             yield label, first[group, term], second[group, term]
-
-
-def _tidied(fit: LinearMixedResult | GeneralizedMixedResult, effects: Any) -> Any:  # noqa: ANN401 (a data frame)
-    """Tidy a fit of any family, with normal intervals."""
-    return tidy(fit, effects, ddf="none") if isinstance(fit, LinearMixedResult) else generalized.tidy(fit, effects)
 
 
 def _draw_parameters(axes: Any, result: ComparisonResult, *, narrow: bool) -> None:  # noqa: ANN401 (a matplotlib Axes)

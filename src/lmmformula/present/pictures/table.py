@@ -15,8 +15,7 @@ from lmmformula.present.pictures import power as plots_power
 from lmmformula.present.pictures.canvas import finish
 from lmmformula.present.pictures.priors import prior_densities
 from lmmformula.results.comparison import ComparisonResult
-from lmmformula.results.glmm import GeneralizedMixedResult
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import MixedResult
 from lmmformula.results.posteriors.posterior import PosteriorResult
 from lmmformula.stan.program.priors import PriorRow
 
@@ -24,7 +23,7 @@ Picture = Callable[..., Any]
 
 
 def _profiled(
-    result: LinearMixedResult,
+    result: MixedResult,
     parameters: str | Sequence[str] | None = None,
     *,
     level: float = 0.95,
@@ -41,9 +40,6 @@ OF_FIT: Mapping[str, Picture] = {
     "predictions": plots_fit.predictions,
 }
 """Pictures of a fit."""
-
-OF_GENERALIZED: Mapping[str, Picture] = {name: OF_FIT[name] for name in ("fit", "ranef", "residuals", "predictions")}
-"""Pictures of a fit of another family than the gaussian one."""
 
 OF_POSTERIOR: Mapping[str, Picture] = {
     "densities": plots_posterior.densities,
@@ -65,7 +61,7 @@ OF_COMPARISON: Mapping[str, Picture] = {
 
 def fit_plot(result: plots_fit.FitResult, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
     """Draw one of the pictures of a fit."""
-    return _drawn(OF_GENERALIZED if isinstance(result, GeneralizedMixedResult) else OF_FIT, kind, result, options)
+    return _drawn(OF_FIT, kind, result, options)
 
 
 def posterior_plot(posterior: PosteriorResult, kind: str, **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes)
