@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.api.fits import LinearMixedFit
-from lmmformula.api.generalized import GeneralizedMixedFit, Pilot, laplace_pilot
+from lmmformula.api.generalized import GeneralizedMixedFit, Pilot, pilot_of
 from lmmformula.api.newcomers import answers_newcomers
 from lmmformula.api.parsing import Priors, required_text, specification
 from lmmformula.api.reading import designed
@@ -302,14 +302,9 @@ class Model:
         return model_plot(priors_of(self), self.design, kind, **options)
 
     @cached_property
-    def reml_fit(self) -> Fit:
-        """The estimates of the REML fit with default settings."""
-        return fit_lmm(self.design)
-
-    @cached_property
     def pilot(self) -> Pilot:
         """The fit on which the Stan program's geometry and start rest: REML, or Laplace's."""
-        return Pilot(self.reml_fit) if self._has_exact_fit else laplace_pilot(self.design, self.ir.family)
+        return pilot_of(self.design, self.ir.family, exact=self._has_exact_fit)
 
     @property
     def _has_exact_fit(self) -> bool:

@@ -79,23 +79,27 @@ def fit_lmm(
     reml: bool = True,
     start: FloatArray | None = None,
     settings: OptimizerSettings | None = None,
+    most_work: float = math.inf,
 ) -> Fit:
     """
     Fit by REML or ML.
 
     start : theta to start from, lme4's order; None for MINQUE estimates
+    most_work : counted as in `lmmformula.fit.work`, after which it gives up
 
     Raises
     ------
     FitError
         There are too few rows, or nothing is left to estimate.
+    OutOfWork
+        It takes more work than that.
     """
     settings = settings or OptimizerSettings()
     _refuse_small(design)
     if not design.random_terms:
         return _linear(design, reml=reml)
     with explained():
-        return _precise(design, fit_problem(prepare(design, reml=reml), start, settings))
+        return _precise(design, fit_problem(prepare(design, reml=reml, most_work=most_work), start, settings))
 
 
 def _precise(design: DesignMatrices, fit: Fit) -> Fit:

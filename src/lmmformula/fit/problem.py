@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from lmmformula.fit.objective import Objective, Point
 from lmmformula.fit.profiled import objective_for
 from lmmformula.fit.start import starting_point
 from lmmformula.fit.theta import split_theta
+from lmmformula.fit.work import Budget, Costs
 
 DIFFERENCE_STEP = 1e-4
 """Step of the differences of the gradient that exact second derivatives are made of."""
@@ -44,6 +45,7 @@ class Evaluation:
 
     def derivatives(self) -> tuple[FloatArray, FloatArray]:
         """Return gradient and Hessian with respect to the parameters."""
+        self.problem.budget.spend(self.problem.costs.gradient)
         parameters, G = self.problem.parameters, self.point.gradients()
         directions = parameters.directions(self.parameters)
         if self.exact and not self.problem.structure.exact:
@@ -60,6 +62,7 @@ class Evaluation:
 
     def _gradient_at(self, step: FloatArray) -> FloatArray:
         x, parameters = self.parameters + step, self.problem.parameters
+        self.problem.budget.spend(self.problem.costs.gradient)
         return parameters.gradient(parameters.directions(x), self.problem.evaluate(x).point.gradients())
 
 
@@ -74,6 +77,7 @@ class Problem:
     objective : the criterion of these products
     structure : how it is computed, and why
     reml : whether the criterion is REML's
+    budget, costs : the work that is left, from which each step is paid, and what the steps cost
     """
 
     terms: tuple[RandomTermDesign, ...]
@@ -82,6 +86,8 @@ class Problem:
     objective: Objective
     structure: Structure
     reml: bool
+    budget: Budget = field(default_factory=Budget)
+    costs: Costs = field(default_factory=Costs)
 
     def start(self) -> FloatArray:
         """Return parameters to start the optimiser at."""
@@ -95,6 +101,7 @@ class Problem:
 
     def evaluate(self, parameters: FloatArray, *, exact: bool = False) -> Evaluation:
         """Evaluate the criterion; LinAlgError where it can't be."""
+        self.budget.spend(self.costs.factor)
         return Evaluation(self, parameters, self.objective.at(self.parameters.roots(parameters)), exact)
 
     def at(self, inner: Sequence[FloatArray]) -> Point:
@@ -135,15 +142,19 @@ class Problem:
         return [out[t] for t in range(len(self.terms))]
 
 
-def prepare(design: DesignMatrices, *, reml: bool) -> Problem:
-    """Form cross-products and choose the strategy."""
-    terms = design.random_terms
+def prepare(design: DesignMatrices, *, reml: bool, most_work: float = math.inf) -> Problem:
+    """Form cross-products and choose the strategy; OutOfWork where that takes more than `most_work`."""
+    terms, budget = design.random_terms, Budget(most_work)
     refuse_wide(terms)
     products = cross_products(design)
-    structure = structure_of(gram_of(products), [factor.group for factor in products.factors])
+    gram = gram_of(products)
+    structure = structure_of(gram, [factor.group for factor in products.factors])
     maps = tuple(
         tuple(terms[t].covariance.free_map(terms[t].n_coefficients) for t in factor.terms)
         for factor in products.factors
     )
+    parameters = Parameters(maps)
+    costs = Costs.of_sums(gram, structure.name, fixed=design.n_fixed, parameters=parameters.size)
+    budget.spend(costs.first)
     objective = objective_for(products, structure, reml=reml)
-    return Problem(terms, products, Parameters(maps), objective, structure, reml)
+    return Problem(terms, products, parameters, objective, structure, reml, budget, costs)
