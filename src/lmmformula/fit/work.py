@@ -29,6 +29,9 @@ SMALL = 1e4
 LEVEL = 2.0
 """... and of a product of three in each level."""
 
+SPARSE_CALLS = 20
+"""Calls that it takes to put a sparse matrix together and to factorise it."""
+
 DENSE = 0.02
 """Of a product of three elements of a large dense matrix, ..."""
 
@@ -139,7 +142,7 @@ def factorisation(gram: Gram, way: str, *, often: bool = False) -> float:
     k, J = gram.shapes[largest(gram)]
     products = ELEMENT * k * complement_elements(gram, largest(gram))
     if way == "sparse":
-        return levels + products
+        return levels + SPARSE_CALLS * CALL + products
     rest, share = _rest(gram), max(0.0, 1 - MAX_PAIRS / _pairs(gram)) if often else 0.0
     dense = HEAVY * k * J * rest**2
     return levels + min(products + share * dense, dense) + DENSE * rest**3 + ELEMENT * rest**2

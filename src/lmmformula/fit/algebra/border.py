@@ -232,6 +232,11 @@ class Bordered(Factorised):
         total: FloatArray = (reduced(C) - outer).sum(axis=2)
         return total
 
+    def level_sums(self) -> list[FloatArray]:
+        """Return per factor the sum over levels of K; that of the first needs no division by T."""
+        first = self.border.first
+        return [self.first_sum_K() if f == first else self.level_sum(f) for f in range(len(self.roots))]
+
 
 def largest(gram: Gram) -> int:
     """Return the position of the factor with most random effects."""

@@ -1,8 +1,8 @@
 """
 Partly crossed factors (pupils who move between schools): a sparse Schur complement, factorised by SuperLU.
 
-Traces would need the inverse on the factor's pattern. Where only their sums over levels are asked for they are
-differences of log|M| along directions of T = Sigma^(1/2), in the basis of its eigenvectors:
+Blocks of V need the elements of S^-1 where its factor has any, and no others. Where T is nearly singular sums over
+levels of K are differences of log|M| along directions of T = Sigma^(1/2), in the basis of its eigenvectors:
 
     d log|M| along v_a v_b' + v_b v_a'  =  2 (t_a + t_b) K_ab;    where t_a = 0, the second difference is 2 K_aa
 
@@ -21,6 +21,7 @@ from lmmformula.fit.algebra.border import Border, Bordered
 from lmmformula.fit.algebra.effects import Roots
 from lmmformula.fit.algebra.factorised import factor_blocks
 from lmmformula.fit.algebra.gram import Gram
+from lmmformula.fit.algebra.selected import Selected, runs
 
 DIFFERENCE_STEP = 2e-5
 """Step of the differences of log|M|, relative to the standard deviations they change."""
@@ -34,9 +35,6 @@ ZERO = 1e-5
 SECOND_STEP = 1e-3
 """Step of the second difference there."""
 
-BATCH = 256
-"""Columns of the inverse that are formed together."""
-
 
 @dataclass(frozen=True)
 class Sparse:
@@ -44,16 +42,38 @@ class Sparse:
     Elimination with a sparse Schur complement.
 
     order : (q2,) fill-reducing order of the others' effects
+    pattern : a matrix with the pattern of the Schur complement
     """
 
     border: Border
     order: IntArray
+    pattern: Any
 
     @classmethod
     def of(cls, gram: Gram, first: int) -> "Sparse":
         """Find where the factors meet, and an order for the others."""
         border = Border.of(gram, first)
-        return cls(border, np.argsort(factorised(_pattern(border, gram), None).perm_c))
+        pattern = _pattern(border, gram)
+        return cls(border, np.argsort(factorised(pattern, None).perm_c), pattern)
+
+    @cached_property
+    def selected(self) -> Selected:
+        """The elements of S^-1 that are found without the others."""
+        return Selected.of(sorted_factor(factorised(self.pattern, self.order)))
+
+    def places(self, rows: IntArray, columns: IntArray) -> IntArray:
+        """Return where elements of S^-1 stand among these."""
+        back = np.argsort(self.order)
+        return self.selected.places(back[rows], back[columns])
+
+    @cached_property
+    def meetings(self) -> tuple[IntArray, IntArray, IntArray]:
+        """For each two of the others' effects that a level of the first factor meets: their cells, and their place."""
+        border, counts = self.border, self.border.counts
+        many = np.repeat(counts, counts)
+        left = np.repeat(np.arange(len(many)), many)
+        right = runs(np.repeat(border.pointer[:-1], counts), many)
+        return left, right, self.places(border.indices[left], border.indices[right])
 
     def factor(self, gram: Gram, roots: Roots) -> "SparseFactorised":
         """Factorise M."""
@@ -109,6 +129,13 @@ def factorised(S: Any, order: IntArray | None) -> Any:  # noqa: ANN401 (SuperLU 
         raise np.linalg.LinAlgError(str(error)) from error
 
 
+def sorted_factor(factor: Any) -> Any:  # noqa: ANN401
+    """Return L, columns with sorted rows."""
+    L = factor.L.tocsc()
+    L.sort_indices()
+    return L
+
+
 def solved(factor: Any, order: IntArray, right: FloatArray) -> FloatArray:  # noqa: ANN401
     """Return S^-1 right."""
     out = np.empty_like(right)
@@ -132,14 +159,10 @@ class SparseFactorised(Bordered):
         """Return S^-1 right."""
         return solved(self.superlu, self.by.order, right)
 
-    def level_sums(self) -> list[FloatArray]:
-        """Return per factor the sum over levels of K; from differences of log|M| unless the blocks of V are there."""
-        if "_blocks" in self.__dict__:
-            return super().level_sums()
-        return [self.sum_K(f) for f in range(len(self.roots))]
-
     def sum_K(self, f: int) -> FloatArray:
-        """Return the sum over levels of K, from differences of log|M|."""
+        """Return the sum over levels of K, of the others from differences of log|M|."""
+        if f == self.border.first:
+            return self.first_sum_K()
         values, vectors = np.linalg.eigh(self.roots[f] @ self.roots[f].T)
         t = np.sqrt(np.maximum(values, 0.0))
         K = np.zeros((len(t), len(t)))
@@ -166,69 +189,50 @@ class SparseFactorised(Bordered):
         return self.by.factor(self.gram, roots).log_det
 
     @cached_property
-    def _blocks(self) -> tuple[FloatArray, FloatArray, dict[tuple[int, int], FloatArray]]:
-        """
-        Return blocks of V, V_22 in batches of columns.
+    def _inverse(self) -> FloatArray:
+        """The elements of S^-1."""
+        return self.by.selected.inverse(sorted_factor(self.superlu), self.superlu.U.diagonal())
 
-        Returns
-        -------
-        adjoint, linked, others
-            (k, k, J) C_j2 V_22 C_2j; (k, m) C_12 V_22 in the cells of C_12; and per pair of the others (f <= g) the
-            blocks of V_22: of each level (k, k, J), or in the pair's cells (k_f, k_g, m).
-        """
-        border, (k, m) = self.border, self.links.shape
-        met = np.zeros((k, m))
-        wanted = self._wanted()
-        found = np.zeros(len(wanted[0]))
-        by_column = np.argsort(border.indices, kind="stable")
-        bounds = np.searchsorted(border.indices[by_column], np.arange(border.size + 1))
-        for start in range(0, border.size, BATCH):
-            end = min(start + BATCH, border.size)
-            unit = np.zeros((border.size, end - start))
-            unit[np.arange(start, end), np.arange(end - start)] = 1.0
-            V22 = self.V22_times(unit)
-            cells = by_column[bounds[start] : bounds[end]]
-            levels, place = np.unique(border.rows[cells], return_inverse=True)
-            for a, matrix in enumerate(self.matrices):
-                met[a, cells] = (matrix[levels] @ V22)[place, border.indices[cells] - start]
-            here = (wanted[1] >= start) & (wanted[1] < end)
-            found[here] = V22[wanted[0][here], wanted[1][here] - start]
-        J = len(border.pointer) - 1
-        adjoint = np.array([[np.bincount(border.rows, left * right, J) for right in self.links] for left in met])
-        return adjoint, met, self._cut(found)
+    @cached_property
+    def _met(self) -> FloatArray:
+        """(k, m) C_12 V_22 in the cells of C_12."""
+        left, right, places = self.by.meetings
+        there, m = self._inverse[places], self.links.shape[1]
+        half = self._turned(self.links, self.roots)
+        met = np.array([np.bincount(right, row[left] * there, m) for row in half])
+        return self._turned(met, [T.T for T in self.roots])
 
-    def _pieces(self) -> list[tuple[int, int]]:
-        others = self.border.which
-        return [(f, g) for i, f in enumerate(others) for g in others[i:]]
-
-    def _wanted(self) -> tuple[IntArray, IntArray]:
-        """Return rows and columns of the elements of V_22 that are asked for: of each level, and in each cell."""
-        rows, columns, places = [], [], dict(self.border.each())
-        for f, g in self._pieces():
-            levels = np.arange(self.border.shapes[f][1])
-            left, right = (levels, levels) if f == g else (self.gram.pairs[f, g].rows, self.gram.pairs[f, g].columns)
-            for a in range(self.border.shapes[f][0]):
-                for b in range(self.border.shapes[g][0]):
-                    rows.append(places[f].start + a * len(levels) + left)
-                    columns.append(places[g].start + b * self.border.shapes[g][1] + right)
-        return np.concatenate(rows), np.concatenate(columns)
-
-    def _cut(self, values: FloatArray) -> dict[tuple[int, int], FloatArray]:
-        out, at = {}, 0
-        for f, g in self._pieces():
-            k, h = self.border.shapes[f][0], self.border.shapes[g][0]
-            m = self.border.shapes[f][1] if f == g else len(self.gram.pairs[f, g].rows)
-            out[f, g] = values[at : at + k * h * m].reshape(k, h, m)
-            at += k * h * m
+    def _turned(self, links: FloatArray, roots: Roots) -> FloatArray:
+        """Return links times Lambda_2."""
+        out = np.empty_like(links)
+        for g in self.border.which:
+            here = self.border.cells(self.gram, g)
+            own = links[:, here].reshape(len(links), len(roots[g]), -1)
+            out[:, here] = blocks.einsum("abm,bc->acm", own, roots[g]).reshape(len(links), -1)
         return out
+
+    def _between(self, f: int, g: int) -> FloatArray:
+        """Return blocks of V_22: of each level (k, k, J), or in the cells of two factors (k_f, k_g, m)."""
+        (k, J), (h, I) = self.border.shapes[f], self.border.shapes[g]
+        levels, starts = np.arange(J), dict(self.border.each())
+        left, right = (levels, levels) if f == g else (self.gram.pairs[f, g].rows, self.gram.pairs[f, g].columns)
+        rows = starts[f].start + J * np.arange(k)[:, None, None] + left
+        columns = starts[g].start + I * np.arange(h)[None, :, None] + right
+        inner = self._inverse[self.by.places(*np.broadcast_arrays(rows, columns))]
+        return blocks.einsum("ab,bcm,dc->adm", self.roots[f], inner, self.roots[g])
+
+    @cached_property
+    def _adjoint(self) -> FloatArray:
+        J = len(self.border.pointer) - 1
+        return np.array([[np.bincount(self.border.rows, a * b, J) for b in self.links] for a in self._met])
 
     def adjoint(self) -> FloatArray:
         """Return (k, k, J) C_j2 V_22 C_2j."""
-        return self._blocks[0]
+        return self._adjoint
 
     @cached_property
     def _diagonal(self) -> list[FloatArray]:
-        out = {self.border.first: self.first_block()} | {f: self._blocks[2][f, f] for f in self.border.which}
+        out = {self.border.first: self.first_block()} | {f: self._between(f, f) for f in self.border.which}
         return [out[f] for f in range(len(self.roots))]
 
     def diagonal_blocks(self) -> list[FloatArray]:
@@ -238,5 +242,5 @@ class SparseFactorised(Bordered):
     def link_blocks(self, f: int, g: int) -> FloatArray:
         """Return the blocks of V in the cells of two factors."""
         if self.border.first not in (f, g):
-            return self._blocks[2][f, g]
-        return self.first_links(self._blocks[1], g if self.border.first == f else f)
+            return self._between(f, g)
+        return self.first_links(self._met, g if self.border.first == f else f)
