@@ -29,7 +29,7 @@ SMALL = 1e4
 LEVEL = 2.0
 """... and of a product of three in each level."""
 
-SPARSE_CALLS = 20
+SPARSE_CALLS = 10
 """Calls that it takes to put a sparse matrix together and to factorise it."""
 
 DENSE = 0.02

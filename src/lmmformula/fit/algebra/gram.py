@@ -10,7 +10,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.algebra.effects import Effects, part_of, rows_of
+from lmmformula.fit.algebra.effects import Effects, Roots, part_of, rows_of
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,15 @@ class Gram:
     def packed(self) -> tuple[FloatArray, ...]:
         """Per factor, (k (k+1) / 2, J)."""
         return tuple(blocks.pack(C) for C in self.own)
+
+    def turned(self, roots: Roots) -> "Gram":
+        """Return Lambda'C Lambda."""
+        own = [blocks.einsum("ba,bcj,cd->adj", T, C, T) for C, T in zip(self.own, roots, strict=True)]
+        pairs = {
+            (f, g): pair.replaced(blocks.einsum("ba,bcm,cd->adm", roots[f], pair.values, roots[g]))
+            for (f, g), pair in self.pairs.items()
+        }
+        return Gram(tuple(own), pairs)
 
     def times(self, d: Effects) -> Effects:
         """Return C d."""

@@ -42,24 +42,29 @@ class Sparse:
     Elimination with a sparse Schur complement.
 
     order : (q2,) fill-reducing order of the others' effects
-    pattern : a matrix with the pattern of the Schur complement
+    pattern : a matrix with the pattern of the Schur complement, ordered
+    triplets : rows and columns of the elements of C_22, before that
     """
 
     border: Border
     order: IntArray
     pattern: Any
+    triplets: tuple[IntArray, IntArray]
 
     @classmethod
     def of(cls, gram: Gram, first: int) -> "Sparse":
         """Find where the factors meet, and an order for the others."""
         border = Border.of(gram, first)
         pattern = _pattern(border, gram)
-        return cls(border, np.argsort(factorised(pattern, None).perm_c), pattern)
+        order = np.argsort(factorised(pattern, "MMD_AT_PLUS_A").perm_c)
+        S = pattern[order][:, order].tocsc()
+        S.sort_indices()
+        return cls(border, order, S, border.triplets(gram)[:2])
 
     @cached_property
     def selected(self) -> Selected:
         """The elements of S^-1 that are found without the others."""
-        return Selected.of(sorted_factor(factorised(self.pattern, self.order)))
+        return Selected.of(sorted_factor(factorised(self.pattern)))
 
     def places(self, rows: IntArray, columns: IntArray) -> IntArray:
         """Return where elements of S^-1 stand among these."""
@@ -80,7 +85,7 @@ class Sparse:
         border = self.border
         half, log_det, pivot = factor_blocks(gram.packed[border.first], roots[border.first])
         links = border.values(gram)
-        factor = factorised(self._complement(gram, roots, border.matrices(links), half), self.order)
+        factor = factorised(self._complement(gram, roots, links, half))
         diagonal = factor.U.diagonal()
         if not bool((diagonal > 0).all()):
             raise np.linalg.LinAlgError("the Schur complement is not positive definite")
@@ -88,21 +93,29 @@ class Sparse:
         pivot = min(pivot, float(diagonal.min()))
         return SparseFactorised(gram, tuple(roots), log_det, pivot, border, half, links, self, factor)
 
-    def _complement(self, gram: Gram, roots: Roots, matrices: list[Any], half: FloatArray) -> Any:  # noqa: ANN401
-        """Return S = I + Lambda_2'H Lambda_2."""
-        from scipy.sparse import block_diag, csr_array, eye_array, kron
+    @cached_property
+    def slots(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Where in S, ordered, elements of C_22 belong, products of cells of C_12, and those of the diagonal."""
+        back, q = np.argsort(self.order), np.intp(self.border.size)
+        S, (left, right, _) = self.pattern, self.meetings
+        keys = np.repeat(np.arange(q), np.diff(S.indptr)) * q + S.indices
+        at = self.border.indices
+        pairs = (self.triplets, (at[left], at[right]), (self.order, self.order))
+        own, met, diagonal = (np.searchsorted(keys, back[columns] * q + back[rows]) for rows, columns in pairs)
+        return own, met, diagonal
 
-        border, W = self.border, blocks.cross(half, half)
-        rows, columns, values = border.triplets(gram)
-        H = csr_array((values, (rows, columns)), shape=(border.size, border.size))
-        for a, left in enumerate(matrices):
-            for b, right in enumerate(matrices):
-                scaled = right.copy()
-                scaled.data = right.data * np.repeat(W[a, b], border.counts)
-                H = H - left.T @ scaled
-        parts = [kron(roots[f], eye_array(border.shapes[f][1]), format="csr") for f in border.which]
-        Lambda = block_diag(parts, format="csr")
-        return Lambda.T @ H @ Lambda + eye_array(border.size, format="csr")
+    def _complement(self, gram: Gram, roots: Roots, links: FloatArray, half: FloatArray) -> Any:  # noqa: ANN401
+        """Return S = I + Lambda_2'H Lambda_2, ordered."""
+        from scipy.sparse import csc_array
+
+        border, (own, met, diagonal), (left, right, _) = self.border, self.slots, self.meetings
+        thick = blocks.einsum("abm,bm->am", half[:, :, border.rows], border.turned(gram, links, roots))
+        products = np.sum([row[left] * row[right] for row in thick], axis=0)
+        S, m = self.pattern, len(self.pattern.data)
+        data = np.zeros(m)
+        data[diagonal] = 1.0
+        data += np.bincount(own, border.triplets(gram.turned(roots))[2], m) - np.bincount(met, products, m)
+        return csc_array((data, S.indices, S.indptr), shape=S.shape)
 
 
 def _pattern(border: Border, gram: Gram) -> Any:  # noqa: ANN401 (sparse matrices)
@@ -116,15 +129,13 @@ def _pattern(border: Border, gram: Gram) -> Any:  # noqa: ANN401 (sparse matrice
     return whole + eye_array(whole.shape[0]) * (2.0 * whole.sum(axis=1).max())
 
 
-def factorised(S: Any, order: IntArray | None) -> Any:  # noqa: ANN401 (SuperLU has no public type)
-    """Factorise a symmetric positive definite sparse matrix, in a given order or in one that keeps fill low."""
+def factorised(S: Any, order: str = "NATURAL") -> Any:  # noqa: ANN401 (SuperLU has no public type)
+    """Factorise a symmetric positive definite sparse matrix, as it is ordered or in an order that keeps fill low."""
     from scipy.sparse.linalg import splu
 
-    sorted_rows = S if order is None else S[order][:, order]
-    kind = "MMD_AT_PLUS_A" if order is None else "NATURAL"
-    options: Any = {"permc_spec": kind, "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    options: Any = {"permc_spec": order, "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
     try:
-        return splu(sorted_rows.tocsc(), **options)
+        return splu(S.tocsc(), **options)
     except RuntimeError as error:
         raise np.linalg.LinAlgError(str(error)) from error
 
@@ -198,18 +209,9 @@ class SparseFactorised(Bordered):
         """(k, m) C_12 V_22 in the cells of C_12."""
         left, right, places = self.by.meetings
         there, m = self._inverse[places], self.links.shape[1]
-        half = self._turned(self.links, self.roots)
+        half = self.border.turned(self.gram, self.links, self.roots)
         met = np.array([np.bincount(right, row[left] * there, m) for row in half])
-        return self._turned(met, [T.T for T in self.roots])
-
-    def _turned(self, links: FloatArray, roots: Roots) -> FloatArray:
-        """Return links times Lambda_2."""
-        out = np.empty_like(links)
-        for g in self.border.which:
-            here = self.border.cells(self.gram, g)
-            own = links[:, here].reshape(len(links), len(roots[g]), -1)
-            out[:, here] = blocks.einsum("abm,bc->acm", own, roots[g]).reshape(len(links), -1)
-        return out
+        return self.border.turned(self.gram, met, [T.T for T in self.roots])
 
     def _between(self, f: int, g: int) -> FloatArray:
         """Return blocks of V_22: of each level (k, k, J), or in the cells of two factors (k_f, k_g, m)."""
