@@ -8,8 +8,10 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from fits import fit_of
+from lmmformula.api.pilot import PILOT_WORK, PILOT_WORK_OF_ROW
+from lmmformula.fit.algebra.gram import Gram, Pair
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
-from lmmformula.fit.work import OutOfWork
+from lmmformula.fit.work import Budget, Costs, OutOfWork, factorisation
 from lmmformula.results.warmstart import contradicted, estimates_of, information_of
 from lmmformula.stan.start import starting_point
 
@@ -157,31 +159,86 @@ def test_a_fit_gives_up_after_its_share_of_work() -> None:
             fit_glmm(model.design, model.ir.family, most_work=most)
 
 
-def test_a_program_does_not_wait_for_a_fit_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+SHAPES = [
+    ("y ~ 1 + (1 | g)", "poisson", 20_000, True),
+    ("y ~ 1 + (1 | g) + (1 | h)", "zero_inflated_poisson", 120, True),
+    ("y ~ x + (x | g) + (1 | h)", "binomial", 2000, True),
+    ("y ~ x + (x | g) + (x | h)", "gaussian", 20_000, True),
+    ("y ~ 1 + (f0 | g) + (f1 | h)", "zero_inflated_negbinomial", 120, False),
+    ("y ~ 1 + (f0 | g) + (f1 | h)", "poisson", 20_000, False),
+    ("y ~ 1 + (f0:f1 | g)", "student", 2000, False),
+    ("y ~ 1 + (f0 | g) + (f1 | h)", "gaussian", 20_000, False),
+]
+
+
+@pytest.mark.parametrize(("formula", "family", "n", "arrives"), SHAPES)
+def test_a_program_waits_for_its_share_of_work(
+    monkeypatch: pytest.MonkeyPatch, formula: str, family: str, n: int, *, arrives: bool
+) -> None:
+    """Counted, by every step of either kind of fit, and given up before the step that would be too much."""
+    spent: list[float] = []
+    spend = Budget.spend
+    monkeypatch.setattr(Budget, "spend", lambda self, work: (spent.append(work), spend(self, work)))
+    model = lf.Model(formula, _rows(n, family), family=family)
+    most = PILOT_WORK + PILOT_WORK_OF_ROW * n
+    assert model.pilot.stopped is not arrives
+    assert sum(spent[:-1]) <= most
+    assert (sum(spent) <= most) == arrives
+    if not arrives and family != "gaussian":
+        assert {factor.treatment for factor in model.stan(form="conditional").program.factors} == {"noncentered"}
+
+
+def _rows(n: int, family: str) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(7)
+    frame: dict[str, np.ndarray] = {f"f{i}": rng.choice(list("abcdef"), n) for i in range(2)}
+    frame |= {"g": rng.integers(0, max(n // 10, 20), n), "h": rng.integers(0, max(n // 60, 10), n)}
+    mean = 0.4 * rng.normal(size=n // 10 + 20)[frame["g"]]
+    counts = rng.poisson(np.exp(mean))
+    y = {"binomial": counts > 0, "gaussian": mean + rng.normal(size=n), "student": mean + rng.normal(size=n)}
+    return frame | {"x": rng.normal(size=n), "y": y.get(family, counts)}
+
+
+def test_work_grows_with_rows_effects_and_parameters() -> None:
+    """The more there is of anything, the more a step costs; one factorisation of crossed effects by their cube."""
+
+    def costs(k: int, J: int, n: int) -> Costs:
+        return Costs.of_rows(Gram((np.ones((k, k, J)),), {}), "single", rows=n, predictors=2, parameters=k)
+
+    base = costs(2, 100, 1000)
+    for other in (costs(4, 100, 1000), costs(2, 10_000, 1000)):
+        assert other.factor > base.factor
+        assert other.gradient > base.gradient
+    assert costs(2, 100, 100_000).density > 5 * base.density
+    cells = np.arange(2000)
+    pair = Pair((2000, 1500), cells, cells % 1500, np.ones((1, 1, 2000)), nested=False, contains=False)
+    gram = Gram((np.ones((1, 1, 2000)), np.ones((1, 1, 1500))), {(0, 1): pair})
+    assert factorisation(gram, "crossed") > 50 * factorisation(gram, "sparse")
+
+
+@pytest.mark.parametrize(
+    ("formula", "name", "family", "group"),
+    [
+        ("SiblingNegotiation ~ FoodTreatment + (1 | Nest)", "Owls", "poisson", "Nest"),
+        ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", "gaussian", "sample"),
+    ],
+)
+def test_a_program_does_not_wait_for_a_fit_that_takes_long(
+    formula: str, name: str, family: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its text is the one without a fit, the same on every machine, and sampling says so."""
-    formula, name, family = "SiblingNegotiation ~ FoodTreatment + (1 | Nest)", "Owls", "poisson"
-    informed = lf.Model(formula, dataset(name), family=family).stan().code
-    for constant in ("PILOT_WORK", "PILOT_PASSES"):
+    informed = lf.Model(formula, dataset(name), family=family).stan(form="conditional").code
+    for constant in ("PILOT_WORK", "PILOT_WORK_OF_ROW"):
         monkeypatch.setattr(f"lmmformula.api.pilot.{constant}", 0.0)
     model = lf.Model(formula, dataset(name), family=family)
-    program = model.stan()
+    program = model.stan(form="conditional")
     assert model.pilot.stopped
-    assert program.code == lf.Model(formula, dataset(name), family=family).stan(geometry={"Nest": "noncentered"}).code
+    chosen = dict.fromkeys([factor.label for factor in program.program.sampled], "noncentered")
+    assert group in chosen
+    assert program.code == model.stan(form="conditional", geometry=chosen).code
     assert program.code != informed
     with pytest.warns(lf.FitWarning) as caught:
-        model.sample(chains=1, warmup=20, draws=4, seed=1, progress=False)
+        model.sample(form="conditional", chains=1, warmup=20, draws=4, seed=1, progress=False)
     assert "given up after a set amount of work" in str(caught[0].message)
-
-
-@pytest.mark.slow
-def test_a_model_of_few_rows_and_many_parameters_is_given_up() -> None:
-    """Hundreds of covariance parameters in 120 rows cost as much as thousands of rows."""
-    rng = np.random.default_rng(7)
-    frame = {f"f{i}": rng.choice(list("abcdef"), 120) for i in range(2)}
-    frame |= {"g": rng.integers(0, 20, 120), "h": rng.integers(0, 10, 120), "y": rng.poisson(2, 120)}
-    model = lf.Model("y ~ 1 + (f0 | g) + (f1 | h)", frame, family="zero_inflated_negbinomial")
-    assert {factor.treatment for factor in model.stan().program.factors} == {"noncentered"}
-    assert model.pilot.stopped
 
 
 def test_nothing_is_fitted_for_a_program_that_samples_no_effects() -> None:
@@ -191,7 +248,7 @@ def test_nothing_is_fitted_for_a_program_that_samples_no_effects() -> None:
     counts = lf.Model("ypois ~ x + (1 | grp)", dataset("sim_glmm"), family="poisson")
     counts.stan(geometry={"grp": "centered"})
     assert len(counts.priors) == 3
-    assert "reml_fit" not in vars(linear)
+    assert "pilot" not in vars(linear)
     assert "pilot" not in vars(counts)
 
 
@@ -201,7 +258,7 @@ def test_nothing_is_fitted_for_a_program_that_samples_no_effects() -> None:
 def test_default_priors_that_the_fit_contradicts_are_listed() -> None:
     """Those far from the estimate, in their own sds and its error; given ones are the user's affair."""
     model = lf.Model("Reaction ~ Days + (Days | Subject)", dataset("sleepstudy"))
-    program, estimates = model.stan(), estimates_of(model.reml_fit)
+    program, estimates = model.stan(), estimates_of(model.pilot.fit)
     assert contradicted(program, estimates) == []
     steep = replace(estimates, beta=np.array([250.0, 1e4]))
     assert [line.split(" ~ ")[0] for line in contradicted(program, steep)] == ["Intercept", "b[Days]"]

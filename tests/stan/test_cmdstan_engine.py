@@ -53,7 +53,7 @@ def program(form: str = "marginal") -> StanProgram:
 @cache
 def start(form: str = "marginal") -> StartingPoint:
     """Make a start from the model's REML fit."""
-    return starting_point(program(form), estimates_of(model().reml_fit))
+    return starting_point(program(form), estimates_of(model().pilot.fit))
 
 
 @cache
@@ -148,7 +148,7 @@ def test_start_reaches_the_executable(geometry: str, variable: str) -> None:
 
     A transition of 1023 leapfrog steps of 1e-9 with a momentum of some units still moves by a few 1e-6.
     """
-    point = starting_point(treated(geometry), estimates_of(model().reml_fit))
+    point = starting_point(treated(geometry), estimates_of(model().pilot.fit))
     draws = sample(treated(geometry), **SHORT | FIXED | {"start": replace(point, inverse_metric=None)})
     assert point.values[variable].shape == (18, 2)
     for name, value in point.values.items():
@@ -163,7 +163,7 @@ def test_chains_start_apart(geometry: str) -> None:
     import stanli
 
     own = treated(geometry)
-    point = starting_point(own, estimates_of(model().reml_fit))
+    point = starting_point(own, estimates_of(model().pilot.fit))
     free = stanli.Model(stan_code=own.code, data=own.data)
     middle = free.unconstrain({name: value.ravel(order="F") for name, value in point.values.items()})
     starts = scattered(own, point, chains=300, seed=1)

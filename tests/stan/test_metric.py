@@ -34,7 +34,7 @@ def parts(correlation: float, right: str = "(1 | g)", **options: object) -> tupl
     slopes = " + ".join(f"x{i}" for i in range(COLUMNS))
     model = lf.Model(f"y ~ {slopes} + {right}", frame(correlation))
     program = model.stan(**options)
-    return program, starting_point(program, estimates_of(model.reml_fit)), model
+    return program, starting_point(program, estimates_of(model.pilot.fit)), model
 
 
 MODELS = {
@@ -71,7 +71,7 @@ def test_the_metric_holds_the_covariances_of_the_fixed_effects(data_form: str) -
     p = COLUMNS + 1
     at = np.eye(p)
     at[0, 1:] = model.design.X[:, 1:].mean(axis=0)
-    np.testing.assert_allclose(start.dense[:p, :p], at @ model.reml_fit.vcov @ at.T, rtol=1e-9)
+    np.testing.assert_allclose(start.dense[:p, :p], at @ model.pilot.fit.vcov @ at.T, rtol=1e-9)
     np.testing.assert_allclose(np.diag(start.dense), start.inverse_metric, rtol=1e-9)
     rest = start.dense.copy()
     rest[:p, :p] = np.diag(np.diag(rest[:p, :p]))
@@ -151,7 +151,7 @@ def test_axes_that_adaptation_would_blur_are_kept(model: lf.Model) -> None:
 def test_only_a_metric_of_a_start_is_kept() -> None:
     """Only where warm-up adapts a metric that a start has given, and nobody has said how."""
     program = years().stan()
-    start = starting_point(program, estimates_of(years().reml_fit))
+    start = starting_point(program, estimates_of(years().pilot.fit))
     runs: list[Run] = []
 
     class Recorder:

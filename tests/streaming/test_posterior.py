@@ -30,7 +30,7 @@ FORMULAS = [
 def of_one_table(formula: str, **options: Any) -> StanProgram:
     """Generate the program that reads cross-products from the rows of one table."""
     model = lf.Model(formula, DATA, **options)
-    information = information_of(model.design, model.reml_fit)
+    information = information_of(model.design, model.pilot.fit)
     return stan_program(
         model.ir, model.design, form="marginal", data_form="crossproducts", information=information
     )  # fmt: skip

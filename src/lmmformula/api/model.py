@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
 from lmmformula.api.parsing import Priors, required_text, specification
-from lmmformula.api.pilot import Pilot, laplace_pilot
+from lmmformula.api.pilot import Pilot, pilot_of
 from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
 from lmmformula.design.build import NaAction
@@ -303,14 +303,9 @@ class Model:
         return model_plot(priors_of(self), self.design, kind, **options)
 
     @cached_property
-    def reml_fit(self) -> Fit:
-        """The estimates of the REML fit with default settings."""
-        return fit_lmm(self.design)
-
-    @cached_property
     def pilot(self) -> Pilot:
         """The fit on which the Stan program's geometry and start rest: REML, or Laplace's."""
-        return Pilot(self.reml_fit) if self._has_exact_fit else laplace_pilot(self.design, self.ir.family)
+        return pilot_of(self.design, self.ir.family, exact=self._has_exact_fit)
 
     @property
     def _has_exact_fit(self) -> bool:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
-from lmmformula.fit.lmm import Fit
+from lmmformula.fit.lmm import Fit, fit_lmm
 from lmmformula.fit.response import can_fit
-from lmmformula.fit.work import OutOfWork, work_of
+from lmmformula.fit.work import OutOfWork
 from lmmformula.ir.family import Family
 
-PILOT_WORK = 1e8
+PILOT_WORK = 8e8
 """Work, as `lmmformula.fit.work` counts it, that a fit to start a sampler from may take: about a second ..."""
-PILOT_PASSES = 200
-"""... and as many passes over the rows more, so that data of millions of rows get a fair share."""
+PILOT_WORK_OF_ROW = 1e4
+"""... with as much for each row, so that data of millions of rows, which take long to sample, get a fair share."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,23 @@ class Pilot:
     stopped: bool = False
 
 
-def laplace_pilot(design: Design, family: Family) -> Pilot:
-    """Fit by Laplace's method, within an amount of work that is the same on every machine."""
-    if not can_fit(family) or not design.has_rows:
-        return Pilot(None)
-    columns = sum(term.n_coefficients for term in design.random_terms)
+def pilot_of(design: Design, family: Family, *, exact: bool) -> Pilot:
+    """
+    Fit within an amount of work that is the same on every machine.
+
+    exact : whether there is a fit by REML; else it is by Laplace's method
+    """
+    most = PILOT_WORK + PILOT_WORK_OF_ROW * design.nobs
     try:
-        fit = fit_glmm(design, family, most_work=PILOT_WORK + PILOT_PASSES * work_of(design.nobs, columns))
+        if exact:
+            return Pilot(fit_lmm(design, most_work=most))
+        if not can_fit(family) or not design.has_rows:
+            return Pilot(None)
+        fit = fit_glmm(design, family, most_work=most)
     except OutOfWork:
         return Pilot(None, stopped=True)
     except FitError:
+        if exact:
+            raise
         return Pilot(None)
     return Pilot(None if fit.verdict == "failed" else fit)

@@ -138,9 +138,11 @@ class Family(ABC):
 
     def variables(
         self, observed: Observed, eta: Sequence[FloatArray], wanted: frozenset[Key]
-    ) -> tuple[Jet, dict[str, Jet]]:
-        """Return the mean's linear predictor and the family's parameters as jets."""
-        first, *others = (variable(number, values, wanted) for number, values in enumerate(eta))
+    ) -> tuple[Jet, dict[str, Real]]:
+        """Return the mean's linear predictor as a jet, and the family's parameters, as jets where it matters."""
+        asked = {number for key in wanted for number in key}
+        first = variable(0, eta[0], wanted)
+        others = [variable(j, x, wanted) if j in asked else x for j, x in enumerate(eta[1:], start=1)]
         own = {p.name: LINKS[p.link].inverse(x) for p, x in zip(self.parameters, others, strict=True)}
         if "sigma" in own and np.ndim(observed.precision):
             own["sigma"] = own["sigma"] * observed.precision**-0.5

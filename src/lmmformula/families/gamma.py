@@ -36,7 +36,7 @@ class Gamma(Family):
 
     def expected(self, observed: Observed, eta: Real, own: Own) -> Real | None:
         """Return the shape, with a log link."""
-        return own["shape"] if self.link == "log" else None
+        return own["shape"] + 0.0 * eta if self.link == "log" else None
 
     def variance(self, mean: FloatArray, own: Own) -> FloatArray:
         """Return mean^2, in units of 1 / shape, as R's."""

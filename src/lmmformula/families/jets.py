@@ -79,8 +79,7 @@ class Jet:
     @property
     def order(self) -> int:
         """Highest order of a derivative that is wanted in the variables that this one depends on."""
-        own = {variable for key in self.parts for variable in key}
-        return max(len(key) for key in self.wanted if own.issuperset(key))
+        return _order(frozenset(self.parts), self.wanted)
 
     def __neg__(self) -> "Jet":
         return Jet({key: -part for key, part in self.parts.items()}, self.wanted)
@@ -107,14 +106,8 @@ class Jet:
         if not isinstance(other, Jet):
             return Jet({key: part * other for key, part in self.parts.items()}, self.wanted)
         out = {}
-        for key in self.wanted:
-            terms = [
-                times * (self.parts[left] * other.parts[right])
-                for (left, right), times in _splits_of_two(key)
-                if left in self.parts and right in other.parts
-            ]
-            if terms:
-                out[key] = reduce(np.add, terms)
+        for key, terms in _products(frozenset(self.parts), frozenset(other.parts), self.wanted):
+            out[key] = _sum(terms, lambda left, right: self.parts[left] * other.parts[right])
         return Jet(out, self.wanted)
 
     __rmul__ = __mul__
@@ -145,14 +138,8 @@ def applied(function: Derivatives, x: Real) -> Real:
         return function(np.asarray(x, dtype=np.float64), 0)[0]
     orders = function(x.value, x.order)
     out: dict[Key, FloatArray] = {(): orders[0]}
-    for key in x.wanted:
-        terms = [
-            times * reduce(np.multiply, (x.parts[block] for block in blocks), orders[len(blocks)])
-            for blocks, times in _partitions(key)
-            if all(block in x.parts for block in blocks)
-        ]
-        if key and terms:
-            out[key] = reduce(np.add, terms)
+    for key, terms in _chains(frozenset(x.parts), x.wanted):
+        out[key] = _sum(terms, lambda *blocks: reduce(np.multiply, [x.parts[b] for b in blocks], orders[len(blocks)]))
     return Jet(out, x.wanted)
 
 
@@ -205,6 +192,47 @@ def _partitions(key: Key) -> tuple[tuple[tuple[Key, ...], int], ...]:
             i, j, k = key
             found = [(key,), ((i,), (j, k)), ((j,), (i, k)), ((k,), (i, j)), ((i,), (j,), (k,))]
     return tuple(Counter(found).items())
+
+
+Terms = tuple[tuple[tuple[Key, ...], int], ...]
+"""Keys of parts that are multiplied, and how often each product comes."""
+
+
+def _sum(terms: Terms, product: Callable[..., FloatArray]) -> FloatArray:
+    total: FloatArray | None = None
+    for keys, times in terms:
+        term = product(*keys) if times == 1 else times * product(*keys)
+        total = term if total is None else total + term
+    assert total is not None
+    return total
+
+
+@cache
+def _products(one: frozenset[Key], two: frozenset[Key], wanted: frozenset[Key]) -> tuple[tuple[Key, Terms], ...]:
+    """Plan a product of two jets that have these parts."""
+    found = []
+    for key in wanted:
+        terms = tuple(term for term in _splits_of_two(key) if term[0][0] in one and term[0][1] in two)
+        if terms:
+            found.append((key, terms))
+    return tuple(found)
+
+
+@cache
+def _chains(own: frozenset[Key], wanted: frozenset[Key]) -> tuple[tuple[Key, Terms], ...]:
+    """Plan a function of a jet that has these parts."""
+    found = []
+    for key in wanted:
+        terms = tuple(term for term in _partitions(key) if own.issuperset(term[0]))
+        if key and terms:
+            found.append((key, terms))
+    return tuple(found)
+
+
+@cache
+def _order(own: frozenset[Key], wanted: frozenset[Key]) -> int:
+    variables = {variable for key in own for variable in key}
+    return max(len(key) for key in wanted if variables.issuperset(key))
 
 
 # --- functions of one variable --------------------------------------------------------------------------------------

@@ -71,7 +71,8 @@ int count_rng(real eta, real shape) {
         """Return the log density with its derivatives; in one pass where the shape is the same for all rows."""
         if len(eta[1]) > 1 or any(key.count(1) > 1 for key in wanted):
             return super().at(observed, eta, wanted)
-        y, mu, shape = observed.y, np.exp(eta[0]), variable(0, np.exp(eta[1]), up_to(1, 1))
+        moves = any(1 in key for key in wanted)
+        y, mu, shape = observed.y, np.exp(eta[0]), variable(0, np.exp(eta[1]), up_to(int(moves), 1))
         r, (_, log_some) = shape.value, observed.once(best_of_counts)
         best = _best_of_rows(observed, shape)
         total = r + mu
@@ -82,12 +83,15 @@ int count_rng(real eta, real shape) {
         parts = {
             (): np.where(y > 0, best.value, 0.0) - lost,
             (0,): r * miss,
-            (1,): r * (np.where(y > 0, best.at(0), 0.0) + rise - miss),
             (0, 0): -weight,
-            (0, 1): r * share * miss,
-            (0, 0, 0): weight * (mu - r) / total,
-            (0, 0, 1): -r * share * (share * (y + 2 * r) - y * (r / total)) / total,
         }
+        if moves:
+            parts |= {
+                (1,): r * (np.where(y > 0, best.at(0), 0.0) + rise - miss),
+                (0, 1): r * share * miss,
+                (0, 0, 0): weight * (mu - r) / total,
+                (0, 0, 1): -r * share * (share * (y + 2 * r) - y * (r / total)) / total,
+            }
         return counted(Jet({key: parts[key] for key in wanted if key in parts}, wanted), observed)
 
     def expected(self, observed: Observed, eta: Real, own: Own) -> Real:

@@ -30,7 +30,7 @@ from lmmformula.fit.separation import touched
 from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
 from lmmformula.fit.target import CurvatureKind, Predictor, Target
 from lmmformula.fit.theta import split_theta
-from lmmformula.fit.work import Budget
+from lmmformula.fit.work import Budget, Costs
 from lmmformula.ir.family import Family
 
 FIRST_DEVIATION = 0.7
@@ -137,7 +137,7 @@ def fit_glmm(
     start : theta to start from, lme4's order
     nagq : nodes of adaptive Gauss-Hermite quadrature; 1 is Laplace's approximation
     curvature : of the log density, which the approximation takes: "observed", or "expected" as in lme4
-    most_work : rows times columns times evaluations, see `lmmformula.fit.work`, after which it gives up
+    most_work : counted as in `lmmformula.fit.work`, after which it gives up
 
     Raises
     ------
@@ -182,7 +182,7 @@ class Prepared:
         check_curvature(family, curvature)
         (distribution, observed), terms = observed_of(design, family), design.random_terms
         columns = inner_columns(design, unit := unit_of(distribution, observed))
-        rows = RowSums.of(columns.factors, budget)
+        rows = RowSums.of(columns.factors)
         gram = rows.gram({(0, 0): np.ones(design.nobs)})
         structure = structure_of(gram, [terms[f.terms[0]].group if f.terms else "" for f in columns.factors])
         maps = tuple(
@@ -191,7 +191,11 @@ class Prepared:
         own = [Predictor(np.ones((1, 1)), log(unit) if p.name == "sigma" else 0.0) for p in distribution.parameters]
         predictors = (Predictor(columns.X, 0.0 if design.offset is None else design.offset), *own)
         way, parameters = elimination_of(gram, structure, often=False), Parameters(maps)
-        target = Target(distribution, observed, predictors, rows, way, structure.reason, parameters, curvature)
+        costs = Costs.of_rows(
+            gram, structure.name, rows=design.nobs, predictors=len(predictors), parameters=parameters.size
+        )
+        parts = (distribution, observed, predictors, rows, way, structure.reason, parameters)
+        target = Target(*parts, curvature, budget, costs)
         return cls(design, family, columns, target)
 
     @property

@@ -46,17 +46,16 @@ def laplace(target: Target, x: FloatArray, start: Effects) -> "Laplace":
     t, betas = target.split(x)
     roots = target.parameters.roots(t)
     mode = mode_of(target, roots, target.fixed(betas), start)
-    density = target.family.at(target.observed, mode.eta, target.keys(slopes=True))
-    gram, expected = target.rows.gram(target.weights(density)), None
+    density, expected = target.density(mode.eta, slopes=True), None
     if target.counted == "expected":
         expected = target.family.expected_rows(target.observed, mode.eta, target.keys(slopes=True))
+    weights = target.weights(density)
     if expected is None:
-        observed = target.elimination.factor(gram, roots)
+        observed = target.factorised(weights, roots)
         return Laplace(target, x, mode, density, None, observed, observed)
-    weights = {(0, 0): np.broadcast_to(expected.value, target.n)}
-    counted = target.elimination.factor(target.rows.gram(weights), roots)
+    counted = target.factorised({(0, 0): np.broadcast_to(expected.value, target.n)}, roots)
     try:
-        observed = target.elimination.factor(gram, roots)
+        observed = target.factorised(weights, roots)
     except np.linalg.LinAlgError:  # the observed weights are not those of a maximum
         observed = counted
     return Laplace(target, x, mode, density, expected, counted, observed)
@@ -110,6 +109,7 @@ class Laplace:
     def gradient(self) -> FloatArray:
         """Derivatives of the value in x."""
         target, rows, density = self.target, self.target.rows, self.density
+        target.budget.spend(target.costs.gradient)
         v = self._slopes()
         back = self.observed.apply(rows.transposed({j: np.broadcast_to(v[j], target.n) for j in target.blocked}))
         c = {j: rows.applied(back, j) for j in target.blocked}

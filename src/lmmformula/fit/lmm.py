@@ -78,23 +78,27 @@ def fit_lmm(
     reml: bool = True,
     start: FloatArray | None = None,
     settings: OptimizerSettings | None = None,
+    most_work: float = math.inf,
 ) -> Fit:
     """
     Fit by REML or ML.
 
     start : theta to start from, lme4's order; None for MINQUE estimates
+    most_work : counted as in `lmmformula.fit.work`, after which it gives up
 
     Raises
     ------
     FitError
         There are too few rows, or nothing is left to estimate.
+    OutOfWork
+        It takes more work than that.
     """
     settings = settings or OptimizerSettings()
     _refuse_small(design)
     if not design.random_terms:
         return _linear(design, reml=reml)
     with explained():
-        return _precise(design, fit_problem(prepare(design, reml=reml), start, settings))
+        return _precise(design, fit_problem(prepare(design, reml=reml, most_work=most_work), start, settings))
 
 
 def _precise(design: Design, fit: Fit) -> Fit:
@@ -110,7 +114,7 @@ def _precise(design: Design, fit: Fit) -> Fit:
 def fit_problem(problem: Problem, start: FloatArray | None, settings: OptimizerSettings) -> Fit:
     """Minimise the criterion of a prepared design; LinAlgError where it can't be computed."""
     found = _descent(problem, problem.start() if start is None else _given(problem, start), settings)
-    if start is None:
+    if start is None and math.isinf(problem.budget.left):
         others = more_starts(problem.terms, problem.by_factor, problem.parameters, lambda x: problem.evaluate(x).value)
         found = lowest(found, others, lambda x: _valued(_descent(problem, x, settings)), found.point.value)
     _refuse_exact_fit(problem, found.point.point)

@@ -142,7 +142,7 @@ class Path:
             eta[j] = eta[j] + target.rows.applied(b, j)
         if self.with_mean:
             eta[0] = eta[0] + target.predictors[0].X @ beta
-        density = target.family.at(target.observed, eta, target.keys(slopes=False))
+        density = target.density(eta, slopes=False)
         penalty = a.dot(b) / 2
         score, first = density.at(0), eta[0]  # the rounding of eta moves the density
         moved = math.sqrt(float(np.vdot(score, score)) * float(first @ first))
@@ -159,10 +159,6 @@ class Path:
         """Return positive weights."""
         return self.target.family.positive_weights(self.target.observed, found.eta, found.density, self.target.blocked)
 
-    def factorised(self, weights: Curvatures) -> Factorised:
-        """Factorise M at given weights."""
-        return self.target.elimination.factor(self.target.rows.gram(weights), self.roots)
-
     def newton(self, found: Mode) -> tuple[Factorised, bool]:
         """
         Factorise M with observed weights, or else with positive ones for levels where it is not positive definite.
@@ -171,13 +167,13 @@ class Path:
         """
         observed = self.target.weights(found.density)
         try:
-            return self.factorised(observed), True
+            return self.target.factorised(observed, self.roots), True
         except np.linalg.LinAlgError:
             positive = self.positive(found)
         try:
-            return self.factorised(self._raised(observed, positive)), False
+            return self.target.factorised(self._raised(observed, positive), self.roots), False
         except np.linalg.LinAlgError:
-            return self.factorised(positive), False
+            return self.target.factorised(positive, self.roots), False
 
     def _raised(self, observed: Curvatures, positive: Curvatures) -> Curvatures:
         """Return observed weights, moved to positive ones until each level of the largest factor has a maximum's."""
@@ -201,7 +197,7 @@ class Path:
 
         LinAlgError where the weights are not those of a maximum.
         """
-        target, M = self.target, self.factorised(weights)
+        target, M = self.target, self.target.factorised(weights, self.roots)
         X, w, nothing = target.predictors[0].X, weights[0, 0], np.zeros(target.n)
         sides = {j: weights.get((0, j), nothing) for j in target.blocked}
         B = target.rows.table(X, sides)
@@ -236,7 +232,7 @@ class Path:
     def is_maximum(self, found: Mode) -> bool:
         """Tell whether M is positive definite with the observed weights."""
         try:
-            self.factorised(self.target.weights(found.density))
+            self.target.factorised(self.target.weights(found.density), self.roots)
         except np.linalg.LinAlgError:
             return False
         return True

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from lmmformula.fit.single import SingleFactor
 from lmmformula.fit.start import starting_point
 from lmmformula.fit.theta import split_theta
 from lmmformula.fit.within import WithinFactor, exact_enough
+from lmmformula.fit.work import Budget, Costs
 
 EXACT_FIT = 1e-13
 """Ratio of residual to total sum of squares that is nothing but rounding of their difference."""
@@ -49,6 +50,7 @@ class Evaluation:
 
     def derivatives(self) -> tuple[FloatArray, FloatArray]:
         """Return gradient and Hessian with respect to the parameters."""
+        self.problem.budget.spend(self.problem.costs.gradient)
         parameters, G = self.problem.parameters, self.point.gradients()
         directions = parameters.directions(self.parameters)
         if self.exact and not self.problem.structure.exact:
@@ -65,6 +67,7 @@ class Evaluation:
 
     def _gradient_at(self, step: FloatArray) -> FloatArray:
         x, parameters = self.parameters + step, self.problem.parameters
+        self.problem.budget.spend(self.problem.costs.gradient)
         return parameters.gradient(parameters.directions(x), self.problem.evaluate(x).point.gradients())
 
 
@@ -79,6 +82,7 @@ class Problem:
     objective : the criterion of these products
     structure : how it is computed, and why
     reml : whether the criterion is REML's
+    budget, costs : the work that is left, from which each step is paid, and what the steps cost
     """
 
     terms: tuple[RandomTermDesign, ...]
@@ -87,6 +91,8 @@ class Problem:
     objective: Objective
     structure: Structure
     reml: bool
+    budget: Budget = field(default_factory=Budget)
+    costs: Costs = field(default_factory=Costs)
 
     def start(self) -> FloatArray:
         """Return parameters to start the optimiser at."""
@@ -100,6 +106,7 @@ class Problem:
 
     def evaluate(self, parameters: FloatArray, *, exact: bool = False) -> Evaluation:
         """Evaluate the criterion; LinAlgError where it can't be."""
+        self.budget.spend(self.costs.factor)
         return Evaluation(self, parameters, self.objective.at(self.parameters.roots(parameters)), exact)
 
     def at(self, inner: Sequence[FloatArray]) -> Point:
@@ -154,18 +161,22 @@ class Problem:
         return [out[t] for t in range(len(self.terms))]
 
 
-def prepare(design: Design, *, reml: bool) -> Problem:
-    """Form cross-products and choose the strategy."""
-    terms = design.random_terms
+def prepare(design: Design, *, reml: bool, most_work: float = math.inf) -> Problem:
+    """Form cross-products and choose the strategy; OutOfWork where that takes more than `most_work`."""
+    terms, budget = design.random_terms, Budget(most_work)
     refuse_wide(terms)
     products = cross_products(design)
-    structure = structure_of(gram_of(products), [factor.group for factor in products.factors])
+    gram = gram_of(products)
+    structure = structure_of(gram, [factor.group for factor in products.factors])
     maps = tuple(
         tuple(terms[t].covariance.free_map(terms[t].n_coefficients) for t in factor.terms)
         for factor in products.factors
     )
+    parameters = Parameters(maps)
+    costs = Costs.of_sums(gram, structure.name, fixed=design.n_fixed, parameters=parameters.size)
+    budget.spend(costs.first)
     objective = objective_for(products, structure, reml=reml)
     if isinstance(objective, SingleFactor):
         objective = exact_enough(objective, design)
         products = objective.products
-    return Problem(terms, products, Parameters(maps), objective, structure, reml)
+    return Problem(terms, products, parameters, objective, structure, reml, budget, costs)

@@ -1,7 +1,7 @@
 """What the fit of a model maximises: the density of its response, with linear predictors and random effects."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
@@ -11,10 +11,11 @@ from lmmformula.arrays import FloatArray
 from lmmformula.families.family import Family, Observed
 from lmmformula.families.jets import Jet, Key, up_to, variable, wanted
 from lmmformula.families.links import LINKS
-from lmmformula.fit.algebra.effects import Effects, nothing
-from lmmformula.fit.algebra.factorised import Elimination
+from lmmformula.fit.algebra.effects import Effects, Roots, nothing
+from lmmformula.fit.algebra.factorised import Elimination, Factorised
 from lmmformula.fit.algebra.rows import Curvatures, RowSums
 from lmmformula.fit.covariances import Parameters
+from lmmformula.fit.work import Budget, Costs
 
 CurvatureKind = Literal["observed", "expected"]
 """Of which the criterion's log|M| is made: Laplace's approximation itself, or lme4's."""
@@ -54,6 +55,7 @@ class Target:
     elimination, strategy : how their M is factorised, and in words
     parameters : of their covariances, factor by factor
     counted : which curvature the criterion counts
+    budget, costs : the work that is left, from which each step is paid, and what the steps cost
     """
 
     family: Family
@@ -64,6 +66,8 @@ class Target:
     strategy: str
     parameters: Parameters
     counted: CurvatureKind = "observed"
+    budget: Budget = field(default_factory=Budget)
+    costs: Costs = field(default_factory=Costs)
 
     @property
     def n(self) -> int:
@@ -75,6 +79,16 @@ class Target:
         """The predictors that have random effects; that of the mean if none has."""
         found = {j for factor in self.rows.factors for j in factor.predictors}
         return tuple(sorted(found)) or (0,)
+
+    def density(self, eta: Sequence[FloatArray], *, slopes: bool) -> Jet:
+        """Return the rows' log densities with the derivatives that are needed."""
+        self.budget.spend(self.costs.density)
+        return self.family.at(self.observed, eta, self.keys(slopes=slopes))
+
+    def factorised(self, weights: Curvatures, roots: Roots) -> Factorised:
+        """Factorise M at given weights; LinAlgError where it is not positive definite."""
+        self.budget.spend(self.costs.factor)
+        return self.elimination.factor(self.rows.gram(weights), roots)
 
     def keys(self, *, slopes: bool) -> frozenset[Key]:
         """Name the derivatives of the log density that are needed: for a step towards a mode, or with the slopes."""

@@ -101,6 +101,15 @@ class Border:
             at += size
         raise AssertionError(other)
 
+    def turned(self, gram: Gram, values: FloatArray, roots: Sequence[FloatArray]) -> FloatArray:
+        """Return (k, m) values in the cells of C_12 times Lambda_2."""
+        out = np.empty_like(values)
+        for g in self.which:
+            here, T = self.cells(gram, g), roots[g]
+            own = values[:, here].reshape(len(values), len(T), -1)
+            out[:, here] = blocks.einsum("abm,bc->acm", own, T).reshape(len(values), -1)
+        return out
+
     def matrices(self, values: FloatArray) -> list[Any]:
         """Return per coefficient of the first factor a (J, q2) CSR matrix of values in the cells."""
         from scipy.sparse import csr_array
@@ -231,6 +240,11 @@ class Bordered(Factorised):
         outer = reduced(reduced(self.adjoint()).transpose(1, 0, 2))
         total: FloatArray = (reduced(C) - outer).sum(axis=2)
         return total
+
+    def level_sums(self) -> list[FloatArray]:
+        """Return per factor the sum over levels of K; that of the first needs no division by T."""
+        first = self.border.first
+        return [self.first_sum_K() if f == first else self.level_sum(f) for f in range(len(self.roots))]
 
 
 def largest(gram: Gram) -> int:

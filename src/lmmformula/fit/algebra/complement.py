@@ -26,7 +26,10 @@ MAX_PAIRS = 3e7
 DENSE_LINKS = 0.1
 """Share of the links' elements that are not zero from which their products are faster as dense matrices."""
 
-CHUNK_ELEMENTS = 4_000_000
+MOST_DENSE = 40_000_000
+"""Elements that they may have then."""
+
+CHUNK_ELEMENTS = 1_000_000
 """Elements of C_12 V_22 that are formed together."""
 
 
@@ -56,7 +59,7 @@ class Once:
         border, (k, m) = self.border, self.links.shape
         thick = blocks.einsum("abm,bm->am", half[:, :, border.rows], self.links)
         J, q2 = len(border.pointer) - 1, border.size
-        if m > DENSE_LINKS * J * q2 and k * J * q2 <= 10 * CHUNK_ELEMENTS:
+        if m > DENSE_LINKS * J * q2 and k * J * q2 <= MOST_DENSE:
             dense = np.zeros((k, J, q2))
             dense[:, border.rows, border.indices] = thick
             flat = dense.reshape(k * J, q2)

@@ -141,14 +141,3 @@ class CrossedFactorised(Bordered):
         k, J = self.border.shapes[f]
         own = blocks.einsum("ajbj->ab", H[:, here].reshape(k, J, k, J))
         return own - blocks.contract("ajm,bjm->ab", (H @ self.V22).reshape(k, J, -1), H.reshape(k, J, -1))
-
-    def level_sums(self) -> list[FloatArray]:
-        """Return per factor the sum over levels of K; that of the first needs no division by T."""
-        return [self.first_sum_K() if f == self.border.first else self._rest_sum_K(f) for f in range(len(self.roots))]
-
-    def _rest_sum_K(self, f: int) -> FloatArray:
-        """Return the sum of another factor, by dividing by T unless it is nearly singular."""
-        if not self._regular[f]:
-            return self.sum_K(f)
-        here = self.border.places[self.border.which.index(f)]
-        return self._divided(f, blocks.einsum("ajbj->ab", self._square(self.V22, f, here)))

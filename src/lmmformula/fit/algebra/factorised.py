@@ -53,10 +53,11 @@ class Factorised(ABC):
 
     def level_sums(self) -> list[FloatArray]:
         """Return per factor the sum over levels of K: log|M| changes by tr(K dSigma)."""
-        return [
-            self._divided(f, self.diagonal_blocks()[f].sum(axis=2)) if self._regular[f] else self.sum_K(f)
-            for f in range(len(self.roots))
-        ]
+        return [self.level_sum(f) for f in range(len(self.roots))]
+
+    def level_sum(self, f: int) -> FloatArray:
+        """Return one of them, by dividing by T unless it is nearly singular."""
+        return self._divided(f, self.diagonal_blocks()[f].sum(axis=2)) if self._regular[f] else self.sum_K(f)
 
     @cached_property
     def _regular(self) -> list[bool]:

@@ -10,7 +10,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.algebra.effects import Effects
+from lmmformula.fit.algebra.effects import Effects, Roots, part_of, rows_of
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,22 @@ class Pair:
         return np.searchsorted(self.rows, np.arange(self.shape[0] + 1)).astype(np.intp)
 
     @cached_property
-    def matrices(self) -> list[list[Any]]:
-        """Per coefficient of f and of g, a (J_f, J_g) CSR matrix."""
+    def places(self) -> tuple[IntArray, IntArray]:
+        """Where the elements stand in the matrix: columns, and where each row begins."""
+        (k, h), m, I = self.values.shape[:2], len(self.rows), self.shape[1]
+        columns = (self.columns[:, None] + I * np.arange(h)).ravel()
+        begins = (h * (self.pointer[:-1] + m * np.arange(k)[:, None])).ravel()
+        kind: type[np.integer[Any]] = np.int32 if max(k * h * m, h * I) < np.iinfo(np.int32).max else np.int64
+        return np.tile(columns, k).astype(kind), np.append(begins, k * h * m).astype(kind)
+
+    @cached_property
+    def matrix(self) -> Any:  # noqa: ANN401 (a sparse matrix)
+        """All of it, (k_f J_f, k_g J_g) CSR: coefficient a of level j is row a J + j."""
         from scipy.sparse import csr_array
 
-        return [
-            [csr_array((values, self.columns, self.pointer), shape=self.shape) for values in row] for row in self.values
-        ]
+        (k, h, _), (J, I) = self.values.shape, self.shape
+        data = self.values.transpose(0, 2, 1).reshape(-1)
+        return csr_array((data, *self.places), shape=(k * J, h * I))
 
     def forth(self, part: FloatArray) -> FloatArray:
         """Return C_fg part, (k_f, w, J_f)."""
@@ -52,8 +61,7 @@ class Pair:
             return blocks.products(self.values, part[:, :, self.columns])
         if self.contains:  # the children of each level of f stand side by side
             return blocks.segment_sums(blocks.products(self.values, part[:, :, self.columns]), self.pointer[:-1])
-        moved = [np.ascontiguousarray(p.T) for p in part]
-        return np.stack([sum(m @ p for m, p in zip(row, moved, strict=True)).T for row in self.matrices])
+        return part_of(self.matrix @ rows_of(part), len(self.values))
 
     def back(self, part: FloatArray) -> FloatArray:
         """Return C_gf part, (k_g, w, J_g)."""
@@ -61,14 +69,14 @@ class Pair:
             out = np.empty((self.values.shape[1], part.shape[1], self.shape[1]))
             out[:, :, self.columns] = blocks.cross(self.values, part[:, :, self.rows])
             return out
-        moved = [np.ascontiguousarray(p.T) for p in part]
-        columns = zip(*self.matrices, strict=True)
-        return np.stack([sum(m.T @ p for m, p in zip(column, moved, strict=True)).T for column in columns])
+        return part_of(self.matrix.T @ rows_of(part), self.values.shape[1])
 
     def replaced(self, values: FloatArray) -> "Pair":
         """Return the same cells with other values."""
         pair = replace(self, values=values)
         pair.__dict__["pointer"] = self.pointer
+        if not self.contains:
+            pair.__dict__["places"] = self.places
         return pair
 
 
@@ -93,6 +101,15 @@ class Gram:
     def packed(self) -> tuple[FloatArray, ...]:
         """Per factor, (k (k+1) / 2, J)."""
         return tuple(blocks.pack(C) for C in self.own)
+
+    def turned(self, roots: Roots) -> "Gram":
+        """Return Lambda'C Lambda."""
+        own = [blocks.einsum("ba,bcj,cd->adj", T, C, T) for C, T in zip(self.own, roots, strict=True)]
+        pairs = {
+            (f, g): pair.replaced(blocks.einsum("ba,bcm,cd->adm", roots[f], pair.values, roots[g]))
+            for (f, g), pair in self.pairs.items()
+        }
+        return Gram(tuple(own), pairs)
 
     def times(self, d: Effects) -> Effects:
         """Return C d."""

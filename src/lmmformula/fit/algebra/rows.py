@@ -16,7 +16,6 @@ from lmmformula.design.sums.records import slices_of
 from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.algebra.factorised import Factorised
 from lmmformula.fit.algebra.gram import Gram, Pair
-from lmmformula.fit.work import Budget, work_of
 
 Curvatures = Mapping[tuple[int, int], FloatArray]
 """Predictors j <= k -> (n,) weights W_jk; those that are missing are zero."""
@@ -72,17 +71,15 @@ class RowSums:
 
     factors : the grouping factors
     cells : f < g -> cells of two factors
-    budget : from which each pass over the rows is paid
     products : per pair (f, a), (g, b) of columns that share a sum, their product (n,); None where it is 1
     """
 
     factors: tuple[Grouping, ...]
     cells: Mapping[tuple[int, int], _Cells]
     products: Mapping[tuple[int, int, int, int], FloatArray | None]
-    budget: Budget
 
     @classmethod
-    def of(cls, factors: Sequence[Grouping], budget: Budget | None = None) -> "RowSums":
+    def of(cls, factors: Sequence[Grouping]) -> "RowSums":
         """Find which levels meet which."""
         cells = {(f, g): _cells(factors[f], factors[g]) for f, g in combinations(range(len(factors)), 2)}
         ones = [[bool((column == 1.0).all()) for column in factor.columns] for factor in factors]
@@ -92,14 +89,7 @@ class RowSums:
                 for b, right in enumerate(factors[g].columns[: a + 1 if f == g else None]):
                     product = right if ones[f][a] else left if ones[g][b] else left * right
                     products[f, a, g, b] = None if ones[f][a] and ones[g][b] else product
-        return cls(tuple(factors), cells, products, budget or Budget())
-
-    @property
-    def work(self) -> float:
-        """What a pass over the rows costs."""
-        effects = [f.k * f.n_levels for f in self.factors]
-        n, columns = len(self.factors[0].codes), sum(f.k for f in self.factors)
-        return work_of(n, columns, max(effects), sum(effects) - max(effects))
+        return cls(tuple(factors), cells, products)
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -108,7 +98,6 @@ class RowSums:
 
     def gram(self, W: Curvatures) -> Gram:
         """Return Z'WZ."""
-        self.budget.spend(self.work)
         own = []
         for f, factor in enumerate(self.factors):
             C = np.zeros((factor.k, factor.k, factor.n_levels))
@@ -147,7 +136,6 @@ class RowSums:
 
     def applied(self, b: Effects, predictor: int) -> FloatArray | float:
         """Return Z b in one predictor, for one vector."""
-        self.budget.spend(self.work)
         out: FloatArray | float = 0.0
         for factor, part in zip(self.factors, b.parts, strict=True):
             for a, j in enumerate(factor.predictors):

@@ -1,8 +1,8 @@
 """
 Partly crossed factors (pupils who move between schools): a sparse Schur complement, factorised by SuperLU.
 
-Traces would need the inverse on the factor's pattern. Where only their sums over levels are asked for they are
-differences of log|M| along directions of T = Sigma^(1/2), in the basis of its eigenvectors:
+Blocks of V need the elements of S^-1 where its factor has any, and no others. Where T is nearly singular sums over
+levels of K are differences of log|M| along directions of T = Sigma^(1/2), in the basis of its eigenvectors:
 
     d log|M| along v_a v_b' + v_b v_a'  =  2 (t_a + t_b) K_ab;    where t_a = 0, the second difference is 2 K_aa
 
@@ -21,6 +21,7 @@ from lmmformula.fit.algebra.border import Border, Bordered
 from lmmformula.fit.algebra.effects import Roots
 from lmmformula.fit.algebra.factorised import factor_blocks
 from lmmformula.fit.algebra.gram import Gram
+from lmmformula.fit.algebra.selected import Selected, runs
 
 DIFFERENCE_STEP = 2e-5
 """Step of the differences of log|M|, relative to the standard deviations they change."""
@@ -34,9 +35,6 @@ ZERO = 1e-5
 SECOND_STEP = 1e-3
 """Step of the second difference there."""
 
-BATCH = 256
-"""Columns of the inverse that are formed together."""
-
 
 @dataclass(frozen=True)
 class Sparse:
@@ -44,23 +42,50 @@ class Sparse:
     Elimination with a sparse Schur complement.
 
     order : (q2,) fill-reducing order of the others' effects
+    pattern : a matrix with the pattern of the Schur complement, ordered
+    triplets : rows and columns of the elements of C_22, before that
     """
 
     border: Border
     order: IntArray
+    pattern: Any
+    triplets: tuple[IntArray, IntArray]
 
     @classmethod
     def of(cls, gram: Gram, first: int) -> "Sparse":
         """Find where the factors meet, and an order for the others."""
         border = Border.of(gram, first)
-        return cls(border, np.argsort(factorised(_pattern(border, gram), None).perm_c))
+        pattern = _pattern(border, gram)
+        order = np.argsort(factorised(pattern, "MMD_AT_PLUS_A").perm_c)
+        S = pattern[order][:, order].tocsc()
+        S.sort_indices()
+        return cls(border, order, S, border.triplets(gram)[:2])
+
+    @cached_property
+    def selected(self) -> Selected:
+        """The elements of S^-1 that are found without the others."""
+        return Selected.of(sorted_factor(factorised(self.pattern)))
+
+    def places(self, rows: IntArray, columns: IntArray) -> IntArray:
+        """Return where elements of S^-1 stand among these."""
+        back = np.argsort(self.order)
+        return self.selected.places(back[rows], back[columns])
+
+    @cached_property
+    def meetings(self) -> tuple[IntArray, IntArray, IntArray]:
+        """For each two of the others' effects that a level of the first factor meets: their cells, and their place."""
+        border, counts = self.border, self.border.counts
+        many = np.repeat(counts, counts)
+        left = np.repeat(np.arange(len(many)), many)
+        right = runs(np.repeat(border.pointer[:-1], counts), many)
+        return left, right, self.places(border.indices[left], border.indices[right])
 
     def factor(self, gram: Gram, roots: Roots) -> "SparseFactorised":
         """Factorise M."""
         border = self.border
         half, log_det, pivot = factor_blocks(gram.packed[border.first], roots[border.first])
         links = border.values(gram)
-        factor = factorised(self._complement(gram, roots, border.matrices(links), half), self.order)
+        factor = factorised(self._complement(gram, roots, links, half))
         diagonal = factor.U.diagonal()
         if not bool((diagonal > 0).all()):
             raise np.linalg.LinAlgError("the Schur complement is not positive definite")
@@ -68,21 +93,29 @@ class Sparse:
         pivot = min(pivot, float(diagonal.min()))
         return SparseFactorised(gram, tuple(roots), log_det, pivot, border, half, links, self, factor)
 
-    def _complement(self, gram: Gram, roots: Roots, matrices: list[Any], half: FloatArray) -> Any:  # noqa: ANN401
-        """Return S = I + Lambda_2'H Lambda_2."""
-        from scipy.sparse import block_diag, csr_array, eye_array, kron
+    @cached_property
+    def slots(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Where in S, ordered, elements of C_22 belong, products of cells of C_12, and those of the diagonal."""
+        back, q = np.argsort(self.order), np.intp(self.border.size)
+        S, (left, right, _) = self.pattern, self.meetings
+        keys = np.repeat(np.arange(q), np.diff(S.indptr)) * q + S.indices
+        at = self.border.indices
+        pairs = (self.triplets, (at[left], at[right]), (self.order, self.order))
+        own, met, diagonal = (np.searchsorted(keys, back[columns] * q + back[rows]) for rows, columns in pairs)
+        return own, met, diagonal
 
-        border, W = self.border, blocks.cross(half, half)
-        rows, columns, values = border.triplets(gram)
-        H = csr_array((values, (rows, columns)), shape=(border.size, border.size))
-        for a, left in enumerate(matrices):
-            for b, right in enumerate(matrices):
-                scaled = right.copy()
-                scaled.data = right.data * np.repeat(W[a, b], border.counts)
-                H = H - left.T @ scaled
-        parts = [kron(roots[f], eye_array(border.shapes[f][1]), format="csr") for f in border.which]
-        Lambda = block_diag(parts, format="csr")
-        return Lambda.T @ H @ Lambda + eye_array(border.size, format="csr")
+    def _complement(self, gram: Gram, roots: Roots, links: FloatArray, half: FloatArray) -> Any:  # noqa: ANN401
+        """Return S = I + Lambda_2'H Lambda_2, ordered."""
+        from scipy.sparse import csc_array
+
+        border, (own, met, diagonal), (left, right, _) = self.border, self.slots, self.meetings
+        thick = blocks.einsum("abm,bm->am", half[:, :, border.rows], border.turned(gram, links, roots))
+        products = np.sum([row[left] * row[right] for row in thick], axis=0)
+        S, m = self.pattern, len(self.pattern.data)
+        data = np.zeros(m)
+        data[diagonal] = 1.0
+        data += np.bincount(own, border.triplets(gram.turned(roots))[2], m) - np.bincount(met, products, m)
+        return csc_array((data, S.indices, S.indptr), shape=S.shape)
 
 
 def _pattern(border: Border, gram: Gram) -> Any:  # noqa: ANN401 (sparse matrices)
@@ -96,17 +129,22 @@ def _pattern(border: Border, gram: Gram) -> Any:  # noqa: ANN401 (sparse matrice
     return whole + eye_array(whole.shape[0]) * (2.0 * whole.sum(axis=1).max())
 
 
-def factorised(S: Any, order: IntArray | None) -> Any:  # noqa: ANN401 (SuperLU has no public type)
-    """Factorise a symmetric positive definite sparse matrix, in a given order or in one that keeps fill low."""
+def factorised(S: Any, order: str = "NATURAL") -> Any:  # noqa: ANN401 (SuperLU has no public type)
+    """Factorise a symmetric positive definite sparse matrix, as it is ordered or in an order that keeps fill low."""
     from scipy.sparse.linalg import splu
 
-    sorted_rows = S if order is None else S[order][:, order]
-    kind = "MMD_AT_PLUS_A" if order is None else "NATURAL"
-    options: Any = {"permc_spec": kind, "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    options: Any = {"permc_spec": order, "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
     try:
-        return splu(sorted_rows.tocsc(), **options)
+        return splu(S.tocsc(), **options)
     except RuntimeError as error:
         raise np.linalg.LinAlgError(str(error)) from error
+
+
+def sorted_factor(factor: Any) -> Any:  # noqa: ANN401
+    """Return L, columns with sorted rows."""
+    L = factor.L.tocsc()
+    L.sort_indices()
+    return L
 
 
 def solved(factor: Any, order: IntArray, right: FloatArray) -> FloatArray:  # noqa: ANN401
@@ -132,14 +170,10 @@ class SparseFactorised(Bordered):
         """Return S^-1 right."""
         return solved(self.superlu, self.by.order, right)
 
-    def level_sums(self) -> list[FloatArray]:
-        """Return per factor the sum over levels of K; from differences of log|M| unless the blocks of V are there."""
-        if "_blocks" in self.__dict__:
-            return super().level_sums()
-        return [self.sum_K(f) for f in range(len(self.roots))]
-
     def sum_K(self, f: int) -> FloatArray:
-        """Return the sum over levels of K, from differences of log|M|."""
+        """Return the sum over levels of K, of the others from differences of log|M|."""
+        if f == self.border.first:
+            return self.first_sum_K()
         values, vectors = np.linalg.eigh(self.roots[f] @ self.roots[f].T)
         t = np.sqrt(np.maximum(values, 0.0))
         K = np.zeros((len(t), len(t)))
@@ -166,69 +200,41 @@ class SparseFactorised(Bordered):
         return self.by.factor(self.gram, roots).log_det
 
     @cached_property
-    def _blocks(self) -> tuple[FloatArray, FloatArray, dict[tuple[int, int], FloatArray]]:
-        """
-        Return blocks of V, V_22 in batches of columns.
+    def _inverse(self) -> FloatArray:
+        """The elements of S^-1."""
+        return self.by.selected.inverse(sorted_factor(self.superlu), self.superlu.U.diagonal())
 
-        Returns
-        -------
-        adjoint, linked, others
-            (k, k, J) C_j2 V_22 C_2j; (k, m) C_12 V_22 in the cells of C_12; and per pair of the others (f <= g) the
-            blocks of V_22: of each level (k, k, J), or in the pair's cells (k_f, k_g, m).
-        """
-        border, (k, m) = self.border, self.links.shape
-        met = np.zeros((k, m))
-        wanted = self._wanted()
-        found = np.zeros(len(wanted[0]))
-        by_column = np.argsort(border.indices, kind="stable")
-        bounds = np.searchsorted(border.indices[by_column], np.arange(border.size + 1))
-        for start in range(0, border.size, BATCH):
-            end = min(start + BATCH, border.size)
-            unit = np.zeros((border.size, end - start))
-            unit[np.arange(start, end), np.arange(end - start)] = 1.0
-            V22 = self.V22_times(unit)
-            cells = by_column[bounds[start] : bounds[end]]
-            levels, place = np.unique(border.rows[cells], return_inverse=True)
-            for a, matrix in enumerate(self.matrices):
-                met[a, cells] = (matrix[levels] @ V22)[place, border.indices[cells] - start]
-            here = (wanted[1] >= start) & (wanted[1] < end)
-            found[here] = V22[wanted[0][here], wanted[1][here] - start]
-        J = len(border.pointer) - 1
-        adjoint = np.array([[np.bincount(border.rows, left * right, J) for right in self.links] for left in met])
-        return adjoint, met, self._cut(found)
+    @cached_property
+    def _met(self) -> FloatArray:
+        """(k, m) C_12 V_22 in the cells of C_12."""
+        left, right, places = self.by.meetings
+        there, m = self._inverse[places], self.links.shape[1]
+        half = self.border.turned(self.gram, self.links, self.roots)
+        met = np.array([np.bincount(right, row[left] * there, m) for row in half])
+        return self.border.turned(self.gram, met, [T.T for T in self.roots])
 
-    def _pieces(self) -> list[tuple[int, int]]:
-        others = self.border.which
-        return [(f, g) for i, f in enumerate(others) for g in others[i:]]
+    def _between(self, f: int, g: int) -> FloatArray:
+        """Return blocks of V_22: of each level (k, k, J), or in the cells of two factors (k_f, k_g, m)."""
+        (k, J), (h, I) = self.border.shapes[f], self.border.shapes[g]
+        levels, starts = np.arange(J), dict(self.border.each())
+        left, right = (levels, levels) if f == g else (self.gram.pairs[f, g].rows, self.gram.pairs[f, g].columns)
+        rows = starts[f].start + J * np.arange(k)[:, None, None] + left
+        columns = starts[g].start + I * np.arange(h)[None, :, None] + right
+        inner = self._inverse[self.by.places(*np.broadcast_arrays(rows, columns))]
+        return blocks.einsum("ab,bcm,dc->adm", self.roots[f], inner, self.roots[g])
 
-    def _wanted(self) -> tuple[IntArray, IntArray]:
-        """Return rows and columns of the elements of V_22 that are asked for: of each level, and in each cell."""
-        rows, columns, places = [], [], dict(self.border.each())
-        for f, g in self._pieces():
-            levels = np.arange(self.border.shapes[f][1])
-            left, right = (levels, levels) if f == g else (self.gram.pairs[f, g].rows, self.gram.pairs[f, g].columns)
-            for a in range(self.border.shapes[f][0]):
-                for b in range(self.border.shapes[g][0]):
-                    rows.append(places[f].start + a * len(levels) + left)
-                    columns.append(places[g].start + b * self.border.shapes[g][1] + right)
-        return np.concatenate(rows), np.concatenate(columns)
-
-    def _cut(self, values: FloatArray) -> dict[tuple[int, int], FloatArray]:
-        out, at = {}, 0
-        for f, g in self._pieces():
-            k, h = self.border.shapes[f][0], self.border.shapes[g][0]
-            m = self.border.shapes[f][1] if f == g else len(self.gram.pairs[f, g].rows)
-            out[f, g] = values[at : at + k * h * m].reshape(k, h, m)
-            at += k * h * m
-        return out
+    @cached_property
+    def _adjoint(self) -> FloatArray:
+        J = len(self.border.pointer) - 1
+        return np.array([[np.bincount(self.border.rows, a * b, J) for b in self.links] for a in self._met])
 
     def adjoint(self) -> FloatArray:
         """Return (k, k, J) C_j2 V_22 C_2j."""
-        return self._blocks[0]
+        return self._adjoint
 
     @cached_property
     def _diagonal(self) -> list[FloatArray]:
-        out = {self.border.first: self.first_block()} | {f: self._blocks[2][f, f] for f in self.border.which}
+        out = {self.border.first: self.first_block()} | {f: self._between(f, f) for f in self.border.which}
         return [out[f] for f in range(len(self.roots))]
 
     def diagonal_blocks(self) -> list[FloatArray]:
@@ -238,5 +244,5 @@ class SparseFactorised(Bordered):
     def link_blocks(self, f: int, g: int) -> FloatArray:
         """Return the blocks of V in the cells of two factors."""
         if self.border.first not in (f, g):
-            return self._blocks[2][f, g]
-        return self.first_links(self._blocks[1], g if self.border.first == f else f)
+            return self._between(f, g)
+        return self.first_links(self._met, g if self.border.first == f else f)

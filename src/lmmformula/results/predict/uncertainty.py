@@ -242,9 +242,9 @@ def factorised_once(M: Any, terms: Sequence[RandomTermDesign]) -> tuple[Any, Int
     rest = sum(map(len, others))
     met = np.diff(M[:, first].indptr).astype(np.float64)
     if rest >= SPARSE_EFFECTS and float(met @ met) <= SPARSE_PAIRS * rest**2:
-        return factorised(M, None), np.arange(len(first) + rest)
+        return factorised(M, "MMD_AT_PLUS_A"), np.arange(len(first) + rest)
     order = np.concatenate([first, *others])
-    return factorised(M, order), order
+    return factorised(M[order][:, order]), order
 
 
 def quadratic(X: FloatArray, V: FloatArray) -> FloatArray:
