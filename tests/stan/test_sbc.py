@@ -107,11 +107,13 @@ class Fault:
 FAULTS = {
     "a prior on the wrong scale": Fault("poisson", "sd_g ~ gamma(", "2 * sd_g ~ gamma("),
     "a Jacobian of the wrong sign": Fault(
-        "marginal, crossed, one summing to zero", "target += 1 * log(sd_h);", "target += -1 * log(sd_h);"
+        "marginal, crossed, one summing to zero",
+        "target += -normal_lpdf(0 | 0, sd_h);",
+        "target += normal_lpdf(0 | 0, sd_h);",
     ),
-    "half of a determinant": Fault("marginal, slopes", "-0.5 * sum(log(det_M))", "-0.25 * sum(log(det_M))"),
+    "half of a determinant": Fault("marginal, slopes", "target += -sum(log(", "target += -0.5 * sum(log("),
     "effects without their noise": Fault(
-        "marginal, intercepts", "to_vector(normal_rng(mean_u, sd_g ./ sqrt(m)))", "mean_u"
+        "marginal, intercepts", "normal_rng(square(lambda) * Zr ./ m, sd_g ./ sqrt(m))", "square(lambda) * Zr ./ m"
     ),
     "a rate that is no rate": Fault("Gamma", "shape * exp(-eta)", "(shape + 1) * exp(-eta)"),
 }
