@@ -11,7 +11,7 @@ import formulaic
 import numpy as np
 import pandas as pd
 
-from lmmformula.api.parsing import parse
+from lmmformula.api.input.parsing import parse
 from lmmformula.data.table import read_table
 from lmmformula.design.build import build_design
 

@@ -18,7 +18,7 @@ import pandas as pd
 import stanli
 
 import lmmformula as lf
-from lmmformula.results.warmstart import estimates_of
+from lmmformula.results.posteriors.warmstart import estimates_of
 from lmmformula.stan.diagnostics import summarise
 from lmmformula.stan.engines.choice import default_adapt_delta, sample
 from lmmformula.stan.start import starting_point

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from lmmformula.api.comparison import Comparison, compare
     from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
     from lmmformula.api.functions import criteria, glmer, lmer, power
-    from lmmformula.api.hypotheses import anova
-    from lmmformula.api.loading import load
+    from lmmformula.api.input.loading import load
+    from lmmformula.api.input.parsing import parse
+    from lmmformula.api.methods.hypotheses import anova
     from lmmformula.api.mode import PosteriorMode
     from lmmformula.api.model import Model
-    from lmmformula.api.parsing import parse
     from lmmformula.api.posterior import Posterior
     from lmmformula.design.coding.contrasts import Contrast
     from lmmformula.errors import (
@@ -45,13 +45,13 @@ _HOMES = {
     "power": "api.functions",
     "LinearMixedFit": "api.fits",
     "GeneralizedMixedFit": "api.fits",
-    "anova": "api.hypotheses",
-    "load": "api.loading",
+    "anova": "api.methods.hypotheses",
+    "load": "api.input.loading",
     "load_ipython_extension": "repl.magics",
     "Model": "api.model",
     "glmer": "api.functions",
     "lmer": "api.functions",
-    "parse": "api.parsing",
+    "parse": "api.input.parsing",
     "register": "ir.functions",
     "Posterior": "api.posterior",
     "PosteriorMode": "api.mode",

@@ -11,7 +11,7 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.api.abilities import ABILITIES, RESULTS, lacking
+from lmmformula.api.methods.abilities import ABILITIES, RESULTS, lacking
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmmformula.SamplingWarning")
 

@@ -13,7 +13,7 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset, record
-from lmmformula.api.families import read_family
+from lmmformula.api.input.families import read_family
 from lmmformula.ir.family import Family
 from lmmformula.ir.functions import REGISTERED
 

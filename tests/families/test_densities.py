@@ -5,11 +5,11 @@ import pytest
 
 from lmmformula.families.beta import Beta
 from lmmformula.families.binomial import Binomial
+from lmmformula.families.calculus.jets import up_to
 from lmmformula.families.cumulative import Cumulative
 from lmmformula.families.family import Family, Observed
 from lmmformula.families.gamma import Gamma
 from lmmformula.families.gaussian import Gaussian
-from lmmformula.families.jets import up_to
 from lmmformula.families.lognormal import Lognormal
 from lmmformula.families.negbinomial import NegativeBinomial
 from lmmformula.families.poisson import Poisson

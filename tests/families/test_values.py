@@ -10,9 +10,9 @@ from scipy import stats
 from lmmformula.arrays import FloatArray
 from lmmformula.families.beta import Beta
 from lmmformula.families.binomial import Binomial
+from lmmformula.families.calculus.jets import VALUE, up_to
 from lmmformula.families.family import Family, Observed
 from lmmformula.families.gamma import Gamma
-from lmmformula.families.jets import VALUE, up_to
 from lmmformula.families.lognormal import Lognormal
 from lmmformula.families.negbinomial import NegativeBinomial
 from lmmformula.families.poisson import Poisson

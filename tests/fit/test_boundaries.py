@@ -12,7 +12,7 @@ from lmmformula.covariances.table import covariance
 from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.lmm import conditional_covariances, evaluate_at, fit_lmm
-from lmmformula.fit.settings import OptimizerSettings
+from lmmformula.fit.search.settings import OptimizerSettings
 
 
 def one_way(y: np.ndarray, groups: np.ndarray, given: Covariance | None = None) -> Design:

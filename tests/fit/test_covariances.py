@@ -1,7 +1,7 @@
 import numpy as np
 
 from lmmformula.covariances.table import covariance
-from lmmformula.fit.covariances import Parameters
+from lmmformula.fit.search.covariances import Parameters
 
 
 def test_terms_of_one_factor_share_its_matrix() -> None:

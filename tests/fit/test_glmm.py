@@ -12,16 +12,16 @@ import lmmformula as lf
 from corpus import dataset, record, records, weights_of
 from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
-from lmmformula.fit.columns import InnerColumns
 from lmmformula.fit.glmm import GlmmFit, Prepared, fit_glmm
-from lmmformula.fit.information import covariance_from
-from lmmformula.fit.laplace import laplace
+from lmmformula.fit.likelihood.columns import InnerColumns
+from lmmformula.fit.likelihood.information import covariance_from
+from lmmformula.fit.likelihood.laplace import laplace
+from lmmformula.fit.likelihood.modes import mode_of
+from lmmformula.fit.likelihood.quadrature import quadrature
+from lmmformula.fit.likelihood.response import CURVATURES, FITTED
+from lmmformula.fit.likelihood.target import CurvatureKind, Target
 from lmmformula.fit.lmm import fit_lmm
-from lmmformula.fit.modes import mode_of
-from lmmformula.fit.quadrature import quadrature
-from lmmformula.fit.response import CURVATURES, FITTED
-from lmmformula.fit.target import CurvatureKind, Target
-from lmmformula.fit.work import Budget
+from lmmformula.fit.search.work import Budget
 from lmmformula.ir.family import Family
 from lmmformula.results.effects import modes_by_group
 

@@ -5,8 +5,8 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.fit.more_starts import lowest, more_starts
-from lmmformula.fit.problem import prepare
+from lmmformula.fit.reml.problem import prepare
+from lmmformula.fit.search.more_starts import lowest, more_starts
 
 
 @pytest.mark.parametrize(

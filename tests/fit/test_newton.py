@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lmmformula.arrays import FloatArray
-from lmmformula.fit.newton import minimise, trust_step
-from lmmformula.fit.settings import OptimizerSettings
+from lmmformula.fit.search.newton import minimise, trust_step
+from lmmformula.fit.search.settings import OptimizerSettings
 
 
 @dataclass

@@ -29,7 +29,7 @@ def test_each_refit_is_the_fit_of_its_response(name: str, *, warm: bool) -> None
 @pytest.mark.parametrize("strategy", ["dense", "nested", "crossed", "sparse"])
 def test_every_strategy_takes_a_new_response(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is precomputed of X and Z is kept, and nothing of y."""
-    monkeypatch.setattr("lmmformula.fit.problem.structure_of", lambda *_: Structure(strategy, ""))
+    monkeypatch.setattr("lmmformula.fit.reml.problem.structure_of", lambda *_: Structure(strategy, ""))
     design = example("nested three")
     Y = design.y[:, None] + np.random.default_rng(1).normal(size=(design.nobs, 1))
     found = refit(design, Y)

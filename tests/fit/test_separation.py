@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 
 import lmmformula as lf
 from lmmformula.arrays import FloatArray
-from lmmformula.fit.separation import silent_rows, touched, undetermined
+from lmmformula.fit.likelihood.separation import silent_rows, touched, undetermined
 
 RNG = np.random.default_rng(5)
 N = 240

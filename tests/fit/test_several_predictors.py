@@ -18,9 +18,9 @@ from lmmformula.families.student import Student
 from lmmformula.families.zero_inflated import ZeroInflatedNegativeBinomial, ZeroInflatedPoisson
 from lmmformula.fit.algebra.plan import Structure, elimination_of
 from lmmformula.fit.algebra.rows import Grouping, RowSums
-from lmmformula.fit.covariances import Parameters
-from lmmformula.fit.laplace import laplace
-from lmmformula.fit.target import CurvatureKind, Predictor, Target
+from lmmformula.fit.likelihood.laplace import laplace
+from lmmformula.fit.likelihood.target import CurvatureKind, Predictor, Target
+from lmmformula.fit.search.covariances import Parameters
 
 N = 160
 STEP = 1e-4

@@ -9,8 +9,8 @@ from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra.gram import gram_of
 from lmmformula.fit.algebra.nested import chain_of
 from lmmformula.fit.algebra.plan import Structure
-from lmmformula.fit.objective import Objective, Point
-from lmmformula.fit.profiled import objective_for
+from lmmformula.fit.reml.objective import Objective, Point
+from lmmformula.fit.reml.profiled import objective_for
 
 STRATEGIES = {
     "single": lambda products: len(products.factors) == 1,

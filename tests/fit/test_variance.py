@@ -6,7 +6,7 @@ from corpus import dataset, record, records
 from fit.oracle import EXAMPLES, criterion, example, make_design, make_term
 from fit.recorded import recorded_design, recorded_fit
 from lmmformula.fit.lmm import evaluate_at, fit_lmm
-from lmmformula.fit.theta import split_theta
+from lmmformula.fit.search.theta import split_theta
 from lmmformula.fit.variance import log_deviations, variance_parameters
 
 REGULAR = [

@@ -8,9 +8,9 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.fit import start
 from lmmformula.fit.algebra import blocks, plan
 from lmmformula.fit.moments import moments
+from lmmformula.fit.search import start
 
 CASES = {
     "us": ("Reaction ~ Days + (Days | Subject)", "sleepstudy"),

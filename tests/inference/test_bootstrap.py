@@ -4,7 +4,7 @@ import pytest
 import lmmformula as lf
 from corpus import dataset
 from lmmformula.design.sums.many_responses import each_response
-from lmmformula.fit.problem import prepare
+from lmmformula.fit.reml.problem import prepare
 from lmmformula.inference.intervals.confint import confint
 from lmmformula.inference.intervals.parameters import estimates, parameters_of
 from lmmformula.inference.refits import batch

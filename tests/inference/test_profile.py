@@ -9,7 +9,7 @@ import fits
 import lmmformula as lf
 from corpus import dataset, record, records
 from lmmformula.fit.algebra import plan as structure
-from lmmformula.fit.problem import prepare
+from lmmformula.fit.reml.problem import prepare
 from lmmformula.inference.intervals import profile as module
 from lmmformula.inference.intervals.parameters import Parameter, parameters_of
 from lmmformula.inference.intervals.profile import profile, profile_intervals

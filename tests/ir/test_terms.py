@@ -5,9 +5,9 @@ import pytest
 
 from lmmformula.errors import FormulaError
 from lmmformula.formula.parse import parse_text
-from lmmformula.ir.elsewhere import INSTEAD
 from lmmformula.ir.expressions import Apply, Constant, Variable, depth, label, number, variables
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED, bound, register, signature
+from lmmformula.ir.lower.elsewhere import INSTEAD
 from lmmformula.ir.lower.model import lower
 from lmmformula.ir.terms import Term
 

@@ -8,7 +8,7 @@ import lmmformula as lf
 from corpus import dataset, record, records
 from fits import data_of, model_of, usable
 from lmmformula.data.table import read_table
-from lmmformula.ir.text import random_text
+from lmmformula.ir.written.text import random_text
 from lmmformula.repl.typing.facts import ROWS_LOOKED_AT, Facts, can_group, column_text
 
 PLAIN = [i for i in usable("lmm") if not any(record("lmm", i)[name] for name in ("weights", "offset", "contrasts"))]

@@ -9,7 +9,7 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.api.parsing import specification
+from lmmformula.api.input.parsing import specification
 from lmmformula.data.table import read_table
 from lmmformula.families.table import FAMILIES
 from lmmformula.repl.doing.families import is_fitted, is_sampled, own_parameters, response_words

@@ -107,7 +107,7 @@ def test_variances_of_zero_inflated_counts() -> None:
 @pytest.mark.parametrize("link", ["log", "logit", "probit", "cloglog", "identity", "sqrt"])
 def test_slopes_of_means(link: str) -> None:
     """Each is the derivative of the inverse link."""
-    from lmmformula.families.links import LINKS
+    from lmmformula.families.calculus.links import LINKS
 
     eta, h = np.array([-1.0, 0.3, 1.2]), 1e-6
     numeric = (np.asarray(LINKS[link].inverse(eta + h)) - np.asarray(LINKS[link].inverse(eta - h))) / (2 * h)

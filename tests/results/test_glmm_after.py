@@ -8,7 +8,7 @@ import pytest
 
 import lmmformula as lf
 from corpus import dataset
-from lmmformula.families.links import LINKS
+from lmmformula.families.calculus.links import LINKS
 from lmmformula.fit.glmm import fit_glmm
 from lmmformula.inference.intervals.wald import own_bounds
 from lmmformula.ir.family import Family

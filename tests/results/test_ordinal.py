@@ -173,7 +173,7 @@ def test_priors_that_cutpoints_can_not_have(statement: str, message: str) -> Non
 @each_link
 def test_default_priors_stand_where_the_categories_are(link: str) -> None:
     """At each cutpoint's prior location the link's inverse is the share of the categories below it, nearly."""
-    from lmmformula.families.links import LINKS
+    from lmmformula.families.calculus.links import LINKS
 
     model = lf.Model("rating ~ x", ratings(), family=f"cumulative({link})")
     locations = model.stan().data["prior_cutpoint_location"]

@@ -18,8 +18,8 @@ from lmmformula.design.columns.summaries import NumericSummary
 from lmmformula.inference import worked_out as keeping
 from lmmformula.results.files.fits import checksum, to_json
 from lmmformula.results.files.kept_numbers import NOTHING, Kept, kept_of
-from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
 from lmmformula.results.predict import uncertainty
+from lmmformula.results.predict.grid_values import column_summary, fixed_variables, used_as_levels
 
 IDENTIFIERS = ["lmm-003r", "lmm-024m", "lmm-041r", "lmm-012r", "lmm-107r", "lmm-119r", "lmm-014r", "lmm-004r"]
 """Correlated slopes, crossed factors, a factor's columns, scale(), weights and offset, splines, offset(), `||`."""

@@ -11,8 +11,8 @@ from fits import fit_of
 from lmmformula.api.pilot import PILOT_WORK, PILOT_WORK_OF_ROW
 from lmmformula.fit.algebra.gram import Gram, Pair
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
-from lmmformula.fit.work import Budget, Costs, OutOfWork, factorisation
-from lmmformula.results.warmstart import contradicted, estimates_of, information_of
+from lmmformula.fit.search.work import Budget, Costs, OutOfWork, factorisation
+from lmmformula.results.posteriors.warmstart import contradicted, estimates_of, information_of
 from lmmformula.stan.start import starting_point
 
 

@@ -11,7 +11,7 @@ import stanli
 import lmmformula as lf
 from lmmformula.errors import EngineError
 from lmmformula.fit.lmm import fit_lmm
-from lmmformula.results.warmstart import estimates_of
+from lmmformula.results.posteriors.warmstart import estimates_of
 from lmmformula.stan.engines import cmdstan_engine, stanli_engine
 from lmmformula.stan.engines.choice import default_adapt_delta, sample
 from lmmformula.stan.engines.options import OPTIONS, checked

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import lmmformula as lf
-from lmmformula.results.warmstart import estimates_of
+from lmmformula.results.posteriors.warmstart import estimates_of
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines.choice import sample
 from lmmformula.stan.engines.run import Run

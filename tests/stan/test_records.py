@@ -11,7 +11,7 @@ from designs import data_of as rows_of
 from designs import design_of, model
 from lmmformula.data.table import read_table
 from lmmformula.fit.lmm import fit_lmm
-from lmmformula.results.warmstart import estimates_of, information_of
+from lmmformula.results.posteriors.warmstart import estimates_of, information_of
 from lmmformula.stan.generate import stan_program
 from lmmformula.stan.start import starting_point
 

@@ -11,7 +11,7 @@ import stanli
 
 from lmmformula.errors import EngineError
 from lmmformula.fit.lmm import fit_lmm
-from lmmformula.results.warmstart import estimates_of
+from lmmformula.results.posteriors.warmstart import estimates_of
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.engines.choice import sample
 from lmmformula.stan.engines.run import Run

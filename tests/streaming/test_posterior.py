@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import lmmformula as lf
-from lmmformula.results.warmstart import information_of
+from lmmformula.results.posteriors.warmstart import information_of
 from lmmformula.stan.generate import StanProgram, stan_program
 
 RNG = np.random.default_rng(4)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
-from lmmformula.api.abilities import lacking, named
-from lmmformula.api.after import AnalysedFit
-from lmmformula.api.engine import ExaminedFit
-from lmmformula.api.hypotheses import HypothesisTests, ddf_of
+from lmmformula.api.methods.abilities import lacking, named
+from lmmformula.api.methods.after import AnalysedFit
+from lmmformula.api.methods.engine import ExaminedFit
+from lmmformula.api.methods.hypotheses import HypothesisTests, ddf_of
 from lmmformula.inference.tests.linear_functions import Ddf, method_of
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.present import generalized, linear, summary
@@ -64,7 +64,7 @@ class GeneralizedMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit, G
     A generalised linear mixed model, fitted by maximum likelihood with Laplace's approximation.
 
     `print(fit)` shows the summary that lme4's users know; the accessors have the names of a linear mixed model's. What
-    they can't say is in one table, `lmmformula.api.abilities`.
+    they can't say is in one table, `lmmformula.api.methods.abilities`.
 
     >>> import lmmformula as lf
     >>> fit = lf.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", lf.datasets.load("cbpp"),

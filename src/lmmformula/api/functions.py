@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.api.after import AnalysedFit
 from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
+from lmmformula.api.methods.after import AnalysedFit
 from lmmformula.api.model import Model
 from lmmformula.errors import FitError
-from lmmformula.fit.target import CurvatureKind
+from lmmformula.fit.likelihood.target import CurvatureKind
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.newcomers import answering
 from lmmformula.results.glmm import MixedResult

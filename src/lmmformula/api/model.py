@@ -8,19 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from lmmformula.api.fits import GeneralizedMixedFit, LinearMixedFit
-from lmmformula.api.parsing import Priors, required_text, specification
+from lmmformula.api.input.parsing import Priors, required_text, specification
+from lmmformula.api.input.reading import designed
 from lmmformula.api.pilot import Pilot, pilot_of
-from lmmformula.api.reading import designed
 from lmmformula.arrays import FloatArray
 from lmmformula.design.build import NaAction
 from lmmformula.design.design import Design
 from lmmformula.design.schema import Schema
 from lmmformula.errors import FitError, warn
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.likelihood.response import check_curvature
+from lmmformula.fit.likelihood.target import CurvatureKind
 from lmmformula.fit.lmm import Fit, fit_lmm
-from lmmformula.fit.response import check_curvature
-from lmmformula.fit.settings import OptimizerSettings
-from lmmformula.fit.target import CurvatureKind
+from lmmformula.fit.search.settings import OptimizerSettings
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.lower.model import update
 from lmmformula.ir.model import ModelIR

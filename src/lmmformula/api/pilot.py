@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit, fit_glmm
+from lmmformula.fit.likelihood.response import can_fit
 from lmmformula.fit.lmm import Fit, fit_lmm
-from lmmformula.fit.response import can_fit
-from lmmformula.fit.work import OutOfWork
+from lmmformula.fit.search.work import OutOfWork
 from lmmformula.ir.family import Family
 
 PILOT_WORK = 8e8
-"""Work, as `lmmformula.fit.work` counts it, that a fit to start a sampler from may take: about a second ..."""
+"""Work, as `lmmformula.fit.search.work` counts it, that a fit to start a sampler from may take: about a second ..."""
 PILOT_WORK_OF_ROW = 1e4
 """... with as much for each row, so that data of millions of rows, which take long to sample, get a fair share."""
 

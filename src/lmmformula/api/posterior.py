@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.api.abilities import lacking
-from lmmformula.api.marginal import MarginalEffects
+from lmmformula.api.methods.abilities import lacking
+from lmmformula.api.methods.marginal import MarginalEffects
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.present.posterior import posterior_text
 from lmmformula.present.report import posterior_report

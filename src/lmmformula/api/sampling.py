@@ -13,7 +13,7 @@ from lmmformula.errors import FitError, PriorWarning, SamplingWarning, is_text, 
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.results.arguments import check_flag
 from lmmformula.results.estimates import Specified
-from lmmformula.results.warmstart import contradicted, estimates_of, information_of
+from lmmformula.results.posteriors.warmstart import contradicted, estimates_of, information_of
 from lmmformula.stan.draws import Diagnostics, Draws
 from lmmformula.stan.engines.choice import optimize, sample
 from lmmformula.stan.generate import StanProgram, stan_program

@@ -24,7 +24,7 @@ from lmmformula.design.times import check_structure, warn_of_order
 from lmmformula.errors import DataError, LmmFormulaError, meant, printable, warn
 from lmmformula.ir.expressions import Expression, Variable, label
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.text import random_text
+from lmmformula.ir.written.text import random_text
 
 NaAction = Literal["omit", "exclude", "fail"]
 

@@ -17,7 +17,7 @@ from lmmformula.ir.expressions import Apply, Variable, label
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.terms import Term
-from lmmformula.ir.text import random_text
+from lmmformula.ir.written.text import random_text
 
 EVEN = 1e-6
 """Part of a step by which times may differ from equal distances."""

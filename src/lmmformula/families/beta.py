@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.families.calculus.jets import Real, exp
+from lmmformula.families.calculus.special import log_gamma, trigamma
 from lmmformula.families.family import Family, Observed, Own, Parameter, log_y
-from lmmformula.families.jets import Real, exp
-from lmmformula.families.special import log_gamma, trigamma
 from lmmformula.families.stan_words import StanWords
 
 SMALLEST = 1e-300

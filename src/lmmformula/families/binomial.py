@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.families.calculus.jets import Jet, Key, Real, up_to, value_of, variable
+from lmmformula.families.calculus.special import best_binomial, inv_logit
 from lmmformula.families.family import Family, Observed, Own, counted
-from lmmformula.families.jets import Jet, Key, Real, up_to, value_of, variable
-from lmmformula.families.special import best_binomial, inv_logit
 from lmmformula.families.stan_words import COUNT, StanWords
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.families.calculus.jets import Real, chosen, value_of
+from lmmformula.families.calculus.special import log1m_exp
 from lmmformula.families.family import Family, Observed, Own
-from lmmformula.families.jets import Real, chosen, value_of
-from lmmformula.families.special import log1m_exp
 from lmmformula.families.stan_words import StanWords
 
 LATENT = {

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.jets import VALUE, Jet, Key, Real, value_of, variable
-from lmmformula.families.links import LINKS, Link
+from lmmformula.families.calculus.jets import VALUE, Jet, Key, Real, value_of, variable
+from lmmformula.families.calculus.links import LINKS, Link
 from lmmformula.families.stan_words import Prior, StanWords
 
 Own = Mapping[str, Any]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.families.calculus.jets import Real, log
+from lmmformula.families.calculus.special import LOG_2PI
 from lmmformula.families.family import SIGMA, Family, Observed, Own
-from lmmformula.families.jets import Real, log
-from lmmformula.families.special import LOG_2PI
 from lmmformula.families.stan_words import StanWords
 
 

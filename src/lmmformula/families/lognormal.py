@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.families.calculus.jets import Real
 from lmmformula.families.family import SIGMA, Family, Observed, Own, log_y, positive
 from lmmformula.families.gaussian import log_half_spread, normal
-from lmmformula.families.jets import Real
 from lmmformula.families.stan_words import POSITIVE, StanWords
 
 

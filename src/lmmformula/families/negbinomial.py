@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray, IntArray
+from lmmformula.families.calculus.jets import Jet, Key, Real, chosen, log, log1p, taken, up_to, value_of, variable
+from lmmformula.families.calculus.special import LOG_2PI, log_add_exp, log_factorial_error, loss
 from lmmformula.families.family import FARTHEST, SHAPE, Family, Observed, Own, counted, whole
 from lmmformula.families.gamma import gamma_draws
-from lmmformula.families.jets import Jet, Key, Real, chosen, log, log1p, taken, up_to, value_of, variable
 from lmmformula.families.poisson import LARGEST_MEAN, best_of_counts, expected_of_counts
-from lmmformula.families.special import LOG_2PI, log_add_exp, log_factorial_error, loss
 from lmmformula.families.stan_words import COUNT, StanWords
 
 CLOSE = 0.5

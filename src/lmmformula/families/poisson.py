@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
+from lmmformula.families.calculus.jets import Jet, Key, Real, chosen
+from lmmformula.families.calculus.special import best_poisson, loss
 from lmmformula.families.family import Family, Observed, Own, counted, whole
-from lmmformula.families.jets import Jet, Key, Real, chosen
-from lmmformula.families.special import best_poisson, loss
 from lmmformula.families.stan_words import COUNT, StanWords
 
 LARGEST_MEAN = 1e18

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.families.calculus.jets import Real, log, log1p
+from lmmformula.families.calculus.special import student_constant
 from lmmformula.families.family import SIGMA, Family, Observed, Own, Parameter
 from lmmformula.families.gaussian import log_half_spread
-from lmmformula.families.jets import Real, log, log1p
-from lmmformula.families.special import student_constant
 from lmmformula.families.stan_words import StanWords
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.families import negbinomial, poisson
+from lmmformula.families.calculus.jets import Jet, Key, Real, chosen, log, log1p, up_to, value_of, variable
+from lmmformula.families.calculus.links import LINKS
+from lmmformula.families.calculus.special import log_add_exp
 from lmmformula.families.family import LEAST_WEIGHT, SHAPE, Family, Observed, Own, Parameter, counted
-from lmmformula.families.jets import Jet, Key, Real, chosen, log, log1p, up_to, value_of, variable
-from lmmformula.families.links import LINKS
-from lmmformula.families.special import log_add_exp
 from lmmformula.families.stan_words import COUNT, StanWords
 
 ORDER = """\

@@ -11,26 +11,26 @@ from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.records import symmetric
 from lmmformula.errors import FitError
-from lmmformula.families.links import LINKS
+from lmmformula.families.calculus.links import LINKS
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.algebra.plan import elimination_of, refuse_wide, structure_of
 from lmmformula.fit.algebra.rows import RowSums
-from lmmformula.fit.columns import InnerColumns, inner_columns
-from lmmformula.fit.convergence import Judgement, judge, undetermined
-from lmmformula.fit.covariances import Parameters
-from lmmformula.fit.information import Information
-from lmmformula.fit.laplace import Laplace, laplace
-from lmmformula.fit.modes import joint_mode
-from lmmformula.fit.more_starts import lowest, more_starts
-from lmmformula.fit.quadrature import Approximation, approximation
-from lmmformula.fit.quasi_newton import descend
-from lmmformula.fit.response import check_curvature, observed_of, start_of, unit_of
-from lmmformula.fit.separation import touched
-from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
-from lmmformula.fit.target import CurvatureKind, Predictor, Target
-from lmmformula.fit.theta import split_theta
-from lmmformula.fit.work import Budget, Costs
+from lmmformula.fit.likelihood.columns import InnerColumns, inner_columns
+from lmmformula.fit.likelihood.information import Information
+from lmmformula.fit.likelihood.laplace import Laplace, laplace
+from lmmformula.fit.likelihood.modes import joint_mode
+from lmmformula.fit.likelihood.quadrature import Approximation, approximation
+from lmmformula.fit.likelihood.quasi_newton import descend
+from lmmformula.fit.likelihood.response import check_curvature, observed_of, start_of, unit_of
+from lmmformula.fit.likelihood.separation import touched
+from lmmformula.fit.likelihood.target import CurvatureKind, Predictor, Target
+from lmmformula.fit.search.convergence import Judgement, judge, undetermined
+from lmmformula.fit.search.covariances import Parameters
+from lmmformula.fit.search.more_starts import lowest, more_starts
+from lmmformula.fit.search.settings import OptimizerLog, OptimizerSettings
+from lmmformula.fit.search.theta import split_theta
+from lmmformula.fit.search.work import Budget, Costs
 from lmmformula.ir.family import Family
 
 FIRST_DEVIATION = 0.7
@@ -137,7 +137,7 @@ def fit_glmm(
     start : theta to start from, lme4's order
     nagq : nodes of adaptive Gauss-Hermite quadrature; 1 is Laplace's approximation
     curvature : of the log density, which the approximation takes: "observed", or "expected" as in lme4
-    most_work : counted as in `lmmformula.fit.work`, after which it gives up
+    most_work : counted as in `lmmformula.fit.search.work`, after which it gives up
 
     Raises
     ------

@@ -14,14 +14,14 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.convergence import Judgement, judge, undetermined
-from lmmformula.fit.linear import least_squares
-from lmmformula.fit.more_starts import lowest, more_starts
-from lmmformula.fit.newton import Minimum, minimise
-from lmmformula.fit.objective import Point
-from lmmformula.fit.problem import Evaluation, Problem, prepare
-from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
-from lmmformula.fit.theta import split_theta
+from lmmformula.fit.reml.linear import least_squares
+from lmmformula.fit.reml.objective import Point
+from lmmformula.fit.reml.problem import Evaluation, Problem, prepare
+from lmmformula.fit.search.convergence import Judgement, judge, undetermined
+from lmmformula.fit.search.more_starts import lowest, more_starts
+from lmmformula.fit.search.newton import Minimum, minimise
+from lmmformula.fit.search.settings import OptimizerLog, OptimizerSettings
+from lmmformula.fit.search.theta import split_theta
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def fit_lmm(
     Fit by REML or ML.
 
     start : theta to start from, lme4's order; None for MINQUE estimates
-    most_work : counted as in `lmmformula.fit.work`, after which it gives up
+    most_work : counted as in `lmmformula.fit.search.work`, after which it gives up
 
     Raises
     ------

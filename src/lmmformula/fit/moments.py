@@ -18,11 +18,11 @@ from lmmformula.design.sums.coordinates import block_diagonal
 from lmmformula.errors import FitError
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.plan import Structure
-from lmmformula.fit.covariances import stacked
 from lmmformula.fit.lmm import Fit
-from lmmformula.fit.problem import Problem, prepare
-from lmmformula.fit.profiled import DensePoint, level_traces, objective_for
-from lmmformula.fit.single import SingleFactor, SinglePoint
+from lmmformula.fit.reml.problem import Problem, prepare
+from lmmformula.fit.reml.profiled import DensePoint, level_traces, objective_for
+from lmmformula.fit.reml.single import SingleFactor, SinglePoint
+from lmmformula.fit.search.covariances import stacked
 
 MOST_EFFECTS = 4000
 """Number of random effects up to which several grouping factors, or a wide one, are treated as one dense matrix."""

@@ -11,8 +11,8 @@ from lmmformula.design.sums.many_responses import each_response
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit, explained, fit_lmm, fit_problem
-from lmmformula.fit.problem import prepare
-from lmmformula.fit.settings import OptimizerSettings
+from lmmformula.fit.reml.problem import prepare
+from lmmformula.fit.search.settings import OptimizerSettings
 
 BATCH = 256
 """Responses whose cross-products are formed together."""

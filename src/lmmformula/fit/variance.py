@@ -17,11 +17,11 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.design import Design
-from lmmformula.fit.covariances import Parameters
 from lmmformula.fit.lmm import Fit
-from lmmformula.fit.objective import Point
-from lmmformula.fit.problem import Problem, prepare
-from lmmformula.fit.theta import split_theta
+from lmmformula.fit.reml.objective import Point
+from lmmformula.fit.reml.problem import Problem, prepare
+from lmmformula.fit.search.covariances import Parameters
+from lmmformula.fit.search.theta import split_theta
 from lmmformula.waiting import waiting
 
 DIFFERENCE_STEP = 3e-5

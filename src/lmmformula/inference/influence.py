@@ -24,8 +24,8 @@ from lmmformula.design.design import Design
 from lmmformula.errors import FitError
 from lmmformula.families.family import LEAST_WEIGHT
 from lmmformula.fit.algebra.blocks import solve
+from lmmformula.fit.likelihood.response import scores
 from lmmformula.fit.lmm import evaluate_at
-from lmmformula.fit.response import scores
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_group
 from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult

@@ -11,8 +11,8 @@ from lmmformula.errors import LmmFormulaError
 from lmmformula.inference.tests.anova_contrasts import AnovaType, hypotheses
 from lmmformula.results.files.kept_numbers import Hypotheses, Kept, kept_of
 from lmmformula.results.glmm import MixedResult
-from lmmformula.results.grid_values import grid_values
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.predict.grid_values import grid_values
 from lmmformula.results.predict.uncertainty import is_small
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from lmmformula.covariances.table import STRUCTURES
 from lmmformula.errors import FormulaError, is_text, printable
-from lmmformula.ir.elsewhere import INSTEAD, NOT_YET
 from lmmformula.ir.expressions import Apply, Expression
+from lmmformula.ir.lower.elsewhere import INSTEAD, NOT_YET
 from lmmformula.newcomers import answering
 
 Kind = Literal["elementwise", "basis", "factor", "value", "contrast"]

@@ -5,13 +5,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from lmmformula.errors import DataError, LmmFormulaError, meant
-from lmmformula.ir.codec import decode, encode
 from lmmformula.ir.expand import expand
 from lmmformula.ir.expressions import Expression, Variable, variables
-from lmmformula.ir.latex import latex
 from lmmformula.ir.records import FixedTerms, ModelRecord
 from lmmformula.ir.terms import Term
-from lmmformula.ir.text import canonical_text, formula_text
+from lmmformula.ir.written.codec import decode, encode
+from lmmformula.ir.written.latex import latex
+from lmmformula.ir.written.text import canonical_text, formula_text
 from lmmformula.newcomers import answers_newcomers
 
 

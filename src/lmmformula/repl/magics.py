@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.api.parsing import parse
+from lmmformula.api.input.parsing import parse
 from lmmformula.errors import DataError, FormulaError, LmmFormulaError, printable
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR

@@ -17,8 +17,8 @@ from typing import Literal
 import numpy as np
 
 from lmmformula.design.design import Design
-from lmmformula.families.links import LINKS
-from lmmformula.families.special import inv_logit, trigamma
+from lmmformula.families.calculus.links import LINKS
+from lmmformula.families.calculus.special import inv_logit, trigamma
 from lmmformula.families.table import family as distribution_of
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit

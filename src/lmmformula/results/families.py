@@ -8,11 +8,11 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.errors import FitError
+from lmmformula.families.calculus.jets import up_to, variable
+from lmmformula.families.calculus.links import LINKS
 from lmmformula.families.cumulative import Cumulative
 from lmmformula.families.family import Family as Distribution
 from lmmformula.families.family import Observed
-from lmmformula.families.jets import up_to, variable
-from lmmformula.families.links import LINKS
 from lmmformula.families.table import family as distribution_of
 from lmmformula.ir.family import Family
 

@@ -15,10 +15,10 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.lmm import Fit
-from lmmformula.fit.newton import minimise
-from lmmformula.fit.problem import Problem
-from lmmformula.fit.profiled import objective_for
-from lmmformula.fit.settings import OptimizerSettings
+from lmmformula.fit.reml.problem import Problem
+from lmmformula.fit.reml.profiled import objective_for
+from lmmformula.fit.search.newton import minimise
+from lmmformula.fit.search.settings import OptimizerSettings
 from lmmformula.inference.intervals.parameters import Parameter
 from lmmformula.inference.intervals.variance_space import Coordinate, JointPoint, VarianceSpace
 

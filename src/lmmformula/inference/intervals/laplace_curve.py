@@ -18,19 +18,19 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
-from lmmformula.families.jets import value_of
-from lmmformula.families.links import LINKS, Link
+from lmmformula.families.calculus.jets import value_of
+from lmmformula.families.calculus.links import LINKS, Link
 from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.glmm import LEAST_DEVIATION, GlmmFit, Prepared
-from lmmformula.fit.laplace import Laplace
-from lmmformula.fit.newton import minimise
-from lmmformula.fit.quadrature import Approximation, approximation
-from lmmformula.fit.quasi_newton import LEAST_PIVOT, Memory, noticing
-from lmmformula.fit.response import scores
-from lmmformula.fit.settings import OptimizerSettings
-from lmmformula.fit.sides import on_better_sides
-from lmmformula.fit.target import Target
-from lmmformula.fit.work import Budget
+from lmmformula.fit.likelihood.laplace import Laplace
+from lmmformula.fit.likelihood.quadrature import Approximation, approximation
+from lmmformula.fit.likelihood.quasi_newton import LEAST_PIVOT, Memory, noticing
+from lmmformula.fit.likelihood.response import scores
+from lmmformula.fit.likelihood.sides import on_better_sides
+from lmmformula.fit.likelihood.target import Target
+from lmmformula.fit.search.newton import minimise
+from lmmformula.fit.search.settings import OptimizerSettings
+from lmmformula.fit.search.work import Budget
 from lmmformula.inference.intervals.curves import SETTINGS, Trail, first_steps, tangent_of
 from lmmformula.inference.intervals.parameters import Parameter
 from lmmformula.inference.intervals.variance_space import Absolute, Coordinate

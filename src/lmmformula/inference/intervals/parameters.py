@@ -8,7 +8,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
-from lmmformula.families.links import LINKS, Link
+from lmmformula.families.calculus.links import LINKS, Link
 from lmmformula.families.table import family
 from lmmformula.results.arguments import check_level
 from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult

@@ -19,7 +19,7 @@ from lmmformula.design.design import Design
 from lmmformula.errors import FitError, legible, warn
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit, fit_lmm
-from lmmformula.fit.problem import Problem, prepare
+from lmmformula.fit.reml.problem import Problem, prepare
 from lmmformula.inference.intervals.curves import Curve, curve_of
 from lmmformula.inference.intervals.interval_table import Intervals
 from lmmformula.inference.intervals.laplace_curve import LaplaceProblem

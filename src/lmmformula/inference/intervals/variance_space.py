@@ -20,9 +20,9 @@ from lmmformula.arrays import FloatArray
 from lmmformula.covariances.maps import CovarianceMap
 from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.covariances import Parameters
-from lmmformula.fit.objective import Point
-from lmmformula.fit.problem import Problem
+from lmmformula.fit.reml.objective import Point
+from lmmformula.fit.reml.problem import Problem
+from lmmformula.fit.search.covariances import Parameters
 from lmmformula.inference.intervals.parameters import Parameter
 
 KNOWN = 2**60

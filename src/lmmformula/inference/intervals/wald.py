@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.families.jets import value_of
-from lmmformula.families.links import LINKS, Link
+from lmmformula.families.calculus.jets import value_of
+from lmmformula.families.calculus.links import LINKS, Link
 from lmmformula.inference.intervals.interval_table import Intervals
 from lmmformula.inference.intervals.parameters import (
     Parameter,

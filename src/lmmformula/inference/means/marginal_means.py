@@ -37,8 +37,8 @@ from lmmformula.inference.tests.multiplicity import Adjustment, refuse_unknown
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.results.arguments import check_choice, check_level
 from lmmformula.results.glmm import MixedResult
-from lmmformula.results.grid_values import column_summary, fixed_variables, used_as_levels
 from lmmformula.results.posteriors.posterior import PosteriorResult
+from lmmformula.results.predict.grid_values import column_summary, fixed_variables, used_as_levels
 
 Estimated = MixedResult | PosteriorResult
 Spec = str | Sequence[str]

@@ -13,7 +13,7 @@ from lmmformula.design.fixed import offset_values
 from lmmformula.errors import FitError
 from lmmformula.ir.expressions import Expression
 from lmmformula.results.estimates import Specified
-from lmmformula.results.grid_values import offset_means, offset_variables
+from lmmformula.results.predict.grid_values import offset_means, offset_variables
 
 
 @dataclass(frozen=True, slots=True)

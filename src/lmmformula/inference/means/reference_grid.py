@@ -23,7 +23,7 @@ from lmmformula.inference.means.offsets import Offsets, offsets_of
 from lmmformula.inference.tests.linear_functions import with_estimate
 from lmmformula.results.arguments import check_mapping
 from lmmformula.results.estimates import Specified
-from lmmformula.results.grid_values import column_summary, fixed_variables, term_variables
+from lmmformula.results.predict.grid_values import column_summary, fixed_variables, term_variables
 from lmmformula.results.predict.rows import inestimable
 
 MOST_POINTS = 100_000

@@ -11,7 +11,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError, printable
-from lmmformula.families.links import LINKS
+from lmmformula.families.calculus.links import LINKS
 from lmmformula.ir.expressions import Apply, Constant, Expression, Variable, label
 from lmmformula.ir.model import ModelIR
 

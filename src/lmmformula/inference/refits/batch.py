@@ -16,10 +16,10 @@ from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.covariances.maps import LinearRoot
 from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.covariances import stacked
-from lmmformula.fit.problem import Problem
 from lmmformula.fit.refit import Refits
-from lmmformula.fit.settings import OptimizerSettings
+from lmmformula.fit.reml.problem import Problem
+from lmmformula.fit.search.covariances import stacked
+from lmmformula.fit.search.settings import OptimizerSettings
 
 MOST_STEPS = 40
 """Newton steps after which a response is left to the ordinary optimiser; five are usual."""

@@ -16,7 +16,7 @@ from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit
 from lmmformula.fit.refit import Refits
-from lmmformula.fit.theta import split_theta
+from lmmformula.fit.search.theta import split_theta
 from lmmformula.inference.intervals.interval_table import Intervals
 from lmmformula.inference.intervals.parameters import Parameter, chosen, estimates, parameters_of, tail
 from lmmformula.inference.refits.jobs import Progress, Running, each, outcomes

@@ -13,8 +13,8 @@ from lmmformula.design.sums.many_responses import each_response
 from lmmformula.errors import FitError
 from lmmformula.fit.glmm import GlmmFit
 from lmmformula.fit.lmm import Fit, explained, fit_lmm, fit_problem
-from lmmformula.fit.problem import Problem, prepare
 from lmmformula.fit.refit import Refits, collected
+from lmmformula.fit.reml.problem import Problem, prepare
 from lmmformula.inference.refits.batch import basis_of, refit_batch
 from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.predict.prediction import population_means, simulated

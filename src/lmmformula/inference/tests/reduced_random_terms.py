@@ -11,7 +11,7 @@ from lmmformula.inference.means.model_columns import used_rows, variables_on
 from lmmformula.inference.tests.anova import droppable
 from lmmformula.ir.records import RandomTerm
 from lmmformula.ir.terms import Term
-from lmmformula.ir.text import random_text
+from lmmformula.ir.written.text import random_text
 from lmmformula.results.glmm import MixedResult
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 from lmmformula.errors import NOWHERE, FormulaError, Span
 from lmmformula.formula.ast import Argument, Call, Chain, Expr, Name, Number, Parenthesis, Prefix, String
-from lmmformula.ir.elsewhere import CONTRASTS as ELSEWHERE
 from lmmformula.ir.expand import DOT
 from lmmformula.ir.expressions import Apply, Constant, Expression, Variable, depth, variables
 from lmmformula.ir.functions import CONTRASTS, bound, signature
 from lmmformula.ir.limits import LIMITS
+from lmmformula.ir.lower.elsewhere import CONTRASTS as ELSEWHERE
 
 CONSTANTS: dict[str, float | bool | None] = {
     "TRUE": True, "FALSE": False, "NULL": None, "NA": math.nan, "NaN": math.nan, "Inf": math.inf, "pi": math.pi,

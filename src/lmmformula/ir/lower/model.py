@@ -7,7 +7,7 @@ from lmmformula.formula.ast import Expr, Name, Specification, walk
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.lower.formula import lower_formula
 from lmmformula.ir.model import ModelIR
-from lmmformula.ir.text import right_text
+from lmmformula.ir.written.text import right_text
 
 
 def lower(specification: Specification) -> ModelIR:

@@ -7,9 +7,9 @@ from itertools import islice
 
 from lmmformula.errors import FormulaError, Span
 from lmmformula.formula.ast import Call, Expr, Name, Parenthesis, PriorStatement, String
-from lmmformula.ir.elsewhere import PARAMETERS
 from lmmformula.ir.expressions import Apply, Constant, Expression, label
 from lmmformula.ir.functions import FUNCTIONS
+from lmmformula.ir.lower.elsewhere import PARAMETERS
 from lmmformula.ir.lower.expressions import expression, terms_expression
 from lmmformula.ir.priors import DISTRIBUTIONS, TARGETS, Prior, PriorTarget, check
 

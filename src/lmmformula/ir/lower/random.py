@@ -7,11 +7,11 @@ from lmmformula.covariances.table import STRUCTURES
 from lmmformula.covariances.unstructured import UNSTRUCTURED
 from lmmformula.errors import FormulaError, warn
 from lmmformula.formula.ast import Argument, Call, Chain, Expr, Name, Number, Prefix, children, walk
-from lmmformula.ir.elsewhere import LATER, OTHERWISE
 from lmmformula.ir.expand import Expansion, expand
 from lmmformula.ir.expressions import label
 from lmmformula.ir.functions import FUNCTIONS, REGISTERED
 from lmmformula.ir.limits import LIMITS
+from lmmformula.ir.lower.elsewhere import LATER, OTHERWISE
 from lmmformula.ir.lower.expressions import terms_expression
 from lmmformula.ir.lower.groups import grouping_factors, strip
 from lmmformula.ir.records import RandomTerm

@@ -2,8 +2,8 @@
 
 from lmmformula.errors import FormulaError
 from lmmformula.formula.ast import Argument, Call, Chain, Expr, Formula, walk
-from lmmformula.ir.elsewhere import ADDITIONS
 from lmmformula.ir.expressions import Expression, variables
+from lmmformula.ir.lower.elsewhere import ADDITIONS
 from lmmformula.ir.lower.expressions import expression
 from lmmformula.ir.lower.groups import strip
 from lmmformula.ir.lower.random import holds_random

@@ -30,8 +30,8 @@ from lmmformula.present.pictures.canvas import (
 )
 from lmmformula.results.arguments import check_mapping
 from lmmformula.results.glmm import GeneralizedMixedResult
-from lmmformula.results.grid_values import column_summary, predictors
 from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.predict.grid_values import column_summary, predictors
 from lmmformula.results.varcorr import unique_labels
 
 if TYPE_CHECKING:

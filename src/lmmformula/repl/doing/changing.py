@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.api.parsing import specification
+from lmmformula.api.input.parsing import specification
 from lmmformula.data.delimited import TextOptions
 from lmmformula.design.fixed import named_numbers
 from lmmformula.errors import FormulaError, LmmFormulaError, printable

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmmformula.errors import FitError
 from lmmformula.ir.family import GAUSSIAN
-from lmmformula.ir.text import random_text
+from lmmformula.ir.written.text import random_text
 from lmmformula.present.numbers import format_numbers, zap_small
 from lmmformula.repl.doing.changing import model_code
 from lmmformula.repl.doing.families import model_text, need_fitted

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lmmformula.api.families import named_family
+from lmmformula.api.input.families import named_family
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError, FormulaError, printable
 from lmmformula.families.table import FAMILIES
-from lmmformula.fit.response import can_fit
+from lmmformula.fit.likelihood.response import can_fit
 from lmmformula.ir.family import GAUSSIAN, Family
 from lmmformula.ir.model import ModelIR
 from lmmformula.present.formula import formula_text
@@ -64,7 +64,7 @@ def model_text(ir: ModelIR) -> str:
     """
     Write a formula with its family, which goes without saying where it is the Gaussian.
 
-    >>> from lmmformula.api.parsing import specification
+    >>> from lmmformula.api.input.parsing import specification
     >>> model_text(specification("y ~ x", "poisson", None)), model_text(specification("y ~ x", "gaussian", None))
     ('y ~ x, poisson(log)', 'y ~ x')
     """

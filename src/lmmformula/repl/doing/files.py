@@ -57,7 +57,7 @@ def do_load(session: States, argument: str) -> str:
 
     On the data and weights in use, if they can be those of the file; without data it can still be asked.
     """
-    from lmmformula.api.loading import load as read
+    from lmmformula.api.input.loading import load as read
     from lmmformula.api.posterior import Posterior
 
     if not argument:

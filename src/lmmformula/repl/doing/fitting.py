@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmmformula.design.schema import FactorVariable
 from lmmformula.errors import FitError, FormulaError, printable
-from lmmformula.fit.response import CURVATURES
+from lmmformula.fit.likelihood.response import CURVATURES
 from lmmformula.present.numbers import format_numbers
 from lmmformula.present.tables import matrix_lines
 from lmmformula.repl.doing.changing import set_formula

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lmmformula.errors import FitError, FormulaError, printable
 from lmmformula.ir.records import RandomTerm
-from lmmformula.ir.text import random_text, terms_text
+from lmmformula.ir.written.text import random_text, terms_text
 from lmmformula.repl.doing.changing import set_formula
 from lmmformula.repl.doing.fitting import fit_of
 from lmmformula.repl.state import States
@@ -47,7 +47,7 @@ def simplifications(random: RandomTerm) -> Iterator[Simplification]:
     """
     List the steps down from one random term, under the labels of the table of reductions.
 
-    >>> from lmmformula.api.parsing import parse
+    >>> from lmmformula.api.input.parsing import parse
     >>> for step in simplifications(parse("y ~ x + (x + z | g)").random[0]):
     ...     print(step.label, "by", step.update)
     x in (x + z | g) by . ~ . - (x + z | g) + (z | g)

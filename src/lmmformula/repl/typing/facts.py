@@ -30,7 +30,7 @@ from lmmformula.ir.expressions import Expression, label
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.model import ModelIR
 from lmmformula.ir.records import RandomTerm
-from lmmformula.ir.text import random_text
+from lmmformula.ir.written.text import random_text
 from lmmformula.repl.doing.families import equation, response_words
 
 ROWS_LOOKED_AT = 2_000
@@ -105,7 +105,7 @@ class Facts:
     """
     What is known of a table's columns, and of expressions of them; learned on first use, and kept.
 
-    >>> from lmmformula.api.parsing import parse
+    >>> from lmmformula.api.input.parsing import parse
     >>> from lmmformula.data.table import read_table
     >>> table = read_table({"y": [1.0, 2, 4, 3], "x": [1.0, 2, 3, 4], "g": ["a", "a", "b", "b"]})
     >>> print(Facts(table).preview(parse("y ~ x + (1 | g)")))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from lmmformula.api.parsing import specification
+from lmmformula.api.input.parsing import specification
 from lmmformula.errors import FormulaError, LmmFormulaError, Span, printable
 from lmmformula.formula.ast import Name
 from lmmformula.formula.parse import parse_priors, parse_text

@@ -18,8 +18,8 @@ from lmmformula.design.schema import FactorVariable, Schema
 from lmmformula.errors import LmmFormulaError
 from lmmformula.families.table import family
 from lmmformula.fit.glmm import GlmmFit
+from lmmformula.fit.likelihood.response import can_fit
 from lmmformula.fit.lmm import Fit
-from lmmformula.fit.response import can_fit
 from lmmformula.ir.expressions import Apply, Expression, children, label
 from lmmformula.ir.family import GAUSSIAN
 from lmmformula.ir.functions import REGISTERED

@@ -10,8 +10,8 @@ from lmmformula.conform import Layout, require
 from lmmformula.design.design import Design
 from lmmformula.families.table import family
 from lmmformula.fit.glmm import GlmmFit
+from lmmformula.fit.likelihood.response import CURVATURES
 from lmmformula.fit.lmm import Fit
-from lmmformula.fit.response import CURVATURES
 from lmmformula.ir.model import ModelIR
 
 VERDICT: Layout = {"verdict": {"ok", "boundary", "failed"}, "message": str}

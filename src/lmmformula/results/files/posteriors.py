@@ -32,8 +32,8 @@ from lmmformula.results.files.fits import (
     read_design,
 )
 from lmmformula.results.files.kept_numbers import Kept
-from lmmformula.results.grid_values import grid_values
 from lmmformula.results.netcdf import Named, read_netcdf, write_netcdf
+from lmmformula.results.predict.grid_values import grid_values
 from lmmformula.stan.draws import Draws
 from lmmformula.stan.generate import StanProgram
 from lmmformula.stan.program.edited import check_read_back

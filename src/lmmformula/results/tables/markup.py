@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from lmmformula.ir.latex import text as math_text
+from lmmformula.ir.written.latex import text as math_text
 
 LATEX = {
     "\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "`": r"\`{}",

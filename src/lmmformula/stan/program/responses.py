@@ -8,7 +8,7 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.design.weights import are_broken
 from lmmformula.errors import FitError
-from lmmformula.families.links import LINKS
+from lmmformula.families.calculus.links import LINKS
 from lmmformula.families.stan_words import Prior, StanWords
 from lmmformula.families.table import FAMILIES
 from lmmformula.ir.family import Family

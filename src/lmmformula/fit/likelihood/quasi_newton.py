@@ -13,12 +13,12 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.fit.algebra.effects import Effects
-from lmmformula.fit.laplace import Laplace
-from lmmformula.fit.newton import minimise, trust_step
-from lmmformula.fit.quadrature import Approximation
-from lmmformula.fit.settings import OptimizerLog, OptimizerSettings, Step
-from lmmformula.fit.sides import on_better_sides
-from lmmformula.fit.target import Target
+from lmmformula.fit.likelihood.laplace import Laplace
+from lmmformula.fit.likelihood.quadrature import Approximation
+from lmmformula.fit.likelihood.sides import on_better_sides
+from lmmformula.fit.likelihood.target import Target
+from lmmformula.fit.search.newton import minimise, trust_step
+from lmmformula.fit.search.settings import OptimizerLog, OptimizerSettings, Step
 
 MOST_ROUNDS = 8
 """Times the second derivatives are computed anew."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from lmmformula.api.marginal import MarginalEffects
+from lmmformula.api.methods.marginal import MarginalEffects
 from lmmformula.errors import FitError
 from lmmformula.newcomers import answering
 from lmmformula.results.arguments import check_choice, check_flag

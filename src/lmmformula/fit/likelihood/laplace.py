@@ -23,11 +23,11 @@ from functools import cached_property
 import numpy as np
 
 from lmmformula.arrays import BoolArray, FloatArray
-from lmmformula.families.jets import Jet
+from lmmformula.families.calculus.jets import Jet
 from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.algebra.factorised import Factorised
-from lmmformula.fit.modes import Mode, mode_of
-from lmmformula.fit.target import Target
+from lmmformula.fit.likelihood.modes import Mode, mode_of
+from lmmformula.fit.likelihood.target import Target
 
 DIFFERENCE_STEP = 1e-4
 """Step of the differences of the gradient; all parameters are of the size of the linear predictor."""

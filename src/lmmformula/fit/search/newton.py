@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.fit.settings import OptimizerLog, OptimizerSettings, Step
+from lmmformula.fit.search.settings import OptimizerLog, OptimizerSettings, Step
 
 
 class Evaluated(Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lmmformula.api.families import read_family
+from lmmformula.api.input.families import read_family
 from lmmformula.errors import FormulaError
 from lmmformula.formula.parse import parse_text
 from lmmformula.ir.family import Family

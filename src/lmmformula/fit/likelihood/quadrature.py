@@ -18,11 +18,11 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.errors import FitError
-from lmmformula.families.jets import VALUE
-from lmmformula.families.special import LOG_2PI
+from lmmformula.families.calculus.jets import VALUE
+from lmmformula.families.calculus.special import LOG_2PI
 from lmmformula.fit.algebra.effects import Effects
-from lmmformula.fit.laplace import Laplace, laplace
-from lmmformula.fit.target import Target
+from lmmformula.fit.likelihood.laplace import Laplace, laplace
+from lmmformula.fit.likelihood.target import Target
 
 MOST_NODES = 100
 """Beyond which weights underflow."""

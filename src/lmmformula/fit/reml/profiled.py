@@ -22,8 +22,8 @@ from lmmformula.fit.algebra.effects import Effects, Roots
 from lmmformula.fit.algebra.factorised import Elimination, Factorised
 from lmmformula.fit.algebra.gram import Gram, gram_of
 from lmmformula.fit.algebra.plan import Structure, elimination_of
-from lmmformula.fit.objective import Directions, Objective, Profile, data_curvature, profile
-from lmmformula.fit.single import SingleFactor
+from lmmformula.fit.reml.objective import Directions, Objective, Profile, data_curvature, profile
+from lmmformula.fit.reml.single import SingleFactor
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.families.jets import Jet
+from lmmformula.families.calculus.jets import Jet
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Effects, Roots
 from lmmformula.fit.algebra.factorised import Factorised
 from lmmformula.fit.algebra.rows import Curvatures
-from lmmformula.fit.target import Target
+from lmmformula.fit.likelihood.target import Target
 
 ENOUGH = 1e-9
 """Gain of the penalised log density at which a Newton step is the last: convergence is quadratic."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.design import RandomTermDesign
-from lmmformula.fit.covariances import Parameters
+from lmmformula.fit.search.covariances import Parameters
 
 T = TypeVar("T")
 

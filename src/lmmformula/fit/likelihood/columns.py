@@ -9,7 +9,7 @@ from lmmformula.design.design import Design, RandomTermDesign
 from lmmformula.design.sums.coordinates import constant_column, moved, moved_term, orthogonaliser
 from lmmformula.design.sums.crossproducts import factors_of, turn
 from lmmformula.fit.algebra.rows import Grouping
-from lmmformula.fit.separation import Flat
+from lmmformula.fit.likelihood.separation import Flat
 
 
 @dataclass(frozen=True, slots=True)

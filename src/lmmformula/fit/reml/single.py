@@ -14,7 +14,7 @@ from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Roots
 from lmmformula.fit.algebra.factorised import block_factors
-from lmmformula.fit.objective import Directions, Profile, data_curvature, profile
+from lmmformula.fit.reml.objective import Directions, Profile, data_curvature, profile
 
 CHUNK = 4096
 """Levels treated together: their arrays stay in the processor's cache."""

@@ -18,7 +18,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray, IntArray
 from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.covariances import Parameters, stacked
+from lmmformula.fit.search.covariances import Parameters, stacked
 
 FLOOR_PER_REPLICATE = 0.05
 """Least relative variance to start at, times J / n: a T near zero would be close to a stationary point."""

@@ -8,9 +8,9 @@ from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.design.sums.coordinates import scale_of
 from lmmformula.errors import FitError, printable
+from lmmformula.families.calculus.links import LINKS
 from lmmformula.families.family import Family as Distribution
 from lmmformula.families.family import Observed
-from lmmformula.families.links import LINKS
 from lmmformula.families.table import FAMILIES, family
 from lmmformula.ir.family import GAUSSIAN, Family
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.api.hypotheses import ddf_of
+from lmmformula.api.methods.hypotheses import ddf_of
 from lmmformula.files import write_text
 from lmmformula.results.arguments import check_flag
 from lmmformula.results.files.fits import to_json
@@ -31,7 +31,7 @@ Labels = str | Sequence[str] | None
 
 
 class AnalysedFit(FitAccessors):
-    """A fit of any family with its analyses as methods; `lmmformula.api.abilities` says which are of some alone."""
+    """A fit of any family with its analyses as methods; `api.methods.abilities` says which are of some alone."""
 
     def save(self, path: str | Path) -> None:
         """

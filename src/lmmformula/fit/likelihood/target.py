@@ -8,14 +8,14 @@ from typing import Literal
 import numpy as np
 
 from lmmformula.arrays import FloatArray
+from lmmformula.families.calculus.jets import Jet, Key, up_to, variable, wanted
+from lmmformula.families.calculus.links import LINKS
 from lmmformula.families.family import Family, Observed
-from lmmformula.families.jets import Jet, Key, up_to, variable, wanted
-from lmmformula.families.links import LINKS
 from lmmformula.fit.algebra.effects import Effects, Roots, nothing
 from lmmformula.fit.algebra.factorised import Elimination, Factorised
 from lmmformula.fit.algebra.rows import Curvatures, RowSums
-from lmmformula.fit.covariances import Parameters
-from lmmformula.fit.work import Budget, Costs
+from lmmformula.fit.search.covariances import Parameters
+from lmmformula.fit.search.work import Budget, Costs
 
 CurvatureKind = Literal["observed", "expected"]
 """Of which the criterion's log|M| is made: Laplace's approximation itself, or lme4's."""

@@ -19,8 +19,8 @@ from lmmformula.design.sums.coordinates import block_diagonal, columns_of, white
 from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra import blocks
 from lmmformula.fit.algebra.effects import Roots
-from lmmformula.fit.objective import profile
-from lmmformula.fit.single import SingleFactor, SinglePoint
+from lmmformula.fit.reml.objective import profile
+from lmmformula.fit.reml.single import SingleFactor, SinglePoint
 
 LITTLE = 1e-7
 """Part of the response's sum of squares within levels, below which differences are not exact enough."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.families.jets import Real, applied, exp, log, variable
-from lmmformula.families.special import log1m_exp, log_inv_cloglog, log_inv_logit, log_ndtr, minus_exp
+from lmmformula.families.calculus.jets import Real, applied, exp, log, variable
+from lmmformula.families.calculus.special import log1m_exp, log_inv_cloglog, log_inv_logit, log_ndtr, minus_exp
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from lmmformula.arrays import FloatArray
 from lmmformula.fit.algebra.effects import Effects
 from lmmformula.fit.algebra.rows import RowSums
 from lmmformula.fit.algebra.single import Single
-from lmmformula.fit.laplace import Laplace
-from lmmformula.fit.modes import Mode, mode_of
-from lmmformula.fit.target import Target
+from lmmformula.fit.likelihood.laplace import Laplace
+from lmmformula.fit.likelihood.modes import Mode, mode_of
+from lmmformula.fit.likelihood.target import Target
 
 
 def on_better_sides(point: Laplace, approximate: Callable[[Effects], Laplace]) -> Laplace:

@@ -14,14 +14,14 @@ from lmmformula.design.sums.crossproducts import cross_products
 from lmmformula.design.sums.records import CrossProducts
 from lmmformula.fit.algebra.gram import gram_of
 from lmmformula.fit.algebra.plan import Structure, refuse_wide, structure_of
-from lmmformula.fit.covariances import Parameters
-from lmmformula.fit.objective import Objective, Point
-from lmmformula.fit.profiled import objective_for
-from lmmformula.fit.single import SingleFactor
-from lmmformula.fit.start import starting_point
-from lmmformula.fit.theta import split_theta
-from lmmformula.fit.within import WithinFactor, exact_enough
-from lmmformula.fit.work import Budget, Costs
+from lmmformula.fit.reml.objective import Objective, Point
+from lmmformula.fit.reml.profiled import objective_for
+from lmmformula.fit.reml.single import SingleFactor
+from lmmformula.fit.reml.within import WithinFactor, exact_enough
+from lmmformula.fit.search.covariances import Parameters
+from lmmformula.fit.search.start import starting_point
+from lmmformula.fit.search.theta import split_theta
+from lmmformula.fit.search.work import Budget, Costs
 
 EXACT_FIT = 1e-13
 """Ratio of residual to total sum of squares that is nothing but rounding of their difference."""

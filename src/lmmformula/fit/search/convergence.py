@@ -9,7 +9,7 @@ import numpy as np
 
 from lmmformula.arrays import FloatArray
 from lmmformula.design.design import RandomTermDesign
-from lmmformula.fit.settings import OptimizerLog, OptimizerSettings
+from lmmformula.fit.search.settings import OptimizerLog, OptimizerSettings
 
 Verdict = Literal["ok", "boundary", "failed"]
 

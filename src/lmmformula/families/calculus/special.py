@@ -12,7 +12,7 @@ from math import pi
 import numpy as np
 
 from lmmformula.arrays import FloatArray
-from lmmformula.families.jets import Jet, Real, applied, log, value_of
+from lmmformula.families.calculus.jets import Jet, Real, applied, log, value_of
 
 LOG_2PI = _log_of(2 * pi)
 

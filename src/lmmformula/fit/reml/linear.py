@@ -8,7 +8,7 @@ import numpy as np
 from lmmformula.arrays import FloatArray
 from lmmformula.design.design import Design
 from lmmformula.design.sums.crossproducts import cross_products
-from lmmformula.fit.objective import profile
+from lmmformula.fit.reml.objective import profile
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ import numpy as np
 from lmmformula.arrays import BoolArray, FloatArray
 from lmmformula.design.sums.coordinates import block_diagonal
 from lmmformula.fit.algebra import blocks
-from lmmformula.fit.columns import InnerColumns
-from lmmformula.fit.laplace import Laplace
-from lmmformula.fit.separation import SILENT, Flat
+from lmmformula.fit.likelihood.columns import InnerColumns
+from lmmformula.fit.likelihood.laplace import Laplace
+from lmmformula.fit.likelihood.separation import SILENT, Flat
 
 SMALLEST_CURVATURE = 1e-8
 """Part of the largest curvature that stands for any below it: next to nothing is known in that direction."""

@@ -15,7 +15,7 @@ from lmmformula.ir.lower.formula import lower_formula
 from lmmformula.ir.priors import Prior, PriorTarget
 from lmmformula.ir.records import FixedTerms, ModelRecord, RandomTerm, Response
 from lmmformula.ir.terms import Term
-from lmmformula.ir.text import canonical_text
+from lmmformula.ir.written.text import canonical_text
 
 VERSION = 1
 """Of the layout; a reader refuses a newer one."""

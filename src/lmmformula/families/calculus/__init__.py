@@ -1,0 +1,1 @@
+"""What densities are made of: jets (values with their derivatives), special functions, links."""

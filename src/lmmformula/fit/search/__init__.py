@@ -1,0 +1,1 @@
+"""What an optimiser needs: covariance parameters, starts, Newton, tolerances, counted work, and the verdict."""

@@ -1,0 +1,1 @@
+"""A model written: as text, as mathematics, as JSON."""
