@@ -12,6 +12,7 @@ from corpus import dataset
 from lmmformula.api.input.parsing import specification
 from lmmformula.data.table import read_table
 from lmmformula.families.table import FAMILIES
+from lmmformula.ir.family import Family
 from lmmformula.repl.doing.families import is_fitted, is_sampled, own_parameters, response_words
 from lmmformula.repl.session import Session
 from lmmformula.repl.state import State, data_from
@@ -46,7 +47,7 @@ def below(data: str, line: str, *before: str) -> str:
 def test_what_is_offered_works(name: str) -> None:
     """Each link has a fit or a program."""
     for link in FAMILIES[name].links:
-        family = lf.api.families.Family(name, link)
+        family = Family(name, link)
         assert is_fitted(family) or is_sampled(family)
     assert (FAMILIES[name].support == "numbers") == (name in ("gaussian", "student"))
 
@@ -74,13 +75,13 @@ RESPONSES = [
 @pytest.mark.parametrize(("name", "y", "trials", "expected"), RESPONSES)
 def test_what_a_response_is(name: str, y: list[float], trials: list[float] | None, expected: str) -> None:
     """In words that fit its family."""
-    family = lf.api.families.Family(name, "")
+    family = Family(name, "")
     assert response_words(family, np.array(y), None if trials is None else np.array(trials)) == expected
 
 
 def test_many_categories_are_not_all_named() -> None:
     """The first two and the last are."""
-    family, y = lf.api.families.Family("cumulative", "logit"), np.array([1.0])
+    family, y = Family("cumulative", "logit"), np.array([1.0])
     assert response_words(family, y, categories=tuple("abc")) == "3 categories, a < b < c"
     assert response_words(family, y, categories=tuple("abcdefghij")) == "10 categories, a < b < ... < j"
 
