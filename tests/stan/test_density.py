@@ -1,14 +1,18 @@
 """What generated programs mean: their log densities against numpy, against each other, and against REML."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import stanli
 
 from densities import Point, compiled, free, log_jacobian, log_prior, random_point, random_value, root
+from designs import design, model
 from lmmformula.design.design import Design
 from lmmformula.fit.lmm import evaluate_at
+from lmmformula.stan.program.lower import lower_program
 from lmmformula.stan.program.record import Program
 from programs import CASES, design_of, flat_program, program_of
 
@@ -92,6 +96,51 @@ def test_rows_and_crossproducts_give_one_density(name: str) -> None:
         values = [model.log_prob_grad(free(model, point)) for model in models]
         np.testing.assert_allclose(values[0][0], values[1][0], rtol=1e-10)
         np.testing.assert_allclose(values[0][1], values[1][1], rtol=1e-8, atol=1e-8 * np.abs(values[0][1]).max())
+
+
+# --- how exactly a density is computed -------------------------------------------------------------------------------
+
+FAR = ("y ~ year + (year | country)", "y ~ year + income + (year + income | country)")
+"""Models of covariates that lie far from zero, as years do."""
+CENTRE, SPREAD = np.array([2010.0, 4e4]), np.array([50.0, 5.0, 0.5])
+"""Where they lie; standard deviations of a country's level there and of its slopes, over sigma."""
+
+
+def yearly() -> pd.DataFrame:
+    """Two decades of ten countries."""
+    rng, country = np.random.default_rng(15), np.repeat(np.arange(10), 20)
+    frame = pd.DataFrame({"year": np.tile(np.arange(2000, 2020), 10), "country": country.astype(str)})
+    frame["income"] = CENTRE[1] + rng.normal(scale=100, size=200)
+    level, slope = rng.normal(size=(2, 10)) * SPREAD[:2, np.newaxis]
+    return frame.assign(y=level[country] + slope[country] * (frame.year - CENTRE[0]) + rng.normal(size=200))
+
+
+def spreads(k: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """List standard deviations and correlations: where the posterior is, the same uncorrelated, and far from it."""
+    shift = np.eye(k)
+    shift[0, 1:] = -CENTRE[: k - 1]
+    root = shift * SPREAD[:k]
+    sd = np.linalg.norm(root, axis=1)
+    yield sd, np.linalg.cholesky(root @ root.T / np.outer(sd, sd))
+    yield sd, np.eye(k)
+    correlations = np.corrcoef(rng.normal(size=(k, k + 3)))
+    yield np.full(k, SPREAD[0]), np.linalg.cholesky(correlations)
+
+
+@pytest.mark.parametrize("data_form", ["rows", "crossproducts"])
+@pytest.mark.parametrize("text", FAR)
+def test_covariates_far_from_zero_cost_no_digits(text: str, data_form: str) -> None:
+    """On a tiny piece of a line the log density is a parabola to 1e-7."""
+    data, rng = design(text, yearly())[1], np.random.default_rng(16)
+    program, _ = lower_program(model(text), data, data_form=data_form)
+    stan = compiled(program, data)
+    point = random_point(program, data, rng) | {"sigma": np.ones(())}
+    for sd, correlations in spreads(len(point["sd_country"]), rng):
+        start = free(stan, point | {"sd_country": sd, "L_country": correlations})
+        steps, direction = np.linspace(-1, 1, 21), rng.normal(scale=1e-9, size=len(start))
+        values = np.array([stan.log_prob_grad(start + step * direction)[0] for step in steps])
+        values -= values[0]
+        assert np.std(values - np.polynomial.Polynomial.fit(steps, values, 2)(steps)) < 1e-7
 
 
 # --- the forms against each other, and against REML -----------------------------------------------------------------

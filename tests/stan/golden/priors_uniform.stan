@@ -18,14 +18,25 @@
 //   L_group: Cholesky factor of cor_group
 //   r: y - X * beta
 //   Zr, rr: Z' * r of each level; r' * r less what u explains
-//   Lambda: a root of the covariance matrix of u, over sigma
-//   L: of each level, L * L' = Lambda' * ZZ * Lambda + I
+//   R: a root of Z' * Z; the columns of Z * inverse(R) are orthogonal
+//   zz: of each level, their products
+//   Lambda: Cholesky factor of the covariance matrix of R * u, over sigma
+//   L: of each level, L * L' = Lambda' * zz * Lambda + I
 //
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // L of all levels at once, L * L' = Lambda' * ZZ * Lambda + I, and below it
+  // R, R' * R = S, from the last column on: its product with a lower triangular
+  // root of a covariance matrix then keeps its digits.
+  matrix root_from_last(matrix S) {
+    int k = rows(S);
+    array[k] int back = reverse(linspaced_int_array(k, 1, k));
+    // a little more, lest it be singular: columns may depend on others, or be 0
+    matrix[k, k] T = add_diag(S, 1e-10 * diagonal(S) + 1e-100);
+    return cholesky_decompose(T[back, back])[back]';
+  }
+  // L of all levels at once, L * L' = Lambda' * zz * Lambda + I, and below it
   // w', L * w = Lambda' * Zr.
   array[,] vector cholesky_by_level(matrix zz, matrix Zr, matrix Lambda) {
     int k = cols(Zr);
@@ -81,6 +92,10 @@ transformed data {
   // sums of products over the rows of each level
   // Z: (Intercept), x
   matrix[N, 2] Z_group = [ones_row_vector(N), X[ : , 1]']';
+  // in orthogonal columns, a covariate that is far from zero costs no digits
+  matrix[2, 2] R = root_from_last(crossprod(Z_group));
+  matrix[2, 2] R_inv = inverse(R);
+  Z_group = Z_group * R_inv;
   array[N_group] matrix[2, 2] ZZ_group = rep_array(rep_matrix(0, 2, 2),
                                                    N_group);
   matrix[2 * N_group, 3] ZD_group = rep_matrix(0, 2 * N_group, 3);
@@ -91,7 +106,7 @@ transformed data {
       ZD_group[j] += Z_group[n, i] * D[n];
     }
   }
-  matrix[N_group, 4] zz; // ZZ_group, each level in a row
+  matrix[N_group, 4] zz; // each level in a row
   for (j in 1 : N_group) {
     zz[j] = to_row_vector(ZZ_group[j]);
   }
@@ -116,7 +131,8 @@ model {
   {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[2 * N_group] Zr = ZD_group * c;
-    matrix[2, 2] Lambda = diag_pre_multiply(sd_group / sigma, L_group);
+    matrix[2, 2] root = diag_pre_multiply(sd_group / sigma, L_group);
+    matrix[2, 2] Lambda = cholesky_decompose(tcrossprod(R * root));
     array[3, 2] vector[N_group] L = cholesky_by_level(zz,
                                       to_matrix(Zr, N_group, 2), Lambda);
     real rr = dot_product(c, DD * c);
@@ -134,9 +150,10 @@ generated quantities {
   {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[2 * N_group] Zr = ZD_group * c;
-    matrix[2, 2] Lambda = diag_pre_multiply(sd_group / sigma, L_group);
+    matrix[2, 2] root = diag_pre_multiply(sd_group / sigma, L_group);
+    matrix[2, 2] Lambda = cholesky_decompose(tcrossprod(R * root));
     array[3, 2] vector[N_group] L = cholesky_by_level(zz,
                                       to_matrix(Zr, N_group, 2), Lambda);
-    u_group = draw_by_level_rng(L, sigma) * Lambda';
+    u_group = draw_by_level_rng(L, sigma) * (R_inv * Lambda)';
   }
 }

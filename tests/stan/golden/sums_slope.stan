@@ -18,14 +18,25 @@
 //   L_group: Cholesky factor of cor_group
 //   r: y - X * beta
 //   Zr, rr: Z' * r of each level; r' * r less what u explains
-//   Lambda: a root of the covariance matrix of u, over sigma
-//   L: of each level, L * L' = Lambda' * ZZ * Lambda + I
+//   R: a root of Z' * Z; the columns of Z * inverse(R) are orthogonal
+//   zz: of each level, their products
+//   Lambda: Cholesky factor of the covariance matrix of R * u, over sigma
+//   L: of each level, L * L' = Lambda' * zz * Lambda + I
 //
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // L of all levels at once, L * L' = Lambda' * ZZ * Lambda + I, and below it
+  // R, R' * R = S, from the last column on: its product with a lower triangular
+  // root of a covariance matrix then keeps its digits.
+  matrix root_from_last(matrix S) {
+    int k = rows(S);
+    array[k] int back = reverse(linspaced_int_array(k, 1, k));
+    // a little more, lest it be singular: columns may depend on others, or be 0
+    matrix[k, k] T = add_diag(S, 1e-10 * diagonal(S) + 1e-100);
+    return cholesky_decompose(T[back, back])[back]';
+  }
+  // L of all levels at once, L * L' = Lambda' * zz * Lambda + I, and below it
   // w', L * w = Lambda' * Zr.
   array[,] vector cholesky_by_level(matrix zz, matrix Zr, matrix Lambda) {
     int k = cols(Zr);
@@ -76,9 +87,16 @@ data {
   real<lower=0> prior_sigma_scale; // 148.3
 }
 transformed data {
-  matrix[N_Subject, 4] zz; // ZZ_Subject, each level in a row
+  matrix[2, 2] S = rep_matrix(0, 2, 2);
   for (j in 1 : N_Subject) {
-    zz[j] = to_row_vector(ZZ_Subject[j]);
+    S += 0.5 * (ZZ_Subject[j] + ZZ_Subject[j]');
+  }
+  // in orthogonal columns, a covariate that is far from zero costs no digits
+  matrix[2, 2] R = root_from_last(S);
+  matrix[2, 2] R_inv = inverse(R);
+  matrix[N_Subject, 4] zz; // each level in a row
+  for (j in 1 : N_Subject) {
+    zz[j] = to_row_vector(R_inv' * ZZ_Subject[j] * R_inv);
   }
 }
 parameters {
@@ -101,9 +119,11 @@ model {
   {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[2 * N_Subject] Zr = ZD_Subject * c;
-    matrix[2, 2] Lambda = diag_pre_multiply(sd_Subject / sigma, L_Subject);
+    matrix[2, 2] root = diag_pre_multiply(sd_Subject / sigma, L_Subject);
+    matrix[2, 2] Lambda = cholesky_decompose(tcrossprod(R * root));
     array[3, 2] vector[N_Subject] L = cholesky_by_level(zz,
-                                        to_matrix(Zr, N_Subject, 2), Lambda);
+                                        to_matrix(Zr, N_Subject, 2) * R_inv,
+                                        Lambda);
     real rr = dot_product(c, DD * c);
     for (i in 1 : 2) {
       rr -= dot_self(L[3, i]);
@@ -119,9 +139,11 @@ generated quantities {
   {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[2 * N_Subject] Zr = ZD_Subject * c;
-    matrix[2, 2] Lambda = diag_pre_multiply(sd_Subject / sigma, L_Subject);
+    matrix[2, 2] root = diag_pre_multiply(sd_Subject / sigma, L_Subject);
+    matrix[2, 2] Lambda = cholesky_decompose(tcrossprod(R * root));
     array[3, 2] vector[N_Subject] L = cholesky_by_level(zz,
-                                        to_matrix(Zr, N_Subject, 2), Lambda);
-    u_Subject = draw_by_level_rng(L, sigma) * Lambda';
+                                        to_matrix(Zr, N_Subject, 2) * R_inv,
+                                        Lambda);
+    u_Subject = draw_by_level_rng(L, sigma) * (R_inv * Lambda)';
   }
 }

@@ -17,14 +17,25 @@
 //   DD, ZZ, ZD: D' * D; Z' * Z and Z' * D of each level
 //   r: y - X * beta
 //   Zr, rr: Z' * r of each level; r' * r less what u explains
-//   Lambda: a root of the covariance matrix of u, over sigma
-//   L: of each level, L * L' = Lambda' * ZZ * Lambda + I
+//   R: a root of Z' * Z; the columns of Z * inverse(R) are orthogonal
+//   zz: of each level, their products
+//   Lambda: Cholesky factor of the covariance matrix of R * u, over sigma
+//   L: of each level, L * L' = Lambda' * zz * Lambda + I
 //
 // Written by lmmformula, for Stan 2.33 or later. To run it:
 //   CmdStanModel(stan_file="model.stan").sample("model.data.json")  # cmdstanpy
 //   Model("model.stan", data="model.data.json").sample()  # stanli
 functions {
-  // L of all levels at once, L * L' = Lambda' * ZZ * Lambda + I, and below it
+  // R, R' * R = S, from the last column on: its product with a lower triangular
+  // root of a covariance matrix then keeps its digits.
+  matrix root_from_last(matrix S) {
+    int k = rows(S);
+    array[k] int back = reverse(linspaced_int_array(k, 1, k));
+    // a little more, lest it be singular: columns may depend on others, or be 0
+    matrix[k, k] T = add_diag(S, 1e-10 * diagonal(S) + 1e-100);
+    return cholesky_decompose(T[back, back])[back]';
+  }
+  // L of all levels at once, L * L' = Lambda' * zz * Lambda + I, and below it
   // w', L * w = Lambda' * Zr.
   array[,] vector cholesky_by_level(matrix zz, matrix Zr, matrix Lambda) {
     int k = cols(Zr);
@@ -81,6 +92,10 @@ transformed data {
   // sums of products over the rows of each level
   // Z: (Intercept), x, z
   matrix[N, 3] Z_a = [ones_row_vector(N), X[ : , 1]', x_z']';
+  // in orthogonal columns, a covariate that is far from zero costs no digits
+  matrix[3, 3] R = root_from_last(crossprod(Z_a));
+  matrix[3, 3] R_inv = inverse(R);
+  Z_a = Z_a * R_inv;
   array[N_a] matrix[3, 3] ZZ_a = rep_array(rep_matrix(0, 3, 3), N_a);
   matrix[3 * N_a, 3] ZD_a = rep_matrix(0, 3 * N_a, 3);
   for (n in 1 : N) {
@@ -90,7 +105,7 @@ transformed data {
       ZD_a[j] += Z_a[n, i] * D[n];
     }
   }
-  matrix[N_a, 9] zz; // ZZ_a, each level in a row
+  matrix[N_a, 9] zz; // each level in a row
   for (j in 1 : N_a) {
     zz[j] = to_row_vector(ZZ_a[j]);
   }
@@ -113,7 +128,8 @@ model {
   {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[3 * N_a] Zr = ZD_a * c;
-    matrix[3, 3] Lambda = diag_matrix(sd_a / sigma);
+    matrix[3, 3] root = diag_matrix(sd_a / sigma);
+    matrix[3, 3] Lambda = cholesky_decompose(tcrossprod(R * root));
     array[4, 3] vector[N_a] L = cholesky_by_level(zz, to_matrix(Zr, N_a, 3),
                                   Lambda);
     real rr = dot_product(c, DD * c);
@@ -130,9 +146,10 @@ generated quantities {
   {
     vector[3] c = append_row(append_row(y_mean - Intercept_c, -b), 1);
     vector[3 * N_a] Zr = ZD_a * c;
-    matrix[3, 3] Lambda = diag_matrix(sd_a / sigma);
+    matrix[3, 3] root = diag_matrix(sd_a / sigma);
+    matrix[3, 3] Lambda = cholesky_decompose(tcrossprod(R * root));
     array[4, 3] vector[N_a] L = cholesky_by_level(zz, to_matrix(Zr, N_a, 3),
                                   Lambda);
-    u_a = draw_by_level_rng(L, sigma) * Lambda';
+    u_a = draw_by_level_rng(L, sigma) * (R_inv * Lambda)';
   }
 }

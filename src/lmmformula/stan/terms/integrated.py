@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from lmmformula.stan.program.record import Cross, Factor, Program
 from lmmformula.stan.terms import by_level, dense, scalar
+from lmmformula.stan.terms.elimination import Elimination
 from lmmformula.stan.terms.grouped import names_of
 from lmmformula.stan.text.notes import label, labels
 from lmmformula.stan.text.pieces import Piece, filled
@@ -50,7 +51,7 @@ def integrated(program: Program) -> Piece:
     """Write the likelihood, and draw the effects that it does without."""
     factor = program.integrated
     assert factor is not None
-    kind = dense.dense(program) if program.dense else (by_level if factor.k > 1 else scalar).eliminated(factor)
+    kind = _elimination(program, factor)
     setup = filled(AROUND, width=program.fixed.width, height=factor.height, c=_c(program), Zr=_Zr(program, factor))
     weights = "sum(log(root_weights))" if program.data_form == "rows" else "log_root_weights"
     likelihood = filled(
@@ -71,6 +72,13 @@ def integrated(program: Program) -> Piece:
         likelihood=likelihood,
         generated_quantities=filled(DRAWN, declared=declared, setup=f"{setup}\n{kind.setup}", draw=kind.draw),
     )
+
+
+def _elimination(program: Program, factor: Factor) -> Elimination:
+    """Choose how to integrate the effects of a factor out, and of those that go with it."""
+    if program.dense:
+        return dense.dense(program)
+    return by_level.eliminated(factor, program.data_form) if factor.k > 1 else scalar.eliminated(factor)
 
 
 def _c(program: Program) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from lmmformula.stan.program.record import Cross, Factor, Program
+from lmmformula.stan.terms import by_level
 from lmmformula.stan.terms.grouped import LEVELS, names_of
 from lmmformula.stan.text.boxes import WIDTH
 from lmmformula.stan.text.notes import label, labels, noted
@@ -28,6 +29,7 @@ matrix[$N, $width] $ZD = rep_matrix(0, $N, $width);"""
 VECTOR = """\
 matrix[N, $k] $Z = [$columns]'; // Z: $labels
 $weighted
+$orthogonal
 array[$N] matrix[$k, $k] $ZZ = rep_array(rep_matrix(0, $k, $k), $N);
 matrix[$k * $N, $width] $ZD = rep_matrix(0, $k * $N, $width);"""
 
@@ -112,7 +114,11 @@ def _factor(program: Program, factor: Factor) -> str:
     columns = ", ".join(f"{c.text}'" if c.text else "ones_row_vector(N)" for c in factor.covariates)
     weighted = filled("$Z = diag_pre_multiply(root_weights, $Z);" if program.weights else "", **names)
     about = labels(covariate.label for covariate in factor.covariates)
-    return filled(VECTOR, columns=columns, labels=about, weighted=weighted, **names)
+    orthogonal = ""
+    if factor.treatment == "integrated":
+        columns_of = by_level.orthogonal_columns(factor, f"crossprod({factor.name('Z')})")
+        orthogonal = filled(f"{columns_of}\n$Z = $Z * R_inv;", **names)
+    return filled(VECTOR, columns=columns, labels=about, weighted=weighted, orthogonal=orthogonal, **names)
 
 
 def _factor_rows(program: Program, factor: Factor) -> str:
