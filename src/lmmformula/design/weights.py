@@ -8,10 +8,11 @@ from lmmformula.arrays import BoolArray, FloatArray, IntArray
 from lmmformula.data.table import Table
 from lmmformula.design.fixed import named_numbers
 from lmmformula.errors import DataError, FitError, FitWarning, printable
+from lmmformula.families.table import FAMILIES
 from lmmformula.ir.family import Family
 from lmmformula.ir.records import Response
 
-WITH_SIGMA = frozenset({"gaussian", "student", "lognormal"})
+WITH_SIGMA = frozenset(name for name, kind in FAMILIES.items() if "sigma" in (p.name for p in kind.parameters))
 """Families with a residual standard deviation, that of row i being sigma / sqrt(weights[i])."""
 
 WHOLE = 1e-3

@@ -21,6 +21,7 @@ class Binomial(Family):
     aliases = ("bernoulli", "logistic")
     links = ("logit", "probit", "cloglog")
     support = "between 0 and 1"
+    centre = "p"
     ends = (0.0, 1.0)
 
     def log_density(self, observed: Observed, eta: Real, own: Own) -> Real:

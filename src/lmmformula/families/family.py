@@ -86,6 +86,7 @@ class Family(ABC):
     usual_link : R's default, where that is not among them
     parameters : of its own, beside the mean
     support : what a response must be, in words
+    centre : what the linear predictor is of, in words
     units : whether the linear predictor has the response's units, or those of its logarithm
     ends : responses that drive the mean to a limit if there are no others
     has_expected : whether there is an expected curvature, of which lme4's criterion is made
@@ -100,6 +101,7 @@ class Family(ABC):
     usual_link: ClassVar[str] = ""
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     support: ClassVar[str] = ""
+    centre: ClassVar[str] = "mean"
     units: ClassVar[bool] = False
     ends: ClassVar[tuple[float, ...]] = ()
     has_expected: ClassVar[bool] = True

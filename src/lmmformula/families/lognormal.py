@@ -21,6 +21,7 @@ class Lognormal(Family):
     links = ("identity",)
     parameters = (SIGMA,)
     support = "greater than 0"
+    centre = "mean of the logarithm"
     units = True
     words = StanWords(POSITIVE, "lognormal($eta, $sigma)", "lognormal(eta, sigma)")
 

@@ -22,6 +22,7 @@ class Student(Family):
     links = ("identity",)
     parameters = (SIGMA, Parameter("nu", ("gamma", (2.0, 0.1)), lower=1.0, usual_link="logm1"))
     support = "numbers"
+    centre = "centre"
     units = True
     words = StanWords("vector[N] y;", "student_t(nu, $eta, $sigma)", "student_t(nu, eta, sigma)")
 

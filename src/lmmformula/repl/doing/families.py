@@ -21,9 +21,6 @@ COUNTS = frozenset(name for name, kind in FAMILIES.items() if kind.support == FA
 MOST_CATEGORIES = 7
 """Of an ordinal response, that are all named."""
 
-CENTRES = {"binomial": "p", "student": "centre", "lognormal": "mean of the logarithm"}
-"""What the linear predictor is of, where it is not the mean."""
-
 
 def is_fitted(family: Family) -> bool:
     """Tell whether there is a fit of a family."""
@@ -94,7 +91,7 @@ def equation(family: Family, predictor: str) -> str:
     """
     if family.ordinal:
         return f"{family.link}(P(<= k)) = cutpoint[k] - ({predictor})"
-    centre = CENTRES.get(family.name, "mean")
+    centre = FAMILIES[family.name].centre
     return f"{centre if family.link == 'identity' else f'{family.link}({centre})'} = {predictor}"
 
 
