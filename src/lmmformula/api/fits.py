@@ -9,7 +9,7 @@ from lmmformula.api.methods.engine import ExaminedFit
 from lmmformula.api.methods.hypotheses import HypothesisTests, ddf_of
 from lmmformula.inference.tests.linear_functions import Ddf, method_of
 from lmmformula.newcomers import answers_newcomers
-from lmmformula.present import generalized, linear, summary
+from lmmformula.present import linear, summary
 from lmmformula.present.report import fit_report
 from lmmformula.present.text import Summary
 from lmmformula.results.glmm import GeneralizedMixedResult
@@ -82,13 +82,13 @@ class GeneralizedMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit, G
         The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
         """
         method_of(self, ddf_of(self, ddf))
-        return Summary(generalized.summary(self), partial(generalized.report, self))
+        return Summary(summary.summary(self), partial(fit_report, self))
 
     def __str__(self) -> str:
         return self.summary()
 
     def __repr__(self) -> str:
-        return generalized.brief(self)
+        return summary.brief(self)
 
     def _report(self) -> Report:
-        return generalized.report(self)
+        return fit_report(self)

@@ -6,34 +6,38 @@ from lmmformula.inference.tests.linear_functions import Ddf
 from lmmformula.present import linear, summary
 from lmmformula.present.comparison import closing, fixed_table, random_table, random_title, title, variance_table
 from lmmformula.present.formula import formula_text
+from lmmformula.present.generalized import family_lines
 from lmmformula.present.numbers import SUMMARY_DIGITS, format_number, format_numbers
 from lmmformula.present.posterior import data_and_sampler, parameter_rows
 from lmmformula.results.comparison import ComparisonResult
+from lmmformula.results.glmm import MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.posteriors.posterior import SUMMARY_COLUMNS, PosteriorResult
 from lmmformula.results.tables.sheets import Report, Sheet
 from lmmformula.results.varcorr import VarCorr
 
 
-def fit_report(result: LinearMixedResult, ddf: Ddf = "none") -> Report:
+def fit_report(result: MixedResult, ddf: Ddf = "none") -> Report:
     """
     Show a fit: random effects, fixed effects, criterion.
 
     ddf : for other values than "none" with degrees of freedom and probabilities
     """
-    if result.is_linear_model:
+    if isinstance(result, LinearMixedResult) and result.is_linear_model:
         headings, columns = linear.coefficient_columns(result)
         rows = list(zip(result.fixef.index, *columns, strict=True))
         title = f"Linear model fit by least squares: {formula_text(result.ir)}"
         return Report(title, (Sheet(["", *headings], rows, "Coefficients"),), tuple(linear.goodness(result)))
-    method = "REML" if result.reml else "maximum likelihood"
-    criterion = ("REML criterion", result.reml_criterion) if result.reml else ("AIC", result.aic)
-    notes = [*summary.observations(result), f"{criterion[0]} {format_number(criterion[1])}"]
-    notes += [summary.USED[ddf]] if ddf in summary.USED else []
-    sheets = [varcorr_sheet(result.varcorr, "Random effects")]
+    sheets = [varcorr_sheet(result.varcorr, "Random effects")] if result.ngroups else []
     if len(result.fixef):
-        sheets.append(_fixed(result, ddf))
-    title = f"Linear mixed model fit by {method}: {formula_text(result.ir)}"
+        headings, columns = summary.coefficient_columns(result, ddf)
+        sheets.append(Sheet(["", *headings], list(zip(result.fixef.index, *columns, strict=True)), "Fixed effects"))
+    criterion, value = "AIC", result.aic
+    if isinstance(result, LinearMixedResult) and result.reml:
+        criterion, value = "REML criterion", result.reml_criterion
+    notes = [*summary.observations(result), *family_lines(result), f"{criterion} {format_number(value)}"]
+    notes += [summary.USED[ddf]] if ddf in summary.USED else []
+    title = f"{summary.kind_of(result)}: {formula_text(result.ir)}"
     return Report(title, tuple(sheets), (*notes, *summary.remarks(result)))
 
 
@@ -70,8 +74,3 @@ def varcorr_sheet(varcorr: VarCorr, caption: str = "") -> Sheet:
     heading = ["Groups", "Name", "Variance", "Std.Dev.", *["Corr", *[""] * len(correlations)][: len(correlations)]]
     rows = list(zip(frame["group"], frame["name"], *numbers, *correlations, strict=True))
     return Sheet(heading, rows, caption, left=2)
-
-
-def _fixed(result: LinearMixedResult, ddf: Ddf) -> Sheet:
-    headings, columns = summary.coefficient_columns(result, ddf)
-    return Sheet(["", *headings], list(zip(result.fixef.index, *columns, strict=True)), "Fixed effects")

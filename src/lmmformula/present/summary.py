@@ -1,4 +1,4 @@
-"""A fitted linear mixed model as text, in the layout that lme4's users know."""
+"""A fitted mixed model of any family as text, in the layout that lme4's users know."""
 
 import math
 
@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from lmmformula.errors import printable
 from lmmformula.inference.tests.linear_functions import Ddf, coefficient_tests
+from lmmformula.present import generalized
 from lmmformula.present.formula import formula_lines
+from lmmformula.present.generalized import family_lines
 from lmmformula.present.numbers import (
     SUMMARY_DIGITS,
     abbreviate,
@@ -21,7 +23,7 @@ from lmmformula.present.numbers import (
 )
 from lmmformula.present.tables import matrix_lines, vector_lines
 from lmmformula.results.fitted import FitAccessors
-from lmmformula.results.glmm import MixedResult
+from lmmformula.results.glmm import GeneralizedMixedResult, MixedResult
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.results.tables.markup import fitted
 from lmmformula.results.varcorr import VarCorr
@@ -39,36 +41,61 @@ USED = {
 """What the heading says of the tests."""
 
 
-def summary(result: LinearMixedResult, *, ddf: Ddf = "none", width: int | None = None) -> str:
+def summary(result: MixedResult, *, ddf: Ddf = "none", width: int | None = None) -> str:
     """
-    Print like lme4's `summary`: criterion, scaled residuals, random effects, fixed effects, their correlations.
+    Print like lme4's `summary`: criteria, scaled residuals, random effects, fixed effects, their correlations.
 
-    ddf : for other values than "none" like lmerTest's, with degrees of freedom and probabilities
+    ddf : for other values than "none" like lmerTest's, with degrees of freedom and probabilities; families other than
+        the gaussian have z tests
     """
     sections = [
         _heading(result, USED.get(ddf, "")),
         criteria_lines(result, decimals=1, width=width),
         residual_lines(result),
-        ["Random effects:", *varcorr_lines(result.varcorr, variance=True, width=width), *observations(result)],
+        [*_random(result, variance=True, width=width), *observations(result)],
+        family_lines(result),
         _coefficients(result, ddf),
         correlation_lines(result, width),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + _ending(result)
 
 
-def brief(result: LinearMixedResult, *, width: int | None = None) -> str:
-    """Print like lme4's `print`: criterion, standard deviations, fixed effects."""
+def brief(result: MixedResult, *, width: int | None = None) -> str:
+    """Print like lme4's `print`: criteria, standard deviations, fixed effects."""
     cells = format_numbers(list(result.fixef), SUMMARY_DIGITS)
     lines = [
         *_heading(result),
         *criteria_lines(result, decimals=4, width=width),
-        "Random effects:",
-        *varcorr_lines(result.varcorr, width=width),
+        *_random(result, width=width),
         *observations(result),
+        *family_lines(result),
         "Fixed Effects:" if cells else "No fixed effect coefficients",
         *vector_lines(list(result.fixef.index), cells, gap=2, width=width),
     ]
     return "\n".join(lines) + _ending(result)
+
+
+def kind_of(result: MixedResult) -> str:
+    """Say what kind of model it is, and how it was fitted."""
+    if isinstance(result, GeneralizedMixedResult):
+        return generalized.kind(result)
+    return f"Linear mixed model fit by {'REML' if result.reml else 'maximum likelihood'}"
+
+
+def _heading(result: MixedResult, tests: str = "") -> list[str]:
+    if isinstance(result, GeneralizedMixedResult):
+        lines = generalized.heading(result)
+    else:
+        kind = kind_of(result) if result.reml else f"{kind_of(result)} "
+        lines = [f"{kind}. {tests} ['lmerModLmerTest']" if tests else f"{kind} ['lmerMod']"]
+    lines += formula_lines("Formula: ", result.ir)
+    return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
+
+
+def _random(result: MixedResult, *, variance: bool = False, width: int | None = None) -> list[str]:
+    if not result.ngroups:
+        return []
+    return ["Random effects:", *varcorr_lines(result.varcorr, variance=variance, width=width)]
 
 
 def varcorr_lines(
@@ -113,13 +140,6 @@ def _correlation_columns(varcorr: VarCorr, decimals: int) -> list[list[str]]:
     return columns
 
 
-def _heading(result: LinearMixedResult, tests: str = "") -> list[str]:
-    method = "REML" if result.reml else "maximum likelihood "
-    kind = f". {tests} ['lmerModLmerTest']" if tests else " ['lmerMod']"
-    lines = [f"Linear mixed model fit by {method}{kind}", *formula_lines("Formula: ", result.ir)]
-    return [*lines, f"   Data: {printable(result.data_name)}"] if result.data_name else lines
-
-
 def criteria_lines(result: MixedResult, *, decimals: int, width: int | None) -> list[str]:
     """Lay out the criteria of a fit by maximum likelihood, or REML's."""
     if isinstance(result, LinearMixedResult) and result.reml:
@@ -157,15 +177,17 @@ def missing_lines(result: FitAccessors) -> list[str]:
     return [f"  ({dropped} observation{plural} deleted due to missingness)"] if dropped else []
 
 
-def _coefficients(result: LinearMixedResult, ddf: Ddf) -> list[str]:
+def _coefficients(result: MixedResult, ddf: Ddf) -> list[str]:
     if not len(result.fixef):
         return ["No fixed effect coefficients"]
     headings, columns = coefficient_columns(result, ddf)
     return ["Fixed effects:", *matrix_lines(list(result.fixef.index), headings, columns, right=True)]
 
 
-def coefficient_columns(result: LinearMixedResult, ddf: Ddf) -> tuple[list[str], list[list[str]]]:
+def coefficient_columns(result: MixedResult, ddf: Ddf) -> tuple[list[str], list[list[str]]]:
     """Format estimates, errors and t values; with degrees of freedom and probabilities, as lmerTest, if wanted."""
+    if isinstance(result, GeneralizedMixedResult):
+        return generalized.z_columns(result)
     if ddf == "none":
         estimates, errors = list(result.fixef), list(result.std_errors)
         t_values = [e / s if s else math.nan for e, s in zip(estimates, errors, strict=True)]
@@ -207,5 +229,5 @@ def remarks(result: FitAccessors) -> list[str]:
     return lines
 
 
-def _ending(result: LinearMixedResult) -> str:
+def _ending(result: MixedResult) -> str:
     return "".join(f"\n{line}" for line in remarks(result))
