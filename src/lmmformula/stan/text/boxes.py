@@ -55,10 +55,12 @@ def broken(statement: str, indent: int) -> str:
                           b[1], 0]';
     """
     line = " " * indent + statement
-    if len(line) >= WIDTH and statement.endswith(") {"):
+    if len(line) < WIDTH:
+        return line
+    if statement.endswith(") {"):
         return _head(line)
     cut = max((found for sign in ASSIGNED if (found := _first(statement, sign)) >= 0), default=-1)
-    if len(line) < WIDTH or cut < 0:
+    if cut < 0:
         return line
     start = statement.index(" ", cut + 1) + 1
     page = _Page([" " * indent + statement[:start]])
