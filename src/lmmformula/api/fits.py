@@ -6,8 +6,8 @@ from functools import partial
 from lmmformula.api.methods.abilities import lacking, named
 from lmmformula.api.methods.after import AnalysedFit
 from lmmformula.api.methods.engine import ExaminedFit
-from lmmformula.api.methods.hypotheses import HypothesisTests, ddf_of
-from lmmformula.inference.tests.linear_functions import Ddf, method_of
+from lmmformula.api.methods.hypotheses import HypothesisTests
+from lmmformula.inference.tests.linear_functions import Ddf, chosen_ddf, method_of
 from lmmformula.newcomers import answers_newcomers
 from lmmformula.present import linear, summary
 from lmmformula.present.report import fit_report
@@ -40,7 +40,7 @@ class LinearMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit, Linear
 
         The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
         """
-        chosen = ddf_of(self, ddf)
+        chosen = chosen_ddf(self, ddf)
         if not self.design.n_fixed or (chosen == "satterthwaite" and not self.knows_variances):
             chosen = "none"  # nothing to test, or the file of an older version
         text = linear.linear_summary(self) if self.is_linear_model else summary.summary(self, ddf=chosen)
@@ -81,7 +81,7 @@ class GeneralizedMixedFit(Reported, AnalysedFit, HypothesisTests, ExaminedFit, G
 
         The result is a text; `.to_latex()` and `.to_markdown()` give its tables for a paper.
         """
-        method_of(self, ddf_of(self, ddf))
+        method_of(self, ddf)
         return Summary(summary.summary(self), partial(fit_report, self))
 
     def __str__(self) -> str:

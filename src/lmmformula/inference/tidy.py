@@ -11,7 +11,7 @@ from lmmformula.fit.lmm import conditional_covariances
 from lmmformula.inference.intervals.confint import Method, confint
 from lmmformula.inference.intervals.parameters import normal_quantile, parameters_of, tail
 from lmmformula.inference.intervals.wald import standard_errors
-from lmmformula.inference.tests.linear_functions import Ddf, fixed_tests, usual_ddf
+from lmmformula.inference.tests.linear_functions import Ddf, chosen_ddf, fixed_tests
 from lmmformula.results.arguments import check_choice, check_flag
 from lmmformula.results.glmm import MixedResult
 from lmmformula.results.lmm import LinearMixedResult
@@ -56,7 +56,7 @@ def tidy(
     """
     check_choice("method", method, get_args(Method))
     check_flag("conf_int", conf_int)
-    ddf = usual_ddf(result) if ddf is None else ddf
+    ddf = chosen_ddf(result, ddf)
     makers = {"fixed": _fixed, "ran_pars": _ran_pars, "ran_vals": _ran_vals}
     options: dict[str, Any] = {"conf_int": conf_int, "level": level, "method": method, "ddf": ddf}
     return stacked({name: makers[name](result, **options) for name in wanted_effects(effects)}, conf_int=conf_int)

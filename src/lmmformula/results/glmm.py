@@ -102,3 +102,9 @@ class GeneralizedMixedResult(FitAccessors):
 
 MixedResult = LinearMixedResult | GeneralizedMixedResult
 """A fit of any family."""
+
+
+def as_mixed(fit: FitAccessors) -> MixedResult:
+    """Return a fit as what it is: there are no others."""
+    assert isinstance(fit, LinearMixedResult | GeneralizedMixedResult)
+    return fit

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmmformula.api.methods.hypotheses import ddf_of
 from lmmformula.files import write_text
 from lmmformula.results.arguments import check_flag
 from lmmformula.results.files.fits import to_json
 from lmmformula.results.fitted import FitAccessors
 from lmmformula.results.frames import augment, in_library
+from lmmformula.results.glmm import as_mixed
 
 if TYPE_CHECKING:
     from lmmformula.api.power import PowerCurve
@@ -42,8 +42,7 @@ class AnalysedFit(FitAccessors):
         """
         from lmmformula.inference.worked_out import keep
 
-        one: Any = self  # a fit of any family
-        text = to_json(self.ir, self.schema, self.design, self.fit, self.data_name, keep(one))
+        text = to_json(self.ir, self.schema, self.design, self.fit, self.data_name, keep(as_mixed(self)))
         write_text(path, text)
 
     def r2(self, method: "Approximation | None" = None) -> "RSquared":
@@ -61,8 +60,7 @@ class AnalysedFit(FitAccessors):
         """
         from lmmformula.inference.quality import r_squared
 
-        one: Any = self
-        return r_squared(one, method)
+        return r_squared(as_mixed(self), method)
 
     def confint(
         self,
@@ -85,8 +83,9 @@ class AnalysedFit(FitAccessors):
         """
         from lmmformula.inference.intervals.confint import confint
 
-        one: Any = self
-        return confint(one, parameters, method=method, level=level, n=n, seed=seed, progress=progress, workers=workers)
+        return confint(
+            as_mixed(self), parameters, method=method, level=level, n=n, seed=seed, progress=progress, workers=workers
+        )
 
     def profile(
         self,
@@ -104,8 +103,7 @@ class AnalysedFit(FitAccessors):
         """
         from lmmformula.inference.intervals.profile import profile
 
-        one: Any = self
-        return profile(one, parameters, level=level, points=points, progress=progress, workers=workers)
+        return profile(as_mixed(self), parameters, level=level, points=points, progress=progress, workers=workers)
 
     def bootstrap(
         self,
@@ -126,8 +124,9 @@ class AnalysedFit(FitAccessors):
         """
         from lmmformula.inference.refits.bootstrap import bootstrap
 
-        one: Any = self
-        return bootstrap(one, statistic, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers)
+        return bootstrap(
+            as_mixed(self), statistic, n=n, seed=seed, parameters=parameters, progress=progress, workers=workers
+        )
 
     def power(  # noqa: PLR0913 (each is a question that a plan must answer)
         self,
@@ -154,9 +153,8 @@ class AnalysedFit(FitAccessors):
         from lmmformula.api.power import PowerCurve
         from lmmformula.inference.refits.power import power
 
-        one: Any = self
         found = power(
-            one,
+            as_mixed(self),
             effect,
             n_groups=n_groups,
             assume=assume,
@@ -173,22 +171,19 @@ class AnalysedFit(FitAccessors):
         """Return (n,) diagonal of the matrix that maps responses to fitted values."""
         from lmmformula.inference.influence import leverage
 
-        one: Any = self
-        return leverage(one)
+        return leverage(as_mixed(self))
 
     def cooks_distance(self) -> "FloatArray":
         """Return (n,) Cook's distances of the rows, as lme4 defines them."""
         from lmmformula.inference.influence import cooks_distance
 
-        one: Any = self
-        return cooks_distance(one)
+        return cooks_distance(as_mixed(self))
 
     def influence(self, group: str | None = None) -> "Influence":
         """Say how the fixed effects change when each level of a grouping factor, or each row, is left out."""
         from lmmformula.inference.influence import influence
 
-        one: Any = self
-        return influence(one, group)
+        return influence(as_mixed(self), group)
 
     def tidy(
         self,
@@ -211,8 +206,7 @@ class AnalysedFit(FitAccessors):
         """
         from lmmformula.inference.tidy import tidy
 
-        one: Any = self
-        found = tidy(one, effects, conf_int=conf_int, level=level, method=method, ddf=ddf_of(self, ddf))
+        found = tidy(as_mixed(self), effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
         return in_library(self, found, frame)
 
     def augment(self, *, influence: bool = False, frame: "Library | None" = None) -> Any:  # noqa: ANN401 (as above)
@@ -222,9 +216,8 @@ class AnalysedFit(FitAccessors):
         Rows that were left out are there, with missing values beside them, where `na_action` is "exclude".
         """
         check_flag("influence", influence)
-        one: Any = self
         more = {"leverage": self.leverage(), "cooks_distance": self.cooks_distance()} if influence else None
-        return augment(one, more, frame)
+        return augment(as_mixed(self), more, frame)
 
     def plot(self, kind: str = "fit", **options: Any) -> Any:  # noqa: ANN401 (matplotlib's Axes, or an array of them)
         """
@@ -236,5 +229,4 @@ class AnalysedFit(FitAccessors):
         """
         from lmmformula.present.pictures.table import fit_plot
 
-        one: Any = self
-        return fit_plot(one, kind, **options)
+        return fit_plot(as_mixed(self), kind, **options)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from lmmformula.present.text import Text
 from lmmformula.results.fitted import FitAccessors
+from lmmformula.results.glmm import as_mixed
 from lmmformula.results.lmm import LinearMixedResult
 from lmmformula.screen import paged
 
@@ -47,8 +48,8 @@ class ExaminedFit(FitAccessors):
         """
         from lmmformula.inference.intervals.precision import variance_covariance
 
-        one: Any = self
-        return variance_covariance(one, scale)
+        assert isinstance(self, LinearMixedResult)  # others have been refused
+        return variance_covariance(self, scale)
 
     def refit(self, y: npt.ArrayLike) -> Any:  # noqa: ANN401 (a fit for one response, a frame for many)
         """
@@ -68,5 +69,4 @@ class ExaminedFit(FitAccessors):
             return self._refitted(y)
         from lmmformula.inference.refits.refitter import estimates_of_each
 
-        one: Any = self
-        return estimates_of_each(one, y)
+        return estimates_of_each(as_mixed(self), y)

@@ -8,7 +8,7 @@ from lmmformula.errors import FitError
 from lmmformula.newcomers import answering
 from lmmformula.results.arguments import check_choice, check_flag
 from lmmformula.results.fitted import FitAccessors
-from lmmformula.results.lmm import LinearMixedResult
+from lmmformula.results.glmm import MixedResult, as_mixed
 
 if TYPE_CHECKING:
     from lmmformula.inference.table import ResultTable
@@ -18,22 +18,12 @@ if TYPE_CHECKING:
     from lmmformula.inference.tests.multiplicity import Adjustment
 
 
-def ddf_of(fit: FitAccessors, ddf: "Ddf | None") -> "Ddf":
-    """Return how a fit's fixed effects are tested: Satterthwaite's method by default; z tests in other families."""
-    from lmmformula.inference.tests.linear_functions import NAMES
-
-    if ddf is not None:
-        check_choice("ddf", ddf, tuple(NAMES))
-        return ddf
-    return "satterthwaite" if isinstance(fit, LinearMixedResult) else "asymptotic"
-
-
 class HypothesisTests(MarginalEffects, FitAccessors):
     """A fit of any family with its tests as methods."""
 
     def anova(
         self,
-        *others: FitAccessors,
+        *others: MixedResult,
         type: "AnovaType" = "III",  # noqa: A002 (its name everywhere)
         ddf: "Ddf | None" = None,
         refit: bool = True,
@@ -53,11 +43,10 @@ class HypothesisTests(MarginalEffects, FitAccessors):
         if others:
             from lmmformula.inference.tests.likelihood_ratio import compare_fits
 
-            compared: list[Any] = [self, *others]
-            return compare_fits(compared, refit=refit, names=names)
+            return compare_fits([as_mixed(self), *others], refit=refit, names=names)
         from lmmformula.inference.tests.anova import anova
 
-        return anova(_any(self), type, ddf_of(self, ddf))
+        return anova(as_mixed(self), type, ddf)
 
     def drop1(self, *, test: Literal["lrt", "f"] = "lrt", ddf: "Ddf | None" = None) -> "ResultTable":
         """
@@ -70,16 +59,16 @@ class HypothesisTests(MarginalEffects, FitAccessors):
         if test == "lrt":
             from lmmformula.inference.tests.likelihood_ratio import drop_fixed_terms
 
-            return drop_fixed_terms(_any(self))
+            return drop_fixed_terms(as_mixed(self))
         from lmmformula.inference.tests.anova import single_deletions
 
-        return single_deletions(_any(self), ddf_of(self, ddf))
+        return single_deletions(as_mixed(self), ddf)
 
     def ranova(self) -> "ResultTable":
         """Leave out each random term, or each of its slopes, and compare likelihoods, as lmerTest's `ranova`."""
         from lmmformula.inference.tests.likelihood_ratio import reduce_random_terms
 
-        return reduce_random_terms(_any(self))
+        return reduce_random_terms(as_mixed(self))
 
     def contrast(
         self,
@@ -98,21 +87,17 @@ class HypothesisTests(MarginalEffects, FitAccessors):
         """
         from lmmformula.inference.tests.contrasts import contrast
 
-        return contrast(_any(self), hypothesis, ddf=ddf_of(self, ddf), adjust=adjust, level=level)
+        return contrast(as_mixed(self), hypothesis, ddf=ddf, adjust=adjust, level=level)
 
     def linear_hypothesis(self, hypothesis: "Hypothesis", *, ddf: "Ddf | None" = None) -> "ResultTable":
         """Test several linear functions of the fixed effects together: by F, or by Wald's chi-squared."""
         from lmmformula.inference.tests.contrasts import linear_hypothesis
 
-        return linear_hypothesis(_any(self), hypothesis, ddf=ddf_of(self, ddf))
-
-
-def _any(fit: object) -> Any:  # noqa: ANN401 (what `inference` knows as a fit of a family)
-    return fit
+        return linear_hypothesis(as_mixed(self), hypothesis, ddf=ddf)
 
 
 @answering
-def anova(fit: HypothesisTests, *others: HypothesisTests, **options: Any) -> "ResultTable":  # noqa: ANN401
+def anova(fit: HypothesisTests, *others: MixedResult, **options: Any) -> "ResultTable":  # noqa: ANN401
     """
     Test each fixed term of one fit; or compare several fits by likelihood ratios: `fit.anova(*others, ...)`.
 

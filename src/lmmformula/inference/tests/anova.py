@@ -15,9 +15,9 @@ from lmmformula.inference.tests.linear_functions import (
     NAMES,
     Ddf,
     Method,
+    chosen_ddf,
     joint_test,
     method_of,
-    usual_ddf,
     wald_table,
 )
 from lmmformula.ir.terms import Term
@@ -80,7 +80,7 @@ def single_deletions(result: MixedResult, ddf: Ddf | None = None) -> ResultTable
 
 def _table(result: MixedResult, title: str, rows: Mapping[str, FloatArray], ddf: Ddf | None) -> ResultTable:
     """Test the functions of each row's name."""
-    ddf = usual_ddf(result) if ddf is None else ddf
+    ddf = chosen_ddf(result, ddf)
     method = method_of(result, ddf)
     if isinstance(result, GeneralizedMixedResult):
         tests = {name: joint_test(result, method, L) if len(L) else NOTHING for name, L in rows.items()}

@@ -13,11 +13,11 @@ from lmmformula.inference.tests.linear_functions import (
     FLAT,
     NAMES,
     Ddf,
+    chosen_ddf,
     frame_of,
     joint_test,
     method_of,
     t_tests,
-    usual_ddf,
     wald_table,
     with_estimate,
 )
@@ -82,7 +82,7 @@ def contrast(
     """
     refuse_unknown(adjust, ("none", "holm", "bonferroni"))
     L, null, labels = read_hypothesis(hypothesis, result.design.fixed_names)
-    L, ddf = with_estimate(result, L), usual_ddf(result) if ddf is None else ddf
+    L, ddf = with_estimate(result, L), chosen_ddf(result, ddf)
     tests = t_tests(method_of(result, ddf), L, result.fit.beta, null)
     frame = frame_of(tests, labels)
     frame["p_value"] = adjusted(adjust, tests.p_value)
@@ -124,7 +124,7 @@ def linear_hypothesis(result: MixedResult, hypothesis: Hypothesis, *, ddf: Ddf |
     L, null, labels = read_hypothesis(hypothesis, result.design.fixed_names)
     _refuse_contradiction(L, null)
     label = ", ".join(name if "=" in name else f"{name} = {value:g}" for name, value in zip(labels, null, strict=True))
-    ddf = usual_ddf(result) if ddf is None else ddf
+    ddf = chosen_ddf(result, ddf)
     test = joint_test(result, method_of(result, ddf), L, null)
     if isinstance(result, GeneralizedMixedResult):
         return wald_table("Joint linear hypothesis, Wald's chi-squared test", {label: test})

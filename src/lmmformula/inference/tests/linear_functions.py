@@ -70,18 +70,21 @@ class Constant:
         return FStatistic(float(squares.mean()) if len(squares) else np.nan, len(squares), self.df)
 
 
-def usual_ddf(result: MixedResult) -> Ddf:
-    """Return where degrees of freedom come from if nobody says it."""
-    return "asymptotic" if isinstance(result, GeneralizedMixedResult) else "satterthwaite"
+def chosen_ddf(result: MixedResult, ddf: Ddf | None) -> Ddf:
+    """Return where degrees of freedom come from: what was said, or what is usual for the family."""
+    if ddf is None:
+        return "asymptotic" if isinstance(result, GeneralizedMixedResult) else "satterthwaite"
+    check_choice("ddf", ddf, tuple(NAMES))
+    return ddf
 
 
-def method_of(result: MixedResult, ddf: Ddf) -> Method:
+def method_of(result: MixedResult, ddf: Ddf | None) -> Method:
     """
     Return the method of a name, at a fit; of other families than the gaussian the tests are asymptotic.
 
     A linear model has exact tests, which both approximations agree with: n - p, and s^2 = RSS / (n - p) even after ML.
     """
-    check_choice("ddf", ddf, tuple(NAMES))
+    ddf = chosen_ddf(result, ddf)
     vcov = result.fit.vcov
     if ddf == "none" or not result.design.n_fixed:
         return Constant(vcov, np.nan)
